@@ -1,0 +1,1 @@
+"""GAPbench: does a post-training trick make a small language model as good as a larger one?"""
