@@ -1,0 +1,337 @@
+"""`params.yaml` as strict typed settings; nothing else reads that file.
+
+Unknown keys, names that DVC or a shell could misread, and values out of range are refused with one line
+that says what, where and how to mend it.
+"""
+
+import difflib
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from benchmark.errors import InputError
+from benchmark.plain_yaml import parse_yaml, read_yaml
+
+SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+RESERVED = frozenset({"none"})
+
+
+class Strict(BaseModel):
+    """A section of the settings: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Track(Strict):
+    """Where a track lives; paths are relative to the folder of its `dvc.yaml`."""
+
+    name: str
+    root: str = "."
+    params: str = "params.yaml"
+
+
+Role = Literal["treated", "baseline", "both"]
+
+
+class MicroModel(Strict):
+    """A rung of the micro ladder, trained here."""
+
+    kind: Literal["micro"]
+    role: Role = "both"
+    hidden: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    ffn: int = Field(gt=0)
+    tokens: int = Field(gt=0)
+    batch: int = Field(gt=0, default=64)
+    learning_rate: float = Field(gt=0, default=3e-3)
+    seed: int = 0
+
+
+class HubModel(Strict):
+    """A model of the Hugging Face Hub, pinned to a commit."""
+
+    kind: Literal["hub"]
+    role: Role = "both"
+    id: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    allow_pickle_weights: bool = False
+
+
+class FolderModel(Strict):
+    """A local folder in the Hub's layout, weights as safetensors."""
+
+    kind: Literal["folder"]
+    role: Role = "both"
+    path: str
+
+
+ModelSpec = Annotated[MicroModel | HubModel | FolderModel, Field(discriminator="kind")]
+
+
+class MicroCorpus(Strict):
+    """Texts of the micro world, or program text that it never contains."""
+
+    kind: Literal["micro"]
+    part: Literal["seen", "unseen", "code"]
+    texts: int = Field(gt=0, default=5)
+    seed: int = 0
+
+
+class OriginalCorpus(Strict):
+    """One of the three corpora that the original study published."""
+
+    kind: Literal["original"]
+    name: Literal["github", "pile-cc", "lm_extraction"]
+    texts: int = Field(gt=0, default=100)
+
+
+class FileCorpus(Strict):
+    """A text file, a table with a text column, or a folder of texts."""
+
+    kind: Literal["file"]
+    path: str
+    column: str | None = None
+    texts: int | None = Field(gt=0, default=None)
+
+
+class HubCorpus(Strict):
+    """A data set of the Hugging Face Hub, pinned to a commit."""
+
+    kind: Literal["hub"]
+    id: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    column: str = "text"
+    texts: int | None = Field(gt=0, default=None)
+
+
+CorpusSpec = Annotated[MicroCorpus | OriginalCorpus | FileCorpus | HubCorpus, Field(discriminator="kind")]
+
+
+class Arm(Strict):
+    """A named preset of what is done to a base model; unset values are those of `posttrain`."""
+
+    kind: str
+    role: Literal["treatment", "control"] | None = None
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    learning_rate: float | None = Field(default=None, ge=0)
+    of: str | None = None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the arm's entries are reference rows rather than candidates."""
+        return (self.role or ("treatment" if self.kind in {"ascent", "soup"} else "control")) == "control"
+
+
+class Posttrain(Strict):
+    """The optimiser of a run; the defaults are the original study's."""
+
+    learning_rate: float = Field(default=5e-5, ge=0)
+    max_steps: int = Field(default=15, ge=0, le=10_000)
+    precision: Literal["fp32", "fp16-amp", "bf16"] = "fp32"
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = Field(default=1e-8, gt=0)
+
+
+class Evaluation(Strict):
+    """Which documents a checkpoint is scored on, and how."""
+
+    suite: str = "micro12"
+    protocol: Literal["held-out", "paper"] = "held-out"
+    max_length: int = Field(default=512, ge=8)
+    tasks: tuple[str, ...] | None = Field(default=None, min_length=1)
+    steps: tuple[int, ...] | None = Field(default=None, min_length=1)
+    documents: int | None = Field(default=None, gt=0)
+    select_documents: int | None = Field(default=None, gt=0)
+    base_documents: int | None = Field(default=None, gt=0)
+    num_fewshot: int = Field(default=0, ge=0, le=32)
+    fewshot_seed: int = 0
+    loss_batch_size: int = Field(default=64, gt=0)
+    batch_tokens: int = Field(default=8192, gt=0)
+    split_source: Literal["halves", "train"] = "halves"
+
+
+class Execution(Strict):
+    """Where runs run; `workers` 0 means one a core."""
+
+    engine: Literal["local", "ray"] = "local"
+    workers: int = Field(default=0, ge=0)
+    device: str = "cpu"
+
+
+class Checkpoints(Strict):
+    """Which weights of a run are kept; dropped ones are rebuilt from their recipe."""
+
+    keep: Literal["none", "selected", "all"] = "none"
+
+
+class Scoring(Strict):
+    """How models are compared."""
+
+    margin: float = Field(default=0.5, gt=0, lt=1)
+    ratio: tuple[float, float] = (1.9, 4.2)
+    resamples: int = Field(default=10_000, ge=100)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Scoring":
+        if not 1 <= self.ratio[0] < self.ratio[1]:
+            raise ValueError("ratio is [low, high] with 1 <= low < high")
+        return self
+
+
+class Claims(Strict):
+    """The entries over which the claims C1-C4 are decided."""
+
+    arm: str = "gap"
+    corpora: tuple[str, ...] = ()
+    target_corpus: str = "code"
+    placebos: tuple[str, ...] = ("random", "shuffled")
+    pairs: Mapping[str, str] = Field(default_factory=dict)
+
+
+class Settings(Strict):
+    """Everything in one track's `params.yaml`."""
+
+    track: Track
+    models: Mapping[str, ModelSpec]
+    corpora: Mapping[str, CorpusSpec]
+    arms: Mapping[str, Arm]
+    posttrain: Posttrain = Posttrain()
+    evaluation: Evaluation = Evaluation()
+    execution: Execution = Execution()
+    checkpoints: Checkpoints = Checkpoints()
+    scoring: Scoring = Scoring()
+    claims: Claims = Claims()
+
+    @field_validator("models", "corpora", "arms", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("expected a mapping of names to settings")
+        for name in value:
+            check_name(name)
+        return value
+
+    @model_validator(mode="after")
+    def _cells(self) -> "Settings":
+        cells: dict[str, tuple[str, str]] = {}
+        for pair in itertools.product(self.models, self.corpora):
+            joined = "-".join(pair)
+            if joined in cells:
+                other = cells[joined]
+                raise ValueError(
+                    f"cells {other[0]} x {other[1]} and {pair[0]} x {pair[1]} would both be called "
+                    f"'{joined}': rename one of them"
+                )
+            cells[joined] = pair
+        for name, arm in self.arms.items():
+            if arm.of is not None and arm.of not in self.arms:
+                raise ValueError(f"arms.{name}.of: no arm '{arm.of}'{nearest(arm.of, self.arms)}")
+        return self
+
+
+def check_name(name: object) -> str:
+    """A name of a corpus, model or arm: it ends up in file names and shell commands, so it must be a slug."""
+    if not isinstance(name, str):
+        raise ValueError(
+            f"name {name!r} is read by YAML as {type(name).__name__}, and DVC would drop it: "
+            f"use a name such as 'corpus-{str(name).lower()}'"
+        )
+    if not SLUG.fullmatch(name) or len(name) > 60:
+        raise ValueError(
+            f"name {name!r} is no slug: use lower-case letters, digits and single hyphens, a letter first, "
+            "60 at most"
+        )
+    if name in RESERVED:
+        raise ValueError(f"name {name!r} is reserved: choose another")
+    return name
+
+
+def nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """The words `, did you mean 'x'?` for the nearest known name, or the known names."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f", did you mean '{close[0]}'?" if close else f"; known: {', '.join(sorted(known))}"
+
+
+def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
+    """Settings of one track.
+
+    Args:
+        path: the track's `params.yaml`.
+        overrides: `key=value` with a dotted key and a YAML value, as `--set` takes them.
+
+    Raises:
+        InputError: one line that names the key, the fault and the nearest known key.
+    """
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: expected a mapping of sections such as 'models' and 'corpora'")
+    for override in overrides:
+        _apply(raw, override)
+    return validate(raw, str(path))
+
+
+def validate(raw: Mapping[str, Any], source: str) -> Settings:
+    """Typed settings from plain data.
+
+    Raises:
+        InputError: one line that names the key and the fault.
+    """
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{source}: {describe(error)}") from None
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    parts = key.strip().split(".")
+    if not separator or not all(parts):
+        raise InputError(f"--set {override!r}: expected key=value, such as posttrain.max_steps=5")
+    if parts[0] not in Settings.model_fields:
+        raise InputError(f"--set {key}: no section '{parts[0]}'{nearest(parts[0], Settings.model_fields)}")
+    target = raw
+    for part in parts[:-1]:
+        child = target.setdefault(part, {})
+        if not isinstance(child, dict):
+            raise InputError(f"--set {key}: '{part}' has no keys of its own")
+        target = child
+    target[parts[-1]] = parse_yaml(value, f"--set {key}")
+
+
+def describe(error: ValidationError) -> str:
+    """The first fault of a validation as one line: where, what, and the nearest known key."""
+    first = error.errors(include_url=False)[0]
+    where = [str(part) for part in first["loc"]]
+    kinds = {"micro", "hub", "folder", "original", "file"}
+    shown = ".".join(part for part in where if part not in kinds)
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(where[:-1])
+        return f"{shown}: unknown key{nearest(where[-1], known) if known else ''}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{shown}: {message}" if shown else message
+
+
+def _known_keys(where: Sequence[str]) -> list[str]:
+    """Names of the fields of the section at `where` (a path as pydantic reports it)."""
+    if not where:
+        return list(Settings.model_fields)
+    entries: dict[str, type[Strict]] = {
+        "micro-models": MicroModel, "hub-models": HubModel, "folder-models": FolderModel,
+        "micro-corpora": MicroCorpus, "original-corpora": OriginalCorpus, "file-corpora": FileCorpus,
+        "hub-corpora": HubCorpus,
+    }  # fmt: skip
+    section = where[0]
+    if section == "arms":
+        return list(Arm.model_fields)
+    if section in {"models", "corpora"}:
+        kind = entries.get(f"{where[-1]}-{section}")
+        return list(kind.model_fields) if kind else []
+    annotation = Settings.model_fields[section].annotation
+    is_section = isinstance(annotation, type) and issubclass(annotation, Strict)
+    return list(annotation.model_fields) if is_section else []
