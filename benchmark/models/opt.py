@@ -1,0 +1,275 @@
+"""OPT-architecture language models as a configuration and a dictionary of tensors, with their plain forward.
+
+The names of the tensors are those of ``transformers.OPTForCausalLM``'s state dict; ``lm_head`` is tied to the
+embedding and not stored. ``transformers`` itself is never imported: that import costs seconds a process.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.errors import InputError
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.models.weights import check_shapes, read_weights, weights_sha256, write_weights
+
+__all__ = [
+    "EMBEDDING",
+    "OptConfig",
+    "OptModel",
+    "Tokenizer",
+    "causal_logits",
+    "load_opt",
+    "read_config",
+    "save_opt",
+    "weights_sha256",
+]
+
+PREFIX = "model.decoder."
+EMBEDDING = PREFIX + "embed_tokens.weight"
+POSITIONS = PREFIX + "embed_positions.weight"
+# OPT's table of positions begins with two rows that no token uses.
+POSITION_OFFSET = 2
+LAYER_NORM_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class OptConfig:
+    """Shape of an OPT-architecture model; the fields are those of the Hub's ``config.json``."""
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    ffn_dim: int
+    max_position_embeddings: int
+    word_embed_proj_dim: int
+    do_layer_norm_before: bool = True
+    remove_final_layer_norm: bool = False
+    enable_bias: bool = True
+    layer_norm_elementwise_affine: bool = True
+    bos_token_id: int = 2
+    eos_token_id: int = 2
+    pad_token_id: int = 1
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "OptConfig":
+        """Read ``folder/config.json``; refuses anything that is not an OPT decoder with relu and tied embeddings."""
+        return read_config(Path(folder) / "config.json")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def projected(self) -> bool:
+        """Whether embeddings are narrower than the body, as in OPT-350M."""
+        return self.word_embed_proj_dim != self.hidden_size
+
+    @property
+    def final_norm(self) -> bool:
+        """Whether a layer norm follows the last layer."""
+        return self.do_layer_norm_before and not self.remove_final_layer_norm
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor of such a model, in the order in which they are used."""
+        hidden = self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {
+            EMBEDDING: (self.vocab_size, self.word_embed_proj_dim),
+            POSITIONS: (self.max_position_embeddings + POSITION_OFFSET, hidden),
+        }
+        if self.projected:
+            shapes[PREFIX + "project_in.weight"] = (hidden, self.word_embed_proj_dim)
+            shapes[PREFIX + "project_out.weight"] = (self.word_embed_proj_dim, hidden)
+        for index in range(self.num_hidden_layers):
+            layer = f"{PREFIX}layers.{index}."
+            linears = {f"self_attn.{part}_proj": (hidden, hidden) for part in ("q", "k", "v", "out")}
+            linears |= {"fc1": (self.ffn_dim, hidden), "fc2": (hidden, self.ffn_dim)}
+            for name, shape in linears.items():
+                shapes[f"{layer}{name}.weight"] = shape
+                if self.enable_bias:
+                    shapes[f"{layer}{name}.bias"] = shape[:1]
+            for name in ("self_attn_layer_norm", "final_layer_norm"):
+                shapes |= self._norm_shapes(layer + name)
+        if self.final_norm:
+            shapes |= self._norm_shapes(PREFIX + "final_layer_norm")
+        return shapes
+
+    def _norm_shapes(self, name: str) -> dict[str, tuple[int, ...]]:
+        if not self.layer_norm_elementwise_affine:
+            return {}
+        return {f"{name}.weight": (self.hidden_size,), f"{name}.bias": (self.hidden_size,)}
+
+    def to_json(self) -> dict[str, object]:
+        """The configuration as the Hub's ``config.json``, complete enough for ``transformers`` to load it."""
+        written: dict[str, object] = asdict(self)
+        written["_remove_final_layer_norm"] = written.pop("remove_final_layer_norm")
+        return written | {
+            "architectures": ["OPTForCausalLM"],
+            "model_type": "opt",
+            "activation_function": "relu",
+            "tie_word_embeddings": True,
+            "dropout": 0.0,
+            "attention_dropout": 0.0,
+            "activation_dropout": 0.0,
+            "layerdrop": 0.0,
+            "torch_dtype": "float32",
+        }
+
+
+@dataclass
+class OptModel:
+    """A configuration and its tensors, keyed by their names in ``OPTForCausalLM``'s state dict."""
+
+    config: OptConfig
+    params: dict[str, Tensor]
+
+    def parameters_count(self) -> int:
+        """Number of parameters, each distinct tensor once, embeddings included."""
+        return sum(tensor.numel() for tensor in self.params.values())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.params[EMBEDDING].device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the tensors."""
+        return self.params[EMBEDDING].dtype
+
+
+def read_config(path: Path) -> OptConfig:
+    """Read a ``config.json``; raises InputError where the architecture is not one that is known here."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"no config.json in {path.parent}: name a folder that holds an OPT-architecture model") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not JSON ({error}): write it again with save_pretrained") from None
+    if not isinstance(raw, dict) or raw.get("model_type") != "opt":
+        kind = raw.get("model_type") if isinstance(raw, dict) else type(raw).__name__
+        raise InputError(f"{path}: model_type is {kind!r}, only 'opt' is known: use an OPT-architecture model")
+    for key, wanted in (("activation_function", "relu"), ("tie_word_embeddings", True)):
+        if raw.get(key, wanted) != wanted:
+            raise InputError(f"{path}: {key} is {raw[key]!r}, only {wanted!r} is supported: use an OPT model that has it")
+    raw = {"remove_final_layer_norm": raw.get("_remove_final_layer_norm", False)} | raw
+    if raw.get("word_embed_proj_dim") is None:
+        raw["word_embed_proj_dim"] = raw.get("hidden_size")
+    values = {}
+    for field in fields(OptConfig):
+        value = raw.get(field.name, field.default)
+        if isinstance(value, bool) != (field.type is bool) or not isinstance(value, int):
+            raise InputError(f"{path}: {field.name} is {raw.get(field.name)!r}, not a {field.type}: mend config.json")
+        if field.type is int and (value < 0 or (value == 0 and not field.name.endswith("_id"))):
+            raise InputError(f"{path}: {field.name} is {value}, which no model can have: mend config.json")
+        values[field.name] = value
+    config = OptConfig(**values)
+    if config.hidden_size % config.num_attention_heads:
+        raise InputError(f"{path}: hidden_size {config.hidden_size} is no multiple of {config.num_attention_heads} heads")
+    return config
+
+
+def load_opt(
+    folder: Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    vocab_rows: int | None = None,
+) -> OptModel:
+    """Load a model folder: ``config.json`` and safetensors (one file, or several with an index).
+
+    ``vocab_rows`` keeps the first rows of the embedding only, as ``resize_token_embeddings(len(tokenizer))`` does.
+    Raises InputError on a missing file, pickled weights, an unknown architecture, wrong shapes or non-finite weights.
+    """
+    folder = Path(folder)
+    config = OptConfig.from_folder(folder)
+    params = read_weights(folder, device=torch.device(device), dtype=dtype)
+    check_shapes(params, config.shapes(), folder)
+    if vocab_rows is not None and vocab_rows != config.vocab_size:
+        if not 0 < vocab_rows < config.vocab_size:
+            raise InputError(f"{folder}: the tokenizer has {vocab_rows} tokens, the embedding only {config.vocab_size} rows")
+        params[EMBEDDING] = params[EMBEDDING][:vocab_rows].clone()
+        config = replace(config, vocab_size=vocab_rows)
+    return OptModel(config, {name: params[name] for name in config.shapes()})
+
+
+def save_opt(model: OptModel, folder: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors`` into ``folder``, each file whole or not at all."""
+    written = model.config.to_json() | {"torch_dtype": str(model.dtype).removeprefix("torch.")}
+    write_weights(model.params, written, Path(folder))
+
+
+def causal_logits(params: Mapping[str, Tensor], config: OptConfig, ids: Tensor, *, fused: bool = False) -> Tensor:
+    """Next-token logits [batch, time, vocabulary] of ``ids`` [batch, time], differentiable in ``params``.
+
+    Positions count from the first column, so shorter rows are padded on the right and their padding ignored.
+    The order of operations is that of ``transformers``' eager attention (query scaled before the product, softmax
+    in float32); ``fused`` takes torch's fused kernel, which is faster and equal up to rounding.
+    """
+    length = ids.shape[1]
+    hidden = functional.embedding(ids, params[EMBEDDING])
+    if config.projected:
+        hidden = functional.linear(hidden, params[PREFIX + "project_in.weight"])
+    hidden = hidden + params[POSITIONS][POSITION_OFFSET : POSITION_OFFSET + length]
+    mask = None if fused else causal_mask(length, hidden.dtype, hidden.device)
+    for index in range(config.num_hidden_layers):
+        hidden = _layer(hidden, params, config, f"{PREFIX}layers.{index}.", mask)
+    if config.final_norm:
+        hidden = _norm(hidden, params, config, PREFIX + "final_layer_norm")
+    if config.projected:
+        hidden = functional.linear(hidden, params[PREFIX + "project_out.weight"])
+    return functional.linear(hidden, params[EMBEDDING])
+
+
+def causal_mask(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Additive mask [length, length]: 0 on and below the diagonal, the type's lowest number above it."""
+    return torch.full((length, length), torch.finfo(dtype).min, dtype=dtype, device=device).triu(1)
+
+
+def _layer(hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str, mask: Tensor | None) -> Tensor:
+    before = config.do_layer_norm_before
+    residual = hidden
+    if before:
+        hidden = _norm(hidden, params, config, name + "self_attn_layer_norm")
+    hidden = residual + _attention(hidden, params, config, name + "self_attn.", mask)
+    if not before:
+        hidden = _norm(hidden, params, config, name + "self_attn_layer_norm")
+    residual = hidden
+    if before:
+        hidden = _norm(hidden, params, config, name + "final_layer_norm")
+    hidden = residual + _linear(functional.relu(_linear(hidden, params, name + "fc1")), params, name + "fc2")
+    return hidden if before else _norm(hidden, params, config, name + "final_layer_norm")
+
+
+def _attention(hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str, mask: Tensor | None) -> Tensor:
+    batch, length, _ = hidden.shape
+
+    def heads(tensor: Tensor) -> Tensor:
+        return tensor.view(batch, length, config.num_attention_heads, config.head_dim).transpose(1, 2)
+
+    query = heads(_linear(hidden, params, name + "q_proj") * config.head_dim**-0.5)
+    key = heads(_linear(hidden, params, name + "k_proj"))
+    value = heads(_linear(hidden, params, name + "v_proj"))
+    if mask is None:
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
+    else:
+        weights = torch.matmul(query, key.transpose(2, 3)) + mask
+        weights = functional.softmax(weights, dim=-1, dtype=torch.float32).to(query.dtype)
+        mixed = torch.matmul(weights, value)
+    return _linear(mixed.transpose(1, 2).reshape(batch, length, -1), params, name + "out_proj")
+
+
+def _linear(hidden: Tensor, params: Mapping[str, Tensor], name: str) -> Tensor:
+    return functional.linear(hidden, params[name + ".weight"], params.get(name + ".bias"))
+
+
+def _norm(hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str) -> Tensor:
+    return functional.layer_norm(
+        hidden, (config.hidden_size,), params.get(name + ".weight"), params.get(name + ".bias"), LAYER_NORM_EPSILON
+    )

@@ -1,0 +1,102 @@
+"""Byte-level BPE tokenizers of OPT-architecture models, without importing ``transformers``."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tokenizers
+from tokenizers import AddedToken, decoders, pre_tokenizers
+from tokenizers.models import BPE
+
+from benchmark.errors import InputError
+
+ROLES = {"bos_token": "</s>", "eos_token": "</s>", "pad_token": "<pad>"}
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Text to token ids and back; ids equal those of the folder's ``transformers`` tokenizer."""
+
+    backend: tokenizers.Tokenizer
+    bos_id: int
+    eos_id: int
+    pad_id: int
+    digest: str
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "Tokenizer":
+        """Read ``tokenizer.json``, or ``vocab.json`` and ``merges.txt`` (GPT-2's byte-level BPE, as OPT has it)."""
+        folder = Path(folder)
+        special = _special_tokens(folder)
+        try:
+            if (folder / "tokenizer.json").is_file():
+                backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+            elif (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+                backend = _byte_level_bpe(folder / "vocab.json", folder / "merges.txt", special)
+            else:
+                raise InputError(f"no tokenizer in {folder}: add tokenizer.json, or vocab.json and merges.txt")
+        except InputError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the tokenizers package raises plain Exception on a bad file
+            raise InputError(f"{folder} holds no readable tokenizer ({error}): fetch it again") from None
+        backend.no_padding()
+        backend.no_truncation()
+        ids = {role: backend.token_to_id(text) for role, text in special.items()}
+        for role, value in ids.items():
+            if value is None:
+                raise InputError(f"{folder}: the tokenizer has no {special[role]!r}, which it names as {role}")
+        digest = hashlib.sha256(backend.to_str().encode() + repr(sorted(ids.items())).encode()).hexdigest()
+        return cls(backend, ids["bos_token"], ids["eos_token"], ids["pad_token"], digest)
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens, added ones included: ``len()`` of the ``transformers`` tokenizer."""
+        return int(self.backend.get_vocab_size(with_added_tokens=True))
+
+    def encode(self, text: str, *, bos: bool) -> list[int]:
+        """Ids of ``text``, behind the beginning-of-sequence token where ``bos`` is true."""
+        return self._with_bos(self.backend.encode(text, add_special_tokens=False).ids, bos)
+
+    def encode_batch(self, texts: Sequence[str], *, bos: bool) -> list[list[int]]:
+        """``encode`` of each of ``texts``."""
+        encoded = self.backend.encode_batch(list(texts), add_special_tokens=False)
+        return [self._with_bos(encoding.ids, bos) for encoding in encoded]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ``ids`` without special tokens."""
+        return str(self.backend.decode(list(ids), skip_special_tokens=True))
+
+    def _with_bos(self, ids: Sequence[int], bos: bool) -> list[int]:
+        return [self.bos_id, *ids] if bos else list(ids)
+
+
+def _special_tokens(folder: Path) -> dict[str, str]:
+    named: dict[str, str] = {}
+    for file in ("special_tokens_map.json", "tokenizer_config.json"):
+        path = folder / file
+        if not path.is_file():
+            continue
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            for role in ROLES:
+                value = raw.get(role)
+                text = value["content"] if isinstance(value, dict) else value
+                if isinstance(text, str):
+                    named.setdefault(role, text)
+        except (ValueError, KeyError, AttributeError):
+            raise InputError(f"{path} is not the JSON object that a tokenizer writes: fetch it again") from None
+    return ROLES | named
+
+
+def _byte_level_bpe(vocab: Path, merges: Path, special: dict[str, str]) -> tokenizers.Tokenizer:
+    table, rules = BPE.read_file(str(vocab), str(merges))
+    backend = tokenizers.Tokenizer(
+        BPE(vocab=table, merges=rules, continuing_subword_prefix="", end_of_word_suffix="", fuse_unk=False)
+    )
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    texts = sorted(set(special.values()), key=lambda text: table.get(text, len(table)))
+    backend.add_special_tokens([AddedToken(text, normalized=True, special=True) for text in texts])
+    return backend

@@ -1,0 +1,104 @@
+"""Model weights on disk: safetensors only, checked before use, written whole, and named by their digest."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from benchmark.errors import InputError
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.ckpt")
+# The first is tied to the embedding; the second is a marker that fairseq's converter left in OPT's files.
+IGNORED = ("lm_head.weight", "model.decoder.version")
+
+
+def read_weights(folder: Path, *, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
+    """All tensors of a model folder, as ``dtype`` on ``device``; a tensor at a time, so the peak is one copy.
+
+    Raises InputError where the folder holds no safetensors, a file is damaged, or a weight is not finite.
+    """
+    params: dict[str, Tensor] = {}
+    for path in _files(folder):
+        try:
+            with safe_open(str(path), framework="pt") as opened:
+                for name in opened.keys():  # noqa: SIM118 - safe_open is no mapping
+                    tensor = opened.get_tensor(name)
+                    params[_state_dict_name(name)] = _checked(tensor, name, path).to(device=device, dtype=dtype)
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path} is no readable safetensors file ({error}): fetch or write it again") from None
+    for name in IGNORED:
+        params.pop(name, None)
+    return params
+
+
+def _files(folder: Path) -> list[Path]:
+    if (folder / SINGLE).is_file():
+        return [folder / SINGLE]
+    if (folder / INDEX).is_file():
+        try:
+            names = sorted(set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise InputError(f"{folder / INDEX} has no weight_map: fetch the model again") from None
+        for name in names:
+            if not isinstance(name, str) or Path(name).name != name or not (folder / name).is_file():
+                raise InputError(f"{folder / INDEX} names {name!r}, which is no file of that folder: fetch it again")
+        return [folder / name for name in names]
+    pickled = [name for name in PICKLES if (folder / name).exists()]
+    if pickled:
+        raise InputError(f"{folder} holds pickled weights ({pickled[0]}), which can run code: convert them to {SINGLE}")
+    raise InputError(f"no {SINGLE} in {folder}: name a folder that holds a model's safetensors")
+
+
+def _state_dict_name(name: str) -> str:
+    return "model." + name if name.startswith("decoder.") else name
+
+
+def _checked(tensor: Tensor, name: str, path: Path) -> Tensor:
+    if not tensor.is_floating_point():
+        raise InputError(f"{path}: {name} is {tensor.dtype}, not a floating type: quantised weights are not supported")
+    if not bool(torch.isfinite(tensor).all()):
+        raise InputError(f"{path}: {name} holds NaN or infinite weights: use another checkpoint")
+    return tensor
+
+
+def check_shapes(params: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], folder: Path) -> None:
+    """Raise InputError unless ``params`` are the ``expected`` tensors, no more and no fewer, in their shapes."""
+    missing = sorted(expected.keys() - params.keys())
+    surplus = sorted(params.keys() - expected.keys())
+    if missing:
+        raise InputError(f"{folder}: the weights lack {missing[0]} ({len(missing)} missing): do they fit config.json?")
+    if surplus:
+        raise InputError(f"{folder}: unknown tensor {surplus[0]} ({len(surplus)} unknown): do they fit config.json?")
+    for name, shape in expected.items():
+        if tuple(params[name].shape) != shape:
+            raise InputError(f"{folder}: {name} has shape {tuple(params[name].shape)}, config.json says {shape}")
+
+
+def write_weights(params: Mapping[str, Tensor], config: Mapping[str, object], folder: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors``, each through a temporary file that replaces the old one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {name: tensor.detach().contiguous().cpu() for name, tensor in sorted(params.items())}
+    temporary = folder / f".{SINGLE}.{os.getpid()}"
+    save_file(stored, str(temporary), metadata={"format": "pt"})
+    os.replace(temporary, folder / SINGLE)
+    temporary = folder / f".config.json.{os.getpid()}"
+    temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(temporary, folder / "config.json")
+
+
+def weights_sha256(params: Mapping[str, Tensor]) -> str:
+    """sha256 over every tensor's name, type, shape and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(params):
+        tensor = params[name].detach().contiguous().cpu()
+        digest.update(f"{name} {str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}\n".encode())
+        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()
