@@ -306,7 +306,8 @@ def _apply(raw: dict[str, Any], override: str) -> None:
 
 def describe(error: ValidationError) -> str:
     """The first fault of a validation as one line: where, what, and the nearest known key."""
-    first = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     where = [str(part) for part in first["loc"]]
     kinds = {"micro", "hub", "folder", "original", "file"}
     shown = ".".join(part for part in where if part not in kinds)
@@ -333,5 +334,6 @@ def _known_keys(where: Sequence[str]) -> list[str]:
         kind = entries.get(f"{where[-1]}-{section}")
         return list(kind.model_fields) if kind else []
     annotation = Settings.model_fields[section].annotation
-    is_section = isinstance(annotation, type) and issubclass(annotation, Strict)
-    return list(annotation.model_fields) if is_section else []
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        return list(annotation.model_fields)
+    return []
