@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class OptConfig:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "OptConfig":
-        """Read ``folder/config.json``; refuses anything that is not an OPT decoder with relu and tied embeddings."""
+        """Read ``folder/config.json``; refuses what is not an OPT decoder with relu and tied embeddings."""
         return read_config(Path(folder) / "config.json")
 
     @property
@@ -149,29 +150,34 @@ def read_config(path: Path) -> OptConfig:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"no config.json in {path.parent}: name a folder that holds an OPT-architecture model") from None
+        raise InputError(f"no config.json in {path.parent}: name a folder that holds an OPT model") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path} is not JSON ({error}): write it again with save_pretrained") from None
     if not isinstance(raw, dict) or raw.get("model_type") != "opt":
         kind = raw.get("model_type") if isinstance(raw, dict) else type(raw).__name__
-        raise InputError(f"{path}: model_type is {kind!r}, only 'opt' is known: use an OPT-architecture model")
+        raise InputError(f"{path}: model_type is {kind!r}, only 'opt' is known: use an OPT model")
     for key, wanted in (("activation_function", "relu"), ("tie_word_embeddings", True)):
         if raw.get(key, wanted) != wanted:
-            raise InputError(f"{path}: {key} is {raw[key]!r}, only {wanted!r} is supported: use an OPT model that has it")
+            raise InputError(
+                f"{path}: {key} is {raw[key]!r}, only {wanted!r} is known: use a model that has it"
+            )
     raw = {"remove_final_layer_norm": raw.get("_remove_final_layer_norm", False)} | raw
     if raw.get("word_embed_proj_dim") is None:
         raw["word_embed_proj_dim"] = raw.get("hidden_size")
-    values = {}
+    values: dict[str, Any] = {}
     for field in fields(OptConfig):
         value = raw.get(field.name, field.default)
         if isinstance(value, bool) != (field.type is bool) or not isinstance(value, int):
-            raise InputError(f"{path}: {field.name} is {raw.get(field.name)!r}, not a {field.type}: mend config.json")
+            raise InputError(f"{path}: {field.name} is {raw.get(field.name)!r}: mend config.json")
         if field.type is int and (value < 0 or (value == 0 and not field.name.endswith("_id"))):
             raise InputError(f"{path}: {field.name} is {value}, which no model can have: mend config.json")
         values[field.name] = value
     config = OptConfig(**values)
     if config.hidden_size % config.num_attention_heads:
-        raise InputError(f"{path}: hidden_size {config.hidden_size} is no multiple of {config.num_attention_heads} heads")
+        heads = config.num_attention_heads
+        raise InputError(
+            f"{path}: hidden_size {config.hidden_size} is no multiple of {heads} heads: mend config.json"
+        )
     return config
 
 
@@ -184,8 +190,9 @@ def load_opt(
 ) -> OptModel:
     """Load a model folder: ``config.json`` and safetensors (one file, or several with an index).
 
-    ``vocab_rows`` keeps the first rows of the embedding only, as ``resize_token_embeddings(len(tokenizer))`` does.
-    Raises InputError on a missing file, pickled weights, an unknown architecture, wrong shapes or non-finite weights.
+    ``vocab_rows`` keeps the first rows of the embedding only, as ``resize_token_embeddings(len(tokenizer))``
+    does. Raises InputError on a missing file, pickled weights, an unknown architecture, wrong shapes or weights
+    that are not finite.
     """
     folder = Path(folder)
     config = OptConfig.from_folder(folder)
@@ -193,7 +200,8 @@ def load_opt(
     check_shapes(params, config.shapes(), folder)
     if vocab_rows is not None and vocab_rows != config.vocab_size:
         if not 0 < vocab_rows < config.vocab_size:
-            raise InputError(f"{folder}: the tokenizer has {vocab_rows} tokens, the embedding only {config.vocab_size} rows")
+            rows = config.vocab_size
+            raise InputError(f"{folder}: {vocab_rows} tokens need as many rows, the embedding has {rows}")
         params[EMBEDDING] = params[EMBEDDING][:vocab_rows].clone()
         config = replace(config, vocab_size=vocab_rows)
     return OptModel(config, {name: params[name] for name in config.shapes()})
@@ -205,12 +213,14 @@ def save_opt(model: OptModel, folder: Path) -> None:
     write_weights(model.params, written, Path(folder))
 
 
-def causal_logits(params: Mapping[str, Tensor], config: OptConfig, ids: Tensor, *, fused: bool = False) -> Tensor:
+def causal_logits(
+    params: Mapping[str, Tensor], config: OptConfig, ids: Tensor, *, fused: bool = False
+) -> Tensor:
     """Next-token logits [batch, time, vocabulary] of ``ids`` [batch, time], differentiable in ``params``.
 
     Positions count from the first column, so shorter rows are padded on the right and their padding ignored.
-    The order of operations is that of ``transformers``' eager attention (query scaled before the product, softmax
-    in float32); ``fused`` takes torch's fused kernel, which is faster and equal up to rounding.
+    The order of operations is that of ``transformers``' eager attention (query scaled before the product,
+    softmax in float32); ``fused`` takes torch's fused kernel, which is faster and equal up to rounding.
     """
     length = ids.shape[1]
     hidden = functional.embedding(ids, params[EMBEDDING])
@@ -232,7 +242,9 @@ def causal_mask(length: int, dtype: torch.dtype, device: torch.device) -> Tensor
     return torch.full((length, length), torch.finfo(dtype).min, dtype=dtype, device=device).triu(1)
 
 
-def _layer(hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str, mask: Tensor | None) -> Tensor:
+def _layer(
+    hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str, mask: Tensor | None
+) -> Tensor:
     before = config.do_layer_norm_before
     residual = hidden
     if before:
@@ -247,7 +259,9 @@ def _layer(hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name
     return hidden if before else _norm(hidden, params, config, name + "final_layer_norm")
 
 
-def _attention(hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str, mask: Tensor | None) -> Tensor:
+def _attention(
+    hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str, mask: Tensor | None
+) -> Tensor:
     batch, length, _ = hidden.shape
 
     def heads(tensor: Tensor) -> Tensor:
@@ -270,6 +284,5 @@ def _linear(hidden: Tensor, params: Mapping[str, Tensor], name: str) -> Tensor:
 
 
 def _norm(hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str) -> Tensor:
-    return functional.layer_norm(
-        hidden, (config.hidden_size,), params.get(name + ".weight"), params.get(name + ".bias"), LAYER_NORM_EPSILON
-    )
+    weight, bias = params.get(name + ".weight"), params.get(name + ".bias")
+    return functional.layer_norm(hidden, (config.hidden_size,), weight, bias, LAYER_NORM_EPSILON)

@@ -27,26 +27,18 @@ class Tokenizer:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Tokenizer":
-        """Read ``tokenizer.json``, or ``vocab.json`` and ``merges.txt`` (GPT-2's byte-level BPE, as OPT has it)."""
+        """Read ``tokenizer.json``, or ``vocab.json`` and ``merges.txt`` (byte-level BPE, as OPT has)."""
         folder = Path(folder)
         special = _special_tokens(folder)
-        try:
-            if (folder / "tokenizer.json").is_file():
-                backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-            elif (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
-                backend = _byte_level_bpe(folder / "vocab.json", folder / "merges.txt", special)
-            else:
-                raise InputError(f"no tokenizer in {folder}: add tokenizer.json, or vocab.json and merges.txt")
-        except InputError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the tokenizers package raises plain Exception on a bad file
-            raise InputError(f"{folder} holds no readable tokenizer ({error}): fetch it again") from None
-        backend.no_padding()
-        backend.no_truncation()
-        ids = {role: backend.token_to_id(text) for role, text in special.items()}
-        for role, value in ids.items():
-            if value is None:
-                raise InputError(f"{folder}: the tokenizer has no {special[role]!r}, which it names as {role}")
+        backend = _read(folder, special)
+        ids: dict[str, int] = {}
+        for role, text in special.items():
+            number = backend.token_to_id(text)
+            if number is None:
+                raise InputError(
+                    f"{folder}: the tokenizer lacks {text!r}, its {role}: name another or add it"
+                )
+            ids[role] = number
         digest = hashlib.sha256(backend.to_str().encode() + repr(sorted(ids.items())).encode()).hexdigest()
         return cls(backend, ids["bos_token"], ids["eos_token"], ids["pad_token"], digest)
 
@@ -86,8 +78,25 @@ def _special_tokens(folder: Path) -> dict[str, str]:
                 if isinstance(text, str):
                     named.setdefault(role, text)
         except (ValueError, KeyError, AttributeError):
-            raise InputError(f"{path} is not the JSON object that a tokenizer writes: fetch it again") from None
+            raise InputError(f"{path} is no JSON object as a tokenizer writes it: fetch it again") from None
     return ROLES | named
+
+
+def _read(folder: Path, special: dict[str, str]) -> tokenizers.Tokenizer:
+    whole, vocab, merges = folder / "tokenizer.json", folder / "vocab.json", folder / "merges.txt"
+    if not whole.is_file() and not (vocab.is_file() and merges.is_file()):
+        raise InputError(f"no tokenizer in {folder}: add tokenizer.json, or vocab.json and merges.txt")
+    try:
+        if whole.is_file():
+            backend = tokenizers.Tokenizer.from_file(str(whole))
+        else:
+            backend = _byte_level_bpe(vocab, merges, special)
+    # The tokenizers package raises nothing narrower than Exception on a file that it cannot read.
+    except Exception as error:
+        raise InputError(f"{folder} holds no readable tokenizer ({error}): fetch it again") from None
+    backend.no_padding()
+    backend.no_truncation()
+    return backend
 
 
 def _byte_level_bpe(vocab: Path, merges: Path, special: dict[str, str]) -> tokenizers.Tokenizer:

@@ -31,9 +31,10 @@ def read_weights(folder: Path, *, device: torch.device, dtype: torch.dtype) -> d
             with safe_open(str(path), framework="pt") as opened:
                 for name in opened.keys():  # noqa: SIM118 - safe_open is no mapping
                     tensor = opened.get_tensor(name)
-                    params[_state_dict_name(name)] = _checked(tensor, name, path).to(device=device, dtype=dtype)
+                    tensor = _checked(tensor, name, path).to(device=device, dtype=dtype)
+                    params[_state_dict_name(name)] = tensor
         except (SafetensorError, OSError) as error:
-            raise InputError(f"{path} is no readable safetensors file ({error}): fetch or write it again") from None
+            raise InputError(f"{path} is no readable safetensors file ({error}): fetch it again") from None
     for name in IGNORED:
         params.pop(name, None)
     return params
@@ -44,16 +45,21 @@ def _files(folder: Path) -> list[Path]:
         return [folder / SINGLE]
     if (folder / INDEX).is_file():
         try:
-            names = sorted(set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
+            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            names = sorted(set(index["weight_map"].values()))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{folder / INDEX} has no weight_map: fetch the model again") from None
         for name in names:
             if not isinstance(name, str) or Path(name).name != name or not (folder / name).is_file():
-                raise InputError(f"{folder / INDEX} names {name!r}, which is no file of that folder: fetch it again")
+                raise InputError(
+                    f"{folder / INDEX} names {name!r}, no file of that folder: fetch the model again"
+                )
         return [folder / name for name in names]
     pickled = [name for name in PICKLES if (folder / name).exists()]
     if pickled:
-        raise InputError(f"{folder} holds pickled weights ({pickled[0]}), which can run code: convert them to {SINGLE}")
+        raise InputError(
+            f"{folder} holds pickled weights ({pickled[0]}), which can run code: convert to {SINGLE}"
+        )
     raise InputError(f"no {SINGLE} in {folder}: name a folder that holds a model's safetensors")
 
 
@@ -63,35 +69,40 @@ def _state_dict_name(name: str) -> str:
 
 def _checked(tensor: Tensor, name: str, path: Path) -> Tensor:
     if not tensor.is_floating_point():
-        raise InputError(f"{path}: {name} is {tensor.dtype}, not a floating type: quantised weights are not supported")
+        raise InputError(
+            f"{path}: {name} is {tensor.dtype}, no floating type: use weights without quantisation"
+        )
     if not bool(torch.isfinite(tensor).all()):
         raise InputError(f"{path}: {name} holds NaN or infinite weights: use another checkpoint")
     return tensor
 
 
 def check_shapes(params: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], folder: Path) -> None:
-    """Raise InputError unless ``params`` are the ``expected`` tensors, no more and no fewer, in their shapes."""
+    """Raise InputError unless ``params`` are the ``expected`` tensors, no more, no fewer, in their shapes."""
     missing = sorted(expected.keys() - params.keys())
     surplus = sorted(params.keys() - expected.keys())
     if missing:
-        raise InputError(f"{folder}: the weights lack {missing[0]} ({len(missing)} missing): do they fit config.json?")
+        raise InputError(
+            f"{folder}: the weights lack {missing[0]} ({len(missing)} missing): mend config.json"
+        )
     if surplus:
-        raise InputError(f"{folder}: unknown tensor {surplus[0]} ({len(surplus)} unknown): do they fit config.json?")
+        raise InputError(f"{folder}: unknown tensor {surplus[0]} ({len(surplus)} unknown): mend config.json")
     for name, shape in expected.items():
         if tuple(params[name].shape) != shape:
-            raise InputError(f"{folder}: {name} has shape {tuple(params[name].shape)}, config.json says {shape}")
+            found = tuple(params[name].shape)
+            raise InputError(f"{folder}: {name} has shape {found}, config.json says {shape}: mend either")
 
 
 def write_weights(params: Mapping[str, Tensor], config: Mapping[str, object], folder: Path) -> None:
-    """Write ``config.json`` and ``model.safetensors``, each through a temporary file that replaces the old one."""
+    """Write ``config.json`` and ``model.safetensors``, each written aside and then moved."""
     folder.mkdir(parents=True, exist_ok=True)
     stored = {name: tensor.detach().contiguous().cpu() for name, tensor in sorted(params.items())}
     temporary = folder / f".{SINGLE}.{os.getpid()}"
     save_file(stored, str(temporary), metadata={"format": "pt"})
-    os.replace(temporary, folder / SINGLE)
+    temporary.replace(folder / SINGLE)
     temporary = folder / f".config.json.{os.getpid()}"
     temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / "config.json")
+    temporary.replace(folder / "config.json")
 
 
 def weights_sha256(params: Mapping[str, Tensor]) -> str:
@@ -100,5 +111,5 @@ def weights_sha256(params: Mapping[str, Tensor]) -> str:
     for name in sorted(params):
         tensor = params[name].detach().contiguous().cpu()
         digest.update(f"{name} {str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}\n".encode())
-        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -9,7 +9,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmark.errors import InputError
-from benchmark.models.opt import EMBEDDING, OptModel, Tokenizer, causal_logits, load_opt, save_opt, weights_sha256
+from benchmark.models.opt import (
+    EMBEDDING,
+    OptModel,
+    Tokenizer,
+    causal_logits,
+    load_opt,
+    save_opt,
+    weights_sha256,
+)
 
 torch.set_num_threads(1)
 
@@ -26,8 +34,16 @@ def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     from transformers import OPTConfig, OPTForCausalLM
 
     torch.manual_seed(0)
-    shape = {"vocab_size": 101, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "ffn_dim": 48}
-    config = OPTConfig(max_position_embeddings=40, **({"word_embed_proj_dim": 32} | shape | SHAPES[request.param]))
+    shape = {
+        "vocab_size": 101,
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "ffn_dim": 48,
+    }
+    config = OPTConfig(
+        max_position_embeddings=40, **({"word_embed_proj_dim": 32} | shape | SHAPES[request.param])
+    )
     config._attn_implementation = "eager"
     model = OPTForCausalLM(config).eval()
     with torch.no_grad():
@@ -45,7 +61,9 @@ def test_logits_equal_those_of_transformers(reference, fused):
     ids = torch.randint(3, 101, (2, 30), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         expected = stock(ids).logits
-        assert torch.allclose(causal_logits(model.params, model.config, ids, fused=fused), expected, atol=1e-5)
+        assert torch.allclose(
+            causal_logits(model.params, model.config, ids, fused=fused), expected, atol=1e-5
+        )
 
 
 def test_gradients_equal_those_of_transformers(reference):
@@ -173,7 +191,12 @@ def test_damaged_and_absent_files_are_refused(saved):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("model_type", "llama"), ("activation_function", "gelu"), ("hidden_size", "wide"), ("num_attention_heads", 5)],
+    [
+        ("model_type", "llama"),
+        ("activation_function", "gelu"),
+        ("hidden_size", "wide"),
+        ("num_attention_heads", 5),
+    ],
 )
 def test_configurations_that_are_not_known_are_refused(saved, key, value):
     raw = json.loads((saved / "config.json").read_text())
@@ -196,8 +219,17 @@ def test_token_ids_equal_those_of_transformers_on_real_texts(golden_dir, data_di
     ours, stock = Tokenizer.from_folder(folder), AutoTokenizer.from_pretrained(folder)
     lines = (data_dir / "tasks" / "piqa" / "valid.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["sol1"] for line in lines[:400]]
-    texts += (data_dir / "corpora" / "wikitext-2" / "valid.txt").read_text(encoding="utf-8").splitlines()[:400]
-    texts += ["", "</s> yes", "a<pad>b </s>c", "<s> <unk>", "\nUser 1:", "caf\u00e9 \u2713 \U0001f600\r\n\t x"]
+    texts += (
+        (data_dir / "corpora" / "wikitext-2" / "valid.txt").read_text(encoding="utf-8").splitlines()[:400]
+    )
+    texts += [
+        "",
+        "</s> yes",
+        "a<pad>b </s>c",
+        "<s> <unk>",
+        "\nUser 1:",
+        "caf\u00e9 \u2713 \U0001f600\r\n\t x",
+    ]
     assert ours.encode_batch(texts, bos=False) == stock(texts, add_special_tokens=False)["input_ids"]
     assert ours.encode(texts[0], bos=True) == stock(texts[0])["input_ids"]
     ids = ours.encode_batch(texts, bos=True)
