@@ -1,0 +1,86 @@
+"""Rows of public data files: JSON lines, JSON, Arrow, CSV; what is malformed is refused with its place."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import InputError
+
+Row = dict[str, Any]
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file as text, line ends untouched."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8") from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines that end at ``\\n`` only; a last empty line is none."""
+    lines = read_text(path).split("\n")
+    return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+
+
+def read_json(path: Path) -> Any:
+    """The one JSON value of a file."""
+    return _parsed(read_text(path), path, 1)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows of a ``.jsonl``, ``.json`` (an array), ``.arrow`` (stream), ``.parquet`` or ``.csv`` file, by its ending."""
+    if path.suffix == ".jsonl":
+        rows = [_parsed(line, path, number) for number, line in enumerate(read_lines(path), 1) if line.strip()]
+    elif path.suffix == ".json":
+        rows = read_json(path)
+    elif path.suffix == ".arrow":
+        rows = _arrow_rows(path)
+    elif path.suffix == ".parquet":
+        rows = _parquet_rows(path)
+    else:
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{path} is no list of objects: give one object a row")
+    return rows
+
+
+def with_columns(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], path: Path) -> Iterator[Row]:
+    """The rows with these columns only, in this order."""
+    for number, row in enumerate(rows, 1):
+        for column in columns:
+            if row.get(column) is None:
+                raise InputError(f"{path} row {number} has no {column!r}: its columns must be {', '.join(columns)}")
+        yield {column: row[column] for column in columns}
+
+
+def _parsed(text: str, path: Path, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} line {line + error.lineno - 1} is no JSON: {error.msg}") from error
+
+
+def _arrow_rows(path: Path) -> list[Row]:
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
+            rows: list[Row] = reader.read_all().to_pylist()
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path} is no Arrow stream: {error}") from error
+    return rows
+
+
+def _parquet_rows(path: Path) -> list[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows: list[Row] = pq.read_table(path).to_pylist()
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path} is no Parquet file: {error}") from error
+    return rows

@@ -1,0 +1,240 @@
+"""Suites: the lm-eval tasks of one folder with the documents a call uses, and a digest of both.
+
+A suite is a folder beside this file that holds the tasks' YAML and, under the suite's own name, an lm-eval
+group (``group: micro12``) whose ``task`` list gives the order and whose ``metadata.version`` gives the version.
+A task's ``custom_dataset`` is called with its ``metadata`` and ``dataset_kwargs`` and, among them,
+``protocol`` and ``split_source``; it returns ``{"select": Rows, "test": Rows}`` (see ``rows.py``).
+"""
+
+import contextlib
+import difflib
+import hashlib
+import json
+import logging
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from lm_eval.api.instance import Instance
+from lm_eval.api.samplers import FirstNSampler
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.tasks import TaskManager
+
+from benchmark.errors import InputError
+from benchmark.tasks.rows import Row, content_hash
+
+TASKS_FOLDER = Path(__file__).resolve().parent
+PAPER_DOCUMENTS = 320
+"""Validation documents a task in the original study (its ``limit_val_samples``)."""
+
+Family = Literal["classification", "dialogue"]
+Metric = Literal["acc", "f1"]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One row of a task; ``doc_id`` is unique within the task."""
+
+    doc_id: int
+    row: Row
+
+
+@dataclass(frozen=True)
+class SuiteTask:
+    """A task with its documents by split; ``chance`` is the expected value of its metric for a guesser."""
+
+    name: str
+    family: Family
+    metric: Metric
+    chance: float
+    version: str
+    task: ConfigurableTask
+    documents: Mapping[str, tuple[Document, ...]]
+    examples: tuple[Document, ...] = ()
+
+    def requests(self, document: Document) -> list[Instance]:
+        """lm-eval's requests for one document, its few-shot examples included, in the order of ``idx``."""
+        context = self.task.fewshot_context(document.row, num_fewshot=len(self.examples))
+        made = self.task.construct_requests(
+            doc=document.row, ctx=context, metadata=(self.name, document.doc_id, 1)
+        )
+        return made if isinstance(made, list) else [made]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The tasks a call uses. ``digest`` covers the definitions, the settings and the documents in use."""
+
+    name: str
+    version: str
+    tasks: tuple[SuiteTask, ...]
+    tokenisation: Literal["apart"]
+    digest: str
+
+
+def suite_names() -> tuple[str, ...]:
+    """Names of the folders that hold a suite."""
+    found = (path.parent.name for path in TASKS_FOLDER.glob("*/_suite.yaml"))
+    return tuple(sorted(found))
+
+
+def load_suite(
+    name: str,
+    *,
+    tasks: Sequence[str] | None = None,
+    num_fewshot: int = 0,
+    protocol: str = "held-out",
+    split_source: str = "halves",
+    documents: int | None = None,
+    select_documents: int | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Suite:
+    """The suite ``name`` (``gap12``, or ``gap12-5shot`` for five examples a prompt) with the documents asked for.
+
+    ``tasks`` keeps a subset, in the suite's order. ``documents`` and ``select_documents`` cap the ``test`` and
+    the ``select`` documents of each task, ``limit`` both: the first ones in source order. Under
+    ``protocol="paper"`` there is one split, ``test``, of the first 320 validation documents (``documents`` and
+    ``limit`` replace that number). ``seed`` draws the few-shot examples from the ``select`` documents; those
+    drawn are then no longer scored. Unknown names, missing data and empty splits raise ``InputError``.
+    """
+    base, shots = _name_and_shots(name, num_fewshot)
+    for label, cap in (("documents", documents), ("select_documents", select_documents), ("limit", limit)):
+        if cap is not None and cap < 1:
+            raise InputError(f"{label} is {cap}: give a whole number of documents from 1 up")
+    if protocol not in ("held-out", "paper"):
+        raise InputError(f"protocol {protocol!r} is unknown: take 'held-out' or 'paper'")
+    if split_source not in ("halves", "train"):
+        raise InputError(f"split_source {split_source!r} is unknown: take 'halves' or 'train'")
+    if shots and protocol == "paper":
+        raise InputError(f"suite {name}: protocol paper has no select documents to draw few-shot examples from")
+    folder = TASKS_FOLDER / base
+    order, version = _group(base)
+    chosen = _chosen(base, order, tasks)
+    caps = _caps(protocol, documents, select_documents, limit)
+    settings = {"protocol": protocol, "split_source": split_source}
+    with _quiet():
+        manager = TaskManager(include_path=str(folder), include_defaults=False, metadata=settings)
+        built = [
+            _suite_task(task, manager.load([task])["tasks"][task], caps, protocol, shots, seed)
+            for task in chosen
+        ]
+    full_name = f"{base}-{shots}shot" if shots else base
+    digest = _digest(folder, full_name, settings, built)
+    return Suite(full_name, version, tuple(built), "apart", digest)
+
+
+def _name_and_shots(name: str, num_fewshot: int) -> tuple[str, int]:
+    named = re.fullmatch(r"(.+)-(\d+)shot", name)
+    base, shots = (named[1], int(named[2])) if named else (name, num_fewshot)
+    if named and num_fewshot not in (0, shots):
+        raise InputError(f"suite {name} has {shots} examples a prompt, num_fewshot says {num_fewshot}: give one")
+    if shots < 0:
+        raise InputError(f"num_fewshot is {shots}: give 0 or more examples")
+    if base not in suite_names():
+        raise InputError(f"suite {name!r} is unknown{_nearest(base, suite_names())}")
+    return base, shots
+
+
+def _group(base: str) -> tuple[list[str], str]:
+    group = yaml.safe_load((TASKS_FOLDER / base / "_suite.yaml").read_text(encoding="utf-8"))
+    return list(group["task"]), str(group["metadata"]["version"])
+
+
+def _chosen(base: str, order: Sequence[str], tasks: Sequence[str] | None) -> list[str]:
+    if tasks is None:
+        return list(order)
+    for task in tasks:
+        if task not in order:
+            raise InputError(f"suite {base} has no task {task!r}{_nearest(str(task), order)}")
+    if not tasks:
+        raise InputError(f"no task of suite {base} is asked for: name some of {', '.join(order)}")
+    return [task for task in order if task in tasks]
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
+    return f": did you mean {close[0]!r}?" if close else f": take one of {', '.join(known)}"
+
+
+def _caps(
+    protocol: str, documents: int | None, select_documents: int | None, limit: int | None
+) -> dict[str, int | None]:
+    if protocol == "paper":
+        return {"test": _least(documents, limit) or PAPER_DOCUMENTS}
+    return {"select": _least(select_documents, limit), "test": _least(documents, limit)}
+
+
+def _least(*caps: int | None) -> int | None:
+    given = [cap for cap in caps if cap is not None]
+    return min(given) if given else None
+
+
+def _suite_task(
+    name: str, task: ConfigurableTask, caps: Mapping[str, int | None], protocol: str, shots: int, seed: int
+) -> SuiteTask:
+    metadata = task.config.metadata
+    splits = {split: [Document(row["doc_id"], dict(row)) for row in task.dataset[split]] for split in caps}
+    examples = _draw_examples(name, splits, shots, seed)
+    task.set_config("num_fewshot", shots)
+    task.sampler = FirstNSampler([example.row for example in examples])
+    documents: dict[str, tuple[Document, ...]] = {}
+    for split, cap in caps.items():
+        drawn = {content_hash(example.row) for example in examples}
+        rest = [d for d in splits[split] if not drawn or content_hash(d.row) not in drawn]
+        documents[split] = tuple(rest[:cap])
+        if not rest:
+            raise InputError(f"task {name} has no {split} documents left: its data is empty or all filtered out")
+    family: Family = "dialogue" if metadata["family"] == "dialogue" else "classification"
+    return SuiteTask(
+        name=name,
+        family=family,
+        metric="f1" if family == "dialogue" else "acc",
+        chance=0.0 if family == "dialogue" else 1.0 / metadata["choices"],
+        version=str(metadata["version"]),
+        task=task,
+        documents=documents,
+        examples=examples,
+    )
+
+
+def _draw_examples(
+    name: str, splits: Mapping[str, list[Document]], shots: int, seed: int
+) -> tuple[Document, ...]:
+    if not shots:
+        return ()
+    distinct = {content_hash(document.row): document for document in splits["select"]}
+    if len(distinct) <= shots:
+        raise InputError(
+            f"task {name} has {len(distinct)} select documents, too few to draw {shots} few-shot examples from"
+        )
+    ordered = [distinct[key] for key in sorted(distinct)]
+    return tuple(random.Random(f"{seed}/{name}").sample(ordered, shots))
+
+
+def _digest(folder: Path, name: str, settings: Mapping[str, str], tasks: Sequence[SuiteTask]) -> str:
+    total = hashlib.sha256(json.dumps([name, settings], sort_keys=True).encode())
+    sources = sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".py"))
+    for path in [*sources, TASKS_FOLDER / "dialogue.py"]:
+        total.update(f"\0{path.name}\0".encode() + path.read_bytes())
+    for task in tasks:
+        rows: dict[str, Any] = {split: [d.row for d in docs] for split, docs in task.documents.items()}
+        rows["examples"] = [example.row for example in task.examples]
+        total.update(json.dumps([task.name, rows], sort_keys=True, ensure_ascii=False).encode())
+    return total.hexdigest()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """lm-eval warns of every custom data set; a suite has twelve."""
+    logger = logging.getLogger("lm_eval")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
