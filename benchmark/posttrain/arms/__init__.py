@@ -1,0 +1,19 @@
+"""The arms: what may be done to a base model, one module each.
+
+An arm is a generator of attempts at an optimiser step; the run loop decides when to stop and scores what it
+yields. To add one: a module with such a generator, a line in `ARMS`, a test.
+"""
+
+from collections.abc import Callable, Iterator
+
+from benchmark.posttrain.arms import ascent, descent, random, shuffled
+from benchmark.posttrain.arms.base import Attempt, Start
+
+ARMS: dict[str, Callable[[Start], Iterator[Attempt]]] = {
+    "ascent": ascent.attempts,
+    "descent": descent.attempts,
+    "random": random.attempts,
+    "shuffled": shuffled.attempts,
+}
+
+__all__ = ["ARMS", "Attempt", "Start"]

@@ -1,0 +1,10 @@
+"""`ascent`: raise the loss of the text (Gradient Ascent Post-training, Yoon et al., ACL 2023)."""
+
+from collections.abc import Iterator
+
+from benchmark.posttrain.arms.base import Attempt, Start, gradient_attempts
+
+
+def attempts(start: Start) -> Iterator[Attempt]:
+    """Gradient ascent on the mean next-token cross-entropy of the text."""
+    return gradient_attempts(start, start.tokens, ascend=True)

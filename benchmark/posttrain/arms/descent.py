@@ -1,0 +1,10 @@
+"""`descent`: lower the loss of the same text with the same optimiser (continued pretraining)."""
+
+from collections.abc import Iterator
+
+from benchmark.posttrain.arms.base import Attempt, Start, gradient_attempts
+
+
+def attempts(start: Start) -> Iterator[Attempt]:
+    """Gradient descent on the mean next-token cross-entropy of the text."""
+    return gradient_attempts(start, start.tokens, ascend=False)

@@ -1,0 +1,27 @@
+"""`random`: a placebo that goes exactly as far as ascent, in every tensor at every step, but nowhere in particular.
+
+Ascent walks almost straight, so independent random steps of its lengths would end much nearer to the start.
+"""
+
+from collections.abc import Iterator
+
+import torch
+
+from benchmark.posttrain.arms import ascent
+from benchmark.posttrain.arms.base import Attempt, Start
+
+
+def attempts(start: Start) -> Iterator[Attempt]:
+    """theta_0 + s * (theta_k of the mirrored ascent - theta_0), s = +-1 element by element, drawn once a run."""
+    origin = start.model.params
+    signs = {}
+    for name, tensor in origin.items():
+        drawn = torch.randint(
+            0, 2, tensor.shape, generator=start.generator(f"random {name}"), dtype=torch.int8
+        )
+        signs[name] = (drawn * 2 - 1).to(tensor.device)
+    for mirrored in ascent.attempts(start):
+        params = {
+            name: tensor + signs[name] * (mirrored.params[name] - tensor) for name, tensor in origin.items()
+        }
+        yield Attempt(mirrored.applied, params)

@@ -1,0 +1,14 @@
+"""`shuffled`: ascent on the same tokens in random order: is it this text, or any tokens?"""
+
+from collections.abc import Iterator
+
+import torch
+
+from benchmark.posttrain.arms.base import Attempt, Start, gradient_attempts
+
+
+def attempts(start: Start) -> Iterator[Attempt]:
+    """Gradient ascent on a permutation of the text's tokens, drawn once a run; the bos stays first."""
+    bos, *tokens = start.tokens
+    order = torch.randperm(len(tokens), generator=start.generator("shuffled")).tolist()
+    return gradient_attempts(start, (bos, *(tokens[position] for position in order)), ascend=True)

@@ -1,0 +1,40 @@
+"""The loss of a text under a model, and the tokens of a text that count."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.errors import InputError
+from benchmark.models.opt import OptConfig, causal_logits
+from benchmark.models.tokenizer import Tokenizer
+
+
+def text_tokens(text: str, tokenizer: Tokenizer, *, max_length: int, positions: int) -> list[int]:
+    """Token ids of a text with the leading bos, its end kept where it is longer than the model may read.
+
+    Args:
+        max_length: tokens at most, the bos included (`evaluation.max_length`).
+        positions: positions that the model has.
+
+    Raises:
+        InputError: the text has no token of its own.
+    """
+    ids = tokenizer.encode(text, bos=True)
+    if len(ids) < 2:
+        raise InputError("the text has no token: give one with at least one character")
+    return [ids[0], *ids[1:][-(min(max_length, positions) - 1) :]]
+
+
+def text_loss(
+    params: Mapping[str, Tensor], config: OptConfig, tokens: Sequence[int], *, fused: bool = False
+) -> Tensor:
+    """Mean next-token cross-entropy of one text in nats, a scalar differentiable in `params`.
+
+    `params` may be on any device. Logits are compared in float32, as the original study does.
+    """
+    device = next(iter(params.values())).device
+    ids = torch.tensor([tokens], dtype=torch.long, device=device)
+    logits = causal_logits(params, config, ids, fused=fused)
+    return functional.cross_entropy(logits[0, :-1].float(), ids[0, 1:])

@@ -1,0 +1,39 @@
+"""The samples table of a checkpoint: who it belongs to, and what a model that broke down is given."""
+
+import pyarrow as pa
+
+from benchmark.schema import NO_ARM, NO_TEXT, SAMPLES
+from benchmark.tasks.suite import Suite
+
+
+def label_samples(
+    samples: pa.Table, *, track: str, model: str, arm: str, corpus: str, text_id: str, seed: int, step: int
+) -> pa.Table:
+    """The columns of `schema.SAMPLES`: an evaluation's rows behind the names of their checkpoint."""
+    names = {"track": track, "model": model, "arm": arm, "corpus": corpus, "text_id": text_id, "seed": seed}
+    constants = {**names, "step": step}
+    columns = [
+        pa.repeat(pa.scalar(constants[field.name], field.type), samples.num_rows)
+        if field.name in constants
+        else samples.column(field.name).cast(field.type)
+        for field in SAMPLES
+    ]
+    return pa.table(columns, schema=SAMPLES)
+
+
+def base_samples(samples: pa.Table, *, track: str, model: str) -> pa.Table:
+    """The samples of an unmodified model."""
+    return label_samples(
+        samples, track=track, model=model, arm=NO_ARM, corpus=NO_ARM, text_id=NO_TEXT, seed=0, step=0
+    )
+
+
+def chance_samples(samples: pa.Table, suite: Suite) -> pa.Table:
+    """The rows of `samples` with chance as every value and no prediction: a run without one finite step."""
+    chance = {task.name: task.chance for task in suite.tasks}
+    values = pa.array([chance[name] for name in samples.column("task").to_pylist()], pa.float64())
+    table = samples.set_column(samples.schema.get_field_index("value"), "value", values)
+    for name in ("prediction", "choice_logprobs"):
+        field = SAMPLES.field(name)
+        table = table.set_column(table.schema.get_field_index(name), field, pa.nulls(len(values), field.type))
+    return table
