@@ -1,0 +1,152 @@
+"""Effective size: the ladder's inverse, its ends, and the coverage of its interval."""
+
+import numpy as np
+import pytest
+
+from benchmark.scoring.effective_size import (
+    BELOW,
+    BEYOND,
+    INTERVAL_BEYOND,
+    NO_LADDER,
+    centred_isotonic,
+    effective_size,
+    widths_from_documents,
+    widths_from_resamples,
+)
+from benchmark.scoring.layout import Layout, Task
+
+PARAMETERS = np.array([1e6, 2e6, 4e6, 8e6])
+SCORES = np.array([0.40, 0.45, 0.55, 0.60])
+
+
+def test_a_score_between_two_rungs_is_a_size_between_them_on_the_log_scale() -> None:
+    found = effective_size(0.50, SCORES, PARAMETERS, own_parameters=1e6)
+    assert found.size == pytest.approx(np.sqrt(2e6 * 4e6))
+    assert found.multiplier == pytest.approx(np.sqrt(8.0))
+    assert found.note == ""
+    assert found.size_low is None
+
+
+def test_every_rung_is_worth_its_own_size() -> None:
+    for score, parameters in zip(SCORES, PARAMETERS, strict=True):
+        assert effective_size(score, SCORES, PARAMETERS, 1e6).size == pytest.approx(parameters)
+
+
+def test_a_score_off_the_ladder_is_clipped_and_said_to_be() -> None:
+    above, below = (effective_size(s, SCORES, PARAMETERS, 1e6) for s in (0.7, 0.3))
+    assert (above.size, above.note) == (pytest.approx(8e6), BEYOND)
+    assert (below.size, below.note) == (pytest.approx(1e6), BELOW)
+
+
+@pytest.mark.parametrize(
+    ("scores", "parameters"),
+    [
+        ([0.5], [1e6]),
+        ([0.5, 0.5, 0.5], [1e6, 2e6, 4e6]),
+        ([0.6, 0.5], [1e6, 2e6]),
+        ([0.5, np.nan], [1e6, 2e6]),
+    ],
+)
+def test_a_flat_falling_or_one_rung_ladder_gives_nothing_and_no_error(scores: list, parameters: list) -> None:
+    found = effective_size(0.5, scores, parameters, 1e6)
+    assert found.size is None
+    assert found.multiplier is None
+    assert found.note == NO_LADDER
+
+
+def test_rungs_that_fall_are_pooled_at_their_geometric_mean() -> None:
+    knots = centred_isotonic(np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.4, 0.5, 0.46, 0.6]))
+    assert knots.log_parameters == pytest.approx([0.0, 1.5, 3.0])
+    assert knots.scores == pytest.approx([0.4, 0.48, 0.6])
+
+
+def test_the_interval_is_where_the_difference_from_the_ladder_is_within_its_error() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(40_000)
+    noise = (noise - noise.mean()) / noise.std(ddof=1) * 0.01
+    widths = widths_from_resamples(0.5 + noise, np.tile(SCORES, (40_000, 1)))
+    found = effective_size(0.5, SCORES, PARAMETERS, 1e6, widths)
+    reach = 1.959964 * 0.01 / 0.10 * np.log(2)
+    assert np.log(found.size_low) == pytest.approx(np.log(found.size) - reach, abs=1e-6)
+    assert np.log(found.size_high) == pytest.approx(np.log(found.size) + reach, abs=1e-6)
+
+
+def test_an_interval_that_leaves_the_ladder_is_clipped_and_noted() -> None:
+    rng = np.random.default_rng(0)
+    widths = widths_from_resamples(0.59 + 0.02 * rng.standard_normal(2000), np.tile(SCORES, (2000, 1)))
+    found = effective_size(0.59, SCORES, PARAMETERS, 1e6, widths)
+    assert found.size_high == pytest.approx(8e6)
+    assert found.note == INTERVAL_BEYOND
+
+
+def test_noise_that_documents_share_cancels() -> None:
+    rng = np.random.default_rng(0)
+    shared = 0.05 * rng.standard_normal(2000)
+    widths = widths_from_resamples(0.5 + shared, SCORES + shared[:, None])
+    found = effective_size(0.5, SCORES, PARAMETERS, 1e6, widths)
+    assert found.size_high / found.size_low == pytest.approx(1.0, abs=1e-6)
+
+
+def _world(rng: np.random.Generator, texts: int, layout: Layout, truth: float, rungs: np.ndarray):
+    """Crossed text and document effects around known scores: [texts, documents] and [rungs, documents]."""
+    difficulty = 0.25 * rng.standard_normal(layout.size)
+    own = 0.15 * rng.standard_normal((len(rungs), layout.size))
+    ladder = rungs[:, None] + difficulty + own
+    task = layout.task_of
+    by_text = 0.006 * rng.standard_normal(texts)[:, None]
+    by_text_and_task = 0.01 * rng.standard_normal((texts, len(layout.tasks)))[:, task]
+    by_document = 0.1 * rng.standard_normal(layout.size)
+    noise = 0.2 * rng.standard_normal((texts, layout.size))
+    return truth + difficulty + by_document + by_text + by_text_and_task + noise, ladder
+
+
+def _layout(tasks: int, documents: int) -> Layout:
+    named = tuple(Task(f"t{k:02d}", "classification" if k < 8 else "dialogue", "acc") for k in range(tasks))
+    return Layout(named, np.repeat(np.arange(tasks), documents), np.tile(np.arange(documents), tasks))
+
+
+@pytest.mark.parametrize("texts", [5, 20])
+@pytest.mark.parametrize("truth_at", [0.35, 0.9, 0.5])
+def test_the_interval_covers_the_interpolant_through_the_true_rungs(texts: int, truth_at: float) -> None:
+    """At least 0.92 (three standard errors of 300 data sets allowed), on a ladder with close upper rungs."""
+    layout, rungs = _layout(12, 32), np.array([0.45, 0.50, 0.51, 0.56])
+    log_parameters = np.log(PARAMETERS)
+    true_position = log_parameters[0] + truth_at * (log_parameters[-1] - log_parameters[0])
+    truth = float(np.interp(true_position, log_parameters, rungs))
+    rng = np.random.default_rng(texts)
+    hits = 0
+    for _ in range(300):
+        values, ladder = _world(rng, texts, layout, truth, rungs)
+        found = effective_size(
+            float(layout.scope_means(values.mean(axis=0))[0]),
+            layout.scope_means(ladder)[:, 0],
+            PARAMETERS,
+            1e6,
+            widths_from_documents(values, ladder, layout),
+        )
+        if found.size is not None:
+            hits += found.size_low <= np.exp(true_position) * (1 + 1e-9) and np.exp(
+                true_position
+            ) <= found.size_high * (1 + 1e-9)
+    assert hits / 300 >= 0.92 - 3 * np.sqrt(0.92 * 0.08 / 300)
+    assert hits / 300 <= 0.995
+
+
+def test_resamples_of_common_documents_give_the_interval_of_the_crossed_variance() -> None:
+    """With many texts the bootstrap over texts and documents and the analytic variance agree."""
+    layout, rungs = _layout(12, 64), np.array([0.45, 0.50, 0.53, 0.58])
+    rng = np.random.default_rng(3)
+    values, ladder = _world(rng, 60, layout, 0.515, rungs)
+    entry, steps = [], []
+    for _ in range(600):
+        columns = np.concatenate([s + rng.integers(0, 64, 64) for s in layout.starts])
+        rows = rng.integers(0, 60, 60)
+        entry.append(layout.scope_means(values[rows][:, columns].mean(axis=0))[0])
+        steps.append(layout.scope_means(ladder[:, columns])[:, 0])
+    score, scores = layout.scope_means(values.mean(axis=0))[0], layout.scope_means(ladder)[:, 0]
+    resampled = effective_size(
+        score, scores, PARAMETERS, 1e6, widths_from_resamples(np.array(entry), np.array(steps))
+    )
+    crossed = effective_size(score, scores, PARAMETERS, 1e6, widths_from_documents(values, ladder, layout))
+    width = np.log(crossed.size_high / crossed.size_low)
+    assert np.log(resampled.size_high / resampled.size_low) == pytest.approx(width, rel=0.15)
