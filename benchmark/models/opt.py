@@ -191,7 +191,7 @@ def load_opt(
     """Load a model folder: ``config.json`` and safetensors (one file, or several with an index).
 
     ``vocab_rows`` keeps the first rows of the embedding only, as ``resize_token_embeddings(len(tokenizer))``
-    does. Raises InputError on a missing file, pickled weights, an unknown architecture, wrong shapes or weights
+    does. InputError on a missing file, pickled weights, an unknown architecture, wrong shapes, or weights
     that are not finite.
     """
     folder = Path(folder)
