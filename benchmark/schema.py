@@ -1,6 +1,6 @@
 """Columns and types of every table that passes between stages.
 
-A table is written with exactly these columns, in this order; a reader checks them before it computes anything.
+A table is written with exactly these columns, in this order; a reader checks them before it computes.
 """
 
 import pyarrow as pa
@@ -158,3 +158,8 @@ CURVES = pa.schema(
 
 TABLES = {"runs.csv": RUNS, "entries.csv": ENTRIES, "comparisons.csv": COMPARISONS, "curves.csv": CURVES}
 """The CSV files of `results/<track>/`."""
+
+TEXTS = pa.schema(
+    [("corpus", pa.string()), ("index", pa.int64()), ("text_id", pa.string()), ("text", pa.string())]
+)
+"""The texts of a corpus, one a row."""

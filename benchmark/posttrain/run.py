@@ -179,10 +179,9 @@ class _Run:
 
     def _labelled(self, samples: pa.Table, step: int) -> pa.Table:
         request = self.request
-        return label_samples(
-            samples, track=request.track, model=request.model_name, arm=request.arm_name, corpus=request.corpus,
-            text_id=request.text_id, seed=request.seed, step=step,
-        )  # fmt: skip
+        names = {"track": request.track, "model": request.model_name, "arm": request.arm_name}
+        run = {"corpus": request.corpus, "text_id": request.text_id, "seed": request.seed}
+        return label_samples(samples, {**names, **run, "step": step})
 
     def _selected(self) -> dict[str, int | None]:
         if self.paper:

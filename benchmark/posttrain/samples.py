@@ -1,20 +1,18 @@
 """The samples table of a checkpoint: who it belongs to, and what a model that broke down is given."""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from benchmark.schema import NO_ARM, NO_TEXT, SAMPLES
 from benchmark.tasks.suite import Suite
 
 
-def label_samples(
-    samples: pa.Table, *, track: str, model: str, arm: str, corpus: str, text_id: str, seed: int, step: int
-) -> pa.Table:
-    """The columns of `schema.SAMPLES`: an evaluation's rows behind the names of their checkpoint."""
-    names = {"track": track, "model": model, "arm": arm, "corpus": corpus, "text_id": text_id, "seed": seed}
-    constants = {**names, "step": step}
+def label_samples(samples: pa.Table, names: Mapping[str, str | int]) -> pa.Table:
+    """The columns of `schema.SAMPLES`: an evaluation's rows behind the `names` of their checkpoint."""
     columns = [
-        pa.repeat(pa.scalar(constants[field.name], field.type), samples.num_rows)
-        if field.name in constants
+        pa.repeat(pa.scalar(names[field.name], field.type), samples.num_rows)
+        if field.name in names
         else samples.column(field.name).cast(field.type)
         for field in SAMPLES
     ]
@@ -23,9 +21,8 @@ def label_samples(
 
 def base_samples(samples: pa.Table, *, track: str, model: str) -> pa.Table:
     """The samples of an unmodified model."""
-    return label_samples(
-        samples, track=track, model=model, arm=NO_ARM, corpus=NO_ARM, text_id=NO_TEXT, seed=0, step=0
-    )
+    names = {"track": track, "model": model, "arm": NO_ARM, "corpus": NO_ARM, "text_id": NO_TEXT}
+    return label_samples(samples, {**names, "seed": 0, "step": 0})
 
 
 def chance_samples(samples: pa.Table, suite: Suite) -> pa.Table:

@@ -15,7 +15,7 @@ class EarlyStop:
     """The original study's early stop (its train.py, validation_epoch_end).
 
     From epoch 5 on, an epoch in which both family averages are strictly below their best so far counts; the
-    second such epoch ends the run. The unmodified model takes no part. A suite with one family is judged by it.
+    second such epoch ends the run. The unmodified model takes no part; a suite of one family is judged by it.
     """
 
     best: dict[str, float]

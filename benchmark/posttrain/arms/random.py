@@ -1,4 +1,4 @@
-"""`random`: a placebo that goes exactly as far as ascent, in every tensor at every step, but nowhere in particular.
+"""`random`: a placebo that goes as far as ascent, in every tensor at every step, but nowhere in particular.
 
 Ascent walks almost straight, so independent random steps of its lengths would end much nearer to the start.
 """
@@ -12,7 +12,7 @@ from benchmark.posttrain.arms.base import Attempt, Start
 
 
 def attempts(start: Start) -> Iterator[Attempt]:
-    """theta_0 + s * (theta_k of the mirrored ascent - theta_0), s = +-1 element by element, drawn once a run."""
+    """theta_0 + s * (theta_k of the mirrored ascent - theta_0), s = +-1 by element, drawn once a run."""
     origin = start.model.params
     signs = {}
     for name, tensor in origin.items():

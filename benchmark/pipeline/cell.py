@@ -1,0 +1,82 @@
+"""The stage `posttrain`: all runs of one (model, corpus), in parallel, each journalled as it finishes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from benchmark.execution import run_units
+from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
+from benchmark.pipeline.journal import Journal
+from benchmark.posttrain.base import Base
+from benchmark.posttrain.objective import text_loss
+from benchmark.posttrain.plan import CorpusText, cell_requests, run_key
+from benchmark.posttrain.run import RunRequest, RunResult, Scorer, execute_run
+from benchmark.progress import Progress
+from benchmark.schema import SAMPLES
+from benchmark.settings import Settings
+
+SORT = [(name, "ascending") for name in ("arm", "text_id", "seed", "step", "task", "split", "doc_id")]
+
+
+def write_cell(
+    settings: Settings, base: Base, corpus: str, texts: Sequence[CorpusText], out: Path, journal: Journal
+) -> None:
+    """Do what is not yet done of a cell's runs and write `samples.parquet`, `runs.jsonl`, `cell.json`."""
+    requests = list(cell_requests(settings, base, corpus, texts))
+    results = complete_runs(settings, base.scorer, requests, journal, f"posttrain {base.name} {corpus}")
+    cell = {
+        "familiarity": familiarity(requests),
+        "keys": sorted(run_key(run, base.scorer) for run in requests),
+        "model_digest": base.digest,
+        "plan": base.scorer.prepared.plan_hash,
+    }
+    with whole_folder(out) as folder:
+        write_results(folder, results)
+        write_json(folder / "cell.json", cell)
+
+
+def complete_runs(
+    settings: Settings, scorer: Scorer, requests: Sequence[RunRequest], journal: Journal, label: str
+) -> list[RunResult]:
+    """The results of `requests` in their order: from the journal where they are done, else computed."""
+    keys = [run_key(run, scorer) for run in requests]
+    results = {position: found for position, key in enumerate(keys) if (found := journal.find(key))}
+    left = [position for position in range(len(requests)) if position not in results]
+    with Progress(label, len(requests)) as progress:
+        progress.advance(len(results), "from the journal" if results else "")
+        for position, result in run_units(_run, (requests, scorer), left, settings.execution):
+            journal.store(keys[position], result)
+            results[position] = result
+            progress.advance(note=requests[position].name)
+    return [results[position] for position in range(len(requests))]
+
+
+def _run(context: tuple[Sequence[RunRequest], Scorer], position: int) -> RunResult:
+    requests, scorer = context
+    return execute_run(requests[position], scorer)
+
+
+def write_results(folder: Path, results: Sequence[RunResult]) -> None:
+    """Write sorted samples and run records; a cell without runs has empty tables of the same columns."""
+    samples = pa.concat_tables([result.samples for result in results] or [SAMPLES.empty_table()])
+    write_parquet(folder / "samples.parquet", samples.sort_by(SORT))
+    records = sorted((result.record for result in results), key=_record_order)
+    write_json_lines(folder / "runs.jsonl", records)
+
+
+def _record_order(record: dict[str, Any]) -> tuple[str, int, str, int]:
+    return record["arm"], record["index"], record["text_id"], record["seed"]
+
+
+@torch.no_grad()
+def familiarity(requests: Sequence[RunRequest]) -> float | None:
+    """The base model's mean token loss in nats over the distinct texts of `requests`."""
+    texts = {run.text_id: run for run in requests}
+    losses = [
+        (float(text_loss(run.model.params, run.model.config, run.tokens)), run) for run in texts.values()
+    ]
+    tokens = sum(len(run.tokens) - 1 for _, run in losses)
+    return sum(loss * (len(run.tokens) - 1) for loss, run in losses) / tokens if tokens else None

@@ -1,0 +1,140 @@
+"""The stage `score`: from every cell's samples to the tables of `results/<track>/`."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from benchmark.pipeline.files import read_json_lines, write_json, write_parquet
+from benchmark.pipeline.layout import Layout
+from benchmark.schema import NO_ARM, SAMPLES
+from benchmark.scoring.score import run_score
+from benchmark.scoring.settings import ScoringSettings
+from benchmark.settings import Settings
+
+
+def write_track_results(settings: Settings, layout: Layout) -> None:
+    """Score all cells that the settings name and write the results folder anew."""
+    drop_stale_cells(settings, layout)
+    cells = [
+        layout.cell(model, corpus) for model in settings.models for corpus in (NO_ARM, *settings.corpora)
+    ]
+    bases = {model: read_base(layout, model) for model in settings.models}
+    records = cell_records(settings, layout)
+    out = layout.results
+    run_score(
+        [cell / "samples.parquet" for cell in cells],
+        model_table(settings, bases),
+        out,
+        tasks=task_table(bases),
+        runs=records,
+        settings=scoring_settings(settings, bases),
+    )
+    corpora = [read_corpus(layout, name) for name in settings.corpora]
+    write_parquet(out / "texts.parquet", pa.concat_tables(texts for _, texts in corpora))
+    write_json(out / "corpora.json", [facts for facts, _ in corpora])
+    write_parquet(out / "documents.parquet", selected_documents(cells, records))
+
+
+def drop_stale_cells(settings: Settings, layout: Layout) -> None:
+    """Remove cells that the settings no longer name: they would change the hash that this stage depends on."""
+    named = {
+        layout.cell(model, corpus) for model in settings.models for corpus in (NO_ARM, *settings.corpora)
+    }
+    for model_folder in layout.runs.iterdir():
+        for cell in model_folder.iterdir():
+            if cell not in named and cell.is_dir():
+                shutil.rmtree(cell)
+        if not any(model_folder.iterdir()):
+            model_folder.rmdir()
+
+
+def read_base(layout: Layout, model: str) -> dict[str, Any]:
+    """What the stage `base` noted of a model."""
+    path = layout.cell(model, NO_ARM) / "base.json"
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts
+
+
+def cell_records(settings: Settings, layout: Layout) -> list[dict[str, Any]]:
+    """The run records of all cells, each with its cell's familiarity."""
+    records: list[dict[str, Any]] = []
+    for model in settings.models:
+        for corpus in settings.corpora:
+            cell = layout.cell(model, corpus)
+            facts = json.loads((cell / "cell.json").read_text(encoding="utf-8"))
+            for record in read_json_lines(cell / "runs.jsonl"):
+                records.append({**record, "familiarity": facts.get("familiarity")})
+    return records
+
+
+def model_table(settings: Settings, bases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """`models.json`: parameters, ladder and role by model; a track is one ladder."""
+    return {
+        name: {"parameters": bases[name]["parameters"], "ladder": settings.track.name, "role": spec.role}
+        for name, spec in settings.models.items()
+    }
+
+
+def task_table(bases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """`tasks.json`: family, metric and chance by task, as the suite had them."""
+    tasks: dict[str, dict[str, Any]] = {}
+    for facts in bases.values():
+        tasks.update(facts["tasks"])
+    return tasks
+
+
+def scoring_settings(settings: Settings, bases: dict[str, dict[str, Any]]) -> ScoringSettings:
+    """The scoring section with what scoring has to know of the track."""
+    versions = {str(facts["suite_version"]) for facts in bases.values()}
+    return ScoringSettings(
+        margin=settings.scoring.margin,
+        ratio=settings.scoring.ratio,
+        resamples=settings.scoring.resamples,
+        seed=settings.scoring.seed,
+        protocol=settings.evaluation.protocol,
+        suite_version=versions.pop() if len(versions) == 1 else None,
+        treatments=tuple(name for name, arm in settings.arms.items() if not arm.is_control),
+        claims=settings.claims.model_dump(mode="json"),
+    )
+
+
+def read_corpus(layout: Layout, name: str) -> tuple[dict[str, Any], pa.Table]:
+    """Facts and texts of a corpus."""
+    folder = layout.corpus(name)
+    facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+    return facts, pq.read_table(folder / "texts.parquet")
+
+
+DOCUMENT_SORT = [
+    (name, "ascending") for name in ("task", "doc_id", "model", "arm", "corpus", "text_id", "seed", "step")
+]
+
+
+def selected_documents(cells: list[Path], records: list[dict[str, Any]]) -> pa.Table:
+    """The test documents of base models and of every run's selected step: small enough to be in git."""
+    selected = {
+        (record["model"], record["arm"], record["corpus"], record["text_id"], record["seed"], step)
+        for record in records
+        for step in record["selected_step"].values()
+    }
+    tables = []
+    for cell in cells:
+        table = ds.dataset(cell / "samples.parquet", schema=SAMPLES).to_table(
+            filter=pc.field("split") == "test"
+        )
+        keys = zip(
+            *(
+                table.column(name).to_pylist()
+                for name in ("model", "arm", "corpus", "text_id", "seed", "step")
+            ),
+            strict=True,
+        )
+        keep = [key[1] == NO_ARM or key in selected for key in keys]
+        tables.append(table.filter(pa.array(keep, pa.bool_())))
+    return pa.concat_tables(tables).sort_by(DOCUMENT_SORT)

@@ -1,0 +1,197 @@
+"""The stages `corpus`, `model`, `base`, `posttrain` and `score`, each a function of one settings file and a name."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.errors import InputError
+from benchmark.identity import digest
+from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
+from benchmark.pipeline.layout import Layout, known
+from benchmark.schema import NO_ARM, SAMPLES, TEXTS
+from benchmark.settings import FolderModel, HubModel, MicroModel, Settings, load_settings
+
+
+@contextmanager
+def opened(params: Path, stage: str) -> Iterator[tuple[Settings, Layout]]:
+    """Settings and folders of a track; the stage's wall time goes to the work folder, not to any out."""
+    settings = load_settings(params)
+    layout = Layout.of(params, settings)
+    started = time.time()
+    yield settings, layout
+    timing = layout.work / "timing" / layout.track / f"{stage}.json"
+    write_json(timing, {"stage": stage, "wall_seconds": round(time.time() - started, 3)})
+
+
+def corpus(params: Path, name: str) -> None:
+    """Read or make a corpus: `texts.parquet` and `corpus.json` with its fingerprint."""
+    from benchmark.corpora.open import open_corpus
+
+    with opened(params, f"corpus@{name}") as (settings, layout):
+        spec = settings.corpora[known(name, settings.corpora, "corpus", params)]
+        texts = open_corpus(spec, layout.root)
+        table = pa.table(
+            [
+                pa.array([name] * len(texts)),
+                pa.array([text.index for text in texts], pa.int64()),
+                pa.array([text.text_id for text in texts]),
+                pa.array([text.text for text in texts]),
+            ],
+            schema=TEXTS,
+        )
+        facts = {
+            "corpus": name,
+            "texts": len(texts),
+            "characters": sum(len(text.text) for text in texts),
+            "fingerprint": digest([text.text for text in texts]),
+        }
+        with whole_folder(layout.corpus(name)) as folder:
+            write_parquet(folder / "texts.parquet", table)
+            write_json(folder / "corpus.json", facts)
+
+
+def model(params: Path, name: str) -> None:
+    """Train, fetch or copy a model into a folder of safetensors, and note its digest and size."""
+    from benchmark.models.opt import load_opt, weights_sha256
+
+    with opened(params, f"model@{name}") as (settings, layout):
+        spec = settings.models[known(name, settings.models, "model", params)]
+        with whole_folder(layout.model(name)) as folder:
+            _MODEL_KINDS[spec.kind](spec, layout, folder, name)
+            loaded = load_opt(folder)
+            facts = {
+                "model": name,
+                "kind": spec.kind,
+                "parameters": loaded.parameters_count(),
+                "weights_sha256": weights_sha256(loaded.params),
+            }
+            write_json(folder / "model.json", facts)
+
+
+def _train_micro(spec: MicroModel, layout: Layout, folder: Path, name: str) -> None:
+    from benchmark.models.micro import train_rung
+
+    train_rung(spec, folder, name=name, cache=layout.work / "cache")
+
+
+def _fetch_hub(spec: HubModel, layout: Layout, folder: Path, name: str) -> None:
+    from benchmark.models.hub import fetch
+
+    fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
+
+
+MODEL_FILES = (
+    "config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+)
+
+
+def _copy_folder(spec: FolderModel, layout: Layout, folder: Path, name: str) -> None:
+    source = layout.root / spec.path
+    if not source.is_dir():
+        raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
+    for file in sorted(source.iterdir()):
+        if file.name in MODEL_FILES or (file.suffix == ".safetensors" and not file.is_symlink()):
+            shutil.copyfile(file, folder / file.name, follow_symlinks=False)
+
+
+_MODEL_KINDS: dict[str, Callable[[Any, Layout, Path, str], None]] = {
+    "micro": _train_micro,
+    "hub": _fetch_hub,
+    "folder": _copy_folder,
+}
+
+
+def base(params: Path, name: str) -> None:
+    """Score an unmodified model, on more documents than its runs are scored on."""
+    from benchmark.posttrain.base import load_base, suite_of
+    from benchmark.posttrain.samples import base_samples
+
+    with opened(params, f"base@{name}") as (settings, layout):
+        known(name, settings.models, "model", params)
+        evaluation = settings.evaluation
+        suite = suite_of(evaluation, documents=evaluation.base_documents)
+        loaded = load_base(name, layout.model(name), suite, evaluation, settings.execution)
+        start = loaded.scorer.start
+        facts = {
+            "model": name,
+            "parameters": loaded.model.parameters_count(),
+            "model_digest": loaded.digest,
+            "suite": suite.name,
+            "suite_version": suite.version,
+            "plan": loaded.scorer.prepared.plan_hash,
+            "metrics": start.metrics,
+            "averages": start.averages,
+            "tasks": {
+                task.name: {"family": task.family, "metric": task.metric, "chance": task.chance}
+                for task in suite.tasks
+            },
+        }
+        with whole_folder(layout.cell(name, NO_ARM)) as folder:
+            samples = base_samples(start.samples, track=layout.track, model=name)
+            write_parquet(folder / "samples.parquet", samples)
+            write_json(folder / "base.json", facts)
+
+
+def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
+    """All runs of one model on one corpus; a model that is a baseline only has none."""
+    with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, layout):
+        known(model_name, settings.models, "model", params)
+        known(corpus_name, settings.corpora, "corpus", params)
+        out = layout.cell(model_name, corpus_name)
+        if settings.models[model_name].role == "baseline":
+            with whole_folder(out) as folder:
+                write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
+                write_json_lines(folder / "runs.jsonl", [])
+                write_json(folder / "cell.json", {"keys": []})
+            return
+        _posttrain(settings, layout, model_name, corpus_name)
+
+
+def _posttrain(settings: Settings, layout: Layout, model_name: str, corpus_name: str) -> None:
+    from benchmark.pipeline.cell import write_cell
+    from benchmark.pipeline.journal import Journal
+    from benchmark.posttrain.base import load_base, suite_of
+
+    evaluation = settings.evaluation
+    suite = suite_of(evaluation, documents=evaluation.documents)
+    loaded = load_base(model_name, layout.model(model_name), suite, evaluation, settings.execution)
+    texts = stored_texts(layout.corpus(corpus_name))
+    journal = Journal(layout.work / "journal")
+    write_cell(settings, loaded, corpus_name, texts, layout.cell(model_name, corpus_name), journal)
+
+
+def stored_texts(folder: Path) -> "list[StoredText]":
+    """The texts that the stage `corpus` wrote."""
+    rows = pq.read_table(folder / "texts.parquet").to_pylist()
+    return [StoredText(row["index"], row["text_id"], row["text"]) for row in rows]
+
+
+class StoredText:
+    """A text as the stage `corpus` wrote it."""
+
+    def __init__(self, index: int, text_id: str, text: str) -> None:
+        self.index, self.text_id, self.text = index, text_id, text
+
+
+def score(params: Path) -> None:
+    """Compare every entry with its base, controls and larger rungs; writes `results/<track>/`."""
+    from benchmark.pipeline.results import write_track_results
+
+    with opened(params, "score") as (settings, layout):
+        write_track_results(settings, layout)
+    from benchmark.provenance import write_provenance
+
+    write_provenance(settings, layout)

@@ -1,0 +1,68 @@
+"""A base model ready to be treated: its weights, its tokenizer, and the documents that it is scored on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmark.errors import InputError
+from benchmark.evaluation.engine import evaluate
+from benchmark.evaluation.prepare import prepare
+from benchmark.models.opt import OptModel, load_opt, read_config, weights_sha256
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.posttrain.run import Scorer
+from benchmark.settings import Evaluation, Execution
+from benchmark.tasks.suite import Suite, load_suite
+
+
+@dataclass(frozen=True)
+class Base:
+    """An unmodified model and what scores it.
+
+    Attributes:
+        digest: sha256 over weights and tokenizer.
+    """
+
+    name: str
+    model: OptModel
+    tokenizer: Tokenizer
+    digest: str
+    scorer: Scorer
+
+
+def suite_of(settings: Evaluation, *, documents: int | None, limit: int | None = None) -> Suite:
+    """The suite that `settings` name, with at most `documents` test documents a task."""
+    return load_suite(
+        settings.suite,
+        tasks=settings.tasks,
+        num_fewshot=settings.num_fewshot,
+        protocol=settings.protocol,
+        split_source=settings.split_source,
+        documents=documents,
+        select_documents=settings.select_documents,
+        limit=limit,
+        seed=settings.fewshot_seed,
+    )
+
+
+def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execution: Execution) -> Base:
+    """Load a model folder and score the unmodified model on the suite.
+
+    The embedding is cut to the tokenizer's tokens, as the original study does, so that the softmax is over
+    tokens that exist.
+    """
+    torch.set_num_threads(1)
+    if execution.device != "cpu" and not torch.cuda.is_available():
+        raise InputError(f"execution.device: {execution.device}: no such device here, take 'cpu'")
+    tokenizer = Tokenizer.from_folder(folder)
+    rows = min(tokenizer.n_tokens, read_config(folder / "config.json").vocab_size)
+    model = load_opt(folder, device=execution.device, vocab_rows=rows)
+    prepared = prepare(
+        suite,
+        tokenizer,
+        max_length=min(settings.max_length, model.config.max_position_embeddings),
+        batch_tokens=settings.batch_tokens,
+    )
+    start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
+    digest = f"{weights_sha256(model.params)}-{tokenizer.digest}"
+    return Base(name, model, tokenizer, digest, Scorer(prepared, settings, start))

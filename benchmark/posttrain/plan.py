@@ -1,0 +1,96 @@
+"""Which runs a cell (model, corpus) holds, and the content key of each."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from benchmark.errors import InputError
+from benchmark.identity import code_digest, digest
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.base import Base
+from benchmark.posttrain.objective import text_tokens
+from benchmark.posttrain.run import RunRequest, Scorer
+from benchmark.settings import Arm, Settings, nearest
+
+
+class CorpusText(Protocol):
+    """A text of a corpus: its row, its content-derived name, its characters."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def text_id(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+def request(
+    settings: Settings, base: Base, corpus: str, text: CorpusText, arm_name: str, seed: int
+) -> RunRequest:
+    """The run of one arm on one text.
+
+    Raises:
+        InputError: the arm is not in the settings, its kind is not known, or the text has no token.
+    """
+    if arm_name not in settings.arms:
+        raise InputError(f"arms: no arm '{arm_name}'{nearest(arm_name, settings.arms)}")
+    arm = settings.arms[arm_name]
+    if arm.kind not in ARMS:
+        raise InputError(f"arms.{arm_name}.kind: no kind '{arm.kind}'{nearest(arm.kind, ARMS)}")
+    posttrain = settings.posttrain
+    if arm.learning_rate is not None:
+        posttrain = posttrain.model_copy(update={"learning_rate": arm.learning_rate})
+    positions = base.model.config.max_position_embeddings
+    try:
+        tokens = text_tokens(
+            text.text, base.tokenizer, max_length=settings.evaluation.max_length, positions=positions
+        )
+    except InputError as error:
+        raise InputError(f"corpus {corpus}, text {text.index}: {error}") from None
+    return RunRequest(
+        track=settings.track.name,
+        model_name=base.name,
+        model=base.model,
+        model_digest=base.digest,
+        corpus=corpus,
+        index=text.index,
+        text_id=text.text_id,
+        tokens=tuple(tokens),
+        arm_name=arm_name,
+        arm=arm,
+        seed=seed,
+        posttrain=posttrain,
+    )
+
+
+def cell_requests(
+    settings: Settings, base: Base, corpus: str, texts: Sequence[CorpusText]
+) -> Iterator[RunRequest]:
+    """All runs of a cell but for soups, arm by arm, text by text, seed by seed."""
+    for arm_name, arm in settings.arms.items():
+        if arm.kind == "soup":
+            continue
+        for text in texts:
+            for seed in seeds_that_count(arm):
+                yield request(settings, base, corpus, text, arm_name, seed)
+
+
+def seeds_that_count(arm: Arm) -> tuple[int, ...]:
+    """The arm's seeds; only the first where the arm is deterministic."""
+    return arm.seeds if arm.kind in {"random", "shuffled"} else arm.seeds[:1]
+
+
+def run_key(run: RunRequest, scorer: Scorer) -> str:
+    """Content key of a run: base weights, tokenizer, text, arm, seed, documents, settings and code."""
+    return digest(
+        {
+            "track": run.track,
+            "model": [run.model_name, run.model_digest],
+            "corpus": [run.corpus, run.index, run.text_id, list(run.tokens)],
+            "arm": [run.arm_name, run.arm.model_dump(mode="json", exclude={"seeds"}), run.seed],
+            "posttrain": run.posttrain.model_dump(mode="json"),
+            "evaluation": scorer.settings.model_dump(mode="json"),
+            "plan": scorer.prepared.plan_hash,
+            "device": run.model.device.type,
+            "code": code_digest(),
+        }
+    )

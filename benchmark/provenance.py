@@ -1,0 +1,121 @@
+"""Who made a result, from what and with what: written beside the results, no out of any stage."""
+
+import datetime
+import functools
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmark.identity import code_digest, digest
+from benchmark.pipeline.files import write_json
+from benchmark.pipeline.layout import Layout
+from benchmark.settings import Settings
+
+PACKAGES = (
+    "torch",
+    "tokenizers",
+    "safetensors",
+    "lm-eval",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pandas",
+    "dvc",
+    "transformers",
+)
+
+
+@functools.cache
+def cpu() -> dict[str, Any]:
+    """Model name and a digest of the instruction sets of this machine's CPU."""
+    facts: dict[str, str] = {}
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            facts.setdefault(key.strip(), value.strip())
+    except OSError:
+        facts = {"model name": platform.processor()}
+    flags = sorted(facts.get("flags", facts.get("Features", "")).split())
+    return {"model": facts.get("model name", platform.machine()), "flags_sha256": digest(flags)[:16]}
+
+
+def machine() -> dict[str, Any]:
+    """This machine as far as it can change a figure, and a name for it that says nothing about its owner."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    described: dict[str, Any] = {
+        "cpu": cpu()["model"],
+        "cpu_flags_sha256": cpu()["flags_sha256"],
+        "cores": cores,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "host": digest([platform.node(), _machine_id()])[:16],
+        "gpu": _gpus(),
+    }
+    return described
+
+
+def _machine_id() -> str:
+    path = Path("/etc/machine-id")
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
+def _gpus() -> list[str]:
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return sorted(line.strip() for line in listed.splitlines() if line.strip())
+
+
+def packages() -> dict[str, str]:
+    """Versions of the packages that can change a figure."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def revision(root: Path) -> str:
+    """The commit that is checked out, with `+` where tracked files differ from it."""
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "benchmark", "dvc.yaml")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return head + ("+" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def write_provenance(settings: Settings, layout: Layout) -> None:
+    """Write `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
+    timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
+    walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
+    facts = {
+        "track": layout.track,
+        "revision": revision(layout.root),
+        "packages": packages(),
+        "hardware": machine(),
+        "wall_seconds": {wall["stage"]: wall["wall_seconds"] for wall in walls},
+        "keys": {
+            "code": code_digest(),
+            "settings": digest(settings.model_dump(mode="json")),
+            **_input_keys(layout),
+        },
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    write_json(layout.results / "provenance.json", facts)
+
+
+def _input_keys(layout: Layout) -> dict[str, str]:
+    keys = {}
+    for path in sorted(layout.data.glob("models/*/model.json")):
+        keys[f"model {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["weights_sha256"]
+    for path in sorted(layout.data.glob("corpora/*/corpus.json")):
+        keys[f"corpus {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
+    return keys
