@@ -1,15 +1,16 @@
 """The one loader of public data: a file of a local folder, or of a cache filled from pinned sources.
 
-``GAPBENCH_DATA`` names a folder in the layout of docs/DATA.md; it is taken as it is, and only the files a call
-needs have to be there. Without it, a file comes from the public source that ``sources.py`` pins, checked
+``GAPBENCH_DATA`` names a folder in the layout of docs/DATA.md; it is taken as it is, and only the files that
+a call needs have to be there. Without it, a file comes from the public source that ``sources.py`` pins, checked
 against its sha256 and kept in a cache folder (``GAPBENCH_CACHE``, else ``$XDG_CACHE_HOME/gapbench``).
 """
 
 import hashlib
+import http.client
 import os
 import tempfile
-import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
 from benchmark.corpora.sources import SOURCES, Source
@@ -25,7 +26,9 @@ def data_folder() -> Path | None:
         return None
     folder = Path(named).expanduser()
     if not folder.is_dir():
-        raise InputError(f"GAPBENCH_DATA names {folder}, which is no folder: set it to one laid out as docs/DATA.md says")
+        raise InputError(
+            f"GAPBENCH_DATA names {folder}, which is no folder: set it to one laid out as docs/DATA.md says"
+        )
     return folder
 
 
@@ -42,17 +45,19 @@ def locate(*paths: str) -> Path:
 
     Raises ``InputError`` where the local folder has none of them, or none can be downloaded.
     """
+    named = " or ".join(paths)
     folder = data_folder()
     if folder is not None:
         for path in paths:
             if (folder / path).is_file():
                 return folder / path
-        raise InputError(f"{' or '.join(paths)} is missing in GAPBENCH_DATA={folder}: add it (docs/DATA.md says what it holds)")
+        raise InputError(f"{named} is missing in GAPBENCH_DATA={folder}: add it as docs/DATA.md describes it")
     for path in paths:
         if path in SOURCES:
             return _cached(path, SOURCES[path])
     raise InputError(
-        f"{' or '.join(paths)} has no pinned public source: put it into a folder and set GAPBENCH_DATA to that (docs/DATA.md)"
+        f"{named} has no pinned public source: put it into a folder laid out as docs/DATA.md says "
+        "and set GAPBENCH_DATA to that folder"
     )
 
 
@@ -62,38 +67,57 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _cached(path: str, source: Source) -> Path:
-    target = cache_folder() / "data" / source.commit / path
-    if target.is_file() and sha256_of(target) == source.sha256:
-        return target
-    content = _download(path, source)
-    found = hashlib.sha256(content).hexdigest()
-    if found != source.sha256:
-        raise InputError(f"{source.url} has sha256 {found}, pinned is {source.sha256}: the source changed or was cut off")
-    write_atomically(target, content)
-    return target
-
-
-def _download(path: str, source: Source) -> bytes:
-    try:
-        with urllib.request.urlopen(source.url, timeout=TIMEOUT_SECONDS) as response:
-            return bytes(response.read())
-    except (urllib.error.URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise InputError(
-            f"{path} is not here and {source.url} cannot be reached ({reason}): "
-            "connect, or set GAPBENCH_DATA to a folder that holds it (docs/DATA.md)"
-        ) from error
-
-
 def write_atomically(target: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def _cached(path: str, source: Source) -> Path:
+    """The file in the cache, fetched where it is absent or altered."""
+    folder = cache_folder() / "data" / source.sha256
+    if source.member is None:
+        target = folder / path
+        _fetch(path, source, target)
+        return target
+    archive = folder / "archive.zip"
+    _fetch(path, source, archive)
+    with zipfile.ZipFile(archive) as opened:
+        content = opened.read(source.member)
+    if not (folder / path).is_file() or (folder / path).read_bytes() != content:
+        write_atomically(folder / path, content)
+    return folder / path
+
+
+def _fetch(path: str, source: Source, target: Path) -> None:
+    if target.is_file() and sha256_of(target) == source.sha256:
+        return
+    content = _download(path, source.url)
+    found = hashlib.sha256(content).hexdigest()
+    if found != source.sha256:
+        raise InputError(
+            f"{source.url} has sha256 {found}, pinned is {source.sha256}: "
+            f"it changed or was cut off; fetch {path} yourself and set GAPBENCH_DATA (docs/DATA.md)"
+        )
+    write_atomically(target, content)
+
+
+def _download(path: str, url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
+            content: bytes = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise InputError(
+            f"{path} is not at hand and {url} cannot be reached ({reason}): "
+            "connect, or set GAPBENCH_DATA to a folder that holds it (docs/DATA.md)"
+        ) from error
+    return content

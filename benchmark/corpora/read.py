@@ -34,7 +34,9 @@ def read_json(path: Path) -> Any:
 def read_rows(path: Path) -> list[Row]:
     """Rows of a ``.jsonl``, ``.json`` (an array), ``.arrow`` (stream), ``.parquet`` or ``.csv`` file, by its ending."""
     if path.suffix == ".jsonl":
-        rows = [_parsed(line, path, number) for number, line in enumerate(read_lines(path), 1) if line.strip()]
+        rows = [
+            _parsed(line, path, number) for number, line in enumerate(read_lines(path), 1) if line.strip()
+        ]
     elif path.suffix == ".json":
         rows = read_json(path)
     elif path.suffix == ".arrow":
@@ -53,7 +55,9 @@ def with_columns(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], path
     for number, row in enumerate(rows, 1):
         for column in columns:
             if row.get(column) is None:
-                raise InputError(f"{path} row {number} has no {column!r}: its columns must be {', '.join(columns)}")
+                raise InputError(
+                    f"{path} row {number} has no {column!r}: its columns must be {', '.join(columns)}"
+                )
         yield {column: row[column] for column in columns}
 
 

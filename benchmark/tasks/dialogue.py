@@ -1,8 +1,8 @@
 """Dialogue tasks: the prompt with its speaker labels, the normalised turns, and the unigram F1 of the answer.
 
 A row holds ``turns``, a list of two or more utterances; the last is the reference answer, the others are the
-context. Each document makes two requests: greedy text for F1, and the log-likelihood of the reference for loss.
-The forms follow the original study (kaist-lklab/GAP at fe89b0a), whose turns and F1 are those of ParlAI.
+context. Each document makes two requests: greedy text for F1, and the log-likelihood of the reference for the
+loss. The forms are those of the original study (kaist-lklab/GAP at fe89b0a).
 """
 
 import re
@@ -15,7 +15,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 TARGET_PREFIX = "</s>"
-"""The reference is tokenised with OPT's leading token, so that token is part of what the loss is taken over."""
+"""The reference is tokenised with OPT's leading token, which is then part of what the loss is taken over."""
 
 SPEAKERS = ("User 1:", "User 2:")
 
@@ -30,7 +30,7 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 def normalise_turn(text: str) -> str:
     """The turn in lower case with sentence starts and "i" capitalised, punctuation joined, and a final mark.
 
-    Punctuation is set apart by blanks first, so that a sentence start is the word after a mark.
+    Marks are set apart by blanks first: a sentence starts at the word after ".", "?" or "!".
     """
     apart = text.lower()
     for joined_from, mark in _BLANK_BEFORE:
@@ -50,7 +50,7 @@ def normalise_turn(text: str) -> str:
 
 
 def prompt_of(turns: Sequence[str]) -> str:
-    """The context turns, one a line behind alternating speaker labels, and the label of the one who answers."""
+    """The context turns, one a line behind alternating labels, and the label of the speaker who answers."""
     lines = [f"{SPEAKERS[i % 2]} {normalise_turn(turn)}" for i, turn in enumerate(turns[:-1])]
     return "\n".join([*lines, SPEAKERS[(len(turns) - 1) % 2]])
 
@@ -69,7 +69,8 @@ def _words(text: str) -> list[str]:
     return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
 
 
-class DialogueTask(ConfigurableTask):
+# lm-eval has no types, so mypy takes its classes for Any.
+class DialogueTask(ConfigurableTask):  # type: ignore[misc]
     """An lm-eval task over rows of ``turns``: one generation and one log-likelihood request a document.
 
     The YAML gives the dataset, ``generation_kwargs`` and metadata; prompt, target and scores are the class's.

@@ -1,9 +1,10 @@
 """Suites: the lm-eval tasks of one folder with the documents a call uses, and a digest of both.
 
-A suite is a folder beside this file that holds the tasks' YAML and, under the suite's own name, an lm-eval
-group (``group: micro12``) whose ``task`` list gives the order and whose ``metadata.version`` gives the version.
-A task's ``custom_dataset`` is called with its ``metadata`` and ``dataset_kwargs`` and, among them,
-``protocol`` and ``split_source``; it returns ``{"select": Rows, "test": Rows}`` (see ``rows.py``).
+A suite is a folder beside this file: the tasks' YAML, and ``_suite.yaml``, an lm-eval group under the suite's
+name whose ``task`` list gives the order and whose ``metadata.version`` gives the version. A task's metadata
+holds ``version``, ``family`` and, for multiple choice, ``choices``; its ``custom_dataset`` is called with the
+metadata, ``dataset_kwargs``, ``protocol`` and ``split_source``, and returns a ``Rows`` (see ``rows.py``) for
+each of ``select`` and ``test``.
 """
 
 import contextlib
@@ -94,11 +95,11 @@ def load_suite(
     limit: int | None = None,
     seed: int = 0,
 ) -> Suite:
-    """The suite ``name`` (``gap12``, or ``gap12-5shot`` for five examples a prompt) with the documents asked for.
+    """The suite ``name`` (``gap12``, or ``gap12-5shot`` for five examples a prompt) with its documents.
 
-    ``tasks`` keeps a subset, in the suite's order. ``documents`` and ``select_documents`` cap the ``test`` and
-    the ``select`` documents of each task, ``limit`` both: the first ones in source order. Under
-    ``protocol="paper"`` there is one split, ``test``, of the first 320 validation documents (``documents`` and
+    ``tasks`` keeps a subset, in the suite's order. ``documents`` and ``select_documents`` cap the ``test``
+    and the ``select`` documents of each task, ``limit`` caps both: the first ones in source order. Under
+    ``protocol="paper"`` the one split, ``test``, holds the first 320 validation documents (``documents`` and
     ``limit`` replace that number). ``seed`` draws the few-shot examples from the ``select`` documents; those
     drawn are then no longer scored. Unknown names, missing data and empty splits raise ``InputError``.
     """
@@ -111,7 +112,9 @@ def load_suite(
     if split_source not in ("halves", "train"):
         raise InputError(f"split_source {split_source!r} is unknown: take 'halves' or 'train'")
     if shots and protocol == "paper":
-        raise InputError(f"suite {name}: protocol paper has no select documents to draw few-shot examples from")
+        raise InputError(
+            f"suite {name}: protocol paper has no select documents to draw few-shot examples from"
+        )
     folder = TASKS_FOLDER / base
     order, version = _group(base)
     chosen = _chosen(base, order, tasks)
@@ -132,7 +135,9 @@ def _name_and_shots(name: str, num_fewshot: int) -> tuple[str, int]:
     named = re.fullmatch(r"(.+)-(\d+)shot", name)
     base, shots = (named[1], int(named[2])) if named else (name, num_fewshot)
     if named and num_fewshot not in (0, shots):
-        raise InputError(f"suite {name} has {shots} examples a prompt, num_fewshot says {num_fewshot}: give one")
+        raise InputError(
+            f"suite {name} has {shots} examples a prompt, num_fewshot says {num_fewshot}: give one"
+        )
     if shots < 0:
         raise InputError(f"num_fewshot is {shots}: give 0 or more examples")
     if base not in suite_names():
@@ -188,7 +193,9 @@ def _suite_task(
         rest = [d for d in splits[split] if not drawn or content_hash(d.row) not in drawn]
         documents[split] = tuple(rest[:cap])
         if not rest:
-            raise InputError(f"task {name} has no {split} documents left: its data is empty or all filtered out")
+            raise InputError(
+                f"task {name} has no {split} documents left: its data is empty or all filtered out"
+            )
     family: Family = "dialogue" if metadata["family"] == "dialogue" else "classification"
     return SuiteTask(
         name=name,
@@ -210,7 +217,7 @@ def _draw_examples(
     distinct = {content_hash(document.row): document for document in splits["select"]}
     if len(distinct) <= shots:
         raise InputError(
-            f"task {name} has {len(distinct)} select documents, too few to draw {shots} few-shot examples from"
+            f"task {name} has {len(distinct)} select documents, too few for {shots} examples: ask for fewer"
         )
     ordered = [distinct[key] for key in sorted(distinct)]
     return tuple(random.Random(f"{seed}/{name}").sample(ordered, shots))

@@ -10,6 +10,11 @@ PUBMED_ANSWERS = ("yes", "maybe", "no")
 _MATH_OPTION = re.compile(r"[abcd] \) .*?, |e \) .*?$")
 
 
+def label(row: Row) -> int:
+    """The number of the right choice; some copies of a data set hold it as text."""
+    return int(row["label"])
+
+
 def piqa_choices(row: Row) -> list[str]:
     return [" " + row["sol1"], " " + row["sol2"]]
 

@@ -1,81 +1,95 @@
-"""The splits of each task, from files laid out as docs/DATA.md says: which files, which columns, which filters."""
+"""The splits of each task: which files (as docs/DATA.md lays them out), columns and filters."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmark.corpora.data import locate
 from benchmark.corpora.read import read_json, read_lines, read_rows, with_columns
 from benchmark.errors import InputError
+from benchmark.tasks.gap12 import prompts
 from benchmark.tasks.rows import Row, Rows, halves, numbered
 
 
 @dataclass(frozen=True)
 class ChoiceSource:
-    """Files of a multiple-choice task (alternatives in order of preference) and the columns it uses."""
+    """Files of a multiple-choice task (alternatives in order of preference) and the columns it uses.
+
+    ``labels_beside``: labels may stand in ``<file>-labels.lst`` instead of a column ``label``. ``row_column``:
+    where a file is a part of the source split, the column that holds the row number there.
+    """
 
     columns: tuple[str, ...]
     validation: tuple[str, ...]
     train: tuple[str, ...]
-    label: str
+    choices: Callable[[Row], list[str]]
+    answer: Callable[[Row], int]
     labels_beside: bool = False
+    row_column: str | None = None
 
 
 def _files(stem: str, *endings: str) -> tuple[str, ...]:
     return tuple(f"tasks/{stem}.{ending}" for ending in endings)
 
 
-_ARC = ("question", "choices", "answerKey")
 CHOICE_SOURCES = {
     "piqa": ChoiceSource(
-        ("goal", "sol1", "sol2"),
-        _files("piqa/valid", "jsonl"),
-        _files("piqa/train", "jsonl"),
-        label="label",
+        ("goal", "sol1", "sol2", "label"),
+        ("tasks/piqa/valid.jsonl",),
+        ("tasks/piqa/train.jsonl",),
+        prompts.piqa_choices,
+        prompts.label,
         labels_beside=True,
     ),
     "hellaswag": ChoiceSource(
-        ("ctx", "endings"),
+        ("ctx", "endings", "label"),
         _files("hellaswag/validation", "jsonl", "parquet"),
         _files("hellaswag/train", "jsonl", "parquet"),
-        label="label",
+        prompts.hellaswag_choices,
+        prompts.label,
+        row_column="row",
     ),
     "arc_easy": ChoiceSource(
-        ("question", "choices"),
-        _files("arc_easy/validation", "jsonl", "arrow"),
+        ("question", "choices", "answerKey"),
+        _files("arc_easy/validation", "jsonl", "parquet"),
         _files("arc_easy/train", "jsonl", "parquet"),
-        label="answerKey",
+        prompts.arc_choices,
+        prompts.arc_answer,
     ),
     "arc_challenge": ChoiceSource(
-        ("question", "choices"),
-        _files("arc_challenge/validation", "jsonl", "arrow"),
+        ("question", "choices", "answerKey"),
+        _files("arc_challenge/validation", "jsonl", "parquet"),
         _files("arc_challenge/train", "jsonl", "parquet"),
-        label="answerKey",
+        prompts.arc_choices,
+        prompts.arc_answer,
     ),
     "copa": ChoiceSource(
-        ("premise", "choice1", "choice2"),
+        ("premise", "choice1", "choice2", "label"),
         _files("copa/validation", "jsonl", "arrow"),
         _files("copa/train", "jsonl", "parquet"),
-        label="label",
+        prompts.copa_choices,
+        prompts.label,
     ),
     "winogrande": ChoiceSource(
-        ("sentence", "option1", "option2"),
-        _files("winogrande/dev", "jsonl"),
-        _files("winogrande/train_s", "jsonl"),
-        label="answer",
+        ("sentence", "option1", "option2", "answer"),
+        ("tasks/winogrande/dev.jsonl",),
+        ("tasks/winogrande/train_s.jsonl",),
+        prompts.winogrande_choices,
+        prompts.winogrande_answer,
     ),
     "math_qa": ChoiceSource(
-        ("Problem", "options"),
-        _files("math_qa/dev", "json"),
-        _files("math_qa/train", "json"),
-        label="correct",
+        ("Problem", "options", "correct"),
+        ("tasks/math_qa/dev.json",),
+        ("tasks/math_qa/train.json",),
+        prompts.math_qa_choices,
+        prompts.math_qa_answer,
     ),
     "pubmed_qa": ChoiceSource(
-        ("abstract", "question"),
+        ("abstract", "question", "final_decision"),
         ("official-gap/data/validation_data/pubmed_qa.csv",),
-        _files("pubmed_qa/train", "csv"),
-        label="final_decision",
+        ("tasks/pubmed_qa/train.csv",),
+        lambda _row: [f" {answer}" for answer in prompts.PUBMED_ANSWERS],
+        prompts.pubmed_qa_answer,
     ),
 }
 
@@ -83,10 +97,11 @@ CHOICE_SOURCES = {
 def dataset(
     *, source: str, protocol: str = "held-out", split_source: str = "halves", **_metadata: Any
 ) -> dict[str, Rows]:
-    """``{"select": Rows, "test": Rows}`` of one task; under ``paper`` ``test`` is the validation split, whole.
+    """The rows of ``select`` and ``test`` of one task; under ``paper`` ``test`` is the whole validation split.
 
-    ``halves``: the validation documents in two halves by their hash; for dialogue ``select`` is the original's
-    validation file and ``test`` its test file. ``train``: ``select`` is the training split, ``test`` the validation split.
+    ``halves``: the validation documents in two halves by their hash; for dialogue ``select`` is the validation
+    file of the original and ``test`` its test file. ``train``: ``select`` is the training split and ``test``
+    the validation split.
     """
     if protocol == "paper":
         return {"select": Rows(), "test": _split(source, "validation")}
@@ -110,26 +125,28 @@ def _split(source: str, split: str) -> Rows:
 def _choice_rows(source: ChoiceSource, split: str) -> Iterator[Row]:
     paths = source.train if split == "train" else source.validation
     path = locate(*paths)
-    rows: list[Row] = read_rows(path)
-    if source.labels_beside and not all(source.label in row for row in rows):
-        rows = _with_labels(rows, paths[0].removesuffix(path.suffix) + "-labels.lst", path)
-    for number, row in enumerate(with_columns(rows, (*source.columns, source.label), path)):
-        if source.label == "label":
-            row["label"] = _whole(row["label"], path, number)
-        yield row
+    rows = read_rows(path)
+    if source.labels_beside and not all("label" in row for row in rows):
+        rows = _with_labels(rows, paths[0].removesuffix(path.suffix) + "-labels.lst")
+    wanted = with_columns(rows, source.columns, path)
+    for number, (raw, row) in enumerate(zip(rows, wanted, strict=True)):
+        try:
+            answer, choices = source.answer(row), source.choices(row)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            answer, choices = -1, []
+        if not 0 <= answer < len(choices):
+            shown = ", ".join(source.columns)
+            raise InputError(f"{path} row {number + 1} has no right answer among its choices: mend {shown}")
+        if "label" in row:
+            row["label"] = answer
+        yield {"doc_id": raw.get(source.row_column, number), **row} if source.row_column else row
 
 
-def _with_labels(rows: list[Row], labels_path: str, path: Path) -> list[Row]:
+def _with_labels(rows: list[Row], labels_path: str) -> list[Row]:
     labels = read_lines(locate(labels_path))
     if len(labels) != len(rows):
-        raise InputError(f"{labels_path} has {len(labels)} labels for the {len(rows)} rows of {path}: give one a row")
+        raise InputError(f"{labels_path} has {len(labels)} labels for {len(rows)} rows: give one a row")
     return [{**row, "label": label} for row, label in zip(rows, labels, strict=True)]
-
-
-def _whole(label: object, path: Path, number: int) -> int:
-    if not str(label).isdecimal():
-        raise InputError(f"{path} row {number + 1} has label {label!r}: give the number of the right choice, from 0")
-    return int(str(label))
 
 
 def _dialogues(source: str, split: str) -> Iterator[Row]:
