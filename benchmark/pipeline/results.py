@@ -42,7 +42,7 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
 
 
 def drop_stale_cells(settings: Settings, layout: Layout) -> None:
-    """Remove cells that the settings no longer name: they would change the hash that this stage depends on."""
+    """Remove cells that the settings no longer name: they would change the hash this stage depends on."""
     named = {
         layout.cell(model, corpus) for model in settings.models for corpus in (NO_ARM, *settings.corpora)
     }
@@ -68,8 +68,8 @@ def cell_records(settings: Settings, layout: Layout) -> list[dict[str, Any]]:
         for corpus in settings.corpora:
             cell = layout.cell(model, corpus)
             facts = json.loads((cell / "cell.json").read_text(encoding="utf-8"))
-            for record in read_json_lines(cell / "runs.jsonl"):
-                records.append({**record, "familiarity": facts.get("familiarity")})
+            extra = {"familiarity": facts.get("familiarity")}
+            records.extend({**record, **extra} for record in read_json_lines(cell / "runs.jsonl"))
     return records
 
 

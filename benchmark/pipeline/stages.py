@@ -1,4 +1,4 @@
-"""The stages `corpus`, `model`, `base`, `posttrain` and `score`, each a function of one settings file and a name."""
+"""The stages `corpus`, `model`, `base`, `posttrain`, `score`: functions of one settings file and a name."""
 
 import shutil
 import time

@@ -1,0 +1,45 @@
+# The verbs of this project: make repro, make test, make leaderboard, make lint, make screenshots.
+SHELL := /bin/bash
+PYTHON ?= python3
+TRACK ?= micro
+BIN := .venv/bin
+STAMP := .venv/.installed
+DVCFILE := $(if $(filter micro,$(TRACK)),dvc.yaml,tracks/$(TRACK)/dvc.yaml)
+PARAMS := $(if $(filter micro,$(TRACK)),params.yaml,tracks/$(TRACK)/params.yaml)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test leaderboard lint screenshots bench clean
+
+# torch first and alone: a later package that asks for it then finds it installed.
+$(STAMP): requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+repro: $(STAMP)
+	gapbench submit check $(PARAMS)
+	gapbench stage prepare --params $(PARAMS)
+	dvc repro $(DVCFILE)
+	gapbench diff --track $(TRACK)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+leaderboard: $(STAMP)
+	streamlit run leaderboard/app.py
+
+lint: $(STAMP)
+	ruff check .
+	ruff format --check .
+	mypy
+
+screenshots: $(STAMP)
+	$(BIN)/python -m leaderboard.screenshots
+
+bench: $(STAMP)
+	gapbench bench --out .gapbench/bench
+
+clean:
+	rm -rf .gapbench data
