@@ -63,11 +63,12 @@ class HubModel(Strict):
 
 
 class FolderModel(Strict):
-    """A local folder in the Hub's layout, weights as safetensors."""
+    """A local folder in the Hub's layout, weights as safetensors; `sha256` is that of a submitted folder."""
 
     kind: Literal["folder"]
     role: Role = "both"
     path: str
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
 ModelSpec = Annotated[MicroModel | HubModel | FolderModel, Field(discriminator="kind")]
@@ -91,12 +92,13 @@ class OriginalCorpus(Strict):
 
 
 class FileCorpus(Strict):
-    """A text file, a table with a text column, or a folder of texts."""
+    """A text file, a table with a text column, or a folder of texts; `sha256` is that of a submitted file."""
 
     kind: Literal["file"]
     path: str
     column: str | None = None
     texts: int | None = Field(gt=0, default=None)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
 class HubCorpus(Strict):

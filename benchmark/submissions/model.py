@@ -1,0 +1,200 @@
+"""A submitted model folder: copied file by file, and checked against its configuration without loading it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import InputError
+from benchmark.submissions.files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, list_folder, stable_copy
+from benchmark.submissions.plain_json import parse_object, refuse_code
+from benchmark.submissions.safetensors_header import DeclaredTensor, read_header, refuse_not_finite
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+SMALL_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+)
+PICKLE_ENDINGS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".msgpack", ".h5")
+CODE_ENDINGS = (".py", ".pyc", ".so", ".sh", ".dll", ".dylib")
+ARCHITECTURES = frozenset({"OPTForCausalLM", "OPTModel"})
+LIMITS = {
+    "vocab_size": 1_000_000,
+    "hidden_size": 32_768,
+    "num_hidden_layers": 256,
+    "num_attention_heads": 1_024,
+    "ffn_dim": 262_144,
+    "max_position_embeddings": 1_000_000,
+    "word_embed_proj_dim": 32_768,
+}
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a person reviews about a model.
+
+    Attributes:
+        parameters: each distinct tensor once, embeddings included, cut to the tokenizer's tokens as runs do.
+        weights_bytes: size of the weight files.
+    """
+
+    architecture: str
+    parameters: int
+    layers: int
+    hidden: int
+    positions: int
+    vocabulary: int
+    tokenizer_digest: str
+    dtypes: tuple[str, ...]
+    weights_bytes: int
+
+
+def refuse_unsafe_names(names: Iterable[str], where: str) -> None:
+    """Raise InputError where a file could run code when something loads it."""
+    for name in sorted(names):
+        ending = Path(name).suffix.lower()
+        if ending in PICKLE_ENDINGS:
+            raise InputError(
+                f"{where}: {name!r:.100} may hold a pickle, which can run code: keep safetensors only, remove it"
+            )
+        if ending in CODE_ENDINGS:
+            raise InputError(f"{where}: {name!r:.100} is code, and code of a submission is never run: remove it")
+
+
+def weight_files(names: Iterable[str], index: bytes | None, where: str) -> list[str]:
+    """The files that hold the weights: one, or those that an index names.
+
+    Raises:
+        InputError: there are none, or the index names a file that is not beside it.
+    """
+    present = set(names)
+    if WEIGHTS in present:
+        return [WEIGHTS]
+    if index is None:
+        raise InputError(f"{where}: no {WEIGHTS}: give a folder that save_pretrained wrote")
+    mapping = parse_object(index, INDEX).get("weight_map")
+    if not isinstance(mapping, dict) or not mapping:
+        raise InputError(f"{where}: {INDEX} has no weight_map: save the model again")
+    shards = sorted({str(name) for name in mapping.values()})
+    for shard in shards:
+        if shard not in present or not shard.endswith(".safetensors") or "/" in shard:
+            raise InputError(f"{where}: {INDEX} names {shard!r:.100}, no safetensors file of that folder: mend it")
+    return shards
+
+
+def copy_model(source: Path, target: Path) -> list[str]:
+    """Copy the files that a model consists of from one folder to a new one; returns the names left behind.
+
+    Raises:
+        InputError: links, devices, pickles or code in the folder, files missing or beyond the size cap.
+    """
+    names = list_folder(source)
+    refuse_unsafe_names(names, source.name)
+    target.mkdir()
+    if INDEX in names and WEIGHTS not in names:
+        stable_copy(source / INDEX, target / INDEX, MAX_SMALL_BYTES)
+        shards = weight_files(names, (target / INDEX).read_bytes(), source.name)
+    else:
+        shards = weight_files(names, None, source.name)
+    small = [name for name in SMALL_FILES if name in names]
+    for name in small:
+        stable_copy(source / name, target / name, MAX_SMALL_BYTES)
+    left = MAX_MODEL_BYTES
+    for name in shards:
+        left -= stable_copy(source / name, target / name, left).bytes
+    return sorted(set(names) - {*small, *shards, INDEX})
+
+
+def check_model(folder: Path) -> ModelFacts:
+    """Check a model folder without loading its weights.
+
+    Raises:
+        InputError: a configuration that is no known architecture or asks for code, a tokenizer that is damaged
+            or has more tokens than the embedding has rows, weights that do not fit the configuration.
+    """
+    from benchmark.submissions.tokenizer_file import check_tokenizer
+
+    config = check_config(folder / "config.json")
+    tokenizer = check_tokenizer(folder, rows=config.vocab_size)
+    names = list_folder(folder)
+    index = (folder / INDEX).read_bytes() if INDEX in names else None
+    declared: dict[str, DeclaredTensor] = {}
+    shards = weight_files(names, index, folder.name)
+    for shard in shards:
+        tensors = read_header(folder / shard)
+        if doubled := declared.keys() & tensors.keys():
+            raise InputError(f"{shard}: {min(doubled)!r:.80} stands in two files: save the model again")
+        declared |= tensors
+        refuse_not_finite(folder / shard, tensors)
+    shapes = config.shapes()
+    check_declared(declared, shapes)
+    kept = min(config.vocab_size, tokenizer.n_tokens)
+    cut = (config.vocab_size - kept) * config.word_embed_proj_dim
+    return ModelFacts(
+        architecture="OPTForCausalLM",
+        parameters=sum(math.prod(shape) for shape in shapes.values()) - cut,
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        positions=config.max_position_embeddings,
+        vocabulary=tokenizer.n_tokens,
+        tokenizer_digest=tokenizer.digest,
+        dtypes=tuple(sorted({tensor.dtype for tensor in declared.values()})),
+        weights_bytes=sum((folder / shard).stat().st_size for shard in shards),
+    )
+
+
+def check_config(path: Path) -> Any:
+    """The `OptConfig` of a `config.json`, its numbers bounded before anything is sized by them.
+
+    Raises:
+        InputError: no such file, remote code, quantisation, an unknown architecture, numbers out of bounds.
+    """
+    from benchmark.models.opt import read_config
+
+    if not path.is_file():
+        raise InputError(f"no config.json in {path.parent.name}: give a folder that save_pretrained wrote")
+    raw = parse_object(path.read_bytes(), "config.json")
+    refuse_code(raw, "config.json")
+    named = raw.get("architectures")
+    if named is not None and (not isinstance(named, list) or not ARCHITECTURES.issuperset(map(str, named))):
+        raise InputError(f"config.json: architectures {named!r:.100}: only OPTForCausalLM is known")
+    if "quantization_config" in raw:
+        raise InputError("config.json: quantised weights are not taken: save the model unquantised")
+    for key, limit in LIMITS.items():
+        value = raw.get(key)
+        if isinstance(value, int) and value > limit:
+            raise InputError(f"config.json: {key} is {str(value)[:30]}, at most {limit} is taken: mend it")
+    return read_config(path)
+
+
+def check_declared(declared: Mapping[str, DeclaredTensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise InputError unless the declared tensors are those of the configuration, in their shapes.
+
+    A tied `lm_head.weight` must have the embedding's shape; names may lack the prefix `model.`, as fairseq's do.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for key, tensor in declared.items():
+        name = "model." + key if key.startswith("decoder.") else key
+        if name == "model.decoder.version":
+            continue
+        if name in found:
+            raise InputError(f"weights: {name!r:.80} stands twice: save the model again")
+        found[name] = tensor.shape
+    head = found.pop("lm_head.weight", None)
+    if head is not None and head != shapes["model.decoder.embed_tokens.weight"]:
+        raise InputError(f"weights: lm_head.weight has shape {head}, not the embedding's: tie them")
+    for name, shape in shapes.items():
+        if name not in found:
+            raise InputError(f"weights: {name} is missing: config.json asks for it")
+        if found[name] != shape:
+            raise InputError(f"weights: {name} has shape {found[name]}, config.json says {shape}: mend either")
+    if surplus := sorted(found.keys() - shapes.keys()):
+        raise InputError(f"weights: {surplus[0]!r:.80} is in no OPT model: mend config.json")
+
+
