@@ -1,0 +1,201 @@
+"""Claims: the rule that decides one from its parts, by Holm within the claim, and its one plain sentence."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from benchmark.scoring.multiplicity import holm
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+INCONCLUSIVE = "inconclusive"
+
+FEWEST_TEXTS = 3
+ALPHA_DIFFERENCE = 0.05
+ALPHA_NONINFERIOR = 0.025
+
+TITLES = {
+    "C1": "A few steps on random unlabelled text improve the model, on classification and on dialogue",
+    "C2": "The treated model is comparable to one 2-3 times larger",
+    "C3": "Text that the model was not trained on gives the most reliable gains",
+    "C4": "The gain is more than that of placebos which move the weights as far",
+}
+
+
+@dataclass(frozen=True)
+class ClaimSettings:
+    """What the claims are about: the treatment, its corpora, and each model's larger rung.
+
+    Empty `corpora` means every corpus with an entry of `arm`; empty `pairs` every model with one.
+    """
+
+    arm: str = "gap"
+    corpora: tuple[str, ...] = ()
+    target_corpus: str = "code"
+    placebos: tuple[str, ...] = ("random", "shuffled")
+    pairs: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, declared: object) -> "ClaimSettings":
+        """From a mapping or from any object with these attributes; None gives the defaults."""
+        if declared is None:
+            return cls()
+        names = [one.name for one in fields(cls)]
+        if isinstance(declared, Mapping):
+            values = {name: declared[name] for name in names if name in declared}
+        else:
+            values = {name: getattr(declared, name) for name in names if hasattr(declared, name)}
+        values |= {name: tuple(values[name]) for name in ("corpora", "placebos") if name in values}
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One comparison that a claim needs.
+
+    The claimed effect is `delta` above 0, or, where `margin` is given, `delta` above -`margin`
+    (non-inferiority). `p_value` is two-sided for delta = 0; `p_noninferior` one-sided, and its own error is
+    that of the gap too.
+    """
+
+    model: str
+    arm: str
+    corpus: str
+    baseline: str
+    baseline_arm: str
+    scope: str
+    delta: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p_value: float | None = None
+    margin: float | None = None
+    p_noninferior: float | None = None
+    n_runs: int = FEWEST_TEXTS
+    note: str = ""
+
+    @property
+    def decidable(self) -> bool:
+        """Whether there is a figure from enough texts."""
+        return self.delta is not None and self.ci_high is not None and self.n_runs >= FEWEST_TEXTS
+
+    @property
+    def excludes_claim(self) -> bool:
+        """Whether the two-sided 95 % interval excludes the claimed effect."""
+        if not self.decidable or self.ci_high is None:
+            return False
+        if self.margin is None:
+            return self.ci_high <= 0
+        if self.p_noninferior is not None:
+            return self.p_noninferior >= 1 - ALPHA_NONINFERIOR
+        return self.ci_high < -max(self.margin, 0.0)
+
+
+def decide(claim: str, parts: Sequence[Part], *, caveat: str = "") -> dict[str, Any]:
+    """One claim of `claims.json`; `caveat` is added to its sentence.
+
+    `reproduced` where every part holds after Holm over the parts, `not reproduced` where some part excludes
+    the claimed effect, else `inconclusive`. A part with fewer than three texts, or without data, decides
+    nothing.
+    """
+    adjusted = _holm([part.p_value if part.decidable else None for part in parts])
+    noninferior = _holm([part.p_noninferior if part.decidable else None for part in parts])
+    rows = [_row(*each) for each in zip(parts, adjusted, noninferior, strict=True)]
+    outcomes = {row["outcome"] for row in rows}
+    outcome = INCONCLUSIVE
+    if NOT_REPRODUCED in outcomes:
+        outcome = NOT_REPRODUCED
+    elif outcomes == {REPRODUCED}:
+        outcome = REPRODUCED
+    sentence = " ".join(filter(None, [_sentence(claim, outcome, rows), caveat]))
+    return {"id": claim, "title": TITLES[claim], "outcome": outcome, "sentence": sentence, "parts": rows}
+
+
+def claims_document(
+    track: str, suite_version: str | None, decided: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The content of `claims.json`."""
+    return {"track": track, "suite_version": suite_version, "claims": list(decided)}
+
+
+def _row(part: Part, p_adjusted: float | None, noninferior: float | None) -> dict[str, Any]:
+    above = part.delta is not None and part.delta > 0 and _below(p_adjusted, ALPHA_DIFFERENCE)
+    holds = part.decidable and (above or _below(noninferior, ALPHA_NONINFERIOR))
+    shows_noninferior = part.p_noninferior is not None
+    outcome = REPRODUCED if holds else NOT_REPRODUCED if part.excludes_claim else INCONCLUSIVE
+    return {
+        "model": part.model,
+        "arm": part.arm,
+        "corpus": part.corpus,
+        "baseline": part.baseline,
+        "baseline_arm": part.baseline_arm,
+        "scope": part.scope,
+        "delta": part.delta,
+        "ci_low": part.ci_low,
+        "ci_high": part.ci_high,
+        "p_value": part.p_noninferior if shows_noninferior else part.p_value,
+        "p_adjusted": noninferior if shows_noninferior else p_adjusted,
+        "outcome": outcome,
+        "note": _note(part),
+    }
+
+
+def _note(part: Part) -> str:
+    if part.delta is None:
+        return part.note or "no data"
+    few = f"fewer than {FEWEST_TEXTS} texts" if part.n_runs < FEWEST_TEXTS else ""
+    return "; ".join(filter(None, [part.note, few]))
+
+
+def _holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjusted p-values; a missing test keeps its place in the family."""
+    raw = np.array([np.nan if p is None else p for p in p_values], dtype=np.float64)
+    return [None if np.isnan(p) else float(p) for p in holm(raw)]
+
+
+def _below(p_value: float | None, level: float) -> bool:
+    return p_value is not None and p_value < level
+
+
+WANTED = {
+    "C1": ("comparison with the unmodified model", "shows a gain"),
+    "C2": ("comparison with the declared larger model", "shows a score as good or within the margin"),
+    "C3": ("comparison of the target corpus with another", "shows it ahead"),
+    "C4": ("comparison with a placebo", "shows a gain beyond it"),
+}
+
+
+def _sentence(claim: str, outcome: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the parts say in words: how many hold, how many exclude the effect, the most telling figure."""
+    what, verb = WANTED[claim]
+    if not rows:
+        return f"Inconclusive: no {what} was declared or scored."
+    hold = sum(row["outcome"] == REPRODUCED for row in rows)
+    against = [row for row in rows if row["outcome"] == NOT_REPRODUCED]
+    missing = sum(row["delta"] is None for row in rows)
+    if outcome == REPRODUCED:
+        weakest = min(rows, key=lambda row: row["delta"])
+        return f"Reproduced: every {what} {verb} ({hold} of {len(rows)}); the smallest is {_figure(weakest)}."
+    said = f"{hold} of {len(rows)} {verb.replace('shows', 'show')}"
+    lacks = f", {missing} without data" if missing else ""
+    if outcome == NOT_REPRODUCED:
+        strongest = min(against, key=lambda row: row["ci_high"])
+        return (
+            f"Not reproduced: {said}{lacks}, and {len(against)} exclude the claimed effect; "
+            f"the clearest is {_figure(strongest)}."
+        )
+    known = [row for row in rows if row["delta"] is not None]
+    if not known:
+        return f"Inconclusive: no {what} has data ({missing} declared)."
+    widest = min(known, key=lambda row: row["delta"])
+    return f"Inconclusive: {said}{lacks}, none excludes the claimed effect; the lowest is {_figure(widest)}."
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    interval = ""
+    if row["ci_low"] is not None:
+        interval = f" (95 % {row['ci_low']:+.4f} to {row['ci_high']:+.4f})"
+    against = row["baseline"] if row["baseline_arm"] in ("none", "") else row["baseline_arm"]
+    where = f"{row['model']} on {row['corpus']} against {against}, {row['scope']}"
+    return f"{row['delta']:+.4f}{interval}, {where}"
