@@ -156,7 +156,74 @@ CURVES = pa.schema(
 )
 """Entry x step x scope on the test split: nothing is chosen."""
 
-TABLES = {"runs.csv": RUNS, "entries.csv": ENTRIES, "comparisons.csv": COMPARISONS, "curves.csv": CURVES}
+SCORES = pa.schema(
+    [
+        ("track", pa.string()),
+        ("suite_version", pa.string()),
+        ("row_kind", pa.string()),
+        ("model", pa.string()),
+        ("arm", pa.string()),
+        ("corpus", pa.string()),
+        ("scope", pa.string()),  # a task, a family or `all`
+        ("score", pa.float64()),
+        ("low", pa.float64()),  # 95 % interval
+        ("high", pa.float64()),
+        ("n_docs", pa.int64()),
+        ("n_runs", pa.int64()),  # texts; 0 for a rung
+        ("chance", pa.float64()),
+    ]
+)
+"""The test score of an entry or reference row at one scope."""
+
+RUN_CURVES = pa.schema(
+    [
+        ("track", pa.string()),
+        ("suite_version", pa.string()),
+        ("model", pa.string()),
+        ("arm", pa.string()),
+        ("corpus", pa.string()),
+        ("text_id", pa.string()),
+        ("seed", pa.int64()),
+        ("step", pa.int64()),  # 0 is the base model on the run's documents
+        ("split", pa.string()),
+        ("scope", pa.string()),  # all, classification or dialogue
+        ("score", pa.float64()),
+    ]
+)
+"""A run's score by step and split."""
+
+PAIRS = pa.schema(
+    [
+        ("track", pa.string()),
+        ("suite_version", pa.string()),
+        ("model", pa.string()),
+        ("arm", pa.string()),
+        ("corpus", pa.string()),
+        ("other_model", pa.string()),
+        ("other_arm", pa.string()),
+        ("other_corpus", pa.string()),
+        ("scope", pa.string()),  # all, classification or dialogue
+        ("delta", pa.float64()),  # first minus other, test documents that both have
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("p_value", pa.float64()),
+        ("p_adjusted", pa.float64()),  # Holm over the pairs of a scope
+        ("n_docs", pa.int64()),
+        ("n_paired_texts", pa.int64()),  # 0 where the texts of the two are independent samples
+        ("n_texts", pa.int64()),  # the fewer of the two
+    ]
+)
+"""Ranked entry against ranked entry."""
+
+TABLES = {
+    "runs.csv": RUNS,
+    "entries.csv": ENTRIES,
+    "comparisons.csv": COMPARISONS,
+    "curves.csv": CURVES,
+    "scores.csv": SCORES,
+    "run_curves.csv": RUN_CURVES,
+    "pairs.csv": PAIRS,
+}
 """The CSV files of `results/<track>/`."""
 
 TEXTS = pa.schema(

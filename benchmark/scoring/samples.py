@@ -1,6 +1,6 @@
 """Sample tables read into dense arrays: runs x steps x documents, a vector a base model; bad ones refused."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,10 +62,15 @@ class Samples:
         return rows
 
 
-def read_samples(paths: Sequence[Path], tasks: Mapping[str, Mapping[str, Any]] | None = None) -> Samples:
+def read_samples(
+    paths: Sequence[Path],
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
+    recorded: Iterable[RunKey] = (),
+) -> Samples:
     """Read parquet files and folders of the schema `SAMPLES`; the order of rows and files plays no part.
 
-    `tasks` is the content of tasks.json: `{task: {family, metric, chance}}`; chance is 0 without it. Raises
+    `tasks` is the content of tasks.json: `{task: {family, metric, chance}}`; chance is 0 without it.
+    `recorded` runs are held even where they have no rows (diverged at once, or no step asked for). Raises
     InputError for tables that are not of the schema, hold values outside [0, 1], repeat a key, share a
     document between splits, mix tracks, or pair an entry's runs with documents that its base model has not.
     """
@@ -75,6 +80,8 @@ def read_samples(paths: Sequence[Path], tasks: Mapping[str, Mapping[str, Any]] |
         raise InputError(
             f"no sample rows in {', '.join(map(str, paths))}; give parquet files of the samples schema"
         )
+    for run in recorded:
+        index.runs.setdefault(run, len(index.runs))
     samples = index.samples(parts, tasks or {})
     _check_pairing(samples)
     return samples
@@ -171,6 +178,7 @@ class _Index:
         runs = tuple(sorted(self.runs))
         run_at = _places(self.runs, runs)
         steps = np.unique(np.concatenate([np.unique(part.step[part.run >= 0]) for part in parts]))
+        steps = steps if len(steps) else np.ones(1, dtype=np.int32)
         base_names = sorted(self.bases)
         base_at = _places(self.bases, base_names)
         values = np.full((len(runs), len(steps), len(documents)), np.nan)
@@ -280,7 +288,8 @@ def _check_pairing(samples: Samples) -> None:
                     f"{name}: {split} document {layout.doc_id[place]} of task {task} has no row of base "
                     f"model {model}; score the base model on all documents of its runs"
                 )
-            layout.subset(np.flatnonzero(scored), name)
+            if scored.any():
+                layout.subset(np.flatnonzero(scored), name)
         _check_splits_together(samples, rows)
 
 

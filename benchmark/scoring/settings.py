@@ -21,9 +21,9 @@ class ScoringSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    margin: float = Field(0.5, gt=0, lt=1)
+    margin: float = Field(default=0.5, gt=0, lt=1)
     ratio: tuple[float, float] = (1.9, 4.2)
-    resamples: int = Field(10_000, ge=100)
+    resamples: int = Field(default=10_000, ge=100)
     seed: int = 0
     protocol: Literal["held-out", "paper"] = "held-out"
     suite_version: str | None = None

@@ -1,0 +1,164 @@
+"""From sample tables to the tables of `results/<track>/`: choice of step, comparisons, ranks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.errors import InputError
+from benchmark.schema import TABLES
+from benchmark.scoring.comparisons import baselines_of, comparison_rows
+from benchmark.scoring.curves import curve_rows, run_curve_rows
+from benchmark.scoring.entries import (
+    Row,
+    Rung,
+    entry_columns,
+    familiarity,
+    improvement_over_controls,
+    reference_row,
+    score_rows,
+    scored,
+    share_diverged,
+    size_columns,
+)
+from benchmark.scoring.layout import DocumentScores
+from benchmark.scoring.ranks import pair_rows, ranking
+from benchmark.scoring.records import Model, Records, read_models, read_records, suite_version
+from benchmark.scoring.runs import run_rows
+from benchmark.scoring.samples import Samples, read_samples
+from benchmark.scoring.selection import EntrySelection, base_scores, select_entry
+from benchmark.scoring.settings import ScoringSettings
+from benchmark.scoring.write import write_csv
+
+Entry = tuple[str, str, str]
+KIND_ORDER = {"entry": 0, "control": 1, "rung": 2}
+
+
+def run_score(
+    sample_paths: Sequence[Path],
+    models: Mapping[str, Mapping[str, Any]],
+    out: Path,
+    *,
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
+    runs: Iterable[Mapping[str, Any]] | None = None,
+    settings: ScoringSettings | None = None,
+) -> None:
+    """Score parquet sample tables and write the CSV tables of `benchmark.schema.TABLES` to `out`.
+
+    `models` and `tasks` are the content of models.json and tasks.json, `runs` run records (run.json).
+    Nothing is written unless all of it is computed. Raises InputError for input that is refused.
+    """
+    records = read_records(runs)
+    samples = read_samples(sample_paths, tasks, recorded=records.by_run)
+    tables = score_tables(samples, models, records, settings or ScoringSettings())
+    for name, rows in tables.items():
+        write_csv(Path(out) / name, rows, TABLES[name])
+
+
+def score_tables(
+    samples: Samples,
+    models: Mapping[str, Mapping[str, Any]],
+    records: Records,
+    settings: ScoringSettings,
+) -> dict[str, list[Row]]:
+    """The rows of every table by file name, sorted; a pure function of its arguments."""
+    paper = settings.protocol == "paper"
+    if "test" not in samples.layouts:
+        raise InputError("samples have no test rows; give both splits")
+    if not paper and "select" not in samples.layouts and samples.runs:
+        raise InputError("samples have no select rows; give both splits, or set scoring.protocol to paper")
+    version = suite_version(records, settings.suite_version)
+    known = read_models(models, samples)
+    bases = base_scores(samples)
+    selections = {entry: select_entry(samples, entry, records, paper) for entry in sorted(samples.entries)}
+    tables: dict[str, list[Row]] = {name: [] for name in TABLES}
+    for selection in selections.values():
+        tables["runs.csv"] += run_rows(samples, selection, records)
+        tables["curves.csv"] += curve_rows(samples, selection, records)
+        tables["run_curves.csv"] += run_curve_rows(samples, selection)
+    chosen = {entry: selection.chosen for entry, selection in selections.items()}
+    layout = samples.layouts["test"]
+    if not paper:
+        for scores in chosen.values():
+            baselines = baselines_of(scores, bases, chosen, known, settings)
+            base = bases[scores.model]
+            tables["comparisons.csv"] += comparison_rows(
+                scores, baselines, base, known, layout, settings.margin
+            )
+    tables["entries.csv"], tables["scores.csv"] = _rows(samples, selections, bases, known, records, settings)
+    tables["pairs.csv"] = _rank(tables["entries.csv"], chosen, samples)
+    for rows in tables.values():
+        for row in rows:
+            row["track"], row["suite_version"] = samples.track, version
+    return tables
+
+
+def _rows(
+    samples: Samples,
+    selections: Mapping[Entry, EntrySelection],
+    bases: Mapping[str, DocumentScores],
+    models: Mapping[str, Model],
+    records: Records,
+    settings: ScoringSettings,
+) -> tuple[list[Row], list[Row]]:
+    """Rows of `entries.csv` and `scores.csv`: entries, then controls, then rungs by size."""
+    entries: list[Row] = []
+    scores: list[Row] = []
+    layout = samples.layouts["test"]
+    for (model, arm, corpus), selection in selections.items():
+        kind = "entry" if settings.is_treatment(arm) else "control"
+        chosen, found = selection.chosen, scored(selection.chosen, layout)
+        row = reference_row(chosen, found, kind, models[model])
+        row |= entry_columns(selection, bases[model].at(chosen.columns)[0])
+        row |= size_columns(chosen, _ladder(models[model], models, bases), models[model], layout)
+        if kind == "entry":
+            arms = tuple(a for m, a, c in selections if (m, c) == (model, corpus))
+            controls = [selections[model, a, corpus].chosen for a in settings.controls_of(arm, arms)]
+            row["p_improve_control"] = improvement_over_controls(chosen, controls, layout)
+        row["share_diverged"] = share_diverged(selection, samples, records)
+        row["familiarity"] = familiarity(selection, samples, records)
+        entries.append(row)
+        scores += score_rows(chosen, found, kind)
+    for model, base in bases.items():
+        found = scored(base, layout)
+        entries.append(reference_row(base, found, "rung", models[model]))
+        scores += score_rows(base, found, "rung")
+    order = _order(models)
+    return sorted(entries, key=order), sorted(scores, key=order)
+
+
+def _order(models: Mapping[str, Model]) -> Any:
+    def key(row: Row) -> tuple[int, int, str, str, str]:
+        kind = KIND_ORDER[row["row_kind"]]
+        return kind, models[row["model"]].parameters, row["model"], row["arm"], row["corpus"]
+
+    return key
+
+
+def _ladder(own: Model, models: Mapping[str, Model], bases: Mapping[str, DocumentScores]) -> list[Rung]:
+    """The rungs of a model's ladder that have documents, in rising size, with the model itself among them."""
+    rungs = [
+        Rung(model, bases[name])
+        for name, model in models.items()
+        if model.ladder == own.ladder and name in bases and (model.role != "treated" or name == own.name)
+    ]
+    same_size = {rung.model.parameters for rung in rungs if rung.model.name != own.name}
+    kept = [rung for rung in rungs if rung.model.name != own.name or own.parameters not in same_size]
+    return sorted(kept, key=lambda rung: rung.model.parameters)
+
+
+def _rank(rows: list[Row], chosen: Mapping[Entry, DocumentScores], samples: Samples) -> list[Row]:
+    """Fill the ranks of ranked rows in; the rows of `pairs.csv`."""
+    ranked = [row for row in rows if row["row_kind"] == "entry"]
+    entries = [chosen[row["model"], row["arm"], row["corpus"]] for row in ranked]
+    pairs = pair_rows(entries, samples.layouts["test"])
+    found = ranking(np.array([row["score_all"] for row in ranked], dtype=np.float64), pairs)
+    for place, row in enumerate(ranked):
+        row |= {
+            "rank": found.rank[place],
+            "rank_low": found.low[place],
+            "rank_high": found.high[place],
+            "tie_group": found.tie_group[place],
+        }
+    return pairs

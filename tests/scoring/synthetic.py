@@ -1,0 +1,94 @@
+"""Small sample tables with known effects, for the tests of scoring."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TASKS = {
+    "arc": {"family": "classification", "metric": "acc", "chance": 0.25},
+    "copa": {"family": "classification", "metric": "acc", "chance": 0.5},
+    "chat": {"family": "dialogue", "metric": "f1", "chance": 0.0},
+}
+MODELS = {
+    "small": {"parameters": 1000, "ladder": "l", "role": "both"},
+    "middle": {"parameters": 3000, "ladder": "l", "role": "both"},
+    "large": {"parameters": 9000, "ladder": "l", "role": "baseline"},
+}
+SKILL = {"small": 0.40, "middle": 0.55, "large": 0.65}
+
+
+@dataclass
+class Study:
+    """A made-up track: base models of rising skill, and entries whose skill is raised by `gain`."""
+
+    entries: Mapping[tuple[str, str, str], float] = field(
+        default_factory=lambda: {("small", "gap", "code"): 0.15, ("small", "random", "code"): 0.0}
+    )
+    texts: int = 5
+    seeds: Sequence[int] = (0,)
+    steps: Sequence[int] = (1, 2, 3)
+    documents: int = 40
+    seed: int = 0
+    tasks: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: TASKS)
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MODELS)
+
+    def frame(self) -> pd.DataFrame:
+        """All sample rows; each entry's rows depend on its own name only, so that entries can be added."""
+        return pd.concat(self._parts(), ignore_index=True)
+
+    def write(self, path: Path) -> Path:
+        """The rows as one parquet file."""
+        return write_frame(self.frame(), path)
+
+    def _parts(self) -> Iterator[pd.DataFrame]:
+        for model in self.models:
+            yield self._checkpoint(model, "none", "none", "-", 0, 0, SKILL[model])
+        for (model, arm, corpus), gain in self.entries.items():
+            for text in range(self.texts):
+                for seed in self.seeds:
+                    for step in self.steps:
+                        skill = SKILL[model] + gain
+                        yield self._checkpoint(model, arm, corpus, f"{corpus}-{text}", seed, step, skill)
+
+    def _checkpoint(
+        self, model: str, arm: str, corpus: str, text: str, seed: int, step: int, skill: float
+    ) -> pd.DataFrame:
+        name = f"{model}{arm}{corpus}{text}{seed}{step}"
+        own = np.random.default_rng([self.seed, *name.encode()])
+        parts = []
+        for number, (task, facts) in enumerate(self.tasks.items()):
+            for offset, split in enumerate(("select", "test")):
+                shared = np.random.default_rng([self.seed, number, offset])
+                difficulty = shared.uniform(size=self.documents)
+                flips = own.uniform(-0.1, 0.1, size=self.documents)
+                right = (difficulty + flips < skill).astype(float)
+                if facts["metric"] == "f1":
+                    right = np.round(np.clip(skill + flips, 0, 1), 3)
+                parts.append(
+                    pd.DataFrame(
+                        {
+                            "task": task,
+                            "family": facts["family"],
+                            "split": split,
+                            "doc_id": np.arange(self.documents) * 2 + offset,
+                            "metric": facts["metric"],
+                            "value": right,
+                        }
+                    )
+                )
+        rows = pd.concat(parts, ignore_index=True)
+        key = {"track": "t", "model": model, "arm": arm, "corpus": corpus, "text_id": text, "seed": seed}
+        return rows.assign(**key, step=step)
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> Path:
+    """A data frame as parquet, creating folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+    return path
