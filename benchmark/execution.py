@@ -43,6 +43,7 @@ def run_units(
         yield from _on_ray(work, context, units, settings)
         return
     workers = worker_count(settings, len(units))
+    # A process that has used CUDA cannot be forked; a GPU takes one run at a time anyway.
     if workers == 1 or settings.device != "cpu" or sys.platform != "linux":
         for unit in units:
             yield unit, work(context, unit)

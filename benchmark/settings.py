@@ -27,11 +27,19 @@ class Strict(BaseModel):
 
 
 class Track(Strict):
-    """Where a track lives; paths are relative to the folder of its `dvc.yaml`."""
+    """Where a track lives; paths are relative to the folder of its `dvc.yaml`.
+
+    DVC writes `root` and `params` into shell commands, so both are plain paths.
+    """
 
     name: str
-    root: str = "."
-    params: str = "params.yaml"
+    root: str = Field(default=".", pattern=r"^(\.|\.\.(/\.\.)*)$")
+    params: str = Field(default="params.yaml", pattern=r"^([a-z0-9][a-z0-9_-]*/)*[a-z0-9][a-z0-9_-]*\.yaml$")
+
+    @field_validator("name")
+    @classmethod
+    def _slug(cls, value: str) -> str:
+        return check_name(value)
 
 
 Role = Literal["treated", "baseline", "both"]
@@ -158,11 +166,11 @@ class Evaluation(Strict):
 
 
 class Execution(Strict):
-    """Where runs run; `workers` 0 means one a core."""
+    """Where runs run; `workers` 0 means one a core, `device` auto a GPU where there is one."""
 
     engine: Literal["local", "ray"] = "local"
     workers: int = Field(default=0, ge=0)
-    device: str = "cpu"
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
 
 
 class Checkpoints(Strict):

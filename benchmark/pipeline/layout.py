@@ -1,5 +1,6 @@
 """Where the pipeline keeps things, relative to the repository's root."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +58,8 @@ class Layout:
         return self.runs / model / corpus
 
 
-def known(name: str, names: object, what: str, params: Path) -> str:
+def known(name: str, names: Mapping[str, object], what: str, params: Path) -> str:
     """`name`, refused unless it is one of `names` in `params`."""
-    keys = list(names) if isinstance(names, dict) or hasattr(names, "keys") else []
-    if name not in keys:
-        raise InputError(f"{params}: no {what} '{name}'{nearest(name, keys)}")
+    if name not in names:
+        raise InputError(f"{params}: no {what} '{name}'{nearest(name, names)}")
     return name

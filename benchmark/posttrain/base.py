@@ -52,11 +52,10 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
     tokens that exist.
     """
     torch.set_num_threads(1)
-    if execution.device != "cpu" and not torch.cuda.is_available():
-        raise InputError(f"execution.device: {execution.device}: no such device here, take 'cpu'")
+    device = torch_device(execution)
     tokenizer = Tokenizer.from_folder(folder)
     rows = min(tokenizer.n_tokens, read_config(folder / "config.json").vocab_size)
-    model = load_opt(folder, device=execution.device, vocab_rows=rows)
+    model = load_opt(folder, device=device, vocab_rows=rows)
     prepared = prepare(
         suite,
         tokenizer,
@@ -66,3 +65,10 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
     start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
     digest = f"{weights_sha256(model.params)}-{tokenizer.digest}"
     return Base(name, model, tokenizer, digest, Scorer(prepared, settings, start))
+
+
+def torch_device(execution: Execution) -> str:
+    """The device to compute on: `auto` is a GPU where there is one."""
+    if execution.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("execution.device: no CUDA device here: take 'cpu' or 'auto'")
+    return "cuda" if execution.device != "cpu" and torch.cuda.is_available() else "cpu"

@@ -179,9 +179,16 @@ class _Run:
 
     def _labelled(self, samples: pa.Table, step: int) -> pa.Table:
         request = self.request
-        names = {"track": request.track, "model": request.model_name, "arm": request.arm_name}
-        run = {"corpus": request.corpus, "text_id": request.text_id, "seed": request.seed}
-        return label_samples(samples, {**names, **run, "step": step})
+        names: dict[str, str | int] = {
+            "track": request.track,
+            "model": request.model_name,
+            "arm": request.arm_name,
+            "corpus": request.corpus,
+            "text_id": request.text_id,
+            "seed": request.seed,
+            "step": step,
+        }
+        return label_samples(samples, names)
 
     def _selected(self) -> dict[str, int | None]:
         if self.paper:

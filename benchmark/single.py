@@ -1,0 +1,154 @@
+"""`gapbench run`: one run outside DVC, from any model, text, arm, seed and suite, into an empty folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from benchmark.errors import InputError
+from benchmark.pipeline.files import write_json, write_parquet
+from benchmark.pipeline.layout import Layout
+from benchmark.settings import Settings, load_settings, nearest
+
+if TYPE_CHECKING:
+    from benchmark.posttrain.plan import CorpusText
+
+HUB_MODEL = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)@([0-9a-f]{40})")
+OUTPUTS = ("run.json", "samples.parquet")
+
+
+def single_run(
+    *,
+    model: str,
+    corpus: str,
+    index: int,
+    arm: str,
+    seed: int,
+    suite: str,
+    out: Path,
+    limit: int | None,
+    protocol: str | None,
+    overrides: Sequence[str],
+    force: bool,
+) -> None:
+    """Do one run and write `run.json` and `samples.parquet`; never reads the journal.
+
+    Raises:
+        InputError: anything that is named does not exist or does not fit, or `out` holds something.
+    """
+    check_out(out, force)
+    root = repository_root(Path.cwd())
+    chosen = [
+        f"evaluation.suite={suite}",
+        *([f"evaluation.protocol={protocol}"] if protocol else []),
+        *overrides,
+    ]
+    settings = load_settings(params_for(suite, root), chosen)
+
+    from benchmark.posttrain.base import load_base, suite_of
+    from benchmark.posttrain.plan import request
+    from benchmark.posttrain.run import execute_run
+    from benchmark.posttrain.samples import base_samples
+
+    corpus_name, text = find_text(corpus, index, settings, root)
+    name, folder = find_model(model, root)
+    documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
+    base = load_base(name, folder, documents, settings.evaluation, settings.execution)
+    result = execute_run(
+        request(settings, base, corpus_name, text, arm, seed),
+        base.scorer,
+        progress=lambda line: print(line, flush=True),
+    )
+    start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name)
+    out.mkdir(parents=True, exist_ok=True)
+    write_parquet(out / "samples.parquet", pa.concat_tables([start, result.samples]))
+    write_json(out / "run.json", result.record)
+
+
+def check_out(out: Path, force: bool) -> None:
+    """Refuse a folder that holds something, before any work is done."""
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise InputError(f"--out {out}: no folder: name an empty or a new one")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise InputError(f"--out {out}: not empty: name an empty folder, or replace its files with --force")
+    parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"--out {out}: {parent} cannot be written to: name another folder")
+
+
+def repository_root(start: Path) -> Path:
+    """The nearest folder above `start` with `dvc.yaml` and `params.yaml`, else the one this code lies in."""
+    for folder in (start, *start.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+            return folder
+    return Path(__file__).resolve().parent.parent
+
+
+def params_files(root: Path) -> list[Path]:
+    """Settings files of all tracks, micro first."""
+    return [root / "params.yaml", *sorted(root.glob("tracks/*/params.yaml"))]
+
+
+def params_for(suite: str, root: Path) -> Path:
+    """The settings of the first track that uses a suite; few-shot variants use those of their suite."""
+    base = re.sub(r"-\d+shot$", "", suite)
+    suites: dict[str, Path] = {}
+    for path in params_files(root):
+        suites.setdefault(re.sub(r"-\d+shot$", "", load_settings(path).evaluation.suite), path)
+    if base not in suites:
+        raise InputError(f"--suite: no suite '{suite}'{nearest(base, suites)}")
+    return suites[base]
+
+
+def find_model(model: str, root: Path) -> tuple[str, Path]:
+    """Name and folder of a ladder's model, a local folder, or a Hub model pinned to a commit."""
+    tracks = [(path, load_settings(path)) for path in params_files(root)]
+    for path, settings in tracks:
+        if model in settings.models:
+            folder = Layout.of(path, settings).model(model)
+            if not (folder / "config.json").is_file():
+                target = f"{os.path.relpath(path.parent / 'dvc.yaml', root)}:model@{model}"
+                raise InputError(
+                    f"--model {model}: not trained or fetched yet: run `dvc repro {target}` first"
+                )
+            return model, folder
+    pinned = HUB_MODEL.fullmatch(model)
+    if pinned:
+        from benchmark.models.hub import fetch
+
+        folder = root / ".gapbench" / "hub" / f"{pinned[1].replace('/', '--')}-{pinned[2]}"
+        if not folder.is_dir():
+            fetch(pinned[1], pinned[2], folder, allow_pickle_weights=False)
+        return pinned[1].split("/")[1], folder
+    if "@" in model and "/" in model and not Path(model).exists():
+        raise InputError(f"--model {model}: a Hub model is pinned as owner/name@<40 hex digits of a commit>")
+    if not Path(model).is_dir():
+        names = [name for _, settings in tracks for name in settings.models]
+        raise InputError(f"--model {model}: no ladder model or folder of that name{nearest(model, names)}")
+    return Path(model).resolve().name, Path(model)
+
+
+def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[str, CorpusText]:
+    """Name of the corpus and its text number `index`, from the settings or from a file."""
+    from benchmark.corpora.open import open_corpus
+    from benchmark.corpora.texts import read_texts
+
+    if corpus in settings.corpora:
+        spec = settings.corpora[corpus]
+        if index >= 0 and spec.texts is not None and index >= spec.texts:
+            spec = spec.model_copy(update={"texts": index + 1})
+        name, texts = corpus, open_corpus(spec, root)
+    elif Path(corpus).exists():
+        name, texts = Path(corpus).stem, read_texts(Path(corpus))
+    else:
+        raise InputError(
+            f"--corpus {corpus}: no corpus or file of that name{nearest(corpus, settings.corpora)}"
+        )
+    if not 0 <= index < len(texts):
+        raise InputError(f"--index {index}: corpus {name} has texts 0 to {len(texts) - 1}: name one of them")
+    return name, texts[index]
