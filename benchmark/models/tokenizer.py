@@ -94,6 +94,8 @@ def _read(folder: Path, special: dict[str, str]) -> tokenizers.Tokenizer:
     # The tokenizers package raises nothing narrower than Exception on a file that it cannot read.
     except Exception as error:
         raise InputError(f"{folder} holds no readable tokenizer ({error}): fetch it again") from None
+    if not isinstance(backend.decoder, decoders.ByteLevel):
+        raise InputError(f"{folder}: the tokenizer is no byte-level BPE: use an OPT model's own tokenizer")
     backend.no_padding()
     backend.no_truncation()
     return backend

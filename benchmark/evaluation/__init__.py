@@ -1,0 +1,1 @@
+"""Scoring many checkpoints on requests that are prepared once."""

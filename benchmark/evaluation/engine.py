@@ -1,0 +1,201 @@
+"""Score one model on a prepared suite: a sample a document, and the metrics of each task and family."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from benchmark.errors import InputError
+from benchmark.evaluation.network import Network
+from benchmark.evaluation.prepare import Prepared, PreparedSplit, PreparedTask
+from benchmark.evaluation.run import Outcome, Progress, run_workload
+from benchmark.evaluation.stops import cut_at_stops
+from benchmark.models.opt import OptModel
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.schema import SAMPLES
+
+Metrics = dict[str, dict[str, float | None]]
+Averages = dict[str, float | None]
+
+SAMPLE_COLUMNS = [
+    "task",
+    "family",
+    "split",
+    "doc_id",
+    "metric",
+    "value",
+    "prediction",
+    "target",
+    "choice_logprobs",
+]
+"""The columns of ``schema.SAMPLES`` that an evaluation knows; who was evaluated is for the caller to add."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """``samples``: one row a document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
+    task's ``acc`` or ``f1`` and its ``loss`` in nats; ``averages[split]`` the means over tasks. ``finite`` is
+    false where a logit was not: then every document scores chance and losses are None.
+    """
+
+    samples: pa.Table
+    metrics: dict[str, Metrics]
+    averages: dict[str, Averages]
+    finite: bool
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One task on one split: ``value`` [documents], its loss, and the columns that depend on the model."""
+
+    value: npt.NDArray[np.float64]
+    loss: float | None
+    prediction: Sequence[str | None]
+
+
+def evaluate(
+    model: OptModel,
+    prepared: Prepared,
+    *,
+    loss_batch_size: int = 64,
+    splits: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score ``model`` on all prepared splits, or on ``splits``. Weights stay as they are, on their device.
+
+    ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many documents,
+    weighted by the documents, as the original study has it.
+    """
+    if len(model.params) and model.config.vocab_size < prepared.tokenizer.n_tokens:
+        raise InputError(
+            f"the model has {model.config.vocab_size} rows, the tokenizer {prepared.tokenizer.n_tokens} tokens: "
+            "use the model's own tokenizer"
+        )
+    network = Network(model)
+    tables: list[pa.Table] = []
+    metrics: dict[str, Metrics] = {}
+    averages: dict[str, Averages] = {}
+    finite = True
+    for name in prepared.splits if splits is None else splits:
+        split = prepared.splits[name]
+        outcome = run_workload(
+            network,
+            split.workload,
+            eos_id=prepared.tokenizer.eos_id,
+            logits_bytes=prepared.logits_bytes,
+            progress=progress,
+        )
+        sums = split.workload.sums(outcome.logprobs)
+        split_finite = bool(np.isfinite(sums).all())
+        finite = finite and split_finite
+        scored = [
+            _score(task, split, sums, outcome, prepared.tokenizer, loss_batch_size)
+            if split_finite
+            else _chance(task)
+            for task in split.tasks
+        ]
+        tables.append(_table(split, scored, sums if split_finite else None))
+        metrics[name] = {
+            task.task.name: {task.task.metric: float(one.value.mean()), "loss": one.loss}
+            for task, one in zip(split.tasks, scored, strict=True)
+        }
+        averages[name] = _averages(split.tasks, metrics[name])
+    return Evaluation(pa.concat_tables(tables), metrics, averages, finite)
+
+
+def _score(
+    task: PreparedTask,
+    split: PreparedSplit,
+    sums: npt.NDArray[np.float32],
+    outcome: Outcome,
+    tokenizer: Tokenizer,
+    loss_batch_size: int,
+) -> _Scored:
+    if task.task.family == "classification":
+        return _classification(task, split, sums)
+    return _dialogue(task, split, sums, outcome, tokenizer, loss_batch_size)
+
+
+def _classification(task: PreparedTask, split: PreparedSplit, sums: npt.NDArray[np.float32]) -> _Scored:
+    offsets = task.continuations
+    choices = np.full(task.values.shape, -np.inf)
+    for row, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+        choices[row, : stop - start] = sums[start:stop]
+    predicted = choices.argmax(axis=1)  # the first of equal choices
+    rows = np.arange(len(predicted))
+    counts = np.diff(split.workload.first_slot)[offsets[:-1] + task.gold]
+    loss = -choices[rows, task.gold] / counts
+    return _Scored(
+        task.values[rows, predicted], float(loss.mean()), [str(choice) for choice in predicted.tolist()]
+    )
+
+
+def _dialogue(
+    task: PreparedTask,
+    split: PreparedSplit,
+    sums: npt.NDArray[np.float32],
+    outcome: Outcome,
+    tokenizer: Tokenizer,
+    loss_batch_size: int,
+) -> _Scored:
+    texts, values = [], []
+    losses = sums[task.continuations[0] : task.continuations[-1]].astype(np.float64)
+    for document, unit, logprob in zip(task.documents, task.units, losses.tolist(), strict=True):
+        ending = split.workload.units[unit].ending
+        text = cut_at_stops(tokenizer.decode(outcome.tokens[unit]), ending.stops if ending else ())
+        texts.append(text)
+        values.append(
+            task.task.task.process_results(document.row, [text, (logprob, False)])[task.task.metric]
+        )
+    counts = np.diff(split.workload.first_slot)[task.continuations[0] : task.continuations[-1]]
+    return _Scored(np.array(values, np.float64), batched_loss(-losses, counts, loss_batch_size), texts)
+
+
+def batched_loss(nll: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64], batch_size: int) -> float:
+    """Token mean of ``nll`` [documents] inside each batch of documents, weighted by the batches' documents."""
+    total = 0.0
+    for start in range(0, len(nll), batch_size):
+        batch = slice(start, start + batch_size)
+        total += float(nll[batch].sum() / tokens[batch].sum()) * len(nll[batch])
+    return total / len(nll)
+
+
+def _chance(task: PreparedTask) -> _Scored:
+    documents = len(task.documents)
+    return _Scored(np.full(documents, task.task.chance), None, [None] * documents)
+
+
+def _averages(tasks: Sequence[PreparedTask], metrics: Mapping[str, Mapping[str, float | None]]) -> Averages:
+    primary = [(task.task.family, metrics[task.task.name][task.task.metric] or 0.0) for task in tasks]
+    averages: Averages = {}
+    for scope in ("classification", "dialogue", "all"):
+        values = [value for family, value in primary if scope in (family, "all")]
+        averages[scope] = float(np.mean(values)) if values else None
+    return averages
+
+
+def _table(split: PreparedSplit, scored: Sequence[_Scored], sums: npt.NDArray[np.float32] | None) -> pa.Table:
+    predictions = [prediction for one in scored for prediction in one.prediction]
+    columns = dict(split.columns) | {
+        "value": pa.array(np.concatenate([one.value for one in scored]), pa.float64()),
+        "prediction": pa.array(predictions, pa.string()),
+        "choice_logprobs": _choice_logprobs(split, sums),
+    }
+    schema = pa.schema([SAMPLES.field(name) for name in SAMPLE_COLUMNS])
+    return pa.Table.from_arrays([columns[name] for name in SAMPLE_COLUMNS], schema=schema)
+
+
+def _choice_logprobs(split: PreparedSplit, sums: npt.NDArray[np.float32] | None) -> pa.Array:
+    """Summed log-probabilities of the choices of each document; null for dialogues, and where none is finite."""
+    kind = SAMPLES.field("choice_logprobs").type
+    parts = []
+    for task in split.tasks:
+        if sums is None or task.task.family != "classification":
+            parts.append(pa.nulls(len(task.documents), kind))
+            continue
+        start, stop = task.continuations[0], task.continuations[-1]
+        offsets = pa.array((task.continuations - start).astype(np.int32))
+        parts.append(pa.ListArray.from_arrays(offsets, pa.array(sums[start:stop], pa.float32())))
+    return pa.concat_arrays([part.cast(kind) for part in parts])

@@ -1,0 +1,200 @@
+"""The forward pass of an OPT-architecture model over batches of prefix trees, and a decoding step with a cache.
+
+The last layer is computed for all positions only as far as others attend to them (keys and values); its query,
+output and wide layer are computed at the rows that are read.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.evaluation.batches import TreeBatch
+from benchmark.models.opt import EMBEDDING, LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptModel
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A weight [out, in] and its bias, if any."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        return functional.linear(hidden, self.weight, self.bias)
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A layer norm's weight and bias, if any."""
+
+    weight: Tensor | None
+    bias: Tensor | None
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        return functional.layer_norm(hidden, hidden.shape[-1:], self.weight, self.bias, LAYER_NORM_EPSILON)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One decoder layer."""
+
+    query: Linear
+    key_value: Linear
+    out: Linear
+    fc1: Linear
+    fc2: Linear
+    attention_norm: Norm
+    final_norm: Norm
+
+
+class Cache:
+    """Keys and values [layers, rows, heads, slots, head width] of prompts that are being continued.
+
+    A prompt of n tokens fills the first n slots of its row; what is generated goes to the slots behind the
+    longest prompt, the same slot for all rows.
+    """
+
+    def __init__(self, network: "Network", rows: int, prompt: int, new_tokens: int) -> None:
+        config = network.config
+        shape = (
+            config.num_hidden_layers,
+            rows,
+            config.num_attention_heads,
+            prompt + new_tokens,
+            config.head_dim,
+        )
+        self.keys = torch.zeros(shape, dtype=network.dtype, device=network.device)
+        self.values = torch.zeros_like(self.keys)
+        self.prompt = prompt
+
+    def keep(self, rows: Tensor) -> None:
+        """Drop all rows but ``rows`` (row numbers)."""
+        self.keys = self.keys.index_select(1, rows)
+        self.values = self.values.index_select(1, rows)
+
+
+class Network:
+    """An ``OptModel`` laid out for inference; shares its tensors where it can."""
+
+    def __init__(self, model: OptModel) -> None:
+        self.config = model.config
+        self.device, self.dtype = model.device, model.dtype
+        params = model.params
+        self.embedding = params[EMBEDDING].detach()
+        self.positions = params[POSITIONS].detach()
+        self.scale = self.config.head_dim**-0.5
+        self.layers = [_layer(model, index) for index in range(self.config.num_hidden_layers)]
+        self.final_norm = _norm(model, PREFIX + "final_layer_norm") if self.config.final_norm else None
+        self.project_in = _linear(model, PREFIX + "project_in") if self.config.projected else None
+        self.project_out = _linear(model, PREFIX + "project_out") if self.config.projected else None
+
+    def read_rows(self, batch: TreeBatch, cache: Cache | None = None, first_row: int = 0) -> Tensor:
+        """Outputs [read, embedding width] of the batch's rows, ready for ``logits``.
+
+        With a ``cache``, keys and values of the trees' first nodes go to its rows from ``first_row`` on.
+        """
+        trees, length = batch.ids.shape
+        hidden = self._embed(batch.ids.view(-1), batch.depth.view(-1))
+        mask = batch.mask(self.dtype)
+        for number, layer in enumerate(self.layers):
+            last = number == len(self.layers) - 1
+            normed = layer.attention_norm(hidden) if self.config.do_layer_norm_before else hidden
+            key, value = self._heads(layer.key_value(normed), trees, length, 2)
+            if cache is not None:
+                kept = min(length, cache.prompt)
+                cache.keys[number, first_row : first_row + trees, :, :kept] = key[:, :, :kept]
+                cache.values[number, first_row : first_row + trees, :, :kept] = value[:, :, :kept]
+            if last:
+                flat = (batch.row_nodes + torch.arange(trees, device=self.device)[:, None] * length).view(-1)
+                normed, hidden = normed[flat], hidden[flat]
+                mask = batch.row_mask(mask, self.dtype)
+            (query,) = self._heads(layer.query(normed), trees, -1, 1)
+            mixed = functional.scaled_dot_product_attention(
+                query, key, value, attn_mask=mask, is_causal=mask is None, scale=self.scale
+            )
+            mixed = mixed.transpose(1, 2).reshape(-1, self.config.hidden_size)
+            if last:
+                mixed, hidden = mixed[batch.rows], hidden[batch.rows]
+            hidden = self._after_attention(layer, hidden, mixed)
+        return self._output(hidden)
+
+    def step(self, tokens: Tensor, positions: Tensor, cache: Cache, slot: int, mask: Tensor) -> Tensor:
+        """Outputs [rows, embedding width] for one more token a row.
+
+        ``positions`` [rows] counts each row's own tokens; ``mask`` [rows, 1, 1, slots] is additive.
+        """
+        rows = len(tokens)
+        hidden = self._embed(tokens, positions)
+        seen = mask[..., : slot + 1]
+        for number, layer in enumerate(self.layers):
+            normed = layer.attention_norm(hidden) if self.config.do_layer_norm_before else hidden
+            (query,) = self._heads(layer.query(normed), rows, 1, 1)
+            key, value = self._heads(layer.key_value(normed), rows, 1, 2)
+            cache.keys[number, :, :, slot : slot + 1] = key
+            cache.values[number, :, :, slot : slot + 1] = value
+            mixed = functional.scaled_dot_product_attention(
+                query,
+                cache.keys[number, :, :, : slot + 1],
+                cache.values[number, :, :, : slot + 1],
+                attn_mask=seen,
+                scale=self.scale,
+            )
+            hidden = self._after_attention(layer, hidden, mixed.reshape(rows, -1))
+        return self._output(hidden)
+
+    def logits(self, output: Tensor) -> Tensor:
+        """float32 logits [rows, vocabulary] of ``output`` [rows, embedding width]."""
+        return functional.linear(output, self.embedding).float()
+
+    def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:
+        hidden = functional.embedding(ids, self.embedding)
+        if self.project_in is not None:
+            hidden = self.project_in(hidden)
+        return hidden + functional.embedding(positions + POSITION_OFFSET, self.positions)
+
+    def _heads(self, joined: Tensor, batch: int, length: int, parts: int) -> tuple[Tensor, ...]:
+        shape = (batch, length, parts, self.config.num_attention_heads, self.config.head_dim)
+        return joined.view(shape).permute(2, 0, 3, 1, 4).unbind(0)
+
+    def _after_attention(self, layer: Layer, hidden: Tensor, mixed: Tensor) -> Tensor:
+        before = self.config.do_layer_norm_before
+        hidden = layer.out(mixed).add_(hidden)
+        if not before:
+            hidden = layer.attention_norm(hidden)
+        wide = layer.fc1(layer.final_norm(hidden) if before else hidden).relu_()
+        hidden = layer.fc2(wide).add_(hidden)
+        return hidden if before else layer.final_norm(hidden)
+
+    def _output(self, hidden: Tensor) -> Tensor:
+        if self.final_norm is not None:
+            hidden = self.final_norm(hidden)
+        return hidden if self.project_out is None else self.project_out(hidden)
+
+
+def _layer(model: OptModel, index: int) -> Layer:
+    name = f"{PREFIX}layers.{index}."
+    key, value = (_linear(model, f"{name}self_attn.{part}_proj") for part in ("k", "v"))
+    return Layer(
+        query=_linear(model, name + "self_attn.q_proj"),
+        key_value=Linear(
+            torch.cat([key.weight, value.weight]),
+            None if key.bias is None or value.bias is None else torch.cat([key.bias, value.bias]),
+        ),
+        out=_linear(model, name + "self_attn.out_proj"),
+        fc1=_linear(model, name + "fc1"),
+        fc2=_linear(model, name + "fc2"),
+        attention_norm=_norm(model, name + "self_attn_layer_norm"),
+        final_norm=_norm(model, name + "final_layer_norm"),
+    )
+
+
+def _linear(model: OptModel, name: str) -> Linear:
+    bias = model.params.get(name + ".bias")
+    return Linear(model.params[name + ".weight"].detach(), None if bias is None else bias.detach())
+
+
+def _norm(model: OptModel, name: str) -> Norm:
+    weight, bias = model.params.get(name + ".weight"), model.params.get(name + ".bias")
+    return Norm(None if weight is None else weight.detach(), None if bias is None else bias.detach())

@@ -1,0 +1,164 @@
+"""The batch plan: which trees go through the model together, fixed before any forward.
+
+Trees of like size are padded to a common length. Cuts between batches minimise padding plus a fixed cost a batch,
+so the plan depends on the trees and on ``batch_tokens`` only.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.evaluation.trees import PrefixTree
+from benchmark.models.opt import OptConfig
+
+BATCH_COST = 24
+"""Positions that the fixed cost of one more batch is worth."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Trees (by number) that are padded to ``length`` positions and pushed together."""
+
+    trees: tuple[int, ...]
+    length: int
+
+    @property
+    def positions(self) -> int:
+        """Positions pushed, padding included."""
+        return len(self.trees) * self.length
+
+
+@dataclass(frozen=True, order=True)
+class Ending:
+    """How a greedy continuation ends: after ``new_tokens`` tokens, or at the first of the ``stops``."""
+
+    new_tokens: int
+    stops: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Batches whose prompts (the longest has ``prompt`` tokens) are continued together; no ending: only scored."""
+
+    batches: tuple[Batch, ...]
+    prompt: int = 0
+    ending: Ending | None = None
+
+    @property
+    def rows(self) -> int:
+        """Texts that are generated."""
+        return sum(len(batch.trees) for batch in self.batches) if self.ending else 0
+
+    @property
+    def slots(self) -> int:
+        """Positions that the cache of the prompts holds."""
+        return self.rows * (self.prompt + self.ending.new_tokens) if self.ending else 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Groups in the order in which they run."""
+
+    groups: tuple[Group, ...]
+    positions_needed: int
+    positions_pushed: int
+    plan_hash: str
+
+
+def make_plan(
+    trees: Sequence[PrefixTree], endings: Sequence[Ending | None], *, batch_tokens: int, cache_tokens: int
+) -> Plan:
+    """Plan ``trees``; the prompt of tree ``i`` is continued up to ``endings[i]``.
+
+    No batch pushes more than ``batch_tokens`` positions, and no group caches more than ``cache_tokens``, unless
+    a single tree or batch is larger. The hash covers the tokens, what is read of them, and the batches.
+    """
+    sizes = np.array([tree.size for tree in trees], np.int64)
+    scoring = [number for number, ending in enumerate(endings) if ending is None]
+    groups = [Group((batch,)) for batch in _batches(scoring, sizes, batch_tokens)]
+    given = [ending for ending in endings if ending is not None]
+    for ending in sorted(set(given), reverse=True):
+        generating = [number for number in range(len(trees)) if endings[number] == ending]
+        batches = _batches(generating, sizes, batch_tokens)
+        groups += _groups(batches, [tree.prompt for tree in trees], ending, cache_tokens)
+    # The last new token is read and not pushed.
+    decoded = sum(ending.new_tokens - 1 for ending in given)
+    pushed = sum(batch.positions for group in groups for batch in group.batches)
+    return Plan(
+        groups=tuple(groups),
+        positions_needed=int(sizes.sum()) + decoded,
+        positions_pushed=pushed + decoded,
+        plan_hash=_hash(trees, groups),
+    )
+
+
+def _batches(numbers: Sequence[int], sizes: npt.NDArray[np.int64], batch_tokens: int) -> list[Batch]:
+    """Cut the trees, longest first, where the sum of (rows * longest + BATCH_COST) over batches is least."""
+    order = sorted(numbers, key=lambda number: (-sizes[number], number))
+    lengths = sizes[order]
+    best = np.zeros(len(order) + 1, np.int64)
+    cuts = np.zeros(len(order) + 1, np.int64)
+    for stop in range(1, len(order) + 1):
+        # A batch that starts at `start` is padded to its first, longest tree.
+        starts = np.arange(max(0, stop - max(1, batch_tokens // int(lengths[stop - 1]))), stop)
+        pushed = (stop - starts) * lengths[starts]
+        costs = best[starts] + pushed + BATCH_COST
+        costs[(pushed > batch_tokens) & (starts < stop - 1)] = np.iinfo(np.int64).max
+        cheapest = int(np.argmin(costs))
+        best[stop], cuts[stop] = costs[cheapest], starts[cheapest]
+    batches = []
+    stop = len(order)
+    while stop:
+        start = int(cuts[stop])
+        batches.append(Batch(tuple(order[start:stop]), int(lengths[start])))
+        stop = start
+    return batches[::-1]
+
+
+def _groups(batches: list[Batch], prompts: list[int], ending: Ending, cache_tokens: int) -> list[Group]:
+    groups: list[Group] = []
+    waiting: list[Batch] = []
+    for batch in batches:
+        longer = Group((*waiting, batch), _longest([*waiting, batch], prompts), ending)
+        if waiting and longer.slots > cache_tokens:
+            groups.append(Group(tuple(waiting), _longest(waiting, prompts), ending))
+            waiting = []
+        waiting.append(batch)
+    if waiting:
+        groups.append(Group(tuple(waiting), _longest(waiting, prompts), ending))
+    return groups
+
+
+def _longest(batches: Sequence[Batch], prompts: Sequence[int]) -> int:
+    return max(prompts[number] for batch in batches for number in batch.trees)
+
+
+def _hash(trees: Sequence[PrefixTree], groups: Sequence[Group]) -> str:
+    digest = hashlib.sha256()
+    for tree in trees:
+        for array in (tree.ids, tree.depth, tree.end, tree.row, tree.token, tree.owner):
+            digest.update(len(array).to_bytes(8, "little") + array.astype("<i4").tobytes())
+        digest.update(tree.prompt.to_bytes(8, "little"))
+    for group in groups:
+        digest.update(repr(group).encode())
+    return digest.hexdigest()
+
+
+def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: int) -> int:
+    """Upper bound on the bytes that a pass holds beside the weights, for tensors of ``itemsize`` bytes.
+
+    A layer holds its input, its normed input, query, key and value, the attention's output and the wide layer
+    twice; masks are counted for every batch, the cache where a group generates, and logits up to their cap.
+    """
+    width = 8 * config.hidden_size + 2 * config.ffn_dim
+    largest = 0
+    for group in plan.groups:
+        cache = 2 * config.num_hidden_layers * group.slots * config.hidden_size * itemsize
+        for batch in group.batches:
+            masks = batch.positions * batch.length * (itemsize + 3)
+            largest = max(largest, 2 * cache + batch.positions * width * itemsize + masks)
+    # Three copies of the logits: as computed, as float32, and the exponentials.
+    return largest + logits_bytes

@@ -1,0 +1,233 @@
+"""A suite prepared once for a tokenizer: requests as token ids, prefix trees, the batch plan, and fixed columns."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from lm_eval.api.instance import Instance
+
+from benchmark.errors import InputError
+from benchmark.evaluation.plan import Ending, peak_bytes
+from benchmark.evaluation.run import LOGITS_BYTES
+from benchmark.evaluation.trees import cut_left
+from benchmark.evaluation.workload import Unit, Workload, make_workload
+from benchmark.models.opt import OptConfig
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.tasks.suite import Document, Suite, SuiteTask
+
+
+@dataclass(frozen=True)
+class PreparedTask:
+    """One task on one split. ``units``: where its documents stand among the split's units.
+
+    Classification: ``continuations`` [documents + 1] are offsets into the split's continuations,
+    ``values`` [documents, choices] what lm-eval's ``process_results`` gives where that choice is the likeliest.
+    """
+
+    task: SuiteTask
+    documents: tuple[Document, ...]
+    units: range
+    continuations: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+
+    @property
+    def gold(self) -> npt.NDArray[np.int64]:
+        """The right choice of each document; the first, where several are right."""
+        return self.values.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class PreparedSplit:
+    """One split: its work, its tasks in the suite's order, and the columns of its samples that no model changes."""
+
+    workload: Workload
+    tasks: tuple[PreparedTask, ...]
+    columns: Mapping[str, pa.Array]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A suite that is ready to be scored for any number of models that share the tokenizer."""
+
+    suite: str
+    suite_digest: str
+    tokenizer: Tokenizer
+    splits: Mapping[str, PreparedSplit]
+    logits_bytes: int
+
+    @property
+    def positions_needed(self) -> int:
+        """Distinct prefixes of every document, and the tokens decoded where no text ends early."""
+        return sum(split.workload.plan.positions_needed for split in self.splits.values())
+
+    @property
+    def positions_pushed(self) -> int:
+        """The same with padding."""
+        return sum(split.workload.plan.positions_pushed for split in self.splits.values())
+
+    @property
+    def plan_hash(self) -> str:
+        """sha256 over the plans of all splits: tokens, what is read of them, and the batches."""
+        plans = [f"{name} {split.workload.plan.plan_hash}" for name, split in sorted(self.splits.items())]
+        return hashlib.sha256("\n".join(plans).encode()).hexdigest()
+
+    def peak_bytes(self, config: OptConfig, *, itemsize: int = 4) -> int:
+        """Upper bound on what a pass holds in memory beside the weights."""
+        return max(
+            peak_bytes(split.workload.plan, config, itemsize=itemsize, logits_bytes=self.logits_bytes)
+            for split in self.splits.values()
+        )
+
+
+def prepare(
+    suite: Suite,
+    tokenizer: Tokenizer,
+    *,
+    max_length: int,
+    positions: int | None = None,
+    batch_tokens: int = 8192,
+    logits_bytes: int = LOGITS_BYTES,
+    splits: Sequence[str] | None = None,
+) -> Prepared:
+    """Tokenise the suite's requests, context and continuation apart, and plan the batches.
+
+    Texts are cut from the left to ``max_length`` tokens, prompts further where ``positions`` (those of the model)
+    would not hold what is generated. ``batch_tokens`` caps the positions of a batch, ``logits_bytes`` the logits
+    held at once. ``splits``: those to prepare; all that the suite has by default.
+    """
+    if max_length < 2 or batch_tokens < 1:
+        raise InputError(f"max_length {max_length}, batch_tokens {batch_tokens}: give at least 2 and 1")
+    known = list(dict.fromkeys(split for task in suite.tasks for split in task.documents))
+    for split in splits or ():
+        if split not in known:
+            raise InputError(f"suite {suite.name} has no split {split!r}: take some of {', '.join(known)}")
+    encoder = _Encoder(tokenizer, min(max_length, positions or max_length), positions)
+    made = {
+        split: _prepare_split(suite, split, encoder, batch_tokens)
+        for split in known
+        if splits is None or split in splits
+    }
+    return Prepared(suite.name, suite.digest, tokenizer, made, logits_bytes)
+
+
+def _prepare_split(suite: Suite, split: str, encoder: "_Encoder", batch_tokens: int) -> PreparedSplit:
+    units: list[Unit] = []
+    tasks: list[PreparedTask] = []
+    n_continuations = 0
+    for task in suite.tasks:
+        documents = task.documents.get(split, ())
+        made = encoder.units([task.requests(document) for document in documents])
+        counts = [len(unit.continuations) for unit in made]
+        offsets = n_continuations + np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        values = _values_by_choice(task, documents, counts) if task.family == "classification" else _NOTHING
+        where = range(len(units), len(units) + len(made))
+        tasks.append(PreparedTask(task, tuple(documents), where, offsets, values))
+        units += made
+        n_continuations = int(offsets[-1])
+    workload = make_workload(units, encoder.tokenizer, batch_tokens=batch_tokens)
+    return PreparedSplit(workload, tuple(tasks), _fixed_columns(tasks, split))
+
+
+_NOTHING: npt.NDArray[np.float64] = np.zeros((0, 0))
+
+
+def _values_by_choice(
+    task: SuiteTask, documents: Sequence[Document], counts: Sequence[int]
+) -> npt.NDArray[np.float64]:
+    """[documents, choices]: the task's own metric, were that choice's log-likelihood the highest."""
+    values = np.zeros((len(documents), max(counts, default=0)))
+    for row, (document, choices) in enumerate(zip(documents, counts, strict=True)):
+        for choice in range(choices):
+            results = [(0.0 if other == choice else -1.0, False) for other in range(choices)]
+            values[row, choice] = task.task.process_results(document.row, results)[task.metric]
+    return values
+
+
+def _fixed_columns(tasks: Sequence[PreparedTask], split: str) -> dict[str, pa.Array]:
+    def column(values: Iterable[object], kind: pa.DataType) -> pa.Array:
+        return pa.array(list(values), kind)
+
+    documents = [(one.task, document) for one in tasks for document in one.documents]
+    targets = [target for one in tasks for target in _targets(one)]
+    return {
+        "task": column((task.name for task, _ in documents), pa.string()),
+        "family": column((task.family for task, _ in documents), pa.string()),
+        "split": column((split for _ in documents), pa.string()),
+        "doc_id": column((document.doc_id for _, document in documents), pa.int64()),
+        "metric": column((task.metric for task, _ in documents), pa.string()),
+        "target": column(targets, pa.string()),
+    }
+
+
+def _targets(one: PreparedTask) -> list[str]:
+    if one.task.family == "classification":
+        return [str(choice) for choice in one.gold.tolist()]
+    return [str(one.task.task.doc_to_target(document.row)) for document in one.documents]
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """Requests to units of work."""
+
+    tokenizer: Tokenizer
+    max_length: int
+    positions: int | None
+
+    def units(self, requests: Sequence[Sequence[Instance]]) -> list[Unit]:
+        """One unit a document. Contexts carry the leading token, continuations do not."""
+        flat = [request for document in requests for request in document]
+        texts = list(dict.fromkeys(request.args[0] for request in flat))
+        contexts = dict(zip(texts, self.tokenizer.encode_batch(texts, bos=True), strict=True))
+        texts = list(dict.fromkeys(r.args[1] for r in flat if r.request_type == "loglikelihood"))
+        continuations = dict(zip(texts, self.tokenizer.encode_batch(texts, bos=False), strict=True))
+        return [self._unit(document, contexts, continuations) for document in requests]
+
+    def _unit(
+        self,
+        requests: Sequence[Instance],
+        contexts: Mapping[str, list[int]],
+        continuations: Mapping[str, list[int]],
+    ) -> Unit:
+        scored = []
+        prompt: tuple[int, ...] = ()
+        ending = None
+        for request in requests:
+            context = contexts[request.args[0]]
+            if request.request_type == "loglikelihood":
+                scored.append(cut_left(context, continuations[request.args[1]], self.max_length))
+            elif request.request_type == "generate_until":
+                ending = ending_of(request.args[1])
+                prompt = tuple(context[-self.longest_prompt(ending) :])
+            else:
+                raise InputError(
+                    f"request type {request.request_type!r} of {request.task_name} is not supported"
+                )
+        return Unit(tuple(scored), prompt, ending)
+
+    def longest_prompt(self, ending: Ending) -> int:
+        """Tokens of a prompt that leave room for what is generated."""
+        if self.positions is None:
+            return self.max_length
+        room = self.positions - ending.new_tokens + 1
+        if room < 1:
+            raise InputError(
+                f"{ending.new_tokens} new tokens do not fit into the model's {self.positions} positions"
+            )
+        return min(self.max_length, room)
+
+
+def ending_of(settings: Mapping[str, object]) -> Ending:
+    """An ending from lm-eval's ``generation_kwargs``; only greedy decoding is known."""
+    if settings.get("do_sample") or settings.get("temperature") or settings.get("num_beams", 1) != 1:
+        raise InputError("generation_kwargs ask for sampling or beams: this engine decodes greedily only")
+    until = settings.get("until") or []
+    stops = (until,) if isinstance(until, str) else tuple(str(stop) for stop in until)  # type: ignore[attr-defined]
+    new_tokens = settings.get("max_gen_toks", 256)
+    if not isinstance(new_tokens, int) or new_tokens < 1 or not all(stops):
+        raise InputError(
+            f"generation_kwargs {dict(settings)!r}: give max_gen_toks from 1 up and stops that are not empty"
+        )
+    return Ending(new_tokens, stops)

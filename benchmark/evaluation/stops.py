@@ -1,0 +1,85 @@
+"""Stop strings as tables over tokens, so that a generated text ends without being decoded at every step."""
+
+import functools
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.models.tokenizer import Tokenizer
+
+
+def token_bytes(tokenizer: Tokenizer) -> tuple[bytes, ...]:
+    """What each token adds to a text, special tokens nothing; index = id. For byte-level BPE tokenizers."""
+    alphabet = {character: byte for byte, character in _byte_characters().items()}
+    backend = tokenizer.backend
+    special = {number for number, added in backend.get_added_tokens_decoder().items() if added.special}
+    texts = []
+    for number in range(tokenizer.n_tokens):
+        text = "" if number in special else backend.id_to_token(number) or ""
+        try:
+            texts.append(bytes(alphabet[character] for character in text))
+        except KeyError:
+            # An added token is written as it stands, not in the byte alphabet.
+            texts.append(text.encode())
+    return tuple(texts)
+
+
+@functools.cache
+def _byte_characters() -> dict[int, str]:
+    """GPT-2's alphabet: printable bytes stand for themselves, the others for characters from 256 on."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    characters = {byte: chr(byte) for byte in printable}
+    for byte in range(256):
+        if byte not in characters:
+            characters[byte] = chr(256 + len(characters) - len(printable))
+    return characters
+
+
+def stop_table(texts: tuple[bytes, ...], stop: str) -> Tensor:
+    """Automaton [len(stop) + 1, tokens] of int16: the matched length after a token, given that before it.
+
+    The last state means that ``stop`` has occurred, and is never left.
+    """
+    pattern = stop.encode()
+    failure = _failure(pattern)
+    table = np.zeros((len(pattern) + 1, len(texts)), np.int16)
+    table[-1] = len(pattern)
+    begins = pattern[0]
+    for number, text in enumerate(texts):
+        for state in range(len(pattern)):
+            # Most tokens neither go on with the match nor hold the byte that begins one.
+            if not text:
+                table[state, number] = state
+            elif begins in text or (state and text[0] in pattern):
+                table[state, number] = _run(pattern, failure, state, text)
+    return torch.from_numpy(table)
+
+
+def _failure(pattern: bytes) -> list[int]:
+    """For each matched length, the longest shorter one that is also a suffix of it (Knuth, Morris and Pratt)."""
+    failure = [0] * (len(pattern) + 1)
+    matched = 0
+    for position in range(1, len(pattern)):
+        while matched and pattern[position] != pattern[matched]:
+            matched = failure[matched]
+        matched += pattern[position] == pattern[matched]
+        failure[position + 1] = matched
+    return failure
+
+
+def _run(pattern: bytes, failure: list[int], state: int, text: bytes) -> int:
+    for byte in text:
+        while state and byte != pattern[state]:
+            state = failure[state]
+        state += byte == pattern[state]
+        if state == len(pattern):
+            return state
+    return state
+
+
+def cut_at_stops(text: str, stops: tuple[str, ...]) -> str:
+    """The text before the first of its stop strings."""
+    for stop in stops:
+        text = text.split(stop, 1)[0]
+    return text
