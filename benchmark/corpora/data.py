@@ -1,8 +1,8 @@
 """The one loader of public data: a file of a local folder, or of a cache filled from pinned sources.
 
 ``GAPBENCH_DATA`` names a folder in the layout of docs/DATA.md; it is taken as it is, and only the files that
-a call needs have to be there. Without it, a file comes from the public source that ``sources.py`` pins, checked
-against its sha256 and kept in a cache folder (``GAPBENCH_CACHE``, else ``$XDG_CACHE_HOME/gapbench``).
+a call needs have to be there. Without it, a file comes from the public source that ``sources.py`` pins: its
+sha256 is checked and it is kept in a cache folder (``GAPBENCH_CACHE``, else ``$XDG_CACHE_HOME/gapbench``).
 """
 
 import hashlib

@@ -32,7 +32,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a ``.jsonl``, ``.json`` (an array), ``.arrow`` (stream), ``.parquet`` or ``.csv`` file, by its ending."""
+    """Rows of a file by its ending: ``.jsonl``, ``.json`` (an array), ``.arrow``, ``.parquet``, else CSV."""
     if path.suffix == ".jsonl":
         rows = [
             _parsed(line, path, number) for number, line in enumerate(read_lines(path), 1) if line.strip()

@@ -15,8 +15,8 @@ from benchmark.tasks.rows import Row, Rows, halves, numbered
 class ChoiceSource:
     """Files of a multiple-choice task (alternatives in order of preference) and the columns it uses.
 
-    ``labels_beside``: labels may stand in ``<file>-labels.lst`` instead of a column ``label``. ``row_column``:
-    where a file is a part of the source split, the column that holds the row number there.
+    ``labels_beside``: labels may stand in ``<file>-labels.lst`` instead of a column ``label``.
+    ``row_column``: where a file is a part of the source split, the column of row numbers there.
     """
 
     columns: tuple[str, ...]
@@ -97,11 +97,11 @@ CHOICE_SOURCES = {
 def dataset(
     *, source: str, protocol: str = "held-out", split_source: str = "halves", **_metadata: Any
 ) -> dict[str, Rows]:
-    """The rows of ``select`` and ``test`` of one task; under ``paper`` ``test`` is the whole validation split.
+    """The rows of ``select`` and ``test`` of one task; under ``paper`` ``test`` is the validation split.
 
-    ``halves``: the validation documents in two halves by their hash; for dialogue ``select`` is the validation
-    file of the original and ``test`` its test file. ``train``: ``select`` is the training split and ``test``
-    the validation split.
+    ``halves``: the validation documents in two halves by their hash; for dialogue ``select`` is the
+    original's validation file and ``test`` its test file. ``train``: ``select`` is the training split and
+    ``test`` the validation split.
     """
     if protocol == "paper":
         return {"select": Rows(), "test": _split(source, "validation")}

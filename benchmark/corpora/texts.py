@@ -1,0 +1,222 @@
+"""Corpora as texts: tables, text files and folders read strictly; one text drives one run.
+
+A record of a CSV file ends at ``\\n`` only, as the original study reads its corpora, so fields may hold line
+breaks (quoted) and bare carriage returns. A table's text stands in the column ``text`` or the one named. A
+plain text file is one text; a folder is one text a file, in the order of their paths.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from benchmark.corpora.data import locate
+from benchmark.corpora.hub import check_pin, hub_file, hub_listing
+from benchmark.corpora.read import read_text
+from benchmark.errors import InputError
+
+TABLES = (".csv", ".jsonl", ".parquet")
+ID_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text: its row in the corpus (from 0), an id that depends on its content alone, and itself."""
+
+    index: int
+    text_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a corpus may be; the defaults suit one's own files, a stranger's deserve tighter ones."""
+
+    total_bytes: int = 4 << 30
+    characters: int | None = None
+    texts: int | None = None
+    empty: bool = False
+    duplicates: bool = True
+    links: bool = True
+
+
+OWN = Limits()
+
+
+def read_texts(
+    source: str | Path, *, column: str | None = None, limit: int | None = None, limits: Limits = OWN
+) -> tuple[Text, ...]:
+    """The texts of a file or folder in their order, at most the first ``limit``.
+
+    Raises ``InputError``, with the place, on a missing file or column, invalid UTF-8, NUL characters, an
+    empty text (unless ``limits.empty``), or what ``limits`` forbids.
+    """
+    path = Path(source)
+    if not limits.links and (path.is_symlink() or any(part.is_symlink() for part in path.rglob("*"))):
+        raise InputError(f"{path} is or holds a symbolic link: give regular files")
+    if not path.exists():
+        raise InputError(f"{path} does not exist: name a file or folder of texts")
+    size = sum(file.stat().st_size for file in _files(path))
+    if size > limits.total_bytes:
+        raise InputError(f"{path} holds {size} bytes, {limits.total_bytes} are allowed: cut it down")
+    if path.is_dir():
+        found: Iterable[tuple[str, str]] = ((str(file), _plain(file)) for file in _files(path))
+    elif path.suffix.lower() in TABLES:
+        found = _table(path, column)
+    else:
+        found = [(str(path), _plain(path))]
+    return _checked(islice(found, limit), str(path), limits)
+
+
+def original_texts(name: str, *, limit: int | None = None) -> tuple[Text, ...]:
+    """A corpus of the original study: ``github``, ``pile-cc`` or ``lm_extraction``."""
+    return read_texts(locate(f"official-gap/data/train_data/{name}.csv"), column="text", limit=limit)
+
+
+def hub_texts(
+    dataset: str, revision: str, *, column: str = "text", limit: int | None = None, limits: Limits = OWN
+) -> tuple[Text, ...]:
+    """Texts of a Hub data set at a commit: its tables under ``train`` where it has any, else all, by name.
+
+    Files are fetched one by one until there are ``limit`` texts; no code of the data set runs.
+    """
+    check_pin(dataset, revision)
+    listing = hub_listing(dataset, revision, kind="dataset")
+    tables = [name for name in listing if Path(name).suffix.lower() in TABLES]
+    chosen = [name for name in tables if "train" in name] or tables
+    if not chosen:
+        raise InputError(f"{dataset}@{revision} has no CSV, JSONL or Parquet file: choose another data set")
+    if limit is None and sum(listing[name] for name in chosen) > limits.total_bytes:
+        raise InputError(
+            f"{dataset}@{revision} is larger than {limits.total_bytes} bytes: set a number of texts"
+        )
+
+    def rows() -> Iterator[tuple[str, str]]:
+        for name in chosen:
+            path = hub_file(dataset, revision, name, kind="dataset")
+            if path is not None:
+                yield from _table(path, column)
+
+    return _checked(islice(rows(), limit), f"{dataset}@{revision}", limits)
+
+
+def fingerprint(texts: Sequence[Text]) -> str:
+    """sha256 over the texts in their order."""
+    total = hashlib.sha256()
+    for text in texts:
+        total.update(hashlib.sha256(text.text.encode()).digest())
+    return total.hexdigest()
+
+
+def text_id(text: str) -> str:
+    """The first 16 hex digits of the sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    inside = (file for file in path.rglob("*") if file.is_file())
+    visible = (file for file in inside if not any(p.startswith(".") for p in file.relative_to(path).parts))
+    return sorted(visible, key=lambda file: file.relative_to(path).as_posix())
+
+
+def _plain(path: Path) -> str:
+    return read_text(path).removeprefix("\ufeff")
+
+
+def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> tuple[Text, ...]:
+    texts: list[Text] = []
+    first: dict[str, str] = {}
+    for index, (place, text) in enumerate(found):
+        if limits.texts is not None and index >= limits.texts:
+            raise InputError(f"{source} holds more than {limits.texts} texts: cut it down")
+        _check_text(text, place, limits)
+        identity = text_id(text)
+        if not limits.duplicates and identity in first:
+            raise InputError(f"{place} repeats {first[identity]}: give each text once")
+        first.setdefault(identity, place)
+        texts.append(Text(index, identity, text))
+    if not texts:
+        raise InputError(f"{source} holds no text: give one or more")
+    return tuple(texts)
+
+
+def _check_text(text: str, place: str, limits: Limits) -> None:
+    if "\0" in text:
+        raise InputError(f"{place} holds a NUL character: give plain text")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InputError(f"{place} holds half a surrogate pair, which is no character: mend its escapes")
+    if not limits.empty and not text.strip():
+        raise InputError(f"{place} is empty: give a text, or remove it")
+    if limits.characters is not None and len(text) > limits.characters:
+        raise InputError(f"{place} has {len(text)} characters, {limits.characters} are allowed: cut it")
+
+
+def _table(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
+    reader = {".csv": _csv_column, ".jsonl": _jsonl_column, ".parquet": _parquet_column}[path.suffix.lower()]
+    for number, value in enumerate(reader(path, column), 1):
+        place = f"{path} row {number}"
+        if not isinstance(value, str):
+            kind = "nothing" if value is None else type(value).__name__
+            raise InputError(
+                f"{place} has {kind} in place of a text: give text in column {column or 'text'!r}"
+            )
+        yield place, value
+
+
+def _column(columns: Sequence[str], column: str | None, path: Path) -> str:
+    wanted = column or "text"
+    if wanted in columns:
+        return wanted
+    if column is None and len(columns) == 1:
+        return columns[0]
+    shown = ", ".join(map(str, columns)) or "none"
+    raise InputError(f"{path} has no column {wanted!r} (columns: {shown}): name the one that holds the texts")
+
+
+def _csv_column(path: Path, column: str | None) -> Iterator[Any]:
+    import pandas as pd
+
+    content = _plain(path)
+    if "\0" in content:
+        raise InputError(f"{path} holds a NUL character: give plain text")
+    try:
+        table = pd.read_csv(io.StringIO(content), lineterminator="\n", dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(
+            f"{path} is no CSV table ({str(error).strip()}): quote fields that hold commas"
+        ) from error
+    table.columns = table.columns.str.removesuffix("\r")
+    yield from table[_column(list(table.columns), column, path)]
+
+
+def _jsonl_column(path: Path, column: str | None) -> Iterator[Any]:
+    for number, line in enumerate(_plain(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path} line {number} is no JSON: {error.msg}") from error
+        if isinstance(row, dict):
+            yield row[_column(list(row), column, path)]
+        else:
+            yield row
+
+
+def _parquet_column(path: Path, column: str | None) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            named = _column(file.schema_arrow.names, column, path)
+            for batch in file.iter_batches(batch_size=1024, columns=[named]):
+                yield from batch.column(0).to_pylist()
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path} is no Parquet file ({error}): write it again") from error
