@@ -1,0 +1,105 @@
+"""What each arm does to the weights, on a small OPT with random weights."""
+
+import itertools
+
+import pytest
+import torch
+
+from benchmark.models.opt import OptConfig, OptModel
+from benchmark.posttrain.arms import ARMS, Start
+from benchmark.posttrain.objective import text_loss
+from benchmark.settings import Posttrain
+
+TOKENS = (2, *(5 + (7 * place) % 50 for place in range(40)))
+STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def model() -> OptModel:
+    torch.set_num_threads(1)
+    config = OptConfig(
+        vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, ffn_dim=32,
+        max_position_embeddings=64, word_embed_proj_dim=16,
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    params = {name: 0.1 * torch.randn(shape, generator=generator) for name, shape in config.shapes().items()}
+    return OptModel(config, params)
+
+
+def start(model: OptModel, *, seed: int = 0, text_id: str = "text", **settings: object) -> Start:
+    return Start(model, TOKENS, Posttrain(learning_rate=1e-3).model_copy(update=settings), seed, text_id)
+
+
+def walk(kind: str, begin: Start, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
+    attempts = itertools.islice(ARMS[kind](begin), steps)
+    return [{name: tensor.clone() for name, tensor in attempt.params.items()} for attempt in attempts]
+
+
+def losses(model: OptModel, path: list[dict[str, torch.Tensor]]) -> list[float]:
+    return [float(text_loss(params, model.config, TOKENS)) for params in [model.params, *path]]
+
+
+def test_ascent_raises_the_loss_of_its_text_at_every_step(model: OptModel) -> None:
+    assert all(
+        later > earlier for earlier, later in itertools.pairwise(losses(model, walk("ascent", start(model))))
+    )
+
+
+def test_descent_lowers_the_loss_of_its_text_at_every_step(model: OptModel) -> None:
+    assert all(
+        later < earlier for earlier, later in itertools.pairwise(losses(model, walk("descent", start(model))))
+    )
+
+
+def test_no_arm_changes_the_base_model(model: OptModel) -> None:
+    before = {name: tensor.clone() for name, tensor in model.params.items()}
+    for kind in ARMS:
+        walk(kind, start(model))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.params.items())
+
+
+def test_random_is_as_far_from_the_start_as_the_ascent_it_mirrors_in_every_tensor_at_every_step(
+    model: OptModel,
+) -> None:
+    for placebo, ascent in zip(walk("random", start(model)), walk("ascent", start(model)), strict=True):
+        for name, origin in model.params.items():
+            expected = (ascent[name] - origin).norm()
+            assert (placebo[name] - origin).norm() == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_random_draws_its_signs_once_a_run_from_seed_and_text(model: OptModel) -> None:
+    def signs(begin: Start) -> list[torch.Tensor]:
+        name = "model.decoder.embed_tokens.weight"
+        pairs = zip(walk("random", begin, 3), walk("ascent", begin, 3), strict=True)
+        return [
+            torch.sign((left[name] - model.params[name]) * (right[name] - model.params[name]))
+            for left, right in pairs
+        ]
+
+    first = signs(start(model))
+    assert torch.equal(first[0], first[2])
+    assert 0.4 < float((first[0] > 0).float().mean()) < 0.6
+    assert torch.equal(first[0], signs(start(model))[0])
+    assert not torch.equal(first[0], signs(start(model, seed=1))[0])
+    assert not torch.equal(first[0], signs(start(model, text_id="other"))[0])
+
+
+def test_shuffled_ascends_on_a_permutation_that_the_seed_draws(model: OptModel) -> None:
+    name = "model.decoder.layers.0.fc1.weight"
+    one, again, other = (walk("shuffled", start(model, seed=seed), 2)[-1][name] for seed in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert not torch.equal(one, walk("ascent", start(model), 2)[-1][name])
+
+
+def test_the_first_adam_step_moves_every_weight_with_a_gradient_by_the_learning_rate(model: OptModel) -> None:
+    name = "model.decoder.layers.1.fc2.bias"
+    moved = (walk("ascent", start(model), 1)[0][name] - model.params[name]).abs()
+    assert moved.numpy() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_a_gradient_scaler_skips_updates_that_overflow_and_says_so(model: OptModel) -> None:
+    attempts = itertools.islice(ARMS["ascent"](start(model, precision="fp16-amp")), 20)
+    applied = [attempt.applied for attempt in attempts]
+    assert any(applied)
+    assert applied == sorted(applied), "once the scale fits, no update of this small model overflows"
