@@ -1,7 +1,8 @@
 """Batches as tensors: token ids, positions, masks, and the rows at which logits are read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,14 +36,12 @@ class TreeBatch:
 
     def to(self, device: torch.device) -> "TreeBatch":
         """The same batch on ``device``."""
-        moved = {
-            name: value.to(device) if isinstance(value, Tensor) else value
-            for name, value in vars(self).items()
-        }
-        return TreeBatch(**moved)
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in tensors.items()}
+        return replace(self, **moved)
 
     def mask(self, dtype: torch.dtype) -> Tensor | None:
-        """Additive mask [trees, 1, length, length]: 0 for ancestors and self, minus infinity else; None: causal."""
+        """Additive mask [trees, 1, length, length]: 0 for ancestors, minus infinity else; None: causal."""
         if self.end is None:
             return None
         node = torch.arange(self.ids.shape[1], device=self.ids.device)
@@ -53,7 +52,7 @@ class TreeBatch:
 
     def row_mask(self, mask: Tensor | None, dtype: torch.dtype) -> Tensor:
         """Additive mask [trees, 1, rows, length] of the rows that are read."""
-        trees, length = self.ids.shape
+        length = self.ids.shape[1]
         if mask is None:
             node = torch.arange(length, device=self.ids.device)
             later = node[None, None, :] > self.row_nodes[:, :, None]
@@ -81,7 +80,7 @@ def tree_batch(
         places = row * width + np.arange(len(nodes))
         first += [places[:1]] if generates else []
         others.append(places[1:] if generates else places)
-        column = {node: place for node, place in zip(nodes, places, strict=True)}
+        column = dict(zip(nodes, places.tolist(), strict=True))
         predicted = np.array([column[node] for node in tree.row.tolist()], np.int64)
         pairs.append(np.stack([predicted, tree.token, slots[number] + np.arange(len(tree.token))]))
     rows = np.concatenate([*first, *others])
@@ -106,7 +105,7 @@ def tree_batch(
 
 
 def _read_nodes(tree: PrefixTree, generates: bool) -> list[int]:
-    """Nodes whose output is read, each once; the prompt's last one leads where the tree's prompt is continued."""
+    """Nodes whose output is read, each once; the prompt's last leads where the prompt is continued."""
     nodes = sorted(set(tree.row.tolist()))
     if not generates:
         return nodes

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -65,13 +66,13 @@ def evaluate(
 ) -> Evaluation:
     """Score ``model`` on all prepared splits, or on ``splits``. Weights stay as they are, on their device.
 
-    ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many documents,
-    weighted by the documents, as the original study has it.
+    ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many
+    documents, weighted by the documents, as the original study has it.
     """
     if len(model.params) and model.config.vocab_size < prepared.tokenizer.n_tokens:
         raise InputError(
-            f"the model has {model.config.vocab_size} rows, the tokenizer {prepared.tokenizer.n_tokens} tokens: "
-            "use the model's own tokenizer"
+            f"the model has {model.config.vocab_size} rows, the tokenizer has "
+            f"{prepared.tokenizer.n_tokens} tokens: use the model's own tokenizer"
         )
     network = Network(model)
     tables: list[pa.Table] = []
@@ -121,7 +122,7 @@ def _score(
 def _classification(task: PreparedTask, split: PreparedSplit, sums: npt.NDArray[np.float32]) -> _Scored:
     offsets = task.continuations
     choices = np.full(task.values.shape, -np.inf)
-    for row, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for row, (start, stop) in enumerate(pairwise(offsets.tolist())):
         choices[row, : stop - start] = sums[start:stop]
     predicted = choices.argmax(axis=1)  # the first of equal choices
     rows = np.arange(len(predicted))
@@ -154,7 +155,7 @@ def _dialogue(
 
 
 def batched_loss(nll: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64], batch_size: int) -> float:
-    """Token mean of ``nll`` [documents] inside each batch of documents, weighted by the batches' documents."""
+    """Token mean of ``nll`` [documents] inside each batch, weighted by the batches' documents."""
     total = 0.0
     for start in range(0, len(nll), batch_size):
         batch = slice(start, start + batch_size)
@@ -188,7 +189,7 @@ def _table(split: PreparedSplit, scored: Sequence[_Scored], sums: npt.NDArray[np
 
 
 def _choice_logprobs(split: PreparedSplit, sums: npt.NDArray[np.float32] | None) -> pa.Array:
-    """Summed log-probabilities of the choices of each document; null for dialogues, and where none is finite."""
+    """Summed log-probabilities of each document's choices; null for dialogues and where not finite."""
     kind = SAMPLES.field("choice_logprobs").type
     parts = []
     for task in split.tasks:

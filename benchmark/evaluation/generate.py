@@ -1,4 +1,4 @@
-"""Greedy continuation of many prompts at once, with a cache of keys and values; finished rows leave the batch."""
+"""Greedy continuation of many prompts at once, with a key-value cache; finished rows leave the batch."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ SHRINK_AT = 0.8
 
 def greedy_tokens(output: Tensor, network: Network, rows_at_once: int) -> Tensor:
     """Most likely next tokens [rows] for ``output`` [rows, embedding width]; ties go to the lowest id."""
-    chunks = output.split(rows_at_once)
+    chunks: tuple[Tensor, ...] = torch.split(output, rows_at_once)  # type: ignore[no-untyped-call]
     return torch.cat([network.logits(chunk).argmax(dim=-1) for chunk in chunks])
 
 

@@ -1,7 +1,7 @@
-"""The forward pass of an OPT-architecture model over batches of prefix trees, and a decoding step with a cache.
+"""The forward pass of an OPT-architecture model over batches of prefix trees, and its decoding step.
 
-The last layer is computed for all positions only as far as others attend to them (keys and values); its query,
-output and wide layer are computed at the rows that are read.
+The last layer is computed for all positions only as far as others attend to them (keys and values); its
+query, output and wide layer are computed at the rows that are read.
 """
 
 from dataclasses import dataclass

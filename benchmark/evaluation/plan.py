@@ -1,7 +1,7 @@
 """The batch plan: which trees go through the model together, fixed before any forward.
 
-Trees of like size are padded to a common length. Cuts between batches minimise padding plus a fixed cost a batch,
-so the plan depends on the trees and on ``batch_tokens`` only.
+Trees of like size are padded to a common length. Cuts between batches minimise padding plus a fixed cost a
+batch, so the plan depends on the trees and on ``batch_tokens`` only.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Group:
-    """Batches whose prompts (the longest has ``prompt`` tokens) are continued together; no ending: only scored."""
+    """Batches whose prompts (the longest: ``prompt`` tokens) are continued together, or only scored."""
 
     batches: tuple[Batch, ...]
     prompt: int = 0
@@ -73,8 +73,9 @@ def make_plan(
 ) -> Plan:
     """Plan ``trees``; the prompt of tree ``i`` is continued up to ``endings[i]``.
 
-    No batch pushes more than ``batch_tokens`` positions, and no group caches more than ``cache_tokens``, unless
-    a single tree or batch is larger. The hash covers the tokens, what is read of them, and the batches.
+    No batch pushes more than ``batch_tokens`` positions, and no group caches more than ``cache_tokens``,
+    unless a single tree or batch is larger. The hash covers the tokens, what is read of them, and the
+    batches.
     """
     sizes = np.array([tree.size for tree in trees], np.int64)
     scoring = [number for number, ending in enumerate(endings) if ending is None]

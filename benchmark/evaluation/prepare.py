@@ -1,4 +1,4 @@
-"""A suite prepared once for a tokenizer: requests as token ids, prefix trees, the batch plan, and fixed columns."""
+"""A suite prepared once for a tokenizer: requests as token ids, prefix trees, batch plan, fixed columns."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,8 @@ class PreparedTask:
     """One task on one split. ``units``: where its documents stand among the split's units.
 
     Classification: ``continuations`` [documents + 1] are offsets into the split's continuations,
-    ``values`` [documents, choices] what lm-eval's ``process_results`` gives where that choice is the likeliest.
+    ``values`` [documents, choices] what lm-eval's ``process_results`` gives where that choice is the
+    likeliest.
     """
 
     task: SuiteTask
@@ -36,12 +37,13 @@ class PreparedTask:
     @property
     def gold(self) -> npt.NDArray[np.int64]:
         """The right choice of each document; the first, where several are right."""
-        return self.values.argmax(axis=1)
+        gold: npt.NDArray[np.int64] = self.values.argmax(axis=1)
+        return gold
 
 
 @dataclass(frozen=True)
 class PreparedSplit:
-    """One split: its work, its tasks in the suite's order, and the columns of its samples that no model changes."""
+    """One split: its work, its tasks in the suite's order, and the sample columns that no model changes."""
 
     workload: Workload
     tasks: tuple[PreparedTask, ...]
@@ -94,9 +96,10 @@ def prepare(
 ) -> Prepared:
     """Tokenise the suite's requests, context and continuation apart, and plan the batches.
 
-    Texts are cut from the left to ``max_length`` tokens, prompts further where ``positions`` (those of the model)
-    would not hold what is generated. ``batch_tokens`` caps the positions of a batch, ``logits_bytes`` the logits
-    held at once. ``splits``: those to prepare; all that the suite has by default.
+    Texts are cut from the left to ``max_length`` tokens, prompts further where ``positions`` (those of the
+    model) would not hold what is generated. ``batch_tokens`` caps the positions of a batch,
+    ``logits_bytes`` the logits held at once. ``splits``: those to prepare; all that the suite has by
+    default.
     """
     if max_length < 2 or batch_tokens < 1:
         raise InputError(f"max_length {max_length}, batch_tokens {batch_tokens}: give at least 2 and 1")

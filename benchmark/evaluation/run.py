@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """``logprobs`` [slots] of the scored tokens; ``greedy`` [slots]: whether each was the most likely, if asked.
+    """``logprobs`` [slots] of the scored tokens; ``greedy`` [slots], if asked: was it the most likely one.
 
     ``tokens``: unit number to generated tokens, end-of-sequence filled up.
     """
@@ -100,7 +100,7 @@ def _generate(
 
 
 class _Reader:
-    """Reads log-probabilities off outputs, a bounded number of rows at a time, without waiting for the device."""
+    """Reads log-probabilities off outputs, some rows at a time, without waiting for the device."""
 
     def __init__(self, network: Network, rows: int, want_greedy: bool) -> None:
         self.network, self.rows, self.want_greedy = network, rows, want_greedy

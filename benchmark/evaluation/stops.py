@@ -57,7 +57,7 @@ def stop_table(texts: tuple[bytes, ...], stop: str) -> Tensor:
 
 
 def _failure(pattern: bytes) -> list[int]:
-    """For each matched length, the longest shorter one that is also a suffix of it (Knuth, Morris and Pratt)."""
+    """For each matched length, the longest shorter one that is also its suffix (Knuth, Morris, Pratt)."""
     failure = [0] * (len(pattern) + 1)
     matched = 0
     for position in range(1, len(pattern)):

@@ -1,8 +1,8 @@
 """Prefix trees: the token sequences of one document with every common prefix held once.
 
-A node is a pushed position. Nodes stand in preorder, so the subtree of node ``j`` is ``[j, end[j])`` and ``j`` is
-an ancestor of ``i`` (or ``i`` itself) exactly where ``j <= i < end[j]``. The last token of a continuation is
-never pushed, only its log-probability is read.
+A node is a pushed position. Nodes stand in preorder, so the subtree of node ``j`` is ``[j, end[j])`` and
+``j`` is an ancestor of ``i`` (or ``i`` itself) exactly where ``j <= i < end[j]``. The last token of a
+continuation is never pushed, only its log-probability is read.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,9 @@ class Continuation:
 class PrefixTree:
     """Nodes (``ids``, ``depth``, ``end``: [nodes]) and what is read at them.
 
-    ``row``, ``token``, ``owner`` [targets]: the node whose logits predict, the token predicted, the number of the
-    continuation it counts for. The first ``prompt`` nodes are the prompt of a generation (0: there is none).
+    ``row``, ``token``, ``owner`` [targets]: the node whose logits predict, the token predicted, the number
+    of the continuation it counts for. The first ``prompt`` nodes are the prompt of a generation (0: there
+    is none).
     """
 
     ids: IntArray
@@ -56,13 +57,13 @@ class PrefixTree:
 
 
 def cut_left(context: Sequence[int], continuation: Sequence[int], max_length: int) -> Continuation:
-    """Context and continuation joined and cut to their last ``max_length`` tokens; position 0 is never scored."""
+    """Context and continuation, cut to their last ``max_length`` tokens; position 0 is never scored."""
     joined = (*context, *continuation)[-max_length:]
     return Continuation(joined, max(len(joined) - len(continuation), 1))
 
 
 def build_tree(continuations: Sequence[Continuation], prompt: Sequence[int] = ()) -> PrefixTree:
-    """The prefix tree of the ``continuations`` and of a generation's ``prompt``, which comes first if given."""
+    """The prefix tree of the ``continuations`` and of a generation's ``prompt``, which comes first."""
     paths = [tuple(continuation.ids[:-1]) for continuation in continuations]
     ids: list[int] = []
     depth: list[int] = []
@@ -98,7 +99,7 @@ def build_tree(continuations: Sequence[Continuation], prompt: Sequence[int] = ()
 
 
 def _preorder(paths: Sequence[tuple[int, ...]], prompt: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-    """(number, path) in a preorder of their trie that visits the first path's nodes first; the prompt is -1."""
+    """(number, path) in a preorder of their trie with the first path's nodes first; the prompt is -1."""
     numbered = [(number, path) for number, path in enumerate(paths)]
     if prompt:
         numbered.insert(0, (-1, prompt))
