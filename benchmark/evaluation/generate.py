@@ -15,7 +15,7 @@ SHRINK_AT = 0.8
 
 def greedy_tokens(output: Tensor, network: Network, rows_at_once: int) -> Tensor:
     """Most likely next tokens [rows] for ``output`` [rows, embedding width]; ties go to the lowest id."""
-    chunks: tuple[Tensor, ...] = torch.split(output, rows_at_once)  # type: ignore[no-untyped-call]
+    chunks: tuple[Tensor, ...] = torch.split(output, rows_at_once)
     return torch.cat([network.logits(chunk).argmax(dim=-1) for chunk in chunks])
 
 
