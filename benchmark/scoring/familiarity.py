@@ -64,7 +64,7 @@ def familiarity_table(runs: pd.DataFrame) -> pd.DataFrame:
     values = ["text_loss_start", "familiarity", "gain"]
     texts = runs.groupby([*by, "corpus", "text_id"], sort=True, dropna=False)[values].mean().reset_index()
     rows = []
-    for key, group in texts.groupby(by, sort=True):
+    for key, group in texts.groupby(by, sort=True, dropna=False):
         corpora = group.groupby("corpus", sort=True)[["familiarity", "gain"]].mean()
         inner = group.dropna(subset=["text_loss_start", "gain"])
         found = (

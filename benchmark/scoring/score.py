@@ -10,6 +10,7 @@ from benchmark.errors import InputError
 from benchmark.schema import TABLES
 from benchmark.scoring.comparisons import baselines_of, comparison_rows
 from benchmark.scoring.curves import curve_rows, run_curve_rows
+from benchmark.scoring.derived import derive, table_text
 from benchmark.scoring.entries import (
     Row,
     Rung,
@@ -29,7 +30,7 @@ from benchmark.scoring.runs import run_rows
 from benchmark.scoring.samples import Samples, read_samples
 from benchmark.scoring.selection import EntrySelection, base_scores, select_entry
 from benchmark.scoring.settings import ScoringSettings
-from benchmark.scoring.write import write_csv
+from benchmark.scoring.write import write_csv, write_json, write_text
 
 Entry = tuple[str, str, str]
 KIND_ORDER = {"entry": 0, "control": 1, "rung": 2}
@@ -51,9 +52,15 @@ def run_score(
     """
     records = read_records(runs)
     samples = read_samples(sample_paths, tasks, recorded=records.by_run)
-    tables = score_tables(samples, models, records, settings or ScoringSettings())
+    settings = settings or ScoringSettings()
+    tables = score_tables(samples, models, records, settings)
+    treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
+    derived, claims = derive(tables, records.by_run.values(), settings.claims, treatments)
     for name, rows in tables.items():
         write_csv(Path(out) / name, rows, TABLES[name])
+    for name, table in derived.items():
+        write_text(Path(out) / name, table_text(table))
+    write_json(Path(out) / "claims.json", claims)
 
 
 def score_tables(

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
+
+from benchmark.scoring.inference import mean_over_texts
 
 SENSITIVITY_COLUMNS = [
     "track",
@@ -23,33 +24,27 @@ SENSITIVITY_COLUMNS = [
 ]
 
 
-def sensitivity_table(
-    run_curves: pd.DataFrame,
-    base_scores: Mapping[tuple[str, str], float],
-    arms: Mapping[str, tuple[str, float]],
-) -> pd.DataFrame:
+def sensitivity_table(run_curves: pd.DataFrame, arms: Mapping[str, tuple[str, float]]) -> pd.DataFrame:
     """Mean gain over the base model by arm and step on the test split, with a 95 % t interval over texts.
 
-    `run_curves` has a row a run, step and scope: `track, suite_version, model, arm, corpus, text_id, seed,
-    step, split, scope, score`. `base_scores` maps (model, scope) to the unmodified model's test score;
-    `arms` maps an arm to its (kind, learning rate). Arms that `arms` does not name are left out. The
-    interval is conditional on the documents; seeds of a text are averaged; it is empty with fewer than two
-    texts. No step and no rate is chosen.
+    `run_curves` has the columns of `schema.RUN_CURVES`, step 0 being the base model on the run's documents;
+    `arms` maps an arm to its (kind, learning rate), and arms that it does not name are left out. The interval
+    is conditional on the documents; seeds of a text are averaged; it is empty with fewer than two texts.
     """
+    run = ["model", "arm", "corpus", "scope", "text_id", "seed"]
     test = run_curves[(run_curves["split"] == "test") & run_curves["arm"].isin(list(arms))]
+    start = test[test["step"] == 0].set_index(run)["score"].rename("start")
+    joined = test[test["step"] > 0].join(start, on=run)
+    joined = joined.assign(gain=joined["score"] - joined["start"]).dropna(subset=["gain"])
     by = ["track", "suite_version", "model", "arm", "corpus", "scope", "step"]
-    texts = test.groupby([*by, "text_id"], sort=True)["score"].mean().reset_index()
-    base = pd.Series(
-        [base_scores.get(pair, np.nan) for pair in zip(texts["model"], texts["scope"], strict=True)]
-    )
-    texts["gain"] = texts["score"] - base.to_numpy(dtype=np.float64)
+    texts = joined.groupby([*by, "text_id"], sort=True, dropna=False)["gain"].mean().reset_index()
     rows = []
-    for key, group in texts.dropna(subset=["gain"]).groupby(by, sort=True):
+    for key, group in texts.groupby(by, sort=True, dropna=False):
         named = dict(zip(by, key, strict=True))
         kind, learning_rate = arms[str(named["arm"])]
-        mean, low, high = _mean_interval(group["gain"].to_numpy(dtype=np.float64))
-        named |= {"kind": kind, "learning_rate": learning_rate, "gain": mean, "low": low, "high": high}
-        rows.append({**named, "n_runs": len(group)})
+        mean, low, high = mean_over_texts(group["gain"].to_numpy(dtype=np.float64))
+        figures = {"gain": mean, "low": low, "high": high, "n_runs": len(group)}
+        rows.append({**named, "kind": kind, "learning_rate": learning_rate, **figures})
     table = pd.DataFrame(rows, columns=SENSITIVITY_COLUMNS)
     order = ["track", "model", "kind", "corpus", "scope", "learning_rate", "arm", "step"]
     return table.sort_values(order, ignore_index=True)
@@ -66,11 +61,3 @@ def rates_by_step(
         & (table["scope"] == scope)
     ]
     return chosen.pivot_table(index="learning_rate", columns="step", values="gain", aggfunc="mean")
-
-
-def _mean_interval(values: np.ndarray) -> tuple[float, float | None, float | None]:
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, None, None
-    half = float(student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return mean, mean - half, mean + half

@@ -24,18 +24,18 @@ def _curves() -> pd.DataFrame:
             "step": step,
             "split": split,
             "scope": "all",
-            "score": 0.5 + step * rate * 100 + 0.001 * rng.standard_normal(),
+            "score": 0.5 + step * rate * 100 + (step > 0) * 0.001 * rng.standard_normal(),
         }
         for arm, (_, rate) in ARMS.items()
         for text in range(5)
-        for step in (1, 5)
+        for step in (0, 1, 5)
         for split in ("select", "test")
     ]
     return pd.DataFrame(rows)
 
 
 def test_rows_are_learning_rates_and_columns_are_steps() -> None:
-    table = sensitivity_table(_curves(), {("m", "all"): 0.5}, ARMS)
+    table = sensitivity_table(_curves(), ARMS)
     grid = rates_by_step(table, "m", "code", "ascent")
     assert list(grid.index) == [5e-5, 1e-4]
     assert list(grid.columns) == [1, 5]
@@ -45,7 +45,7 @@ def test_rows_are_learning_rates_and_columns_are_steps() -> None:
 
 def test_the_gain_and_its_interval_are_those_of_a_t_test_over_texts_on_the_test_split() -> None:
     curves = _curves()
-    table = sensitivity_table(curves, {("m", "all"): 0.5}, ARMS)
+    table = sensitivity_table(curves, ARMS)
     row = table[(table["arm"] == "gap") & (table["step"] == 5)].iloc[0]
     chosen = curves[(curves["arm"] == "gap") & (curves["step"] == 5) & (curves["split"] == "test")]
     interval = ttest_1samp(chosen["score"] - 0.5, 0).confidence_interval(0.95)
@@ -56,11 +56,11 @@ def test_the_gain_and_its_interval_are_those_of_a_t_test_over_texts_on_the_test_
 def test_seeds_of_a_text_are_averaged_before_they_count() -> None:
     curves = _curves()
     twice = pd.concat([curves, curves.assign(seed=1)])
-    first, second = (sensitivity_table(c, {("m", "all"): 0.5}, ARMS) for c in (curves, twice))
+    first, second = (sensitivity_table(c, ARMS) for c in (curves, twice))
     pd.testing.assert_frame_equal(first, second)
 
 
-def test_one_text_has_no_interval_and_an_unknown_base_no_row() -> None:
+def test_one_text_has_no_interval_and_an_unnamed_arm_no_row() -> None:
     one = _curves().query("text_id == 'text0'")
-    assert sensitivity_table(one, {("m", "all"): 0.5}, ARMS)["low"].isna().all()
-    assert sensitivity_table(one, {}, ARMS).empty
+    assert sensitivity_table(one, ARMS)["low"].isna().all()
+    assert sensitivity_table(one, {}).empty

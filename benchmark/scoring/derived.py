@@ -1,0 +1,94 @@
+"""What follows from the result tables alone: claims, familiarity, sensitivity and performance profiles."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.schema import COMPARISONS, PAIRS, RUN_CURVES, RUNS
+from benchmark.scoring.aggregates import performance_profile
+from benchmark.scoring.claim_parts import decide_claims
+from benchmark.scoring.claims import ClaimSettings
+from benchmark.scoring.familiarity import familiarity_table
+from benchmark.scoring.sensitivity import sensitivity_table
+from benchmark.scoring.write import csv_text
+
+Rows = list[dict[str, Any]]
+RUN = ["model", "arm", "corpus", "text_id", "seed"]
+
+
+def derive(
+    tables: Mapping[str, Rows],
+    records: Iterable[Mapping[str, Any]],
+    claims: object,
+    treatments: Iterable[str],
+) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """`sensitivity.csv`, `profile.csv` and `familiarity.csv` by name, and the content of `claims.json`.
+
+    `tables` are the rows of the tables of `schema.TABLES`; `records` run records, which know an arm's kind
+    and learning rate; `claims` the declared settings; familiarity is set against the gain of `treatments`.
+    """
+    runs = _frame(tables["runs.csv"], RUNS.names)
+    curves = _frame(tables["run_curves.csv"], RUN_CURVES.names)
+    runs["gain"] = _gains(runs, curves)
+    track, version = _first(runs, "track"), _first(runs, "suite_version")
+    scores = {
+        (str(model), str(arm), str(corpus)): group["test_all"].to_numpy(dtype=np.float64)
+        for (model, arm, corpus), group in _texts(runs).groupby(["model", "arm", "corpus"], sort=True)
+    }
+    treated = runs[runs["arm"].isin(list(treatments))]
+    derived = {
+        "sensitivity.csv": sensitivity_table(curves, arm_rates(records)),
+        "profile.csv": performance_profile(scores, "all", track=track or "", suite_version=version or ""),
+        "familiarity.csv": familiarity_table(treated),
+    }
+    decided = decide_claims(
+        track or "",
+        version,
+        _frame(tables["comparisons.csv"], COMPARISONS.names),
+        runs,
+        ClaimSettings.read(claims),
+        _frame(tables["pairs.csv"], PAIRS.names),
+    )
+    return derived, decided
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """A table as the text of its CSV file."""
+    rows = ({str(name): value for name, value in row.items()} for row in table.to_dict("records"))
+    return csv_text(rows, table.columns)
+
+
+def arm_rates(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, float]]:
+    """(kind, learning rate) of each arm that the run records describe; its own rate before the track's."""
+    rates: dict[str, tuple[str, float]] = {}
+    for record in records:
+        settings = record.get("settings") or {}
+        arm, posttrain = settings.get("arm") or {}, settings.get("posttrain") or {}
+        rate = arm.get("learning_rate")
+        rate = posttrain.get("learning_rate") if rate is None else rate
+        if arm.get("kind") is not None and rate is not None:
+            rates[str(record["arm"])] = (str(arm["kind"]), float(rate))
+    return dict(sorted(rates.items()))
+
+
+def _gains(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.Series:
+    """A run's test score over all tasks minus its base model's on the same documents."""
+    start = curves[(curves["step"] == 0) & (curves["split"] == "test") & (curves["scope"] == "all")]
+    base = runs[RUN].join(start.set_index(RUN)["score"], on=RUN)["score"]
+    gains = runs["test_all"].astype(float) - base.astype(float)
+    return gains.round(12)
+
+
+def _texts(runs: pd.DataFrame) -> pd.DataFrame:
+    by = ["model", "arm", "corpus", "text_id"]
+    return runs.assign(test_all=runs["test_all"].astype(float)).groupby(by)["test_all"].mean().reset_index()
+
+
+def _first(table: pd.DataFrame, column: str) -> str | None:
+    return None if table.empty or pd.isna(table[column].iloc[0]) else str(table[column].iloc[0])
+
+
+def _frame(rows: Rows, columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=columns)
