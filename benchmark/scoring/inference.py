@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -10,13 +11,15 @@ from benchmark.scoring.layout import Floats, Layout
 
 CONFIDENCE = 0.95
 POWER = 0.80
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Estimate:
     """Estimates by scope: `value`, `variance` and degrees of freedom `df`, each [..., scopes].
 
-    A variance that cannot be estimated, or is zero beside a difference that is not, is nan.
+    `df` is that of the Student distribution whose 97.5 % point is the critical value. A variance that cannot
+    be estimated, or is zero beside a difference that is not, is nan.
     """
 
     value: Floats
@@ -52,16 +55,6 @@ class Estimate:
         return np.where((self.variance == 0) & (self.value == 0), 0.0, statistic)
 
 
-@dataclass(frozen=True)
-class _TextGroup:
-    """What one set of texts adds to the variance: `text` [..., scopes], `interaction` [..., tasks]."""
-
-    text: Floats
-    interaction: Floats
-    df_text: int
-    df_interaction: Floats
-
-
 def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> Estimate:
     """Estimate the sum of the groups' means and of a fixed score by document, for every scope of `layout`.
 
@@ -71,49 +64,56 @@ def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> E
     all tasks.
 
     The variance is the two-way one, documents + texts - interaction (Cameron, Gelbach & Miller 2011, eq.
-    2.11; Owen 2007, section 4), by unbiased mean squares in each task, so that the subtracted term is the
-    part which the first two count twice. Its degrees of freedom are Satterthwaite's (1946). With one text a
-    group adds no text variance: the estimate is then conditional on that text. A task needs two documents
-    (nan otherwise).
+    2.11; Owen 2007, section 4), by unbiased mean squares in each task; the part of the texts alone, texts -
+    interaction, is taken as 0 where it comes out below. The critical value is Cochran's (1964): the average
+    of Student's for the documents (Satterthwaite's degrees of freedom over tasks) and for the texts (texts -
+    1), weighted by their parts of the variance. `docs/STATISTICS.md` shows why not Satterthwaite's for the
+    sum: it covers too little with three texts. With one text a group adds no text variance, and the estimate
+    is conditional on that text. A task needs two documents (nan otherwise).
     """
-    by_document = sum((group.mean(axis=-2) for group in groups), 0.0 if fixed is None else fixed)
-    by_document = np.asarray(by_document, dtype=np.float64)
-    weights, counts = layout.scope_weights, layout.counts
+    sums: Any = sum((group.mean(axis=-2) for group in groups), 0.0 if fixed is None else fixed)
+    by_document = np.asarray(sums, dtype=np.float64)
     task_means = layout.task_means(by_document)
+    value = task_means @ layout.scope_weights.T
+    value = np.where(np.abs(value) <= ROUNDING, 0.0, value)
+    documents, df = _document_variance(by_document, task_means, layout)
+    variance: Floats = documents
+    critical: Floats = documents * _critical(df)
+    for group in groups:
+        texts = group.shape[-2]
+        if texts > 1:
+            part = _text_variance(group, layout)
+            variance = variance + part
+            critical = critical + part * _critical(np.float64(texts - 1))
+    nothing = variance <= ROUNDING**2
+    variance = np.where(nothing, np.where(value == 0, 0.0, np.nan), variance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.where(nothing, np.inf, _df_with_critical(critical / variance))
+    return Estimate(value, variance, np.where(np.isnan(variance), np.nan, df))
+
+
+def _document_variance(by_document: Floats, task_means: Floats, layout: Layout) -> tuple[Floats, Floats]:
+    """Variance between documents and its degrees of freedom, by scope."""
+    counts, squares = layout.counts, (layout.scope_weights**2).T
     residual = by_document - np.repeat(task_means, counts, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        document = np.add.reduceat(residual**2, layout.starts, axis=-1) / (counts - 1) / counts
-    squares = (weights**2).T
-    variance = _sum_tasks(document, squares)
-    spread = _sum_tasks(document**2 / np.maximum(counts - 1, 1), squares**2)
-    floor = variance
-    for part in (_text_group(group, layout) for group in groups if group.shape[-2] > 1):
-        interaction = _sum_tasks(part.interaction, squares)
-        variance = variance + part.text - interaction
-        floor = np.maximum(floor, part.text)
-        spread = spread + part.text**2 / part.df_text
-        spread = spread + _sum_tasks(part.interaction**2 / part.df_interaction, squares**2)
-    value = task_means @ weights.T
-    variance = np.maximum(variance, floor)
-    variance = np.where((variance <= 1e-24) & (np.abs(value) > 1e-12), np.nan, variance)
-    variance = np.where(variance <= 1e-24, 0.0, variance)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(variance > 0, variance**2 / spread, np.inf)
-    df = np.where(np.isnan(variance), np.nan, df)
-    value = np.where(np.abs(value) <= 1e-15, 0.0, value)
-    return Estimate(value, variance, df)
+        by_task = np.add.reduceat(residual**2, layout.starts, axis=-1) / (counts - 1) / counts
+        variance = _sum_tasks(by_task, squares)
+        spread = _sum_tasks(by_task**2 / np.maximum(counts - 1, 1), squares**2)
+        return variance, np.where(variance > 0, variance**2 / spread, np.inf)
 
 
-def _text_group(group: Floats, layout: Layout) -> _TextGroup:
+def _text_variance(group: Floats, layout: Layout) -> Floats:
+    """Variance of texts alone [..., scopes]: mean square of text means less that of the interaction."""
     texts, counts = group.shape[-2], layout.counts
     centred = group - group.mean(axis=-2, keepdims=True)
     text_means = layout.task_means(centred)
-    scope_means = text_means @ layout.scope_weights.T
-    text = (scope_means**2).sum(axis=-2) / (texts - 1) / texts
+    between = ((text_means @ layout.scope_weights.T) ** 2).sum(axis=-2) / (texts - 1) / texts
     squared = np.add.reduceat((centred**2).sum(axis=-2), layout.starts, axis=-1)
     squared = np.maximum(squared - counts * (text_means**2).sum(axis=-2), 0.0)
-    df = (texts - 1.0) * np.maximum(counts - 1, 1)
-    return _TextGroup(text, squared / df / (texts * counts), texts - 1, df)
+    interaction = squared / ((texts - 1.0) * np.maximum(counts - 1, 1)) / (texts * counts)
+    alone = between - _sum_tasks(interaction, (layout.scope_weights**2).T)
+    return np.asarray(np.maximum(alone, 0.0), dtype=np.float64)
 
 
 def _sum_tasks(by_task: Floats, squares: Floats) -> Floats:
@@ -122,6 +122,21 @@ def _sum_tasks(by_task: Floats, squares: Floats) -> Floats:
         products = np.where(squares > 0, by_task[..., :, None] * squares, 0.0)
         return np.asarray(products.sum(axis=-2), dtype=np.float64)
     return np.asarray(by_task @ squares, dtype=np.float64)
+
+
+def _critical(df: Any) -> Floats:
+    return np.asarray(stats.t.ppf(0.5 + CONFIDENCE / 2, df), dtype=np.float64)
+
+
+_INVERSE_DF = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 4000)])
+_CRITICAL = _critical(1 / np.maximum(_INVERSE_DF, 1e-12))
+
+
+def _df_with_critical(critical: Floats) -> Floats:
+    """Degrees of freedom of the Student distribution with this 97.5 % point (to 5 digits, by a table)."""
+    inverse = np.interp(critical, _CRITICAL, _INVERSE_DF)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.where(inverse > 0, 1 / inverse, np.inf), dtype=np.float64)
 
 
 def wilson(successes: float, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
