@@ -1,8 +1,9 @@
-"""Carry out a planned submission: every rename, or none. Standard library only; also run as a program of its own.
+"""Carry out a planned submission: every rename, or none.
 
-As a program it stands in a session of its own, so that killing whoever submits cannot stop it half way. The plan
-(`plan.json` in the staging folder) holds `folders` to make, `moves` of staged paths to places where nothing is,
-and one `replace` of the settings file with the sha256 that it had when it was read. The replacement comes last.
+Standard library only, and run as a program in a session of its own, so that killing whoever submits cannot
+stop it half way. The plan (`plan.json` in the staging folder) holds `folders` to make, `moves` of staged
+paths to places where nothing is, and one `replace` of the settings file with the sha256 that it had when
+it was read. The replacement comes last.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Files of strangers: regular ones only, never through a link, of a bounded size, copied before they are read."""
+"""Files of strangers: regular ones only, never through a link, bounded in size, copied before use."""
 
 import hashlib
 import os
@@ -43,15 +43,12 @@ def kind_of(path: Path) -> str:
 
 
 def list_folder(folder: Path) -> list[str]:
-    """Sorted names of the regular files right in a folder; folders inside are left out, anything else refused."""
-    names: list[str] = []
+    """Sorted names of the regular files of a folder; folders in it are left out, links refused."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         raise InputError(f"{folder}: {_reason(error)}: give a folder that can be read") from None
-    for entry in entries:
-        if kind_of(Path(entry.path)) == "file":
-            names.append(entry.name)
+    names = [entry.name for entry in entries if kind_of(Path(entry.path)) == "file"]
     if len(names) > MAX_FOLDER_FILES:
         raise InputError(
             f"{folder}: {len(names)} files, at most {MAX_FOLDER_FILES}: join them into one table"

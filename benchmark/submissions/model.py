@@ -9,7 +9,13 @@ from typing import Any
 from benchmark.errors import InputError
 from benchmark.submissions.files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, list_folder, stable_copy
 from benchmark.submissions.plain_json import parse_object, refuse_code
-from benchmark.submissions.safetensors_header import DeclaredTensor, read_header, refuse_not_finite
+from benchmark.submissions.safetensors_header import (
+    WIDTHS,
+    DeclaredTensor,
+    Dtype,
+    read_header,
+    refuse_not_finite,
+)
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -21,7 +27,19 @@ SMALL_FILES = (
     "vocab.json",
     "merges.txt",
 )
-PICKLE_ENDINGS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".msgpack", ".h5")
+PICKLE_ENDINGS = (
+    ".bin",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".pkl",
+    ".pickle",
+    ".joblib",
+    ".npy",
+    ".npz",
+    ".msgpack",
+    ".h5",
+)
 CODE_ENDINGS = (".py", ".pyc", ".so", ".sh", ".dll", ".dylib")
 ARCHITECTURES = frozenset({"OPTForCausalLM", "OPTModel"})
 LIMITS = {
@@ -51,7 +69,7 @@ class ModelFacts:
     positions: int
     vocabulary: int
     tokenizer_digest: str
-    dtypes: tuple[str, ...]
+    dtypes: tuple[Dtype, ...]
     weights_bytes: int
 
 
@@ -60,11 +78,11 @@ def refuse_unsafe_names(names: Iterable[str], where: str) -> None:
     for name in sorted(names):
         ending = Path(name).suffix.lower()
         if ending in PICKLE_ENDINGS:
-            raise InputError(
-                f"{where}: {name!r:.100} may hold a pickle, which can run code: keep safetensors only, remove it"
-            )
+            raise InputError(f"{where}: {name!r:.100} may hold a pickle, which can run code: remove it")
         if ending in CODE_ENDINGS:
-            raise InputError(f"{where}: {name!r:.100} is code, and code of a submission is never run: remove it")
+            raise InputError(
+                f"{where}: {name!r:.100} is code, and code of a submission is never run: remove it"
+            )
 
 
 def weight_files(names: Iterable[str], index: bytes | None, where: str) -> list[str]:
@@ -84,7 +102,9 @@ def weight_files(names: Iterable[str], index: bytes | None, where: str) -> list[
     shards = sorted({str(name) for name in mapping.values()})
     for shard in shards:
         if shard not in present or not shard.endswith(".safetensors") or "/" in shard:
-            raise InputError(f"{where}: {INDEX} names {shard!r:.100}, no safetensors file of that folder: mend it")
+            raise InputError(
+                f"{where}: {INDEX} names {shard!r:.100}, no safetensors file of that folder: mend it"
+            )
     return shards
 
 
@@ -115,37 +135,53 @@ def check_model(folder: Path) -> ModelFacts:
     """Check a model folder without loading its weights.
 
     Raises:
-        InputError: a configuration that is no known architecture or asks for code, a tokenizer that is damaged
-            or has more tokens than the embedding has rows, weights that do not fit the configuration.
+        InputError: a configuration that is no known architecture or asks for code, a damaged tokenizer or one
+            with more tokens than the embedding has rows, weights that do not fit the configuration.
+    """
+    config = check_config(folder / "config.json")
+    names = list_folder(folder)
+    index = (folder / INDEX).read_bytes() if INDEX in names else None
+    shards = weight_files(names, index, folder.name)
+    declared = joined({shard: read_header(folder / shard) for shard in shards})
+    check_declared(declared, config.shapes())
+    for shard in shards:
+        refuse_not_finite(folder / shard, read_header(folder / shard))
+    return facts(config, folder, declared, sum((folder / shard).stat().st_size for shard in shards))
+
+
+def joined(files: Mapping[str, Mapping[str, DeclaredTensor]]) -> dict[str, DeclaredTensor]:
+    """The tensors of all files; raises InputError where two declare one name."""
+    declared: dict[str, DeclaredTensor] = {}
+    for file, tensors in files.items():
+        if doubled := declared.keys() & tensors.keys():
+            raise InputError(f"{file}: {min(doubled)!r:.80} stands in two files: save the model again")
+        declared |= tensors
+    return declared
+
+
+def facts(
+    config: Any, folder: Path, declared: Mapping[str, DeclaredTensor], weights_bytes: int
+) -> ModelFacts:
+    """What a person reviews, from checked declarations and the tokenizer of `folder`.
+
+    Raises:
+        InputError: the tokenizer is damaged or has a token without a row of the embedding.
     """
     from benchmark.submissions.tokenizer_file import check_tokenizer
 
-    config = check_config(folder / "config.json")
     tokenizer = check_tokenizer(folder, rows=config.vocab_size)
-    names = list_folder(folder)
-    index = (folder / INDEX).read_bytes() if INDEX in names else None
-    declared: dict[str, DeclaredTensor] = {}
-    shards = weight_files(names, index, folder.name)
-    for shard in shards:
-        tensors = read_header(folder / shard)
-        if doubled := declared.keys() & tensors.keys():
-            raise InputError(f"{shard}: {min(doubled)!r:.80} stands in two files: save the model again")
-        declared |= tensors
-        refuse_not_finite(folder / shard, tensors)
-    shapes = config.shapes()
-    check_declared(declared, shapes)
-    kept = min(config.vocab_size, tokenizer.n_tokens)
-    cut = (config.vocab_size - kept) * config.word_embed_proj_dim
+    unused = config.vocab_size - min(config.vocab_size, tokenizer.n_tokens)
+    parameters = sum(math.prod(shape) for shape in config.shapes().values())
     return ModelFacts(
         architecture="OPTForCausalLM",
-        parameters=sum(math.prod(shape) for shape in shapes.values()) - cut,
+        parameters=parameters - unused * config.word_embed_proj_dim,
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
         positions=config.max_position_embeddings,
         vocabulary=tokenizer.n_tokens,
         tokenizer_digest=tokenizer.digest,
-        dtypes=tuple(sorted({tensor.dtype for tensor in declared.values()})),
-        weights_bytes=sum((folder / shard).stat().st_size for shard in shards),
+        dtypes=tuple(dtype for dtype in WIDTHS if any(t.dtype == dtype for t in declared.values())),
+        weights_bytes=weights_bytes,
     )
 
 
@@ -176,7 +212,7 @@ def check_config(path: Path) -> Any:
 def check_declared(declared: Mapping[str, DeclaredTensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise InputError unless the declared tensors are those of the configuration, in their shapes.
 
-    A tied `lm_head.weight` must have the embedding's shape; names may lack the prefix `model.`, as fairseq's do.
+    A tied `lm_head.weight` must have the embedding's shape; names may lack the prefix `model.`.
     """
     found: dict[str, tuple[int, ...]] = {}
     for key, tensor in declared.items():
@@ -193,8 +229,8 @@ def check_declared(declared: Mapping[str, DeclaredTensor], shapes: Mapping[str, 
         if name not in found:
             raise InputError(f"weights: {name} is missing: config.json asks for it")
         if found[name] != shape:
-            raise InputError(f"weights: {name} has shape {found[name]}, config.json says {shape}: mend either")
+            raise InputError(
+                f"weights: {name} has shape {found[name]}, config.json says {shape}: mend either"
+            )
     if surplus := sorted(found.keys() - shapes.keys()):
         raise InputError(f"weights: {surplus[0]!r:.80} is in no OPT model: mend config.json")
-
-

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from benchmark.submissions.plain_json import parse_object
 
 MAX_HEADER_BYTES = 10_000_000
 MAX_TENSORS = 100_000
-WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+Dtype = Literal["F64", "F32", "F16", "BF16"]
+WIDTHS: dict[Dtype, int] = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 MEND = "save it again with safetensors"
 
@@ -25,14 +27,14 @@ MEND = "save it again with safetensors"
 class DeclaredTensor:
     """Type, shape and place of one tensor; `begin` and `end` count from the start of the file."""
 
-    dtype: str
+    dtype: Dtype
     shape: tuple[int, ...]
     begin: int
     end: int
 
 
 def read_header(path: Path) -> dict[str, DeclaredTensor]:
-    """The tensors that a file declares, each inside the file, side by side, in the size of its type and shape.
+    """The tensors that a file declares, side by side in the file, each as large as its type and shape ask.
 
     Raises:
         InputError: a pickle, a truncated file, a header that is too long or malformed, types other than F64,
@@ -45,7 +47,9 @@ def read_header(path: Path) -> dict[str, DeclaredTensor]:
             raise InputError(f"{path.name}: a pickle under another name, which can run code: {MEND}")
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > size - 8:
-            raise InputError(f"{path.name}: truncated: the header says {length} bytes, {size} are there: {MEND}")
+            raise InputError(
+                f"{path.name}: truncated: the header says {length} bytes, {size} are there: {MEND}"
+            )
         if length > MAX_HEADER_BYTES:
             raise InputError(f"{path.name}: header of {length} bytes, at most {MAX_HEADER_BYTES}: {MEND}")
         header = parse_object(file.read(length), path.name)
@@ -70,7 +74,9 @@ def declared_tensors(
             raise InputError(f"{name}: {key!r:.80} leaves a gap or overlaps its neighbour: {MEND}")
         place = tensor.end
     if place != size:
-        raise InputError(f"{name}: tensors end at byte {place}, the file at {size}: truncated or padded: {MEND}")
+        raise InputError(
+            f"{name}: tensors end at byte {place}, the file at {size}: truncated or padded: {MEND}"
+        )
     return tensors
 
 
@@ -85,7 +91,7 @@ def _declared(key: str, value: object, name: str, data_start: int) -> DeclaredTe
     declared = math.prod(shape) * WIDTHS[dtype]
     if offsets[1] - offsets[0] != declared:
         raise InputError(
-            f"{name}: {key!r:.80} declares {declared} bytes in {offsets[1] - offsets[0]} bytes of the file: {MEND}"
+            f"{name}: {key!r:.80} declares {declared} bytes, {offsets[1] - offsets[0]} are given: {MEND}"
         )
     return DeclaredTensor(dtype, tuple(shape), data_start + offsets[0], data_start + offsets[1])
 
@@ -111,7 +117,7 @@ def refuse_not_finite(path: Path, tensors: Mapping[str, DeclaredTensor]) -> None
                 if piece.size == 0:
                     raise InputError(f"{path.name}: {key!r:.80} is cut off: {MEND}")
                 if bool(((piece & mask) == mask).any()):
-                    raise InputError(f"{path.name}: {key!r:.80} holds NaN or infinite weights: use another checkpoint")
+                    raise InputError(
+                        f"{path.name}: {key!r:.80} holds NaN or infinite weights: use another checkpoint"
+                    )
                 left -= piece.nbytes
-
-

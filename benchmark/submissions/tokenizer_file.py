@@ -14,8 +14,8 @@ def check_tokenizer(folder: Path, *, rows: int) -> Tokenizer:
     """The tokenizer of a model folder.
 
     Raises:
-        InputError: JSON that is damaged or names code, a regular expression (its cost has no bound), an unknown
-            type, or a token whose id has no row of the embedding.
+        InputError: JSON that is damaged or names code, a regular expression (its cost has no bound), an
+            unknown type, or a token whose id has no row of the embedding.
     """
     for name in JSON_FILES:
         path = folder / name
@@ -39,7 +39,9 @@ def _refuse_odd(raw: dict[str, object]) -> None:
     kind = model.get("type", "BPE") if isinstance(model, dict) else None
     if kind not in MODELS:
         raise InputError(f"tokenizer.json: model type {kind!r:.40}: use one of {', '.join(sorted(MODELS))}")
-    pending: list[object] = [raw.get(key) for key in ("normalizer", "pre_tokenizer", "post_processor", "decoder")]
+    pending: list[object] = [
+        raw.get(key) for key in ("normalizer", "pre_tokenizer", "post_processor", "decoder")
+    ]
     while pending:
         item = pending.pop()
         if isinstance(item, dict):
