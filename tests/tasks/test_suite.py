@@ -1,0 +1,269 @@
+"""Suites: a call's documents, few-shot examples, digests, refusals, and stock lm-eval on the same YAML."""
+
+import json
+
+import pytest
+
+from benchmark.errors import InputError
+from benchmark.tasks.rows import content_hash
+from benchmark.tasks.suite import TASKS_FOLDER, load_suite
+
+CHOICE = ["piqa", "hellaswag", "arc_easy", "arc_challenge", "copa", "winogrande", "math_qa", "pubmed_qa"]
+DIALOGUE = ["blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia"]
+TWELVE = CHOICE + DIALOGUE
+
+
+def documents(suite, task, split):
+    return next(t for t in suite.tasks if t.name == task).documents[split]
+
+
+def test_gap12_has_the_twelve_tasks_in_order_with_their_chance(small_data):
+    suite = load_suite("gap12")
+    assert [task.name for task in suite.tasks] == TWELVE
+    chance = {task.name: round(1 / task.chance) for task in suite.tasks if task.family == "classification"}
+    assert chance == dict(zip(TWELVE[:8], (2, 4, 4, 4, 2, 2, 5, 3), strict=True))
+    assert {t.metric for t in suite.tasks[8:]} == {"f1"}
+    assert suite.tokenisation == "apart"
+
+
+@pytest.mark.parametrize("task", TWELVE)
+def test_select_and_test_share_no_document(small_data, task):
+    suite = load_suite("gap12", tasks=[task])
+    halves = [{content_hash(d.row) for d in documents(suite, task, split)} for split in ("select", "test")]
+    assert halves[0] and halves[1] and not halves[0] & halves[1]
+
+
+def test_halves_hold_every_validation_document_once_in_source_order(small_data):
+    suite = load_suite("gap12", tasks=["copa"])
+    ids = [[d.doc_id for d in documents(suite, "copa", split)] for split in ("select", "test")]
+    assert ids[0] == sorted(ids[0]) and ids[1] == sorted(ids[1])
+    assert sorted(ids[0] + ids[1]) == list(range(10))
+
+
+def test_equal_documents_are_in_the_same_half(small_data):
+    path = small_data / "tasks/copa/validation.jsonl"
+    path.write_text(path.read_text() * 2)
+    suite = load_suite("gap12", tasks=["copa"])
+    select = {d.doc_id % 10 for d in documents(suite, "copa", "select")}
+    test = {d.doc_id % 10 for d in documents(suite, "copa", "test")}
+    assert not select & test
+
+
+def test_columns_that_no_prompt_uses_change_nothing(small_data):
+    before = load_suite("gap12", tasks=["copa"])
+    path = small_data / "tasks/copa/validation.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({"idx": 7, **row}) + "\n" for row in rows))
+    assert load_suite("gap12", tasks=["copa"]).digest == before.digest
+
+
+def test_doc_id_is_the_row_number_before_any_filter(small_data):
+    paper = load_suite("gap12", tasks=["arc_easy", "blended_skill_talk"], protocol="paper")
+    for task in paper.tasks:
+        assert [d.doc_id for d in task.documents["test"]] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_part_of_a_split_keeps_the_row_numbers_of_the_whole(small_data):
+    path = small_data / "tasks/hellaswag/validation.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row | {"row": 3 * i}) + "\n" for i, row in enumerate(rows)))
+    paper = load_suite("gap12", tasks=["hellaswag"], protocol="paper")
+    assert [d.doc_id for d in documents(paper, "hellaswag", "test")] == list(range(0, 30, 3))
+
+
+def test_paper_has_one_split_of_the_first_320_validation_documents(small_data):
+    path = small_data / "tasks/copa/validation.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] * 40
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (task,) = load_suite("gap12", tasks=["copa"], protocol="paper").tasks
+    assert list(task.documents) == ["test"]
+    assert [d.doc_id for d in task.documents["test"]] == list(range(320))
+    (task,) = load_suite("gap12", tasks=["copa"], protocol="paper", limit=3).tasks
+    assert [d.doc_id for d in task.documents["test"]] == [0, 1, 2]
+
+
+def test_paper_reads_the_originals_validation_dialogues(small_data):
+    paper = load_suite("gap12", tasks=["wizard_of_wikipedia"], protocol="paper")
+    assert "validation" in documents(paper, "wizard_of_wikipedia", "test")[0].row["turns"][0]
+    held_out = load_suite("gap12", tasks=["wizard_of_wikipedia"])
+    assert "validation" in documents(held_out, "wizard_of_wikipedia", "select")[0].row["turns"][0]
+    assert "test" in documents(held_out, "wizard_of_wikipedia", "test")[0].row["turns"][0]
+
+
+def test_caps_take_the_first_documents_of_each_split(small_data):
+    whole = load_suite("gap12", tasks=["piqa"])
+    capped = load_suite("gap12", tasks=["piqa"], documents=2, select_documents=3)
+    limited = load_suite("gap12", tasks=["piqa"], documents=2, limit=1)
+    for split, count in (("test", 2), ("select", 3)):
+        assert documents(capped, "piqa", split) == documents(whole, "piqa", split)[:count]
+        assert documents(limited, "piqa", split) == documents(whole, "piqa", split)[:1]
+
+
+def test_train_takes_select_from_the_training_split(small_data):
+    suite = load_suite("gap12", tasks=["winogrande"], split_source="train")
+    assert all("train_s" in d.row["sentence"] for d in documents(suite, "winogrande", "select"))
+    assert [d.doc_id for d in documents(suite, "winogrande", "test")] == list(range(10))
+
+
+@pytest.mark.parametrize("task", [name for name in TWELVE if name != "winogrande"])
+def test_train_refuses_a_task_whose_training_split_is_missing(small_data, task):
+    with pytest.raises(InputError, match=f"{task}.train.* is missing in GAPBENCH_DATA"):
+        load_suite("gap12", tasks=[task], split_source="train")
+
+
+def test_a_call_needs_the_files_of_its_tasks_only(small_data):
+    for path in small_data.rglob("*"):
+        if path.is_file() and "copa" not in str(path):
+            path.unlink()
+    assert load_suite("gap12", tasks=["copa"]).tasks
+    with pytest.raises(InputError, match=r"tasks/piqa/valid\.jsonl is missing"):
+        load_suite("gap12", tasks=["copa", "piqa"])
+
+
+def test_few_shot_examples_are_select_documents_that_are_not_scored(small_data):
+    whole = load_suite("gap12", tasks=["piqa", "wizard_of_internet"])
+    suite = load_suite("gap12-2shot", tasks=["piqa", "wizard_of_internet"], seed=1)
+    assert suite.name == "gap12-2shot"
+    for task in suite.tasks:
+        assert len(task.examples) == 2
+        assert {d.doc_id for d in task.examples} <= {d.doc_id for d in documents(whole, task.name, "select")}
+        assert documents(whole, task.name, "test") == task.documents["test"]
+        for split in task.documents.values():
+            for document in split:
+                assert document.row not in [example.row for example in task.examples]
+
+
+def test_a_few_shot_prompt_holds_the_examples_with_their_answers(small_data):
+    (task,) = load_suite("gap12-1shot", tasks=["copa"]).tasks
+    example, document = task.examples[0].row, task.documents["test"][0]
+    answer = example[f"choice{example['label'] + 1}"]
+    context, continuation = task.requests(document)[0].args
+    assert context == f"{example['premise']} {answer}\n\n{document.row['premise']}"
+    assert continuation == " It broke."
+
+
+def test_a_dialogue_example_ends_with_its_normalised_answer(small_data):
+    (task,) = load_suite("gap12-1shot", tasks=["wizard_of_internet"]).tasks
+    generation, reference = task.requests(task.documents["test"][0])
+    assert "User 1: It is a fine" in generation.args[0].split("\n\n")[0]
+    assert generation.args[0].split("\n\n")[0].endswith(". I use it.")
+    assert reference.args[0] == generation.args[0]
+
+
+def test_the_seed_draws_the_examples(small_data):
+    draws = {
+        tuple(d.doc_id for d in load_suite("gap12-2shot", tasks=["copa"], seed=seed).tasks[0].examples)
+        for seed in range(8)
+    }
+    assert len(draws) > 1
+    first, again = (load_suite("gap12-2shot", tasks=["copa"], seed=3) for _ in range(2))
+    assert first.digest == again.digest
+
+
+def test_num_fewshot_and_the_suites_suffix_mean_the_same(small_data):
+    suffix, number = (
+        load_suite("gap12-2shot", tasks=["copa"]),
+        load_suite("gap12", num_fewshot=2, tasks=["copa"]),
+    )
+    assert (suffix.name, suffix.digest) == (number.name, number.digest)
+
+
+def test_the_digest_follows_documents_and_settings(small_data):
+    digests = {
+        load_suite("gap12", tasks=["winogrande"], **settings).digest
+        for settings in (
+            {},
+            {"limit": 1},
+            {"protocol": "paper"},
+            {"split_source": "train"},
+            {"num_fewshot": 1},
+        )
+    }
+    assert len(digests) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "gap21"}, "suite 'gap21' is unknown.*did you mean 'gap12'"),
+        ({"tasks": ["arc_esy"]}, "no task 'arc_esy'.*did you mean 'arc_easy'"),
+        ({"tasks": []}, "no task of suite gap12 is asked for"),
+        ({"protocol": "papper"}, "protocol 'papper' is unknown"),
+        ({"split_source": "test"}, "split_source 'test' is unknown"),
+        ({"limit": 0}, "limit is 0"),
+        ({"num_fewshot": -1}, "num_fewshot is -1"),
+        ({"name": "gap12-2shot", "num_fewshot": 5}, "has 2 examples a prompt, num_fewshot says 5"),
+        ({"name": "gap12-2shot", "protocol": "paper"}, "no select documents to draw few-shot examples from"),
+        ({"name": "gap12-9shot", "tasks": ["copa"]}, "too few for 9 examples"),
+    ],
+)
+def test_what_a_suite_cannot_be_is_refused_in_one_line(small_data, arguments, message):
+    with pytest.raises(InputError, match=message) as refused:
+        load_suite(**({"name": "gap12"} | arguments))
+    assert "\n" not in str(refused.value)
+
+
+BROKEN = {
+    "no JSON": ("tasks/copa/validation.jsonl", "{\n", "line 1 is no JSON"),
+    "a list": ("tasks/math_qa/dev.json", "3", "is no list of objects"),
+    "a missing column": ("tasks/copa/validation.jsonl", '{"premise": "a"}\n', "row 1 has no 'choice1'"),
+    "an answer beyond the choices": (
+        "tasks/hellaswag/validation.jsonl",
+        '{"ctx": "a", "endings": ["b"], "label": 1}\n',
+        "row 1 has no right answer",
+    ),
+    "too few labels": ("tasks/piqa/valid-labels.lst", "1\n", "has 1 labels for 10 rows"),
+    "dialogues without text": (
+        "official-gap/data/validation_data/wizard_of_internet.json",
+        "{}",
+        "no object 'text'",
+    ),
+    "turns that are no strings": (
+        "official-gap/data/validation_data/wizard_of_internet.json",
+        '{"text": {"0": [1, 2]}}',
+        "no list of turns",
+    ),
+    "single turns only": (
+        "official-gap/data/validation_data/wizard_of_internet.json",
+        '{"text": {"0": ["hi"]}}',
+        "no select documents",
+    ),
+    "not UTF-8": ("tasks/copa/validation.jsonl", b"\xff", "not UTF-8 at byte 0"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_broken_data_is_refused_with_its_place(small_data, fault):
+    path, content, message = BROKEN[fault]
+    (small_data / path).write_bytes(content if isinstance(content, bytes) else content.encode())
+    tasks = [name for name in TWELVE if name in path]
+    with pytest.raises(InputError, match=message) as refused:
+        load_suite("gap12", tasks=tasks)
+    assert "\n" not in str(refused.value)
+
+
+def test_stock_lm_eval_runs_every_task_from_the_same_yaml(small_data):
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=str(TASKS_FOLDER / "gap12"), include_defaults=False)
+    results = simple_evaluate(
+        model="dummy", tasks=["gap12"], task_manager=manager, limit=2, bootstrap_iters=0, num_fewshot=1
+    )
+    assert set(results["samples"]) == set(TWELVE)
+    for name in TWELVE:
+        metrics = results["results"][name]
+        assert "acc,none" in metrics or {"f1,none", "nll,none"} <= metrics.keys()
+
+
+def test_stock_lm_eval_makes_the_requests_that_a_suite_makes(small_data):
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(
+        include_path=str(TASKS_FOLDER / "gap12"), include_defaults=False, metadata={"protocol": "paper"}
+    )
+    for task in load_suite("gap12", protocol="paper").tasks:
+        stock = manager.load([task.name])["tasks"][task.name]
+        stock.build_all_requests(limit=None)
+        ours = [request for document in task.documents["test"] for request in task.requests(document)]
+        assert [instance.args for instance in stock.instances] == [request.args for request in ours]
