@@ -1,0 +1,154 @@
+"""Corpora as texts: what is read from each form, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmark.corpora import texts as texts_module
+from benchmark.corpora.texts import Limits, fingerprint, hub_texts, original_texts, read_texts, text_id
+from benchmark.errors import InputError
+
+
+def words(source: Path, **arguments) -> list[str]:
+    return [text.text for text in read_texts(source, **arguments)]
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_csv_records_end_at_newlines_only(tmp_path):
+    path = write(tmp_path / "a.csv", 'doc_id,text\n1,"two\nlines"\n2,bare\rreturn\n3,"NA"\n')
+    assert words(path) == ["two\nlines", "bare\rreturn", "NA"]
+
+
+def test_jsonl_takes_objects_and_plain_strings(tmp_path):
+    path = write(tmp_path / "a.jsonl", '{"text": "one", "n": 1}\n"two"\n\n')
+    assert words(path) == ["one", "two"]
+
+
+def test_parquet_reads_the_named_column(tmp_path):
+    pq.write_table(pa.table({"n": [1, 2], "body": ["one", "two"]}), tmp_path / "a.parquet")
+    assert words(tmp_path / "a.parquet", column="body") == ["one", "two"]
+
+
+def test_the_only_column_needs_no_name(tmp_path):
+    assert words(write(tmp_path / "a.csv", "body\none\n")) == ["one"]
+
+
+def test_a_text_file_is_one_text_and_a_folder_one_a_file_in_order_of_path(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("b.txt", "a.txt", "sub/c.py", ".hidden"):
+        write(tmp_path / name, name)
+    assert words(tmp_path / "a.txt") == ["a.txt"]
+    assert words(tmp_path) == ["a.txt", "b.txt", "sub/c.py"]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path):
+    assert words(write(tmp_path / "a.csv", "\ufefftext\none\n")) == ["one"]
+    assert words(write(tmp_path / "a.txt", "\ufeffone")) == ["one"]
+
+
+def test_the_index_is_the_row_and_the_id_follows_the_content_alone(tmp_path):
+    first = read_texts(write(tmp_path / "a.jsonl", '"x"\n"y"\n'))
+    other = read_texts(write(tmp_path / "b.csv", "text\ny\nx\n"))
+    assert [text.index for text in first] == [0, 1]
+    assert [text.text_id for text in first] == [text.text_id for text in reversed(other)]
+    assert first[0].text_id == text_id("x") and len(first[0].text_id) == 16
+
+
+def test_the_fingerprint_follows_content_and_order(tmp_path):
+    both = read_texts(write(tmp_path / "a.jsonl", '"x"\n"y"\n'))
+    joined = read_texts(write(tmp_path / "b.jsonl", '"xy"\n'))
+    assert len({fingerprint(both), fingerprint(both[::-1]), fingerprint(joined)}) == 3
+
+
+def test_a_limit_takes_the_first_and_looks_no_further(tmp_path):
+    path = write(tmp_path / "a.jsonl", '"x"\n"y"\n3\n')
+    assert words(path, limit=2) == ["x", "y"]
+
+
+REFUSED = {
+    "not UTF-8": ("a.txt", b"ok\xff", {}, "not UTF-8 at byte 2"),
+    "NUL in text": ("a.txt", b"a\0b", {}, "NUL"),
+    "NUL in CSV": ("a.csv", b"text\na\0b\n", {}, "NUL"),
+    "NUL in JSON": ("a.jsonl", '"a\\u0000b"', {}, "row 1 holds a NUL"),
+    "half a surrogate": ("a.jsonl", '"\\ud800"', {}, "half a surrogate pair"),
+    "empty file": ("a.txt", "", {}, "a.txt is empty"),
+    "blank text": ("a.jsonl", '"x"\n" "\n', {}, "row 2 is empty"),
+    "no rows": ("a.csv", "text\n", {}, "holds no text"),
+    "empty CSV": ("a.csv", "", {}, "is no CSV table"),
+    "ragged CSV": ("a.csv", "text\na\nb,c,d\n", {}, "is no CSV table"),
+    "missing column": ("a.csv", "a,b\n1,2\n", {}, r"no column 'text' \(columns: a, b\)"),
+    "missing named column": ("a.jsonl", '{"text": "x"}', {"column": "body"}, "no column 'body'"),
+    "no JSON": ("a.jsonl", '"x"\n{', {}, "line 2 is no JSON"),
+    "a number": ("a.jsonl", '{"text": 3}', {}, "row 1 has int in place of a text"),
+    "null": ("a.jsonl", '{"text": null}', {}, "row 1 has nothing in place of a text"),
+    "no Parquet": ("a.parquet", "x", {}, "is no Parquet file"),
+    "too long": ("a.txt", "xxxx", {"limits": Limits(characters=3)}, "has 4 characters, 3 are allowed"),
+    "too many": ("a.jsonl", '"x"\n"y"', {"limits": Limits(texts=1)}, "more than 1 texts"),
+    "too large": ("a.txt", "xxxx", {"limits": Limits(total_bytes=3)}, "holds 4 bytes, 3 are allowed"),
+    "repeated": ("a.jsonl", '"x"\n"x"', {"limits": Limits(duplicates=False)}, "row 2 repeats .* row 1"),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_what_is_no_corpus_is_refused_with_its_place(tmp_path, fault):
+    name, content, arguments, message = REFUSED[fault]
+    with pytest.raises(InputError, match=message) as refused:
+        read_texts(write(tmp_path / name, content), **arguments)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_path_is_refused(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        read_texts(tmp_path / "absent.csv")
+
+
+def test_links_are_refused_where_they_are_forbidden(tmp_path):
+    write(tmp_path / "a.txt", "x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "b.txt").symlink_to(tmp_path / "a.txt")
+    assert words(tmp_path / "folder") == ["x"]
+    with pytest.raises(InputError, match="symbolic link"):
+        read_texts(tmp_path / "folder", limits=Limits(links=False))
+
+
+def test_empty_texts_may_be_allowed(tmp_path):
+    assert words(write(tmp_path / "a.jsonl", '""\n"x"'), limits=Limits(empty=True)) == ["", "x"]
+
+
+def test_hub_texts_come_from_the_training_tables_until_there_are_enough(tmp_path, monkeypatch):
+    files = {f"data/{name}.jsonl": tmp_path / f"{name}.jsonl" for name in ("test-0", "train-0", "train-1")}
+    for name, path in files.items():
+        path.write_text("".join(json.dumps({"body": f"{name} {i}"}) + "\n" for i in range(2)))
+    opened: list[str] = []
+
+    def fetch(dataset: str, revision: str, name: str, *, kind: str) -> Path:
+        opened.append(name)
+        return files[name]
+
+    monkeypatch.setattr(texts_module, "hub_listing", lambda *_, **__: dict.fromkeys([*files, "README.md"], 9))
+    monkeypatch.setattr(texts_module, "hub_file", fetch)
+    found = hub_texts("owner/name", "0" * 40, column="body", limit=2)
+    assert [text.text for text in found] == ["data/train-0.jsonl 0", "data/train-0.jsonl 1"]
+    assert opened == ["data/train-0.jsonl"]
+
+
+@pytest.mark.parametrize("revision", ["main", "0" * 39, "G" * 40])
+def test_a_hub_data_set_must_be_pinned_to_a_commit(revision):
+    with pytest.raises(InputError, match="is not pinned"):
+        hub_texts("owner/name", revision)
+
+
+@pytest.mark.parametrize(("name", "returns"), [("github", 0), ("pile-cc", 0), ("lm_extraction", 77)])
+def test_the_originals_corpora_have_a_thousand_texts(data_dir, monkeypatch, name, returns):
+    """77 texts of lm_extraction hold a carriage return (counted with pandas, records ending at newlines)."""
+    monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
+    found = original_texts(name)
+    assert len(found) == 1000 and len({text.text_id for text in found}) == 1000
+    assert sum("\r" in text.text for text in found) == returns
