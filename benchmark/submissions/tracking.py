@@ -56,7 +56,7 @@ def track(root: Path, staged: Path, name: str) -> Tracked:
 
 
 def check_dvc_file(path: Path, data: Path | None = None) -> None:
-    """Raise InputError unless a `.dvc` file is of the kind that `track` writes, for the file or folder `data`.
+    """Raise InputError unless a `.dvc` file is of the kind that `track` writes, and fits `data`.
 
     Other `.dvc` files may import from elsewhere; of these nothing is wanted in a submission.
     """

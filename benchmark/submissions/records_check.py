@@ -1,0 +1,85 @@
+"""The run records of an entry against its samples: the averages of a record must follow from them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+TOLERANCE = 1e-12
+AVERAGES = {"test": "averages", "select": "select_averages"}
+
+
+def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What records and samples disagree on, one line each.
+
+    Compared are the mean of each task (test split) and the averages over tasks of both splits, at every step
+    that was scored; values must lie in [0, 1] and accuracies be 0 or 1. A diverged run without a finite step
+    has chance in place of accuracies.
+    """
+    table = samples.select(
+        ["text_id", "seed", "step", "task", "family", "split", "metric", "value"]
+    ).to_pandas()
+    found = [
+        f"samples: {row.task} text {row.text_id} step {row.step} has value {row.value!r}"
+        for row in table[~table["value"].between(0, 1)].itertuples()
+    ]
+    scored = {
+        (record["text_id"], record["seed"], step["step"]): step
+        for record in records
+        for step in record["steps"]
+        if step["averages"]
+    }
+    means = table.groupby(["text_id", "seed", "step", "split", "family", "task"], sort=True)["value"].mean()
+    for (text_id, seed, step), told in sorted(scored.items(), key=lambda item: item[0]):
+        if step == 0:
+            continue
+        for split, key in AVERAGES.items():
+            if key not in told:
+                continue
+            place = f"text {text_id} seed {seed} step {step} {split}"
+            try:
+                tasks = means.loc[(text_id, seed, step, split)]
+            except KeyError:
+                found.append(f"samples: no rows of {place}")
+                continue
+            if split == "test":
+                found += _task_faults(place, told["metrics"], tasks.droplevel("family").to_dict())
+            found += _average_faults(place, told[key], tasks)
+    fractions = table[(table["metric"] == "acc") & ~table["value"].isin([0.0, 1.0])]
+    recorded = [(text_id, seed, step) in scored for text_id, seed, step in _places(fractions)]
+    found += [
+        f"samples: an accuracy between 0 and 1 ({place})"
+        for place in _places(fractions[np.array(recorded, bool)])
+    ]
+    return found
+
+
+def _places(table: Any) -> list[tuple[str, int, int]]:
+    return list(zip(table["text_id"], table["seed"], table["step"], strict=True))
+
+
+def _task_faults(place: str, told: Mapping[str, Mapping[str, Any]], means: Mapping[str, float]) -> list[str]:
+    faults = []
+    for task, metrics in told.items():
+        stored = next((metrics[name] for name in ("acc", "f1") if name in metrics), None)
+        if not _equal(stored, means.get(task)):
+            faults.append(f"run record: {task} is {stored} ({place}), its samples give {means.get(task)}")
+    return faults
+
+
+def _average_faults(place: str, told: Mapping[str, Any], tasks: Any) -> list[str]:
+    computed: dict[str, float] = {"all": float(tasks.mean())}
+    computed |= {family: float(values.mean()) for family, values in tasks.groupby(level="family")}
+    return [
+        f"run record: average {scope} is {value} ({place}), its samples give {computed.get(scope)}"
+        for scope, value in told.items()
+        if not _equal(value, computed.get(scope))
+    ]
+
+
+def _equal(left: Any, right: Any) -> bool:
+    if left is None or right is None:
+        return left is None and (right is None or not math.isfinite(right))
+    return math.isclose(left, right, rel_tol=0, abs_tol=TOLERANCE)
