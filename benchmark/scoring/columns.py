@@ -15,6 +15,7 @@ from benchmark.schema import SAMPLES, SAMPLES_OPTIONAL
 from benchmark.scoring.layout import Floats, Ints
 
 BATCH_ROWS = 1 << 20
+LARGEST = 1 << 40
 
 STRINGS = tuple(f.name for f in SAMPLES if pa.types.is_string(f.type) and f.name not in SAMPLES_OPTIONAL)
 INTEGERS = tuple(f.name for f in SAMPLES if pa.types.is_integer(f.type))
@@ -40,40 +41,49 @@ class Chunk:
         codes, levels = self.strings[column]
         return levels[int(codes[row])]
 
-    def grouped(
-        self, columns: Sequence[str], integer: str | None = None
-    ) -> tuple[Ints, list[tuple[Any, ...]]]:
-        """Group number of each row [rows] by string columns and one integer column, and each group's key."""
+    def grouped(self, *columns: str) -> tuple[Ints, list[tuple[str, ...]]]:
+        """Group number of each row [rows] by string columns, and each group's strings."""
         joined = np.zeros(len(self.values), dtype=np.int64)
         for column in columns:
             codes, levels = self.strings[column]
             if len(levels) > 1:
                 joined = joined * len(levels) + codes
-        if integer is not None:
-            place, distinct = _numbered(self.integers[integer])
-            joined = joined * len(distinct) + place
         groups, unique = pd.factorize(joined)
-        keys = []
-        for code in unique.tolist():
-            key: list[Any] = []
-            if integer is not None:
-                code, place_of = divmod(code, len(distinct))
-                key.append(int(distinct[place_of]))
-            for column in reversed(columns):
-                levels = self.strings[column][1]
-                code, place_of = divmod(code, len(levels))
-                key.append(levels[place_of])
-            keys.append(tuple(reversed(key)))
-        return groups, keys
+        return groups, [self._strings(code, columns) for code in unique.tolist()]
+
+    def _strings(self, code: int, columns: Sequence[str]) -> tuple[str, ...]:
+        parts = []
+        for column in reversed(columns):
+            levels = self.strings[column][1]
+            code, place = divmod(code, len(levels))
+            parts.append(levels[place])
+        return tuple(reversed(parts))
 
 
-def _numbered(numbers: Ints) -> tuple[Ints, Ints]:
-    """Places of numbers in a list of candidates that holds them all; the range itself where it is short."""
-    low, high = int(numbers.min()), int(numbers.max())
-    if high - low < BATCH_ROWS:
-        return numbers - low, np.arange(low, high + 1)
-    places, distinct = pd.factorize(numbers)
-    return places, distinct
+class Codes:
+    """Numbers for pairs of a group and an integer, 0 up in order of appearance."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, ...], int] = {}
+        self._known = pd.Index([], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, groups: Ints, names: Sequence[tuple[str, ...]], numbers: Ints) -> Ints:
+        """The number of each row's pair [rows]; `groups` [rows] index `names`, `numbers` lie below 2**40."""
+        place = [self._groups.setdefault(name, len(self._groups)) for name in names]
+        pairs = pd.Index(np.array(place, dtype=np.int64)[groups] * LARGEST + numbers)
+        codes = self._known.get_indexer(pairs)
+        if (codes < 0).any():
+            self._known = self._known.append(pairs[codes < 0].unique())
+            codes = self._known.get_indexer(pairs)
+        return codes.astype(np.int64)
+
+    def keys(self) -> list[tuple[Any, ...]]:
+        """(*group, integer) of each number, in order."""
+        names = list(self._groups)
+        return [(*names[pair // LARGEST], pair % LARGEST) for pair in self._known.tolist()]
 
 
 def sample_files(paths: Sequence[Path]) -> list[Path]:
@@ -98,9 +108,8 @@ def read_chunks(paths: Sequence[Path]) -> Iterator[Chunk]:
             raise InputError(f"{path}: not a parquet file ({str(error).splitlines()[0]})") from error
         with file:
             _check_schema(path, file.schema_arrow)
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(REQUIRED)):
-                if batch.num_rows:
-                    yield _chunk(path, batch)
+            for table in _merged(file.iter_batches(batch_size=BATCH_ROWS, columns=list(REQUIRED))):
+                yield _chunk(path, table)
 
 
 def _check_schema(path: Path, schema: pa.Schema) -> None:
@@ -120,6 +129,26 @@ def _check_schema(path: Path, schema: pa.Schema) -> None:
             )
 
 
+def _merged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches of about `BATCH_ROWS` rows, however small the file's row groups are."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        if rows >= BATCH_ROWS // 2:
+            yield _joined(held)
+            held, rows = [], 0
+    if rows:
+        yield _joined(held)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()[0]
+
+
 def _chunk(path: Path, batch: pa.RecordBatch) -> Chunk:
     for name in REQUIRED:
         if batch.column(name).null_count:
@@ -129,9 +158,10 @@ def _chunk(path: Path, batch: pa.RecordBatch) -> Chunk:
         column = batch.column(name)
         column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         strings[name] = (column.indices.to_numpy().astype(np.int64), column.dictionary.to_pylist())
-    return Chunk(
-        name=str(path),
-        strings=strings,
-        integers={name: batch.column(name).to_numpy().astype(np.int64) for name in INTEGERS},
-        values=batch.column("value").to_numpy().astype(np.float64),
-    )
+    integers = {name: batch.column(name).to_numpy().astype(np.int64) for name in INTEGERS}
+    for name, numbers in integers.items():
+        if numbers.min() < 0 or numbers.max() >= LARGEST:
+            raise InputError(
+                f"{path}: column {name} has {numbers.min()} to {numbers.max()}; use 0 to 2**40 - 1"
+            )
+    return Chunk(str(path), strings, integers, batch.column("value").to_numpy().astype(np.float64))

@@ -8,7 +8,7 @@ from benchmark.scoring.inference import crossed
 from benchmark.scoring.layout import Floats
 from benchmark.scoring.records import Records
 from benchmark.scoring.samples import Samples
-from benchmark.scoring.selection import EntrySelection
+from benchmark.scoring.selection import EntrySelection, entry_values
 
 
 def curve_rows(samples: Samples, selection: EntrySelection, records: Records) -> list[dict[str, Any]]:
@@ -21,11 +21,12 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
     model, arm, corpus = chosen.key
     start = samples.bases["test"][model][chosen.columns]
     rows: list[dict[str, Any]] = []
+    values_by_step = entry_values(samples, chosen.key, "test")[2]
     for place, step in enumerate((0, *samples.steps.tolist())):
         if step == 0:
             texts, estimate = len(chosen.texts), crossed([], start, layout)
         else:
-            values = _by_text(samples, selection, records, place - 1)
+            values = _by_text(values_by_step[:, place - 1], samples, selection, records, place)
             if values is None:
                 continue
             texts, estimate = len(values), crossed([values], None, layout)
@@ -47,18 +48,20 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
     return rows
 
 
-def _by_text(samples: Samples, selection: EntrySelection, records: Records, place: int) -> Floats | None:
-    """Test values [texts, documents] at one step, seeds averaged; None where no run was scored."""
-    columns, layout = selection.chosen.columns, selection.layout
+def _by_text(
+    values: Floats, samples: Samples, selection: EntrySelection, records: Records, place: int
+) -> Floats | None:
+    """Values of runs [runs, documents] at one step by text, seeds averaged; None where no run was scored."""
+    scored = ~np.isnan(selection.test[:, place, 0])
+    if not scored.any():
+        return None
     by_text: dict[str, list[Floats]] = {}
     for number, row in enumerate(selection.rows):
         run = samples.runs[row]
-        if not np.isnan(selection.test[number, place + 1, 0]):
-            by_text.setdefault(run.text_id, []).append(samples.values["test"][row, place, columns])
-        elif records.diverged(run) and not np.isnan(selection.test[:, place + 1, 0]).all():
-            by_text.setdefault(run.text_id, []).append(layout.chance)
-    if not by_text:
-        return None
+        if scored[number]:
+            by_text.setdefault(run.text_id, []).append(values[number])
+        elif records.diverged(run):
+            by_text.setdefault(run.text_id, []).append(selection.layout.chance)
     return np.stack([np.mean(by_text[text], axis=0) for text in sorted(by_text)])
 
 

@@ -61,7 +61,7 @@ def read_records(runs: Iterable[Mapping[str, Any]] | None) -> Records:
         if key in by_run:
             raise InputError(f"run record {key} occurs twice; give each run once")
         by_run[key] = record
-    return Records(by_run)
+    return Records({key: by_run[key] for key in sorted(by_run)})
 
 
 def suite_version(records: Records, declared: str | None) -> str | None:

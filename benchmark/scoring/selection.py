@@ -67,19 +67,13 @@ def select_entry(
     """
     rows = samples.entries[entry]
     candidates = _candidates(samples, rows, records)
-    columns, layout = _documents(samples, entry, "test")
-    values = samples.values["test"][rows][:, :, columns]
+    columns, layout, values = entry_values(samples, entry, "test")
     start = samples.bases["test"][entry[0]][columns]
     test = _by_step(layout, values, start, candidates)
     select = np.full_like(test, np.nan)
     if "select" in samples.layouts:
-        select_columns, select_layout = _documents(samples, entry, "select")
-        select = _by_step(
-            select_layout,
-            samples.values["select"][rows][:, :, select_columns],
-            samples.bases["select"][entry[0]][select_columns],
-            candidates,
-        )
+        places, select_layout, select_values = entry_values(samples, entry, "select")
+        select = _by_step(select_layout, select_values, samples.bases["select"][entry[0]][places], candidates)
     held_out, best = _chosen(select[:, 1:, 0]), _chosen(test[:, 1:, 0])
     by_family = {
         family: best_step(test[..., layout.scopes.index(family)]) for family in layout.summary_scopes[1:]
@@ -107,14 +101,20 @@ def select_entry(
     )
 
 
-def _documents(samples: Samples, entry: tuple[str, str, str], split: str) -> tuple[Ints, Layout]:
-    """Documents of a split that the entry's runs have; those of its base model where it has no rows."""
+def entry_values(samples: Samples, entry: tuple[str, str, str], split: str) -> tuple[Ints, Layout, Floats]:
+    """Documents of a split that the entry's runs have, their layout, and values [runs, steps, documents].
+
+    Where the entry has no rows at all, the documents are its base model's and the values nan.
+    """
     layout, rows = samples.layouts[split], samples.entries[entry]
-    held = ~np.isnan(samples.values[split][rows]).all(axis=(0, 1))
-    if not held.any():
-        held = ~np.isnan(samples.bases[split][entry[0]])
-    columns = np.flatnonzero(held)
-    return columns, layout.subset(columns, "/".join(entry))
+    values = samples.values[split][rows]
+    scored = ~np.isnan(values).all(axis=(0, 1))
+    columns = samples.held[split][scored]
+    values = values if scored.all() else values[:, :, scored]
+    if not scored.any():
+        columns = np.flatnonzero(~np.isnan(samples.bases[split][entry[0]]))
+        values = np.full((len(rows), len(samples.steps), len(columns)), np.nan)
+    return columns, layout.subset(columns, "/".join(entry)), values
 
 
 def _candidates(samples: Samples, rows: list[int], records: Records) -> NDArray[np.bool_]:
