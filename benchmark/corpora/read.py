@@ -44,7 +44,7 @@ def read_rows(path: Path) -> list[Row]:
     elif path.suffix == ".parquet":
         rows = _parquet_rows(path)
     else:
-        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+        rows = _csv_rows(path)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path} is no list of objects: give one object a row")
     return rows
@@ -66,6 +66,13 @@ def _parsed(text: str, path: Path, line: int) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{path} line {line + error.lineno - 1} is no JSON: {error.msg}") from error
+
+
+def _csv_rows(path: Path) -> list[Row]:
+    try:
+        return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise InputError(f"{path} is no CSV table ({error}): write it again") from error
 
 
 def _arrow_rows(path: Path) -> list[Row]:

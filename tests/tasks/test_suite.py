@@ -212,6 +212,22 @@ BROKEN = {
         '{"ctx": "a", "endings": ["b"], "label": 1}\n',
         "row 1 has no right answer",
     ),
+    "a text that is none": (
+        "tasks/copa/validation.jsonl",
+        '{"premise": 3, "choice1": "a", "choice2": "b", "label": 1}\n',
+        "row 1 has no right answer",
+    ),
+    "a row number that is none": (
+        "tasks/hellaswag/validation.jsonl",
+        '{"ctx": "a", "endings": ["b"], "label": 0, "row": "first"}\n',
+        "row 1 has row 'first'",
+    ),
+    "no rows": ("tasks/copa/validation.jsonl", "", "task copa has no test documents"),
+    "an unclosed quote": (
+        "official-gap/data/validation_data/pubmed_qa.csv",
+        'abstract,question,final_decision\n"' + "a" * 140_000,
+        "is no CSV table",
+    ),
     "too few labels": ("tasks/piqa/valid-labels.lst", "1\n", "has 1 labels for 10 rows"),
     "dialogues without text": (
         "official-gap/data/validation_data/wizard_of_internet.json",
@@ -267,3 +283,10 @@ def test_stock_lm_eval_makes_the_requests_that_a_suite_makes(small_data):
         stock.build_all_requests(limit=None)
         ours = [request for document in task.documents["test"] for request in task.requests(document)]
         assert [instance.args for instance in stock.instances] == [request.args for request in ours]
+
+
+def test_stock_lm_eval_makes_the_same_few_shot_prompts_from_a_suites_tasks(small_data):
+    for task in load_suite("gap12-2shot").tasks:
+        task.task.build_all_requests(limit=None)
+        ours = [request for document in task.documents["test"] for request in task.requests(document)]
+        assert [instance.args for instance in task.task.instances] == [request.args for request in ours]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmark.corpora.data import locate
@@ -31,6 +32,8 @@ class ChoiceSource:
 def _files(stem: str, *endings: str) -> tuple[str, ...]:
     return tuple(f"tasks/{stem}.{ending}" for ending in endings)
 
+
+_NO_TEXT = ("endings", "choices", "label")
 
 CHOICE_SOURCES = {
     "piqa": ChoiceSource(
@@ -104,12 +107,16 @@ def dataset(
     ``test`` the validation split.
     """
     if protocol == "paper":
-        return {"select": Rows(), "test": _split(source, "validation")}
-    if split_source == "train":
-        return {"select": _split(source, "train"), "test": _split(source, "validation")}
-    if source not in CHOICE_SOURCES:
-        return {"select": _split(source, "validation"), "test": _split(source, "test")}
-    select, test = halves(_split(source, "validation"))
+        select, test = Rows(), _split(source, "validation")
+    elif split_source == "train":
+        select, test = _split(source, "train"), _split(source, "validation")
+    elif source not in CHOICE_SOURCES:
+        select, test = _split(source, "validation"), _split(source, "test")
+    else:
+        select, test = halves(_split(source, "validation"))
+    # lm-eval takes a task's first test document as a sample and fails without one.
+    if not test:
+        raise InputError(f"task {source} has no test documents: its data is empty or all filtered out")
     return {"select": select, "test": test}
 
 
@@ -130,16 +137,31 @@ def _choice_rows(source: ChoiceSource, split: str) -> Iterator[Row]:
         rows = _with_labels(rows, paths[0].removesuffix(path.suffix) + "-labels.lst")
     wanted = with_columns(rows, source.columns, path)
     for number, (raw, row) in enumerate(zip(rows, wanted, strict=True)):
-        try:
-            answer, choices = source.answer(row), source.choices(row)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-            answer, choices = -1, []
-        if not 0 <= answer < len(choices):
+        answer = _right_answer(source, row)
+        if answer is None:
             shown = ", ".join(source.columns)
             raise InputError(f"{path} row {number + 1} has no right answer among its choices: mend {shown}")
         if "label" in row:
             row["label"] = answer
-        yield {"doc_id": raw.get(source.row_column, number), **row} if source.row_column else row
+        yield {"doc_id": _row_number(source, raw, number, path), **row}
+
+
+def _right_answer(source: ChoiceSource, row: Row) -> int | None:
+    """The number of the right choice; None where a row is malformed."""
+    if not all(isinstance(row[column], str) for column in source.columns if column not in _NO_TEXT):
+        return None
+    try:
+        answer, choices = source.answer(row), source.choices(row)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return None
+    return answer if 0 <= answer < len(choices) else None
+
+
+def _row_number(source: ChoiceSource, raw: Row, number: int, path: Path) -> int:
+    row_number = raw.get(source.row_column, number) if source.row_column else number
+    if type(row_number) is not int or row_number < 0:
+        raise InputError(f"{path} row {number + 1} has {source.row_column} {row_number!r}: give a row number")
+    return row_number
 
 
 def _with_labels(rows: list[Row], labels_path: str) -> list[Row]:
