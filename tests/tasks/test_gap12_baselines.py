@@ -21,7 +21,7 @@ GOLDEN = {
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_an_unmodified_model_scores_as_under_the_original_code(name, golden_dir, tmp_path, monkeypatch):
-    """Within 1e-4 on log-probabilities and losses and 1e-6 on F1; accuracies and generated texts are equal."""
+    """Within 1e-4 on log-probabilities and losses, 1e-6 on F1; accuracies and generated texts equal."""
     rows = GOLDEN[name]
     folder = make_layout(golden_dir.parent, rows, tmp_path) if rows else golden_dir.parent
     monkeypatch.setenv("GAPBENCH_DATA", str(folder))
