@@ -62,12 +62,12 @@ class Attestation(BaseModel):
             repeated = self.repetition
             lines.append(
                 f"runs repeated: {len(self.runs)} (drawn by seed {self.seed}), largest difference of a "
-                f"log-probability {repeated['largest']:.3g}, {repeated['flips']} answers flipped in the margin"
+                f"log-probability {repeated['largest']:.3g}, {repeated['flips']} answers flipped in margin"
             )
         faults = [*self.consistency["faults"], *self.repetition.get("faults", [])]
         lines += [f"differs: {fault}" for fault in faults[:10]]
-        if self.outcome == "agrees" and self.state == "self-reported":
-            lines.append("note: the machine is that of the results, so the state stays self-reported")
+        if self.outcome == "agrees" and self.same_machine:
+            lines.append("note: this machine made the results, so it cannot make their state `reproduced`")
         return "\n".join(lines)
 
 

@@ -23,8 +23,11 @@ PRINTED_DIGITS = 10
 """Significant digits of the stored tables; on another machine a figure may differ by one unit of the last."""
 
 NAMES = frozenset(
-    "track suite_version row_kind model arm corpus text_id seed index step split scope level id "
-    "baseline baseline_kind baseline_arm other_model other_arm other_corpus".split()
+    {
+        *("track", "suite_version", "row_kind", "model", "arm", "corpus", "text_id", "seed", "index", "step"),
+        *("split", "scope", "level", "id", "baseline", "baseline_kind", "baseline_arm"),
+        *("other_model", "other_arm", "other_corpus"),
+    }
 )
 """Columns that say what a row is about."""
 NOT_COMPARED = frozenset({"verification"})
@@ -108,7 +111,7 @@ def table_differences(stored: Path, computed: Path) -> list[Difference]:
 def compare_rows(
     table: str, stored: Sequence[Mapping[str, str]], computed: Sequence[Mapping[str, str]]
 ) -> Iterator[Difference]:
-    """Differences between two tables of text cells, whose rows are matched by the columns that name things."""
+    """Differences between two tables of text cells; rows are matched by the columns that name things."""
     left, right = _keyed(stored), _keyed(computed)
     for key in [*left, *(key for key in right if key not in left)]:
         names = dict(key)

@@ -131,9 +131,9 @@ def _target(params: Path, kind: str, name: str) -> Target:
         raise InputError(
             f"{params}: track.params says {settings.track.params!r}: name the file of that track"
         )
+    check_new_name(name, settings, layout.root)
     for place in (manifest_place(kind, name), data_place(kind, name)):
         inside(layout.root, place)
-    check_new_name(name, settings, layout.root)
     _inserted(params.read_bytes(), params, kind, name, _placeholder(kind))
     return Target(params.resolve(), settings, layout)
 

@@ -1,0 +1,170 @@
+"""Valid corpora are added as one line, one manifest and one tracked file, their texts unchanged."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmark.corpora.open import open_corpus
+from benchmark.plain_yaml import read_yaml
+from benchmark.settings import load_settings
+from benchmark.submissions.check import check_file
+from benchmark.submissions.submit import submit_corpus
+
+ODD_TEXTS = [
+    "{{ 7 * 7 }} {% for x in y %}{% endfor %}",
+    "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "# heading\n[a](javascript:alert(1)) **bold** | a | b |",
+    "=cmd|' /C calc'!A0",
+    "@SUM(1+1)*cmd|' /C calc'!A0\t+1-1",
+    "bell \x07 escape \x1b[31m red \x1b[0m back\x08space del \x7f",
+    "line separators \u2028 \u2029 \x85 \x0b \x0c and a return \r inside",
+    "right to left \u202e override, zero \u200b width, e\u0301 combining, \U0001f600",
+    "${HOME} $(touch f) `touch f` ; touch f && touch f",
+    "'quotes\" \\ back slashes \\u0041 %s %(a)s {0}",
+]
+
+
+def stored(repository: Path, name: str) -> list[str]:
+    spec = load_settings(repository / "params.yaml").corpora[name]
+    return [text.text for text in open_corpus(spec, repository)]
+
+
+def as_csv(folder: Path) -> Path:
+    path = folder / "odd.csv"
+    pd.DataFrame({"doc_id": range(len(ODD_TEXTS)), "text": ODD_TEXTS}).to_csv(
+        path, index=False, lineterminator="\n"
+    )
+    return path
+
+
+def as_jsonl(folder: Path) -> Path:
+    path = folder / "odd.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in ODD_TEXTS), encoding="utf-8")
+    return path
+
+
+def as_parquet(folder: Path) -> Path:
+    path = folder / "odd.parquet"
+    pd.DataFrame({"text": ODD_TEXTS}).to_parquet(path)
+    return path
+
+
+def as_folder(folder: Path) -> Path:
+    path = folder / "odd"
+    path.mkdir()
+    for number, text in enumerate(ODD_TEXTS):
+        (path / f"{number:02d}.txt").write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+@pytest.mark.parametrize("write", [as_csv, as_jsonl, as_parquet, as_folder])
+def test_texts_that_look_like_code_arrive_unchanged(repository: Path, tmp_path: Path, write) -> None:
+    report = submit_corpus("odd", str(write(tmp_path)), params=repository / "params.yaml")
+    assert stored(repository, "odd") == ODD_TEXTS
+    assert str(report).isprintable() or all(line.isprintable() for line in str(report).splitlines())
+
+
+def test_a_text_file_holds_one_text_a_line(repository: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_bytes("\ufefffirst line\r\n\r\n  second, indented\r\nthird".encode())
+    submit_corpus("lines", str(path), params=repository / "params.yaml")
+    assert stored(repository, "lines") == ["first line", "  second, indented", "third"]
+
+
+def test_the_settings_change_by_one_line(repository: Path, texts_file: Path) -> None:
+    before = (repository / "params.yaml").read_text(encoding="utf-8").splitlines()
+    submit_corpus("mine", str(texts_file), params=repository / "params.yaml")
+    after = (repository / "params.yaml").read_text(encoding="utf-8").splitlines()
+    added = [line for line in after if line not in before]
+    assert [line for line in after if line in before] == before
+    assert len(added) == 1
+    assert added[0].startswith("  mine: {kind: file, path: submissions/data/mine/texts.jsonl, sha256: ")
+    assert after.index(added[0]) == after.index("  code: {kind: micro, part: code, texts: 5}") + 1
+
+
+def test_a_submission_passes_its_own_check(repository: Path, texts_file: Path) -> None:
+    report = submit_corpus("mine", str(texts_file), params=repository / "params.yaml")
+    assert report.next_command == "dvc repro"
+    for file in report.files:
+        check_file(repository / file)
+
+
+def test_duplicates_are_left_out_and_told(repository: Path, tmp_path: Path) -> None:
+    path = tmp_path / "twice.txt"
+    path.write_text("one\ntwo\none\nthree\ntwo\n", encoding="utf-8")
+    report = submit_corpus("twice", str(path), params=repository / "params.yaml")
+    assert stored(repository, "twice") == ["one", "two", "three"]
+    assert "3 texts" in report.lines[0]
+    assert "2 duplicates" in report.lines[0]
+
+
+def test_the_tracked_file_is_what_dvc_add_would_write(repository: Path, texts_file: Path) -> None:
+    submit_corpus("mine", str(texts_file), params=repository / "params.yaml")
+    folder = repository / "submissions" / "data" / "mine"
+    ours = read_yaml(folder / "texts.jsonl.dvc"), (folder / ".gitignore").read_text(encoding="utf-8")
+    command = [sys.executable, "-m", "dvc", "add", "-q", "submissions/data/mine/texts.jsonl"]
+    subprocess.run(command, cwd=repository, check=True)
+    assert (read_yaml(folder / "texts.jsonl.dvc"), ours[1]) == ours
+    (folder / "texts.jsonl").unlink()
+    command[3:] = ["checkout", "-q", "submissions/data/mine/texts.jsonl.dvc"]
+    subprocess.run(command, cwd=repository, check=True)
+    assert len(stored(repository, "mine")) == 5
+
+
+def test_a_named_column_and_a_number_of_texts(repository: Path, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("body,text\na,1\nb,2\nc,3\nd,4\n", encoding="utf-8")
+    submit_corpus("bodies", str(path), params=repository / "params.yaml", column="body", texts=3)
+    assert stored(repository, "bodies") == ["a", "b", "c"]
+
+
+def test_the_original_studys_csv(repository: Path, data_dir: Path) -> None:
+    path = data_dir / "official-gap" / "data" / "train_data" / "github.csv"
+    report = submit_corpus("original", str(path), params=repository / "params.yaml")
+    original = pd.read_csv(path, lineterminator="\n")["text"]
+    assert stored(repository, "original") == list(dict.fromkeys(original))
+    assert f"{original.nunique()} texts" in report.lines[0]
+
+
+def test_tokens_and_familiarity_come_from_the_smallest_built_rung(
+    repository: Path, texts_file: Path, model_template: Path
+) -> None:
+    import shutil
+
+    folder = repository / "data" / "micro" / "models" / "micro-1"
+    shutil.copytree(model_template, folder)
+    (folder / "model.json").write_text('{"parameters": 3000}', encoding="utf-8")
+    manifest = submit_corpus("mine", str(texts_file), params=repository / "params.yaml").manifest
+    assert manifest is not None
+    # One token a byte: "text number 0 of the file" has 25.
+    assert (manifest.found.tokens.tokens, manifest.found.tokens.longest) == (125, 25)
+    assert manifest.found.familiarity.texts == 5
+    assert manifest.found.familiarity.loss > 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "corpora:\n    seen: {kind: micro, part: seen}\n# last comment",
+        "corpora:\n  seen: {kind: micro,\n    part: seen}   # over two lines\n\n",
+        "corpora:\n  seen:\n    kind: micro\n    part: seen\n",
+        "corpora:\r\n  seen: {kind: micro, part: seen}\r\n",
+        "corpora:\n  seen: {kind: micro, part: seen}",
+    ],
+)
+def test_the_line_goes_behind_the_last_entry_however_it_is_written(
+    repository: Path, texts_file: Path, settings: str
+) -> None:
+    head = "track: {name: micro}\nmodels: {}\narms:\n  gap: {kind: ascent}\n"
+    params = repository / "params.yaml"
+    before = (head + settings).encode()
+    params.write_bytes(before)
+    submit_corpus("mine", str(texts_file), params=params)
+    after = params.read_bytes()
+    kept = b"".join(line for line in after.splitlines(keepends=True) if b"mine:" not in line)
+    assert kept.removesuffix(b"\n") == before.removesuffix(b"\n")
+    assert set(load_settings(params).corpora) == {"seen", "mine"}
