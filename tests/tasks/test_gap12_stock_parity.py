@@ -1,0 +1,80 @@
+"""Stock lm-eval (HFLM, batch size 1, fp32) and our engine agree on gap12, read from the same YAML."""
+
+import math
+
+import pytest
+import torch
+from test_gap12_fidelity import JOINT_DIFFERS
+
+from benchmark.evaluation.engine import evaluate
+from benchmark.evaluation.prepare import prepare
+from benchmark.models.opt import Tokenizer, load_opt
+from benchmark.tasks.suite import TASKS_FOLDER, load_suite
+
+torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
+DOCUMENTS, LENGTH, GENERATED = 8, 512, 32
+
+
+@pytest.fixture(scope="module")
+def both(golden_dir):
+    """Stock samples by task, our samples by task, our suite and the tokenizer."""
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+    from transformers import AutoTokenizer, OPTForCausalLM
+
+    folder = golden_dir / "models" / "pre_ln"
+    hf_tokenizer = AutoTokenizer.from_pretrained(folder)
+    hf_model = OPTForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    hf_model.resize_token_embeddings(len(hf_tokenizer))
+    stock = HFLM(
+        pretrained=hf_model, tokenizer=hf_tokenizer, batch_size=1, max_length=LENGTH, add_bos_token=True
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAPBENCH_DATA", str(golden_dir.parent))
+        manager = TaskManager(
+            include_path=str(TASKS_FOLDER / "gap12"), include_defaults=False, metadata={"protocol": "paper"}
+        )
+        results = simple_evaluate(
+            model=stock, tasks=["gap12"], task_manager=manager, limit=DOCUMENTS, bootstrap_iters=0
+        )
+        suite = load_suite("gap12", protocol="paper", limit=DOCUMENTS)
+    tokenizer = Tokenizer.from_folder(folder)
+    model = load_opt(folder, vocab_rows=tokenizer.n_tokens)
+    samples = evaluate(model, prepare(suite, tokenizer, max_length=LENGTH)).samples.to_pandas()
+    ours = {name: table.to_dict("records") for name, table in samples.groupby("task")}
+    return results["samples"], ours, suite, tokenizer
+
+
+def test_choices_have_the_same_summed_log_probabilities_and_accuracy(both):
+    """Within 1e-4, but for the documents whose joint tokenisation differs."""
+    stock, ours, suite, _ = both
+    compared = 0
+    for task in suite.tasks:
+        if task.family != "classification":
+            continue
+        for theirs, sample in zip(stock[task.name], ours[task.name], strict=True):
+            if sample["doc_id"] in JOINT_DIFFERS.get(task.name, ()):
+                continue
+            wanted = [response[0][0] for response in theirs["resps"]]
+            assert list(sample["choice_logprobs"]) == pytest.approx(wanted, abs=1e-4)
+            assert sample["value"] == theirs["acc"]
+            compared += 1
+    assert compared > 50
+
+
+def test_dialogues_have_the_same_texts_and_f1(both):
+    """But for contexts that stock lm-eval cuts to leave room for the answer within ``max_length``."""
+    stock, ours, suite, tokenizer = both
+    compared = 0
+    for task in suite.tasks:
+        if task.family != "dialogue":
+            continue
+        for theirs, sample in zip(stock[task.name], ours[task.name], strict=True):
+            if len(tokenizer.encode(theirs["arguments"][0][0], bos=True)) > LENGTH - GENERATED:
+                continue
+            assert sample["prediction"] == theirs["resps"][0][0]
+            assert math.isclose(sample["value"], theirs["f1"], abs_tol=1e-9)
+            compared += 1
+    assert compared > 20
