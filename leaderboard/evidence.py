@@ -1,0 +1,88 @@
+"""What stands behind one entry: its comparisons, chosen steps, reference lines and tasks, joined from the tables."""
+
+from typing import Any
+
+import pandas as pd
+
+from leaderboard import choice
+from leaderboard.data import Table
+from leaderboard.tables import Column
+
+Key = tuple[str, str, str]
+
+COMPARISON = ["name", "verdict", "delta", "ci_low", "ci_high", "p_value", "p_adjusted", "q_value", "margin",
+              "p_noninferior_adjusted", "mde", "size_ratio", "n_docs", "n_runs"]  # fmt: skip
+TASK_LABELS = {
+    "name": Column("Compared with", "The baseline of the difference."),
+    "task": Column("Task", "One of the suite's tasks, or a family of them."),
+    "delta": Column("Gain", "Entry less untreated model, same documents.", "signed", ("ci_low", "ci_high")),
+    "verdict": Column("Verdict", "On the gain; for single tasks by q-value."),
+}
+HELD_OUT, CHOICE_RULE, DIALOGUE_RULE = "held-out choice", "original's rule, multiple choice", "original's rule, dialogue"
+
+
+def baseline_name(row: Any) -> str:
+    """What a comparison is with, in words."""
+    if row.baseline_kind == "base":
+        return "itself untreated"
+    if row.baseline_kind == "control":
+        return f"placebo: {row.baseline_arm}"
+    return f"larger: {row.baseline}" + ("" if row.size_ratio != row.size_ratio else f" ({row.size_ratio:.1f}×)")
+
+
+def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str) -> pd.DataFrame:
+    """The step that each rule chose in each run, with the run's score there; rows of `run_curves.csv` joined to `runs.csv`."""
+    columns = {HELD_OUT: "selected_step", CHOICE_RULE: "paper_step_classification", DIALOGUE_RULE: "paper_step_dialogue"}
+    wanted = {"held-out": [HELD_OUT], "paper": [CHOICE_RULE, DIALOGUE_RULE], "both": [HELD_OUT, CHOICE_RULE, DIALOGUE_RULE]}[rule]
+    if scope != "all":
+        other = DIALOGUE_RULE if scope == "classification" else CHOICE_RULE
+        wanted = [name for name in wanted if name != other]
+    found = []
+    for name in wanted:
+        steps = runs[["text_id", "seed", columns[name]]].rename(columns={columns[name]: "step"}).dropna()
+        joined = steps.merge(lines[["text_id", "seed", "step", "score"]], on=["text_id", "seed", "step"])
+        found.append(joined.assign(rule=name))
+    return pd.concat(found, ignore_index=True)
+
+
+def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row a run and scope: the test score at the selected step."""
+    kept = ["corpus", "text_id", "seed", "selected_step"]
+    parts = [
+        runs[[*kept, f"test_{scope}"]].rename(columns={f"test_{scope}": "score"}).assign(scope=scope)
+        for scope in choice.SCOPE_WORDS
+        if f"test_{scope}" in runs
+    ]
+    return pd.concat(parts, ignore_index=True).dropna(subset=["score"]) if parts else pd.DataFrame()
+
+
+def reference_lines(curves: Table, comparisons: Table, key: Key, row: pd.Series, scope: str) -> pd.DataFrame:
+    """The untreated model (step 0 of the curve) and the nearest larger rung (score less difference), on the same documents."""
+    where = {"model": key[0], "arm": key[1], "corpus": key[2], "scope": scope}
+    lines = []
+    start = curves.where(**where, step=0) if curves else pd.DataFrame()
+    if len(start):
+        lines.append({"what": f"{key[0]} untreated", "score": start["mean"].iloc[0], "dashed": True})
+    rungs = comparisons.where(**where, baseline_kind="rung").sort_values("size_ratio", kind="stable")
+    if len(rungs):
+        nearest = rungs.iloc[0]
+        lines.append({"what": f"{nearest['baseline']} untreated", "score": row[f"score_{scope}"] - nearest["delta"], "dashed": False})
+    return pd.DataFrame(lines, columns=["what", "score", "dashed"])
+
+
+def by_task(scores: Table, comparisons: Table, key: Key) -> pd.DataFrame:
+    """A row a family and task: score with interval, chance, gain over the base with interval, q-value and verdict."""
+    where = {"model": key[0], "arm": key[1], "corpus": key[2]}
+    own = scores.where(**where) if scores.has("scope", "score") else pd.DataFrame()
+    gains = comparisons.where(**where, baseline_kind="base")
+    if own.empty and gains.empty:
+        return pd.DataFrame()
+    gains = gains[["scope", "delta", "ci_low", "ci_high", "q_value", "verdict", "mde"]]
+    if own.empty:
+        frame = gains
+    else:
+        kept = [c for c in ("scope", "score", "low", "high", "chance", "n_docs") if c in own]
+        frame = own[kept].merge(gains, on="scope", how="left")
+    order = {scope: place for place, scope in enumerate(choice.scopes_in_order(frame["scope"]))}
+    frame = frame.sort_values("scope", key=lambda column: column.map(order), kind="stable")
+    return frame.assign(scope=frame["scope"].map(choice.scope_word)).rename(columns={"scope": "task"}).reset_index(drop=True)

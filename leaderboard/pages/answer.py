@@ -1,0 +1,140 @@
+"""Answer: did it work, how sure is that, compared with what; and the ranking behind it."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:  # run alone, only this folder is there
+    sys.path.insert(0, str(ROOT))
+
+from leaderboard import charts, choice, data, page, ranking, state, tables, text, verdicts  # noqa: E402
+
+LEAD = (
+    "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes it *worse* at "
+    "predicting one random text. Its authors reported that this makes the model better at everything else: as good as a model "
+    "two to three times larger. This benchmark repeats the experiment, with controls, and says how sure the answer is."
+)
+
+
+def main() -> None:
+    """Draw the page."""
+    page.start("answer", "Does it work?", LEAD)
+    track = page.choose_track()
+    if track is None:
+        return
+    claims, problem = data.document(track, "claims.json")
+    entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
+    show_claims(verdicts.readable(claims), problem)
+    page.explain(entries, comparisons)
+    if entries:
+        frame = ranking.of_track(track)
+        show_ladder(frame)
+        show_ranking(frame)
+        show_reference(frame)
+    elif not entries.problem:
+        page.nothing("`entries.csv` holds no rows yet.", "No run has finished. Continue with:", "dvc repro")
+    page.finish()
+
+
+def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
+    """The short answer, then a card a claim."""
+    if not claims:
+        page.nothing(text.plain(problem) if problem else "`claims.json` holds no claim.", "Claims are decided by the last stage:", "dvc repro")
+        return
+    outcome, sentence = verdicts.short_answer(claims)
+    with st.container(border=True):
+        st.markdown(f"### {verdicts.ICONS.get(outcome, '')} {sentence}")
+        st.caption(
+            "Treated models are compared with three things: themselves before treatment, larger untreated models of the same "
+            "family, and placebos. *Reproduced*: every comparison holds. *Not reproduced*: at least one rules the effect out. "
+            "*Inconclusive*: neither; more documents or texts would be needed."
+        )
+    for first in range(0, len(claims), 2):
+        for column, claim in zip(st.columns(2), claims[first : first + 2], strict=False):
+            with column, st.container(border=True, height="stretch"):
+                verdicts.show_card(claim)
+
+
+def show_ladder(frame: pd.DataFrame) -> None:
+    """Where treated models stand beside the untreated family."""
+    st.subheader("How far up the family?", anchor=False)
+    st.markdown(
+        "The line is the untreated family: larger models score higher. A treated model stands at its own size. "
+        "To be as good as a larger model it has to reach that model's height; bars are 95 % intervals."
+    )
+    scopes = [scope for scope in choice.SCOPE_WORDS if frame[f"score_{scope}"].notna().any()]
+    if not scopes:
+        page.nothing("No score is stored.", "Continue with:", "dvc repro")
+        return
+    scope = state.pick_segment("Score", scopes, "ladder", words=choice.scope_word) if len(scopes) > 1 else scopes[0]
+    charts.show(
+        charts.ladder(frame, scope, choice.scope_word(scope).lower()),
+        "Score against number of parameters, untreated family, treated models and placebos",
+    )
+
+
+@st.fragment
+def show_ranking(frame: pd.DataFrame) -> None:
+    """The ranking with its filters; only this part is drawn anew when a filter changes."""
+    st.subheader("Ranking", anchor=False)
+    ranked = frame[frame["row_kind"] == "entry"]
+    if ranked.empty:
+        page.nothing("No treated model has been scored yet.", "Continue with:", "dvc repro")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        width = {"width": 190}
+        words = state.search("Search", "q", placeholder="model, text, verdict", help="Rows that hold every word.", **width)
+        models = state.pick_many("Model", _options(ranked, "model"), "model", placeholder="All", **width)
+        arms = state.pick_many("Treatment", _options(ranked, "arm"), "arm", placeholder="All", **width)
+        corpora = state.pick_many("Texts from", _options(ranked, "corpus"), "corpus", placeholder="All", **width)
+        found = state.pick_many(
+            "Verdict", list(text.VERDICTS), "verdict", placeholder="All", words=text.VERDICTS.__getitem__,
+            help="Entries with this verdict against at least one larger model.", **width,
+        )  # fmt: skip
+        states = state.pick_many("Verified", list(text.STATES), "state", placeholder="All", words=text.STATES.__getitem__, **width)
+    columns, sort, descending = choose_columns(ranking.first_view(ranked))
+    kept = ranking.keep(ranked, models=models, arms=arms, corpora=corpora, verdicts=found, states=states, words=words)
+    kept = ranking.sort(kept, sort, descending=descending)
+    st.caption(f"{len(kept)} of {text.counted(len(ranked), 'entry', 'entries')}. Click a heading to sort, hover it for what it means.")
+    if kept.empty:
+        st.info("No entry fits these filters. Remove one of them to see more.", icon=":material/filter_alt_off:")
+    tables.show(
+        tables.ordered(kept, columns), "ranking", known_widths=tables.widths(frame), alt="Ranking of treated models",
+        note="Ranks whose intervals overlap are not told apart.",
+    )  # fmt: skip
+    state.end()
+
+
+def choose_columns(first_view: list[str]) -> tuple[list[str], str, bool]:
+    """Columns shown, the column that sorts, and whether highest first."""
+    names = [*first_view, *(name for name in (*ranking.SHOWN, *ranking.OPTIONAL) if name not in first_view)]
+    with st.expander("Columns and order", icon=":material/view_column:"):
+        label = lambda name: tables.COLUMNS[name].label  # noqa: E731
+        extra = state.pick_many("Columns", names, "cols", default=first_view, words=label)
+        first, second = st.columns(2, vertical_alignment="bottom")
+        with first:
+            sort = state.pick_one("Order by", [n for n in names if n != "open"], "sort", default="rank", words=label)
+        with second:
+            descending = state.switch("Highest first", "desc")
+    return [name for name in names if name in extra] or first_view, sort, descending
+
+
+def show_reference(frame: pd.DataFrame) -> None:
+    """The rows that are not ranked."""
+    reference = frame[frame["row_kind"] != "entry"]
+    if reference.empty:
+        return
+    with st.expander("Not ranked: untreated models and placebos", icon=":material/straighten:"):
+        st.markdown("Untreated models (`rung`) and placebos (`control`), on the same documents.")
+        tables.show(tables.ordered(reference, ranking.REFERENCE), "reference", known_widths=tables.widths(frame))
+
+
+def _options(frame: pd.DataFrame, column: str) -> list[str]:
+    return sorted(frame[column].dropna().unique())
+
+
+main()

@@ -1,0 +1,117 @@
+"""Published: what the original study's own figures say, analysed again."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:  # run alone, only this folder is there
+    sys.path.insert(0, str(ROOT))
+
+from leaderboard import charts, choice, data, page, state, tables, text, verdicts  # noqa: E402
+
+TRACK = "published"
+KNOWN = ("entries.csv", "comparisons.csv", "runs.csv", "curves.csv", "run_curves.csv", "pairs.csv", "scores.csv",
+         "profile.csv", "familiarity.csv", "sensitivity.csv")  # fmt: skip
+LEAD = (
+    "The study that introduced gradient ascent post-training published one best score a run: 894 runs of OPT 350M, 1.3B and 2.7B. "
+    "Here those figures are analysed again, without running a model."
+)
+CAVEATS = """
+- **A best can never be below the start.** The untreated model (epoch 0) was among the candidates, and the best epoch was chosen on the
+  very documents that are reported. Some gain would appear even if nothing improved.
+- **Two checkpoints in one claim.** The best epoch was chosen for dialogue and for multiple choice apart; "12 tasks" mixes the two.
+- **No documents, no 6.7B.** Without scores by document the intervals cover the choice of text only, no test of "comparable" is possible,
+  and 2.7B against 6.7B has no data.
+"""
+
+
+def main() -> None:
+    """Draw the page."""
+    page.start("published", "The original study's figures, analysed again", LEAD)
+    if TRACK not in data.tracks():
+        page.nothing(
+            "The re-analysis is not in this results folder.",
+            "It needs the original's `full_results` folder (two CSV files, from the study's repository) and takes a minute:",
+            "gapbench published PATH/TO/original --out results/published",
+        )  # fmt: skip
+        page.finish()
+        return
+    show_claims()
+    st.subheader("What to keep in mind", anchor=False)
+    st.markdown(CAVEATS)
+    show_runs()
+    show_tables()
+    page.finish()
+
+
+def show_claims() -> None:
+    """The original's claims by its own figures."""
+    content, problem = data.document(TRACK, "claims.json")
+    claims = verdicts.readable(content)
+    if not claims:
+        page.nothing(text.plain(problem or "claims.json holds no claim."), "Make it again:", "gapbench published PATH/TO/original --out results/published")
+        return
+    for first in range(0, len(claims), 2):
+        for column, claim in zip(st.columns(2), claims[first : first + 2], strict=False):
+            with column, st.container(border=True, height="stretch"):
+                verdicts.show_card(claim)
+
+
+def show_runs() -> None:
+    """The study's figure of all runs, with the lines that it drew."""
+    st.subheader("Every published run", anchor=False)
+    st.markdown("One dot a run, at its best epoch. Dashed: the untreated model. Solid: the next larger untreated model, where it was published.")
+    runs, entries = data.table(TRACK, "runs.csv"), data.table(TRACK, "entries.csv")
+    page.explain(runs, entries)
+    if not runs:
+        page.nothing("`runs.csv` holds no rows.", "Make it again:", "gapbench published PATH/TO/original --out results/published")
+        return
+    frame, rungs = runs.frame, entries.where(row_kind="rung").sort_values("parameters", kind="stable")
+    families = [s for s in ("classification", "dialogue", "all") if frame[f"test_{s}"].notna().any()]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        sized = list(rungs["model"]) + sorted(set(frame["model"]) - set(rungs["model"]))
+        model = state.pick_one("Model", [m for m in sized if m in set(frame["model"])], "model", width=200)
+        scope = state.pick_segment("Score", families, "scope", words=choice.scope_word)
+    dots = frame[frame["model"] == model].rename(columns={f"test_{scope}": "score"}).assign(lane=lambda rows: rows["corpus"])
+    if dots["selected_step"].isna().all():
+        other = f"paper_step_{scope}"
+        dots["selected_step"] = dots[other] if other in dots else None
+    names = list(rungs["model"])
+    larger = names[names.index(model) + 1 : names.index(model) + 2] if model in names else []
+    lines = [
+        {"what": f"{name} untreated", "score": rungs.loc[rungs["model"] == name, f"score_{scope}"].iloc[0], "dashed": name == model}
+        for name in [model, *larger]
+        if name in names
+    ]
+    lines_frame = pd.DataFrame(lines, columns=["what", "score", "dashed"]).dropna(subset=["score"])
+    charts.show(charts.texts(dots.dropna(subset=["score"]), "score", lines_frame), f"Published score of each run of a model over {scope}")
+    if not larger:
+        st.caption("The next larger model has no published figures.")
+
+
+def show_tables() -> None:
+    """Entries, comparisons, and whatever else the re-analysis wrote."""
+    st.subheader("The tables", anchor=False)
+    entries, comparisons = data.table(TRACK, "entries.csv"), data.table(TRACK, "comparisons.csv")
+    columns = ["row_kind", "model", "corpus", "parameters", "n_runs", "score_classification", "score_classification_low", "score_classification_high",
+               "score_dialogue", "score_dialogue_low", "score_dialogue_high", "corrected_classification"]  # fmt: skip
+    if entries:
+        tables.show(tables.ordered(entries.frame, columns), "published-entries", note="Means of the best epoch; 95 % intervals over texts only.")
+    if comparisons:
+        frame = comparisons.frame
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            scope = state.pick_one("Tasks", choice.scopes_in_order(frame["scope"]), "tasks", words=choice.scope_word, width=240)
+        shown = frame[frame["scope"] == scope].dropna(axis=1, how="all").drop(columns=["track", "suite_version", "arm", "scope"], errors="ignore")
+        tables.show(shown, "published-comparisons", note="Differences from the untreated model and from the next larger one; no documents, so no test of comparable.")
+    for name in data.other_tables(TRACK, KNOWN):
+        table = data.table(TRACK, name)
+        with st.expander(name.removesuffix(".csv").replace("_", " ").capitalize().replace("`", "'"), icon=":material/table:"):
+            page.explain(table)
+            if table:
+                tables.show(table.frame.drop(columns=["track", "suite_version"], errors="ignore"), f"published-{name.removesuffix('.csv')}")
+
+
+main()

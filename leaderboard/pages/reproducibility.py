@@ -1,0 +1,119 @@
+"""Reproducibility: who made the results, from what, with what; and who repeated them."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:  # run alone, only this folder is there
+    sys.path.insert(0, str(ROOT))
+
+from leaderboard import data, page, recipe, tables, text  # noqa: E402
+from leaderboard.tables import Column  # noqa: E402
+
+LEAD = "What made these results, and whether somebody else could make them again. A result is worth what its repetition is worth."
+LABELS = {
+    "package": Column("Package", "Only packages that can change a figure."), "version": Column("Version", "As it was when the results were made."),
+    "part": Column("Part", "Of the machine."), "value": Column("Value", "As the machine reported it."),
+    "stage": Column("Stage", "Stage of the pipeline."), "wall_seconds": Column("Time", "Wall time, seconds.", "seconds"),
+    "input": Column("Input", "What went in."), "sha256": Column("sha256", "Digest of its content."),
+    "state": Column("State", "Verification state."), "entries": Column("Entries", "Entries in this state.", "count"),
+}  # fmt: skip
+
+
+def main() -> None:
+    """Draw the page."""
+    page.start("reproducibility", "Reproducibility", LEAD)
+    track = page.choose_track()
+    if track is None:
+        return
+    show_commands(track)
+    show_verification(track)
+    show_provenance(track)
+    page.finish()
+
+
+def show_commands(track: str) -> None:
+    """The two commands that repeat and compare everything."""
+    st.subheader("Repeat it", anchor=False)
+    st.markdown("From a fresh clone, everything again, then compared with what is committed:")
+    st.code("make repro" if track == "micro" else f"make repro TRACK={track}", language="bash")
+    st.markdown(
+        "On a machine of the same kind the results come out byte for byte. On another kind `gapbench diff` tells the largest difference by "
+        "column and which verdicts moved."
+    )
+
+
+def show_verification(track: str) -> None:
+    """How many entries stand in which state, and the attestations."""
+    st.subheader("Verification", anchor=False)
+    st.markdown(
+        "An entry is `self-reported` until `gapbench verify` succeeds on a machine other than the one that made it; then it is `reproduced`. "
+        "It is `flagged` where stored samples do not give the stored tables, or repeated runs differ from the stored ones."
+    )
+    entries = data.table(track, "entries.csv")
+    page.explain(entries)
+    states = entries.where(row_kind="entry")["verification"].dropna() if entries else pd.Series(dtype=str)
+    if len(states):
+        with st.container(horizontal=True):
+            for state in (*text.STATES, *sorted(set(states) - set(text.STATES))):
+                with st.container(border=True, width=190):
+                    st.metric(text.STATES.get(state, text.visible(state)), f"{int((states == state).sum())} of {len(states)}")
+    else:
+        page.nothing("No entry states its verification.", "Entries appear when runs have been scored:", "dvc repro")
+    found = recipe.attestations(track)
+    if found.empty:
+        st.markdown("No attestation is stored. Be the first:")
+        st.code(f"gapbench verify {track}/MODEL/ARM/CORPUS --runs 3", language="bash")
+    else:
+        st.markdown("Attestations:")
+        tables.show(found, "attestations")
+
+
+def show_provenance(track: str) -> None:
+    """Revision, versions, hardware, times and digests."""
+    content, problem = data.document(track, "provenance.json")
+    st.subheader("Provenance", anchor=False)
+    if not isinstance(content, dict):
+        page.nothing(text.plain(problem or "provenance.json does not hold an object."), "It is written with the results:", "dvc repro")
+        return
+    facts = {name: content.get(name) for name in ("revision", "written") if content.get(name)}
+    for name, value in facts.items():
+        st.markdown(f"{name.capitalize()}: {text.plain(value)}")
+    if str(content.get("revision", "")).endswith("+"):
+        st.caption("The + says that tracked files differed from that revision.")
+    left, right = st.columns(2)
+    with left:
+        _facts("Versions", content.get("packages"), "package", "version", "packages")
+        _facts("Wall time by stage", content.get("wall_seconds"), "stage", "wall_seconds", "wall-times")
+    with right:
+        _facts("Hardware", content.get("hardware"), "part", "value", "hardware")
+    _facts("Digests of all inputs", content.get("keys"), "input", "sha256", "keys")
+    rest = {k: v for k, v in content.items() if k not in {"revision", "written", "packages", "wall_seconds", "hardware", "keys", "track"}}
+    if rest:
+        with st.expander("Everything else in provenance.json"):
+            st.json(rest)
+
+
+def _facts(heading: str, content: Any, key: str, value: str, name: str) -> None:
+    st.markdown(f"**{heading}**")
+    if not isinstance(content, dict) or not content:
+        st.caption("Not recorded.")
+        return
+    cells = [one if isinstance(one, (int, float)) and value == "wall_seconds" else _cell(one) for one in content.values()]
+    frame = pd.DataFrame({key: list(map(str, content)), value: cells})
+    if value == "wall_seconds":
+        frame[value] = pd.to_numeric(frame[value], errors="coerce")
+    tables.show(frame, name, labels=LABELS)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+main()

@@ -1,0 +1,128 @@
+"""The ranking as readers see it: a row an entry, its verdicts written beside its figures. Joins tables, computes nothing."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from leaderboard import data, text
+from leaderboard.data import KEY, Stamp, Table
+from leaderboard.state import relative_link
+
+SHOWN = ["rank", "ranks", "model", "arm", "corpus", "score_all", "score_interval", "gain_all", "gain_interval",
+         "against_base", "against_controls", "against_rungs", "behaves_like", "optimism", "n_runs", "verification", "open"]  # fmt: skip
+"""The columns of the first view, in this order."""
+
+OPTIONAL = ["tie_group", "score_classification", "classification_interval", "score_dialogue", "dialogue_interval", "corrected_all", "iqm_all", "effective_size", "size_multiplier",
+            "p_improve_base", "p_improve_control", "floor_gain", "n_docs", "parameters", "share_diverged", "familiarity", "overlap"]  # fmt: skip
+"""Columns that a reader may add."""
+
+REFERENCE = ["row_kind", "model", "arm", "corpus", "parameters", "score_all", "score_interval", "score_classification",
+             "score_dialogue", "gain_all", "gain_interval", "n_runs", "n_docs"]  # fmt: skip
+"""The columns of the rows that are not ranked."""
+
+
+def of_track(track: str) -> pd.DataFrame:
+    """The ranking of a track, built anew when one of its two tables changes."""
+    marks = [data.stamp(data.results_folder() / track / name) for name in ("entries.csv", "comparisons.csv")]
+    return _built(track, *marks)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _built(track: str, entries: Stamp | None, comparisons: Stamp | None) -> pd.DataFrame:
+    del entries, comparisons  # they are the cache's key
+    return build(data.table(track, "entries.csv"), data.table(track, "comparisons.csv"), track)
+
+
+def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
+    """All rows of `entries.csv` with their verdicts over all tasks, entries first by rank, then rungs and controls."""
+    frame = entries.frame
+    frame["row_kind"] = frame["row_kind"].fillna("entry")
+    found = verdicts_by_entry(comparisons)
+    keys = list(frame[KEY].itertuples(index=False, name=None))
+    for kind, column in (("base", "against_base"), ("control", "against_controls"), ("rung", "against_rungs")):
+        rows = [found.get((*key, kind), []) for key in keys]
+        frame[column] = ["; ".join(_said(row, kind) for row in group) or "–" for group in rows]
+        frame[f"_{kind}"] = [tuple(row.verdict for row in group) for group in rows]
+    frame["ranks"] = [text.rank_range(*pair) for pair in zip(frame["rank_low"], frame["rank_high"], strict=True)]
+    frame["score_interval"] = _intervals(frame, "score_all")
+    frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
+    for family in ("classification", "dialogue"):
+        frame[f"{family}_interval"] = _intervals(frame, f"score_{family}")
+    size_columns = ["parameters", "effective_size", "effective_size_low", "effective_size_high", "effective_size_note"]
+    frame["behaves_like"] = [
+        text.behaves_like(*cells) if kind == "entry" else "–"
+        for kind, cells in zip(frame["row_kind"], frame[size_columns].itertuples(index=False, name=None), strict=True)
+    ]
+    frame["open"] = [relative_link("entry", track=track, model=m, arm=a, corpus=c) for m, a, c in keys]
+    order = frame["row_kind"].map({"entry": 0, "rung": 1, "control": 2}).fillna(3)
+    return frame.assign(_order=order).sort_values(["_order", "rank", "parameters", *KEY], kind="stable", ignore_index=True)
+
+
+def _intervals(frame: pd.DataFrame, name: str, *, signed: bool = False) -> list[str]:
+    low, high = frame[f"{name}_low"], frame[f"{name}_high"]
+    places = text.decimals(0.0, (high - low).median())
+    return [text.interval(*pair, signed=signed, places=places) for pair in zip(low, high, strict=True)]
+
+
+def verdicts_by_entry(comparisons: Table) -> dict[tuple[str, str, str, str], list[Any]]:
+    """Rows over all tasks by entry and kind of baseline, the nearest size first; by family where there are none over all."""
+    overall = comparisons.where(scope="all")
+    if overall.empty:
+        overall = comparisons.where(scope=["classification", "dialogue"])
+    found: dict[tuple[str, str, str, str], list[Any]] = {}
+    for row in overall.sort_values(["size_ratio", "baseline_arm", "scope"], kind="stable").itertuples():
+        found.setdefault((row.model, row.arm, row.corpus, row.baseline_kind), []).append(row)
+    return found
+
+
+def _said(row: Any, kind: str) -> str:
+    """`≈ comparable: micro-600k (3.0×)`; with the family where it is not over all tasks."""
+    about = []
+    if kind == "rung":
+        about.append(row.baseline + ("" if text.missing(row.size_ratio) else f" ({row.size_ratio:.1f}×)"))
+    if kind == "control":
+        about.append(row.baseline_arm)
+    if row.scope != "all":
+        about.append({"classification": "multiple choice"}.get(row.scope, row.scope))
+    verdict = text.VERDICTS.get(row.verdict, str(row.verdict))
+    return f"{verdict}: {', '.join(about)}" if about else verdict
+
+
+def first_view(frame: pd.DataFrame) -> list[str]:
+    """The columns to begin with: those that hold something, by family where there is no score over all tasks."""
+    names = SHOWN
+    if frame["score_all"].isna().all():
+        families = ["score_classification", "classification_interval", "score_dialogue", "dialogue_interval"]
+        names = [one for name in SHOWN for one in (families if name == "score_all" else [name])]
+    return [name for name in names if frame[name].notna().any() and not (frame[name] == "–").all()]
+
+
+def keep(
+    frame: pd.DataFrame,
+    *,
+    models: Iterable[str] = (),
+    arms: Iterable[str] = (),
+    corpora: Iterable[str] = (),
+    verdicts: Iterable[str] = (),
+    states: Iterable[str] = (),
+    words: str = "",
+) -> pd.DataFrame:
+    """Rows that fit every filter given; `verdicts` looks at those against larger models."""
+    kept = frame
+    for column, values in (("model", models), ("arm", arms), ("corpus", corpora), ("verification", states)):
+        if wanted := set(values):
+            kept = kept[kept[column].isin(wanted)]
+    if wanted := set(verdicts):
+        kept = kept[[bool(wanted & set(found)) for found in kept["_rung"]]]
+    for word in words.casefold().split():
+        line = kept[[*KEY, "against_rungs", "verification"]].fillna("").agg(" ".join, axis=1).str.casefold()
+        kept = kept[line.str.contains(word, regex=False)]
+    return kept
+
+
+def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
+    """Rows by one column, empty cells last."""
+    by = {"ranks": "rank_low", "score_interval": "score_all_low", "gain_interval": "gain_all_low", "behaves_like": "effective_size"}
+    return frame.sort_values(by.get(column, column), ascending=not descending, kind="stable", na_position="last")

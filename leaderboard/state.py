@@ -1,0 +1,170 @@
+"""The view's state in the address: every filter and selection is a query parameter, and a link restores them all.
+
+The address rules when a view opens, and when it was edited or stepped back to; a widget that the reader has just
+changed rules otherwise, so that a quick second change never undoes the first.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+_TOUCHED = "_touched"
+_TRACK = "_track"
+_PAGE = "_page"
+
+
+def begin(page: str) -> None:
+    """Start a page: its widgets' keys begin with its name, so that pages do not share them by accident."""
+    st.session_state[_PAGE] = page
+
+
+def end() -> None:
+    """End a page or a fragment: from here on the address rules again where it is edited."""
+    st.session_state[_TOUCHED] = False
+
+
+def relative_link(page: str, /, **parameters: object) -> str:
+    """A link to a page of the leaderboard, relative to the page it stands on."""
+    pairs = [(k, str(one)) for k, v in parameters.items() for one in (v if isinstance(v, list) else [v])]
+    return f"{'./' if page == 'answer' else page}?{urlencode(pairs)}"
+
+
+def remembered_track(options: Sequence[str]) -> str:
+    """The track that the reader last looked at, or the first."""
+    last = st.session_state.get(_TRACK)
+    return last if last in options else options[0]
+
+
+def remember_track(track: str) -> None:
+    """Carry the track to the next page, whose own address may not name it."""
+    st.session_state[_TRACK] = track
+
+
+def pick_one(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    default: str | None = None,
+    help: str | None = None,
+    words: Callable[[str], str] = str,
+    **layout: Any,
+) -> str:
+    """One of `options`, by the query parameter `key`."""
+    widget = _restore(key, lambda found: found[0] if found and found[0] in options else None)
+    if st.session_state[widget] not in options:
+        st.session_state[widget] = default if default in options else options[0]
+    _say_unknown(label, key, options)
+    value = st.selectbox(label, options, key=widget, help=help, format_func=words, on_change=_touch, **layout)
+    return str(_keep(key, [value])[0])
+
+
+def pick_segment(
+    label: str, options: Sequence[str], key: str, *, default: str | None = None, words: Callable[[str], str] = str,
+    help: str | None = None,
+) -> str:
+    """One of a few `options`, shown side by side."""
+    widget = _restore(key, lambda found: found[0] if found and found[0] in options else None)
+    if st.session_state[widget] not in options:
+        st.session_state[widget] = default if default in options else options[0]
+    value = st.segmented_control(
+        label, options, key=widget, help=help, format_func=words, required=True, on_change=_touch
+    )
+    return str(_keep(key, [value])[0])
+
+
+def pick_many(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    help: str | None = None,
+    default: Sequence[str] = (),
+    most: int | None = None,
+    explicit: bool = False,
+    words: Callable[[str], str] = str,
+    **layout: Any,
+) -> list[str]:
+    """Some of `options`; the address holds no `key` where the choice is `default` (by itself none: no restriction).
+
+    `explicit` writes the default too, for defaults that change with the results.
+    """
+    widget = _restore(key, lambda found: list(dict.fromkeys(one for one in found if one in options))[:most] or None)
+    if st.session_state[widget] is None:
+        st.session_state[widget] = [one for one in default if one in options]
+    st.session_state[widget] = [one for one in st.session_state[widget] if one in options]
+    _say_unknown(label, key, options)
+    value = st.multiselect(
+        label, options, key=widget, help=help, max_selections=most, format_func=words, on_change=_touch, **layout
+    )
+    _keep(key, [] if list(value) == list(default) and not explicit else list(value))
+    return list(value)
+
+
+def search(label: str, key: str, *, help: str | None = None, placeholder: str | None = None, **layout: Any) -> str:
+    """A line of text, by the query parameter `key`."""
+    widget = _restore(key, lambda found: found[0] if found else None)
+    st.session_state[widget] = st.session_state[widget] or ""
+    value = st.text_input(
+        label, key=widget, help=help, placeholder=placeholder, max_chars=200, on_change=_touch, **layout
+    )
+    return "".join(_keep(key, [value] if value else []))
+
+
+def switch(label: str, key: str, *, help: str | None = None, default: bool = False) -> bool:
+    """Yes or no, as `1` or `0` in the address."""
+    widget = _restore(key, lambda found: {"1": True, "0": False}.get(found[0]) if found else None)
+    if st.session_state[widget] is None:
+        st.session_state[widget] = default
+    value = bool(st.toggle(label, key=widget, help=help, on_change=_touch))
+    _keep(key, [str(int(value))] if value != default else [])
+    return value
+
+
+def page_number(pages: int, key: str = "page") -> int:
+    """The page of a long table, 1 to `pages`."""
+    widget = _restore(key, lambda found: int(found[0]) if found and found[0].isdecimal() else None)
+    current = st.session_state[widget] or 1
+    st.session_state[widget] = min(max(1, current), pages)
+    value = int(st.pagination(pages, key=widget, on_change=_touch)) if pages > 1 else 1
+    _keep(key, [str(value)] if value > 1 else [])
+    return value
+
+
+def _widget(key: str) -> str:
+    return f"{st.session_state.get(_PAGE, '')}.{key}"
+
+
+def _touch() -> None:
+    st.session_state[_TOUCHED] = True
+
+
+def _restore(key: str, read: Callable[[list[str]], Any]) -> str:
+    """Set the widget from the address where the address rules; returns the widget's key."""
+    widget = _widget(key)
+    found = st.query_params.get_all(key)
+    edited = found != st.session_state.get(f"_url.{widget}") and not st.session_state.get(_TOUCHED)
+    if widget not in st.session_state or edited:
+        st.session_state[widget] = read(found)
+    return widget
+
+
+def _keep(key: str, values: list[Any]) -> list[Any]:
+    """Write the widget's value into the address."""
+    written = [str(value) for value in values]
+    st.session_state[f"_url.{_widget(key)}"] = written
+    if st.query_params.get_all(key) != written:
+        if written:
+            st.query_params[key] = written
+        else:
+            st.query_params.pop(key, None)
+    return values
+
+
+def _say_unknown(label: str, key: str, options: Sequence[str]) -> None:
+    unknown = [one for one in st.query_params.get_all(key) if one not in options]
+    if unknown:
+        st.warning(f"The link names something that these results do not hold ({label.lower()}):")
+        st.text("\n".join(one[:200] for one in unknown[:5]))

@@ -1,0 +1,162 @@
+"""Words and figures for readers: names from data made harmless, numbers rounded by their uncertainty."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+
+VERDICTS = {
+    "superior": "▲ superior",
+    "comparable": "≈ comparable",
+    "inferior": "▼ inferior",
+    "inconclusive": "? inconclusive",
+    "no data": "– no data",
+}
+"""Icon and word, so that no verdict is told by colour alone."""
+
+OUTCOMES = {
+    "reproduced": "✔ reproduced",
+    "not reproduced": "✘ not reproduced",
+    "inconclusive": "? inconclusive",
+    "no data": "– no data",
+}
+STATES = {"self-reported": "○ self-reported", "reproduced": "✔ reproduced", "flagged": "⚑ flagged"}
+
+_BACKTICKS = re.compile(r"`+")
+_FORMULA = re.compile(r"^\s*[=+\-@\t\r]")
+_NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+
+
+def visible(text: object) -> str:
+    """The text with line breaks, control and direction-changing characters written out as escapes."""
+    shown = []
+    for character in str(text):
+        hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d"
+        shown.append(f"\\u{ord(character):04x}" if hidden else character)
+    return "".join(shown)
+
+
+def plain(text: object) -> str:
+    """Text from data for a place that reads Markdown: a code span, inside which nothing is interpreted.
+
+    Backslashes would not do: emoji and icon names, arrows and bare addresses are replaced after Markdown's own
+    escapes are resolved.
+    """
+    shown = visible(text)
+    longest = max((len(run) for run in _BACKTICKS.findall(shown)), default=0)
+    if not shown.strip():
+        return "` `" if shown else "`(empty)`"
+    fence = "`" * (longest + 1)
+    pad = " " if shown.startswith(("`", " ")) or shown.endswith(("`", " ")) else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def csv_cell(value: object) -> object:
+    """A text cell that a spreadsheet would run as a formula, with an apostrophe before it.
+
+    A lone sign and anything that reads as a number stay as they are (`-` is the text_id of a base model).
+    """
+    if not isinstance(value, str) or not _FORMULA.match(value):
+        return value
+    bare = value.strip()
+    return value if len(bare) <= 1 or _NUMBER.match(bare) else f"'{value}"
+
+
+def missing(value: object) -> bool:
+    """Whether a cell holds nothing: None, NaN or a missing-value marker."""
+    return value is None or value != value or str(value) in ("<NA>", "NaT")
+
+
+def decimals(low: object, high: object) -> int:
+    """Decimals at which half the interval's width keeps two significant digits (1 to 6; 3 where there is none)."""
+    if missing(low) or missing(high):
+        return 3
+    half = abs(float(high) - float(low)) / 2  # type: ignore[arg-type]
+    if not math.isfinite(half) or half == 0:
+        return 3
+    return min(6, max(1, 1 - math.floor(math.log10(half))))
+
+
+def number(value: object, places: int = 3, *, signed: bool = False) -> str:
+    """A figure with fixed decimals and a true minus sign; a dash where there is none."""
+    if missing(value):
+        return "–"
+    figure = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(figure):
+        return "not finite"
+    shown = f"{figure:+.{places}f}" if signed else f"{figure:.{places}f}"
+    if float(shown) == 0:
+        shown = shown.lstrip("+-")
+    return shown.replace("-", "−")
+
+
+def with_interval(value: object, low: object, high: object, *, signed: bool = False) -> str:
+    """`+0.012 (95 % interval +0.004 to +0.020)`, rounded by the interval's width."""
+    places = decimals(low, high)
+    figure = number(value, places, signed=signed)
+    return figure if missing(low) or missing(high) else f"{figure} (95 % interval {interval(low, high, signed=signed)})"
+
+
+def interval(low: object, high: object, *, signed: bool = False, places: int | None = None) -> str:
+    """`+0.004 to +0.020`; a dash where there is no interval."""
+    if missing(low) or missing(high):
+        return "–"
+    places = decimals(low, high) if places is None else places
+    return f"{number(low, places, signed=signed)} to {number(high, places, signed=signed)}"
+
+
+def size(parameters: object) -> str:
+    """A number of parameters in two significant digits: `350M`, `1.3B`, `0.07M`."""
+    if missing(parameters):
+        return "–"
+    count = float(parameters)  # type: ignore[arg-type]
+    if not math.isfinite(count) or count <= 0:
+        return "–"
+    unit, letter = (1e9, "B") if count >= 9.995e8 else (1e6, "M")
+    scaled = count / unit
+    if scaled >= 100:
+        return f"{scaled:.0f}{letter}"
+    places = max(0, 1 - math.floor(math.log10(scaled)))
+    return f"{scaled:.{places}f}{letter}"
+
+
+def behaves_like(own: object, effective: object, low: object, high: object, note: object) -> str:
+    """`0.50M behaves like 1.1M (95 % 0.80M to 1.6M)`; the note says where the ladder ends."""
+    remark = "" if missing(note) else str(note)
+    if missing(effective):
+        return {"no ladder": "no ladder to measure on"}.get(remark, remark or "–")
+    bound = {"beyond the ladder": "at least ", "below the ladder": "at most "}.get(remark, "")
+    span = "" if missing(low) and missing(high) else f" (95 % {_bound(low, 'below')} to {_bound(high, 'above')})"
+    return f"{size(own)} behaves like {bound}{size(effective)}{span}"
+
+
+def _bound(value: object, open_end: str) -> str:
+    return f"{open_end} the ladder" if missing(value) or math.isinf(float(value)) else size(value)  # type: ignore[arg-type]
+
+
+def p_value(value: object) -> str:
+    """Two significant digits; below one in a thousand as `< 0.001`."""
+    if missing(value):
+        return "–"
+    p = float(value)  # type: ignore[arg-type]
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def rank_range(low: object, high: object) -> str:
+    """`2 to 5`, or one number where the ends meet."""
+    if missing(low) or missing(high):
+        return "–"
+    first, last = int(float(low)), int(float(high))  # type: ignore[arg-type]
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 text`, `40 texts`, `1,200 texts`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,0 +1,138 @@
+"""The claims in plain words: the question each one answers, the short answer to all of them, and the figures behind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from leaderboard import charts, tables, text
+
+
+@dataclass(frozen=True)
+class Question:
+    """A claim as a question that needs no knowledge of the method, and its answer by outcome."""
+
+    ask: str
+    against: str
+    answers: dict[str, str]
+
+
+QUESTIONS = {
+    "C1": Question(
+        "Do the models get better at all?",
+        "Compared with the same model before treatment.",
+        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
+    ),
+    "C2": Question(
+        "Do they become as good as a model 2 to 3 times larger?",
+        "Compared with an untreated larger model of the same family.",
+        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
+    ),
+    "C3": Question(
+        "Does unfamiliar text work best?",
+        "Program text compared with the other corpora.",
+        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
+    ),
+    "C4": Question(
+        "Is it more than a placebo?",
+        "Compared with changes of the same size that carry no signal: a random direction, the same words shuffled.",
+        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
+    ),
+}
+ICONS = {
+    "reproduced": ":material/check_circle:",
+    "not reproduced": ":material/cancel:",
+    "inconclusive": ":material/help:",
+}
+COLOURS = {"reproduced": "green", "not reproduced": "red", "inconclusive": "gray"}
+
+
+def readable(content: Any) -> list[dict[str, Any]]:
+    """The claims of a `claims.json` that have an id and an outcome; broken ones are left out."""
+    claims = content.get("claims") if isinstance(content, dict) else None
+    if not isinstance(claims, list):
+        return []
+    return [c for c in claims if isinstance(c, dict) and c.get("id") and c.get("outcome")]
+
+
+def short_answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
+    """The outcome of the main question and a sentence that answers it, from the outcomes of C1, C2 and C4."""
+    outcome = {str(c["id"]): str(c["outcome"]) for c in claims}
+    better, larger, placebo = outcome.get("C1"), outcome.get("C2"), outcome.get("C4")
+    if larger is None:
+        return "inconclusive", "**Not measured.** These results hold no comparison with larger models."
+    if larger == "reproduced":
+        said = "**Yes.** The treated models hold their own against models 2 to 3 times larger"
+        if placebo == "reproduced":
+            return larger, f"{said}, and placebos do not."
+        return larger, f"{said}, but it is not shown that the treatment does more than a placebo."
+    if larger == "not reproduced":
+        if better == "reproduced":
+            return larger, "**No, only in part.** The treated models get better, but not as good as a model 2 to 3 times larger."
+        rest = "nor are they shown to get better everywhere" if better == "inconclusive" else "and they do not reliably get better either"
+        return larger, f"**No.** The treated models do not become as good as a model 2 to 3 times larger, {rest}."
+    if better == "reproduced":
+        return larger, "**Not settled.** The treated models get better; whether as good as a model 2 to 3 times larger, these data cannot tell."
+    if better == "not reproduced":
+        return larger, "**Doubtful.** The treated models do not reliably get better; the comparison with larger models is not settled."
+    return larger, "**Not settled.** These data can tell neither whether the treated models get better, nor whether they match larger ones."
+
+
+def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
+    """The comparisons behind a claim, one a row, with a name a row for charts."""
+    columns = ["model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value", "p_adjusted", "outcome", "note"]
+    rows = claim.get("parts") if isinstance(claim.get("parts"), list) else []
+    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
+    for column in ("delta", "ci_low", "ci_high", "p_value", "p_adjusted"):
+        frame[column] = pd.to_numeric(frame[column], errors="coerce")
+    for column in ("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "outcome", "note"):
+        frame[column] = frame[column].fillna("").astype(str)
+    frame["name"] = [part_name(row) for row in frame.itertuples()]
+    return frame
+
+
+def part_name(row: Any) -> str:
+    """`micro-200k vs micro-600k, code, all`."""
+    other = row.baseline if row.baseline_arm in ("none", "") else row.baseline_arm
+    before = " (untreated)" if row.baseline == row.model and row.baseline_arm in ("none", "") else ""
+    return f"{row.model} vs {other}{before}, {row.corpus}" + ("" if row.scope == "all" else f", {row.scope}")
+
+
+def tally(frame: pd.DataFrame) -> str:
+    """`2 of 6 comparisons hold, 1 excludes the effect, 3 cannot tell`, counted from the outcomes given."""
+    if frame.empty:
+        return "No comparison was declared."
+    hold, against = int((frame["outcome"] == "reproduced").sum()), int((frame["outcome"] == "not reproduced").sum())
+    rest = len(frame) - hold - against
+    said = [f"{hold} of {text.counted(len(frame), 'comparison')} {'holds' if hold == 1 else 'hold'}"]
+    said += [f"{against} {'rules' if against == 1 else 'rule'} the effect out"] if against else []
+    said += [f"{rest} cannot tell"] if rest else []
+    return ", ".join(said) + "."
+
+
+def show_card(claim: dict[str, Any]) -> None:
+    """One claim: question, answer, what with, the sentence with figure and interval, and its comparisons."""
+    name, outcome = str(claim["id"]), str(claim["outcome"])
+    question = QUESTIONS.get(name)
+    colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
+    if question:
+        st.markdown(f"#### {question.ask}")
+    else:
+        st.text(f"{name}: {claim.get('title', '')}")
+    answer = question.answers.get(outcome, "") if question else ""
+    known = outcome if outcome in COLOURS else "unknown outcome"
+    st.markdown(f":{colour}-badge[{icon} {f'{answer}: ' if answer else ''}{known}]")
+    frame = parts_frame(claim)
+    st.markdown(f"{question.against if question else ''} {tally(frame)}")
+    st.text(text.visible(claim.get("sentence") or ""))
+    measured = frame.dropna(subset=["delta"])
+    with st.expander(f"{name}: the figures", icon=":material/forest:"):
+        st.text(text.visible(claim.get("title") or ""))
+        if len(measured):
+            charts.show(
+                charts.forest(measured, "name", "outcome", title="Difference in score, with 95 % interval"),
+                f"Differences with 95 % intervals behind claim {name}",
+            )
+        shown = frame.drop(columns=["name"])
+        tables.show(shown, f"claim-{name if name in QUESTIONS else 'other'}")
