@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.schema import NO_ARM
 from benchmark.scoring.multiplicity import holm
 
 REPRODUCED = "reproduced"
@@ -92,12 +93,13 @@ class Part:
         return self.ci_high < -max(self.margin, 0.0)
 
 
-def decide(claim: str, parts: Sequence[Part], *, caveat: str = "") -> dict[str, Any]:
+def decide(claim: str, parts: Sequence[Part], *, caveat: str = "", cannot_fail: str = "") -> dict[str, Any]:
     """One claim of `claims.json`; `caveat` is added to its sentence.
 
     `reproduced` where every part holds after Holm over the parts, `not reproduced` where some part excludes
     the claimed effect, else `inconclusive`. A part with fewer than three texts, or without data, decides
-    nothing.
+    nothing. `cannot_fail` says why the figures could not have come out against the claim; they then
+    reproduce nothing.
     """
     adjusted = _holm([part.p_value if part.decidable else None for part in parts])
     noninferior = _holm([part.p_noninferior if part.decidable else None for part in parts])
@@ -108,7 +110,12 @@ def decide(claim: str, parts: Sequence[Part], *, caveat: str = "") -> dict[str, 
         outcome = NOT_REPRODUCED
     elif outcomes == {REPRODUCED}:
         outcome = REPRODUCED
-    sentence = " ".join(filter(None, [_sentence(claim, outcome, rows), caveat]))
+    said = _sentence(claim, outcome, rows)
+    if cannot_fail and outcome == REPRODUCED:
+        outcome = INCONCLUSIVE
+        rows = [{**row, "outcome": INCONCLUSIVE} for row in rows]
+        said = f"Inconclusive: {said.split(': ', 1)[1].rstrip('.')}; but {cannot_fail}."
+    sentence = " ".join(filter(None, [said, caveat]))
     return {"id": claim, "title": TITLES[claim], "outcome": outcome, "sentence": sentence, "parts": rows}
 
 
@@ -196,6 +203,8 @@ def _figure(row: Mapping[str, Any]) -> str:
     interval = ""
     if row["ci_low"] is not None:
         interval = f" (95 % {row['ci_low']:+.4f} to {row['ci_high']:+.4f})"
-    against = row["baseline"] if row["baseline_arm"] in ("none", "") else row["baseline_arm"]
+    against = row["baseline"]
+    if against == row["model"]:
+        against = "the unmodified model" if row["baseline_arm"] == NO_ARM else row["baseline_arm"]
     where = f"{row['model']} on {row['corpus']} against {against}, {row['scope']}"
     return f"{row['delta']:+.4f}{interval}, {where}"

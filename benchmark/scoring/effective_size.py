@@ -102,7 +102,7 @@ def effective_size(
     point, note = _point(score, curve, positions)
     if half_widths is None:
         return _sized(point, None, None, own_parameters, note)
-    grid, weights = _interpolation_weights(positions)
+    grid, weights = _interpolation_weights(positions, point)
     excess = np.abs(score - weights @ scores) - half_widths(weights)
     low, high, clipped = _hull(excess, grid, point)
     return _sized(point, low, high, own_parameters, note or clipped)
@@ -179,12 +179,15 @@ def _crossing(excess: FloatArray, grid: FloatArray, left: int, right: int) -> fl
     return float(grid[left] + share * (grid[right] - grid[left]))
 
 
-def _interpolation_weights(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """A fine grid of log parameters [points], and linear interpolation's weights there [points, rungs]."""
+def _interpolation_weights(positions: FloatArray, point: float) -> tuple[FloatArray, FloatArray]:
+    """A fine grid of log parameters [points], and linear interpolation's weights there [points, rungs].
+
+    The point is on the grid, so that an interval narrower than the grid is found too.
+    """
     pieces = [
         np.linspace(a, b, POINTS_BETWEEN_RUNGS, endpoint=False) for a, b in itertools.pairwise(positions)
     ]
-    grid = np.concatenate([*pieces, positions[-1:]])
+    grid = np.unique(np.concatenate([*pieces, positions[-1:], [point]]))
     return grid, np.column_stack([np.interp(grid, positions, unit) for unit in np.eye(len(positions))])
 
 

@@ -276,3 +276,13 @@ def test_settings_are_read_from_a_mapping_or_an_object() -> None:
 
 def test_the_document_of_no_claims_keeps_its_frame() -> None:
     assert claims_document("t", None, []) == {"track": "t", "suite_version": None, "claims": []}
+
+
+def test_figures_that_could_not_come_out_against_a_claim_reproduce_nothing() -> None:
+    parts = [_part(0.05, 0.01)]
+    claim = decide("C1", parts, cannot_fail="they are maxima over steps that include no step")
+    assert claim["outcome"] == "inconclusive"
+    assert {part["outcome"] for part in claim["parts"]} == {"inconclusive"}
+    assert "maxima over steps" in claim["sentence"]
+    against = decide("C1", [_part(-0.05, 0.01)], cannot_fail="they are maxima")
+    assert against["outcome"] == "not reproduced"

@@ -150,3 +150,10 @@ def test_resamples_of_common_documents_give_the_interval_of_the_crossed_variance
     crossed = effective_size(score, scores, PARAMETERS, 1e6, widths_from_documents(values, ladder, layout))
     width = np.log(crossed.size_high / crossed.size_low)
     assert np.log(resampled.size_high / resampled.size_low) == pytest.approx(width, rel=0.15)
+
+
+def test_an_interval_narrower_than_the_grid_is_still_an_interval() -> None:
+    found = effective_size(0.4771, SCORES, PARAMETERS, 1e6, lambda weights: np.full(len(weights), 1e-5))
+    reach = 1e-5 / 0.10 * np.log(2)
+    assert np.log(found.size_high / found.size) == pytest.approx(reach, rel=1e-6)
+    assert np.log(found.size / found.size_low) == pytest.approx(reach, rel=1e-6)
