@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import InputError
-from benchmark.submissions.files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, list_folder, stable_copy
+from benchmark.submissions.files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, kind_of, list_folder, stable_copy
 from benchmark.submissions.plain_json import parse_object, refuse_code
 from benchmark.submissions.safetensors_header import (
     WIDTHS,
@@ -114,6 +114,8 @@ def copy_model(source: Path, target: Path) -> list[str]:
     Raises:
         InputError: links, devices, pickles or code in the folder, files missing or beyond the size cap.
     """
+    if kind_of(source) != "folder":
+        raise InputError(f"{source}: a file: give the folder that save_pretrained wrote")
     names = list_folder(source)
     refuse_unsafe_names(names, source.name)
     target.mkdir()
