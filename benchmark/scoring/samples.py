@@ -113,8 +113,8 @@ def _check_entry(samples: Samples, entry: tuple[str, str, str]) -> None:
         if len(wrong):
             run, step = wrong[0]
             raise InputError(
-                f"run {samples.runs[rows[run]]}, step {samples.steps[step]}: scored on one of {split} and test "
-                "only; score both"
+                f"run {samples.runs[rows[run]]}, step {samples.steps[step]}: one of {split} and test "
+                "only is scored; score both"
             )
 
 

@@ -1,0 +1,128 @@
+"""Crossed inference agrees with textbook tests where those apply, and says so where it cannot tell."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_confint
+
+from benchmark.scoring.inference import crossed, mcnemar_exact, mean_over_texts, wilson
+from benchmark.scoring.layout import Layout, Task
+
+
+def layout_of(*documents: int, families: tuple[str, ...] | None = None) -> Layout:
+    families = families or ("classification",) * len(documents)
+    tasks = tuple(Task(f"t{n}", family, "acc") for n, family in enumerate(families))
+    task_of = np.repeat(np.arange(len(documents)), documents)
+    return Layout(tasks, task_of, np.concatenate([np.arange(n) for n in documents]))
+
+
+def test_one_text_and_one_task_is_the_paired_t_test_over_documents() -> None:
+    rng = np.random.default_rng(0)
+    treated, base = rng.uniform(size=(1, 50)), rng.uniform(size=50)
+    estimate = crossed([treated], -base, layout_of(50))
+    expected = stats.ttest_rel(treated[0], base)
+    low, high = expected.confidence_interval()
+    assert estimate.p_two_sided()[0] == pytest.approx(expected.pvalue, rel=1e-4)
+    assert [bound[0] for bound in estimate.interval()] == pytest.approx([low, high], rel=1e-5)
+
+
+def test_without_differences_between_documents_it_is_the_t_test_over_texts() -> None:
+    by_text = np.array([0.1, 0.3, 0.25, 0.4])
+    values = np.repeat(by_text[:, None], 20, axis=1)
+    estimate = crossed([values], None, layout_of(20))
+    expected = stats.ttest_1samp(by_text, 0.0)
+    assert estimate.df[0] == pytest.approx(3, rel=1e-5)
+    assert estimate.p_two_sided()[0] == pytest.approx(expected.pvalue, rel=1e-4)
+
+
+def test_the_variance_is_that_of_the_two_way_random_model() -> None:
+    rng = np.random.default_rng(1)
+    texts, documents = 4, 30
+    values = rng.normal(size=(texts, documents)) + rng.normal(size=(texts, 1)) + rng.normal(size=documents)
+    mean = values.mean()
+    by_text, by_document = values.mean(axis=1) - mean, values.mean(axis=0) - mean
+    residual = values - mean - by_text[:, None] - by_document
+    between_texts = documents * (by_text**2).sum() / (texts - 1)
+    between_documents = texts * (by_document**2).sum() / (documents - 1)
+    error = (residual**2).sum() / ((texts - 1) * (documents - 1))
+    expected = (between_texts + between_documents - error) / (texts * documents)
+    assert crossed([values], None, layout_of(documents)).variance[0] == pytest.approx(expected)
+
+
+def test_tasks_weigh_the_same_whatever_their_number_of_documents() -> None:
+    values = np.concatenate([np.ones(10), np.zeros(90)])
+    estimate = crossed([], values, layout_of(10, 90))
+    assert estimate.value[0] == pytest.approx(0.5)
+
+
+def test_independent_sets_of_texts_add_their_variances() -> None:
+    rng = np.random.default_rng(2)
+    first, second = (np.repeat(rng.normal(size=(n, 1)), 8, axis=1) for n in (5, 4))
+    estimate = crossed([first, -second], None, layout_of(8))
+    expected = stats.sem(first[:, 0]) ** 2 + stats.sem(second[:, 0]) ** 2
+    assert estimate.variance[0] == pytest.approx(expected)
+
+
+def test_leading_axes_are_data_sets_of_their_own() -> None:
+    rng = np.random.default_rng(3)
+    layout = layout_of(12, 15, families=("classification", "dialogue"))
+    values, fixed = rng.uniform(size=(6, 3, 27)), rng.uniform(size=(6, 27))
+    together = crossed([values], fixed, layout)
+    alone = [crossed([values[n]], fixed[n], layout) for n in range(6)]
+    for name in ("value", "variance", "df"):
+        assert getattr(together, name) == pytest.approx(np.stack([getattr(one, name) for one in alone]))
+
+
+def test_the_critical_value_lies_between_those_of_documents_and_texts() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(3, 200)) + 0.1 * rng.normal(size=(3, 1))
+    df = crossed([values], None, layout_of(200)).df[0]
+    assert 2 <= df <= 199
+
+
+def test_no_change_anywhere_has_p_of_one_and_an_interval_of_nothing() -> None:
+    estimate = crossed([np.zeros((3, 20))], None, layout_of(20))
+    assert estimate.p_two_sided()[0] == 1
+    assert [bound[0] for bound in estimate.interval()] == [0, 0]
+
+
+def test_a_difference_without_any_spread_gives_no_p_value() -> None:
+    estimate = crossed([np.ones((3, 20))], None, layout_of(20))
+    assert np.isnan(estimate.p_two_sided()[0])
+
+
+def test_one_document_a_task_gives_no_p_value_and_other_scopes_keep_theirs() -> None:
+    rng = np.random.default_rng(5)
+    layout = layout_of(1, 20, families=("classification", "dialogue"))
+    estimate = crossed([rng.uniform(size=(4, 21))], None, layout)
+    by_scope = dict(zip(layout.scopes, estimate.p_two_sided(), strict=True))
+    assert np.isnan(by_scope["classification"]) and np.isnan(by_scope["all"])
+    assert by_scope["dialogue"] < 0.05
+
+
+def test_the_minimum_detectable_effect_is_found_with_four_fifths_power() -> None:
+    estimate = crossed([], np.random.default_rng(6).normal(size=400), layout_of(400))
+    effect, error, df = estimate.detectable()[0], estimate.error[0], estimate.df[0]
+    critical = stats.t.ppf(0.975, df)
+    power = stats.nct.sf(critical, df, effect / error)
+    assert power == pytest.approx(0.80, abs=0.005)
+
+
+def test_mcnemar_agrees_with_statsmodels() -> None:
+    rng = np.random.default_rng(7)
+    first, second = rng.integers(0, 2, (2, 80)).astype(float)
+    table = [[((first == a) & (second == b)).sum() for b in (0, 1)] for a in (0, 1)]
+    assert mcnemar_exact(first, second) == pytest.approx(mcnemar(table, exact=True).pvalue)
+    assert mcnemar_exact(first, first) == 1
+
+
+def test_wilson_agrees_with_statsmodels() -> None:
+    assert wilson(7, 40) == pytest.approx(proportion_confint(7, 40, method="wilson"))
+
+
+def test_the_mean_over_texts_is_scipys_t_interval() -> None:
+    values = np.array([0.1, 0.4, 0.2, 0.25])
+    interval = stats.ttest_1samp(values, 0).confidence_interval()
+    assert mean_over_texts(values) == pytest.approx((values.mean(), *interval))
+    assert np.isnan(mean_over_texts(values[:1])[1])

@@ -1,0 +1,161 @@
+"""Sample tables: read whatever their order, and refused in one line where they are not of the schema."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmark.errors import InputError
+from benchmark.scoring.samples import read_samples
+from tests.scoring.synthetic import TASKS, Study, write_frame
+
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def first_run(frame: pd.DataFrame) -> pd.Series:
+    return (frame["arm"] == "gap") & (frame["text_id"] == "code-0") & (frame["step"] == 1)
+
+
+def set_first(column: str, value: object) -> Change:
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.copy()
+        frame[column] = frame[column].astype(object if isinstance(value, str) else frame[column].dtype)
+        frame.loc[frame.index[first_run(frame)][0], column] = value
+        return frame
+
+    return change
+
+
+def share_a_document(frame: pd.DataFrame) -> pd.DataFrame:
+    moved = frame[(frame["split"] == "select") & (frame["doc_id"] == 0)].assign(split="test")
+    return pd.concat([frame, moved])
+
+
+def drop_test_document(frame: pd.DataFrame) -> pd.DataFrame:
+    row = frame.index[first_run(frame) & (frame["split"] == "test")][0]
+    return frame.drop(index=row)
+
+
+def drop_base_document(frame: pd.DataFrame) -> pd.DataFrame:
+    base = (frame["model"] == "small") & (frame["arm"] == "none") & (frame["split"] == "test")
+    return frame.drop(index=frame.index[base][0])
+
+
+REFUSED: list[tuple[str, Change, str]] = [
+    ("a missing column", lambda f: f.drop(columns=["value", "seed"]), "columns missing: seed, value"),
+    ("a value above 1", set_first("value", 1.5), "value 1.5 at task arc, doc_id 0 is not in"),
+    ("a value below 0", set_first("value", -0.1), "value -0.1"),
+    ("a value that is no number", set_first("value", np.nan), "value nan|empty cells"),
+    ("an infinite value", set_first("value", np.inf), "value inf"),
+    ("text for a number", lambda f: f.assign(value="1"), "column value is (large_)?string"),
+    ("a fraction for a step", lambda f: f.assign(step=0.5), "column step is double"),
+    ("an empty cell", set_first("task", None), "column task has empty cells"),
+    ("a negative document", set_first("doc_id", -1), "column doc_id has -1"),
+    ("an unknown split", set_first("split", "train"), "split 'train' is unknown"),
+    ("an unknown family", set_first("family", "summary"), "family 'summary' is unknown"),
+    ("an unknown metric", set_first("metric", "bleu"), "metric 'bleu' is unknown"),
+    ("two metrics of a task", set_first("metric", "f1"), "task arc is both"),
+    ("two tracks", set_first("track", "other"), "tracks t and other; score one at a time"),
+    ("a repeated key", lambda f: pd.concat([f, f.iloc[[5]]]), "1 rows repeat another row's key"),
+    ("a repeated file", lambda f: pd.concat([f, f]), "repeat another row's key"),
+    ("a shared document", share_a_document, "document 0 is in both select and test"),
+    ("a missing document of a run", drop_test_document, "119 of the 120 test documents"),
+    ("a missing document of the base", drop_base_document, "has no row of base model small"),
+    ("no base model", lambda f: f[f["arm"] != "none"], "base model small has no"),
+    ("a base model at step 1", lambda f: f.assign(step=f["step"].clip(lower=1)), "step 0 only"),
+    ("a run at step 0", set_first("step", 0), "step 0 of model small, arm gap"),
+    ("a base model with a text", lambda f: f.replace({"text_id": {"-": "t"}}), "must have arm and corpus"),
+    ("a task without test documents", lambda f: f[(f["task"] != "arc") | (f["split"] == "select")], "arc"),
+    (
+        "one split of a step",
+        lambda f: f[~(first_run(f) & (f["split"] == "test"))],
+        "one of select and test only",
+    ),
+    ("no rows", lambda f: f.iloc[:0], "no sample rows"),
+]
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return Study(texts=2, steps=(1, 2)).frame()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_a_table_is_refused_in_one_line(
+    frame: pd.DataFrame, change: Change, message: str, tmp_path: Path
+) -> None:
+    path = write_frame(change(frame), tmp_path / "samples.parquet")
+    with pytest.raises(InputError, match=message) as refused:
+        read_samples([path])
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "samples.parquet"
+    path.write_text("model,value\n")
+    with pytest.raises(InputError, match="not a parquet file"):
+        read_samples([path])
+    with pytest.raises(InputError, match="no such file"):
+        read_samples([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ({"arc": {"family": "dialogue"}}, "family of arc"),
+        ({"arc": {"metric": "f1"}}, "metric of arc"),
+        ({"arc": {"chance": 1.5}}, "chance of arc"),
+        ({"arc": {"chance": "half"}}, "chance of arc"),
+    ],
+)
+def test_a_tasks_file_that_disagrees_is_refused(
+    frame: pd.DataFrame, tasks: dict[str, dict[str, object]], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_samples([write_frame(frame, tmp_path / "samples.parquet")], tasks)
+
+
+def test_rows_and_files_in_any_order_read_the_same(frame: pd.DataFrame, tmp_path: Path) -> None:
+    one = read_samples([write_frame(frame, tmp_path / "one" / "samples.parquet")], TASKS)
+    shuffled = frame.sample(frac=1, random_state=0)
+    halves = [write_frame(shuffled[n::2], tmp_path / "two" / f"{9 - n}.parquet") for n in (0, 1)]
+    two = read_samples(halves, TASKS)
+    assert one.runs == two.runs
+    for split in ("select", "test"):
+        np.testing.assert_array_equal(one.values[split], two.values[split])
+        np.testing.assert_array_equal(one.bases[split]["small"], two.bases[split]["small"])
+        np.testing.assert_array_equal(one.layouts[split].doc_id, two.layouts[split].doc_id)
+
+
+def test_values_stand_at_their_run_step_and_document(frame: pd.DataFrame, tmp_path: Path) -> None:
+    samples = read_samples([write_frame(frame, tmp_path / "samples.parquet")], TASKS)
+    run = next(n for n, key in enumerate(samples.runs) if key.arm == "gap" and key.text_id == "code-1")
+    layout = samples.layouts["test"]
+    chat = next(n for n, task in enumerate(layout.tasks) if task.name == "chat")
+    mine = frame[(frame["arm"] == "gap") & (frame["text_id"] == "code-1") & (frame["step"] == 2)]
+    expected = mine[(mine["task"] == "chat") & (mine["split"] == "test")].sort_values("doc_id")["value"]
+    found = samples.values["test"][run, 1][layout.task_of[samples.held["test"]] == chat]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_small_row_groups_plain_strings_and_other_integers_read_the_same(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    one = read_samples([write_frame(frame, tmp_path / "one.parquet")])
+    table = pa.Table.from_pandas(frame.astype({"step": "int8", "seed": "int16"}), preserve_index=False)
+    pq.write_table(table, tmp_path / "two.parquet", row_group_size=37, use_dictionary=False)
+    two = read_samples([tmp_path / "two.parquet"])
+    np.testing.assert_array_equal(one.values["test"], two.values["test"])
+
+
+def test_base_models_may_have_more_documents_than_runs(frame: pd.DataFrame, tmp_path: Path) -> None:
+    few = frame[(frame["arm"] == "none") | (frame["doc_id"] < 40)]
+    samples = read_samples([write_frame(few, tmp_path / "samples.parquet")])
+    assert samples.values["test"].shape[-1] == 60
+    assert samples.layouts["test"].size == 120

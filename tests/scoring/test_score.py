@@ -1,0 +1,160 @@
+"""A call of scoring: the files, their columns, and the same bytes whatever the order of rows and files."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.errors import InputError
+from benchmark.schema import TABLES
+from benchmark.scoring.score import run_score
+from benchmark.scoring.settings import ScoringSettings
+from tests.scoring.synthetic import MODELS, TASKS, Study, write_frame
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    entries = {
+        ("small", "gap", "code"): 0.15,
+        ("small", "gap", "web"): 0.02,
+        ("middle", "gap", "code"): 0.05,
+        ("small", "random", "code"): 0.0,
+    }
+    return Study(entries=entries, texts=4, seeds=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def results(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("score")
+    run_score([study.write(folder / "samples.parquet")], MODELS, folder / "out", tasks=TASKS)
+    return folder / "out"
+
+
+def table(results: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(results / name, keep_default_na=False, na_values=[""])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_every_table_has_exactly_its_columns(results: Path) -> None:
+    for name, schema in TABLES.items():
+        with (results / name).open(newline="") as file:
+            assert next(csv.reader(file)) == schema.names, name
+
+
+def test_the_same_rows_in_other_files_and_orders_give_the_same_bytes(
+    study: Study, results: Path, tmp_path: Path
+) -> None:
+    shuffled = study.frame().sample(frac=1, random_state=1)
+    paths = [write_frame(shuffled[n::3], tmp_path / "in" / f"{n}.parquet") for n in (2, 0, 1)]
+    models = dict(reversed(MODELS.items()))
+    run_score(paths, models, tmp_path / "out", tasks=dict(reversed(TASKS.items())))
+    assert contents(tmp_path / "out") == contents(results)
+
+
+def test_nothing_is_written_where_input_is_refused(study: Study, tmp_path: Path) -> None:
+    path = study.write(tmp_path / "samples.parquet")
+    with pytest.raises(InputError):
+        run_score([path], {"small": MODELS["small"]}, tmp_path / "out", tasks=TASKS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_call_replaces_the_first(study: Study, results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path / "out")
+    run_score([study.write(tmp_path / "s.parquet")], MODELS, tmp_path / "out", tasks=TASKS)
+    assert contents(tmp_path / "out") == contents(results)
+
+
+def test_only_treatments_are_ranked(results: Path) -> None:
+    entries = table(results, "entries.csv")
+    assert entries.groupby("row_kind").size().to_dict() == {"control": 1, "entry": 3, "rung": 3}
+    ranked = entries[entries["row_kind"] == "entry"]
+    assert sorted(ranked["rank"]) == [1, 2, 3]
+    assert entries.loc[entries["row_kind"] != "entry", "rank"].isna().all()
+    assert ((ranked["rank_low"] <= ranked["rank"]) & (ranked["rank"] <= ranked["rank_high"])).all()
+
+
+def test_scores_are_plain_means_of_the_tables_values(study: Study, results: Path) -> None:
+    runs = table(results, "runs.csv")
+    frame = study.frame().merge(
+        runs.rename(columns={"selected_step": "step"})[["model", "arm", "corpus", "text_id", "seed", "step"]]
+    )
+    chosen = frame[frame["split"] == "test"]
+    by_task = chosen.groupby(["model", "arm", "corpus", "task"])["value"].mean()
+    expected = by_task.groupby(["model", "arm", "corpus"]).mean()
+    entries = table(results, "entries.csv").query("row_kind != 'rung'").set_index(["model", "arm", "corpus"])
+    pd.testing.assert_series_equal(
+        entries["score_all"].sort_index(), expected.sort_index(), check_names=False, rtol=1e-9
+    )
+
+
+def test_the_gain_is_the_comparison_with_the_base_model(results: Path) -> None:
+    entries = table(results, "entries.csv").query("row_kind == 'entry'")
+    comparisons = table(results, "comparisons.csv").query("baseline_kind == 'base' and scope == 'all'")
+    both = entries.merge(comparisons, on=["model", "arm", "corpus"])
+    assert len(both) == 3
+    np.testing.assert_allclose(both["gain_all"], both["delta"])
+    np.testing.assert_allclose(both["gain_all_low"], both["ci_low"])
+
+
+def test_curves_start_at_the_base_model(results: Path) -> None:
+    curves = table(results, "curves.csv").query("scope == 'all' and step == 0")
+    scores = table(results, "scores.csv").query("scope == 'all' and row_kind == 'rung'").set_index("model")
+    assert len(curves) == 4
+    np.testing.assert_allclose(curves["mean"], scores.loc[curves["model"], "score"])
+
+
+def test_a_curve_counts_a_diverged_run_at_chance(tmp_path: Path) -> None:
+    study = Study(entries={("small", "gap", "code"): 0.2}, texts=3)
+    frame = study.frame()
+    lost = (frame["text_id"] == "code-1") & (frame["step"] >= 2)
+    record = {"model": "small", "arm": "gap", "corpus": "code", "text_id": "code-1", "seed": 0}
+    steps = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": None}]
+    run = {**record, "stop_reason": "diverged", "stopped_at": 2, "steps": steps}
+    run_score(
+        [write_frame(frame[~lost], tmp_path / "s.parquet")], MODELS, tmp_path / "out", tasks=TASKS, runs=[run]
+    )
+    curves = table(tmp_path / "out", "curves.csv").query("scope == 'chat'").set_index("step")
+    assert curves.loc[1, "mean"] > 0.5
+    assert curves.loc[2, "mean"] < 0.45
+    assert set(curves["n_runs"]) == {3}
+    entry = table(tmp_path / "out", "entries.csv").query("row_kind == 'entry'").iloc[0]
+    assert entry["share_diverged"] == pytest.approx(1 / 3)
+
+
+def test_mixed_suite_versions_are_refused(study: Study, tmp_path: Path) -> None:
+    key = {"model": "small", "arm": "gap", "corpus": "code", "seed": 0}
+    runs = [{**key, "text_id": f"code-{n}", "suite_version": str(n)} for n in (0, 1)]
+    with pytest.raises(InputError, match="suite versions 0, 1"):
+        run_score([study.write(tmp_path / "s.parquet")], MODELS, tmp_path / "out", runs=runs)
+
+
+def test_a_run_with_a_record_and_no_samples_is_refused(study: Study, tmp_path: Path) -> None:
+    run = {"model": "small", "arm": "gap", "corpus": "code", "text_id": "new", "seed": 0, "stopped_at": 3}
+    with pytest.raises(InputError, match="record and no sample rows"):
+        run_score([study.write(tmp_path / "s.parquet")], MODELS, tmp_path / "out", runs=[run])
+
+
+def test_the_paper_protocol_needs_no_select_split_and_gives_no_comparisons(tmp_path: Path) -> None:
+    frame = Study().frame()
+    path = write_frame(frame[frame["split"] == "test"], tmp_path / "s.parquet")
+    with pytest.raises(InputError, match="no select rows"):
+        run_score([path], MODELS, tmp_path / "out", tasks=TASKS)
+    settings = ScoringSettings(protocol="paper")
+    run_score([path], MODELS, tmp_path / "out", tasks=TASKS, settings=settings)
+    assert table(tmp_path / "out", "comparisons.csv").empty
+    entry = table(tmp_path / "out", "entries.csv").query("row_kind == 'entry'").iloc[0]
+    runs = table(tmp_path / "out", "runs.csv").query("arm == 'gap'")
+    assert entry["score_dialogue"] == pytest.approx(runs["test_dialogue"].mean())
+    assert runs["paper_step_dialogue"].notna().all() and runs["selected_step"].isna().all()
+
+
+def test_samples_of_base_models_alone_give_reference_rows(tmp_path: Path) -> None:
+    path = Study(entries={}).write(tmp_path / "s.parquet")
+    run_score([path], MODELS, tmp_path / "out", tasks=TASKS)
+    assert set(table(tmp_path / "out", "entries.csv")["row_kind"]) == {"rung"}
