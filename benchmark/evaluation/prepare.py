@@ -203,12 +203,18 @@ class _Encoder:
                 scored.append(cut_left(context, continuations[request.args[1]], self.max_length))
             elif request.request_type == "generate_until":
                 ending = ending_of(request.args[1])
-                prompt = tuple(context[-self.longest_prompt(ending) :])
+                prompt = self._prompt(context, self.longest_prompt(ending))
             else:
                 raise InputError(
                     f"request type {request.request_type!r} of {request.task_name} is not supported"
                 )
         return Unit(tuple(scored), prompt, ending)
+
+    def _prompt(self, context: list[int], longest: int) -> tuple[int, ...]:
+        """The end of a prompt that is too long, behind the leading token: the original's tokenizer keeps it."""
+        if len(context) <= longest:
+            return tuple(context)
+        return (context[0], *context[len(context) - longest + 1 :])
 
     def longest_prompt(self, ending: Ending) -> int:
         """Tokens of a prompt that leave room for what is generated."""
@@ -231,6 +237,6 @@ def ending_of(settings: Mapping[str, object]) -> Ending:
     new_tokens = settings.get("max_gen_toks", 256)
     if not isinstance(new_tokens, int) or new_tokens < 1 or not all(stops):
         raise InputError(
-            f"generation_kwargs {dict(settings)!r}: give max_gen_toks from 1 up and stops that are not empty"
+            f"generation_kwargs {dict(settings)!r}: give max_gen_toks from 1 up, and no empty stop"
         )
     return Ending(new_tokens, stops)
