@@ -53,6 +53,12 @@ class Group:
         return sum(len(batch.trees) for batch in self.batches) if self.ending else 0
 
     @property
+    def positions(self) -> int:
+        """Positions pushed where no text ends early; the last new token is read and not pushed."""
+        decoded = self.rows * (self.ending.new_tokens - 1) if self.ending else 0
+        return sum(batch.positions for batch in self.batches) + decoded
+
+    @property
     def slots(self) -> int:
         """Positions that the cache of the prompts holds."""
         return self.rows * (self.prompt + self.ending.new_tokens) if self.ending else 0
@@ -85,13 +91,11 @@ def make_plan(
         generating = [number for number in range(len(trees)) if endings[number] == ending]
         batches = _batches(generating, sizes, batch_tokens)
         groups += _groups(batches, [tree.prompt for tree in trees], ending, cache_tokens)
-    # The last new token is read and not pushed.
     decoded = sum(ending.new_tokens - 1 for ending in given)
-    pushed = sum(batch.positions for group in groups for batch in group.batches)
     return Plan(
         groups=tuple(groups),
         positions_needed=int(sizes.sum()) + decoded,
-        positions_pushed=pushed + decoded,
+        positions_pushed=sum(group.positions for group in groups),
         plan_hash=_hash(trees, groups),
     )
 

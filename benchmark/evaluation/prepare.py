@@ -211,7 +211,7 @@ class _Encoder:
         return Unit(tuple(scored), prompt, ending)
 
     def _prompt(self, context: list[int], longest: int) -> tuple[int, ...]:
-        """The end of a prompt that is too long, behind the leading token: the original's tokenizer keeps it."""
+        """A prompt that is too long keeps its leading token, as with the original's tokenizer, and its end."""
         if len(context) <= longest:
             return tuple(context)
         return (context[0], *context[len(context) - longest + 1 :])

@@ -67,7 +67,7 @@ def run_workload(
             text = _generate(network, work, group, batches, reader, eos_id)
             order = [number for batch in group.batches for number in batch.trees]
             tokens.update(zip(order, text.tolist(), strict=True))
-        done += sum(batch.positions for batch in group.batches)
+        done += group.positions
         if progress is not None:
             progress(done, work.plan.positions_pushed)
     logprobs, greedy = reader.collect(int(work.first_slot[-1]))
