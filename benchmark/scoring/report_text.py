@@ -1,0 +1,167 @@
+"""An entry's figures as Markdown or LaTeX, every number rounded by its own uncertainty."""
+
+import math
+from typing import Any
+
+from benchmark.scoring.citation import Citation
+
+SCOPES = ("all", "classification", "dialogue")
+KEY = ("model", "arm", "corpus")
+CONDITIONAL = (
+    "Intervals are 95 %, two-sided, over documents and texts; p is adjusted (Holm) within the entry; "
+    "all is conditional on the one pretrained model of each rung."
+)
+PUBLISHED = (
+    "Intervals are 95 %, two-sided, over texts only and conditional on the documents; p is adjusted (Holm) "
+    "within the entry; the best step was chosen on the documents that are reported."
+)
+
+Record = dict[str, Any]
+
+
+def _score_cells(row: Record) -> list[list[str]]:
+    cells = []
+    for scope in SCOPES:
+        score, low, high = (row.get(f"score_{scope}{end}") for end in ("", "_low", "_high"))
+        if score is not None:
+            cells.append([scope, *_with_interval(score, low, high)])
+    return cells
+
+
+def _comparison_cells(comparison: Record) -> list[str]:
+    against = comparison["baseline"]
+    if comparison["baseline_kind"] == "control":
+        against = f"control {comparison['baseline_arm']}"
+    elif comparison["baseline_kind"] == "base":
+        against = f"{against}, unmodified"
+    figures = (comparison.get(name) for name in ("delta", "ci_low", "ci_high"))
+    return [
+        str(against),
+        str(comparison["scope"]),
+        *_with_interval(*figures, signed=True),
+        _p_value(comparison.get("p_adjusted")),
+        str(comparison["verdict"]),
+    ]
+
+
+def _with_interval(
+    value: float | None, low: float | None, high: float | None, *, signed: bool = False
+) -> tuple[str, str]:
+    """Value and interval, rounded so that the interval's half-width has two digits."""
+    if value is None:
+        return "no data", ""
+    sign = "+" if signed else ""
+    if low is None or high is None:
+        return f"{value:{sign}.4f}", ""
+    half = (high - low) / 2
+    digits = min(max(1 - math.floor(math.log10(half)), 2), 6) if half > 0 else 4
+    return f"{value:{sign}.{digits}f}", f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+def _facts(row: Record) -> list[str]:
+    """What stands beside the tables, as plain sentences."""
+    facts = [
+        f"Track {row.get('track')}, suite {row.get('suite_version')}, {row.get('n_runs')} texts, "
+        f"{row.get('n_docs')} documents, verification: {row.get('verification') or 'none'}."
+    ]
+    size, note = row.get("effective_size"), row.get("effective_size_note")
+    if size is not None:
+        low, high = row.get("effective_size_low"), row.get("effective_size_high")
+        interval = f" (95 % {_size(low)} to {_size(high)})" if low is not None and high is not None else ""
+        said = f"; {note}" if note else ""
+        facts.append(f"Effective size {_size(size)}{interval}, own size {_size(row['parameters'])}{said}.")
+    if row.get("optimism") is not None:
+        facts.append(f"Choosing the step on the reported documents would add {row['optimism']:.4f}.")
+    return [*facts, PUBLISHED if row.get("track") == "published" else CONDITIONAL]
+
+
+def _size(parameters: float) -> str:
+    for unit, scale in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if parameters >= scale:
+            return f"{parameters / scale:.3g}{unit}"
+    return f"{parameters:.0f}"
+
+
+def _title(row: Record) -> str:
+    return "/".join(str(row[name]) for name in KEY)
+
+
+def markdown(row: Record, comparisons: list[Record], citation: Citation) -> str:
+    """Markdown tables of an entry's scores and comparisons."""
+    lines = [f"**{_escape_markdown(_title(row))}**", ""]
+    lines += _markdown_table(["scope", "score", "95 %"], _score_cells(row))
+    if comparisons:
+        head = ["against", "scope", "difference", "95 %", "adjusted p", "verdict"]
+        lines += ["", *_markdown_table(head, [_comparison_cells(one) for one in comparisons])]
+    lines += ["", *(_escape_markdown(fact) for fact in _facts(row)), "", f"Cite as: {citation.text}"]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
+    body = [[_escape_markdown(cell) for cell in row] for row in rows]
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
+
+
+def _escape_markdown(text: str) -> str:
+    return "".join(f"\\{char}" if char in r"\`*_[]<>|" else char for char in text)
+
+
+def latex(row: Record, comparisons: list[Record], citation: Citation) -> str:
+    """A LaTeX table (booktabs), the citation's BibTeX as a comment behind it."""
+    facts = " ".join(_escape_latex(fact) for fact in _facts(row))
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        *_latex_table("lrr", ["scope", "score", "95 %"], _score_cells(row)),
+    ]
+    if comparisons:
+        head = ["against", "scope", "difference", "95 %", "adjusted p", "verdict"]
+        lines += [
+            r"\par\medskip",
+            *_latex_table("llrrrl", head, [_comparison_cells(one) for one in comparisons]),
+        ]
+    caption = rf"\caption{{\texttt{{{_escape_latex(_title(row))}}}. {facts}}}"
+    cite = [f"% {line}" for line in citation.bibtex.splitlines()]
+    return "\n".join([*lines, caption, r"\end{table}", *cite]) + "\n"
+
+
+def _latex_table(columns: str, head: list[str], rows: list[list[str]]) -> list[str]:
+    def line(cells: list[str]) -> str:
+        return " & ".join(_escape_latex(cell) for cell in cells) + r" \\"
+
+    return [
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        line(head),
+        r"\midrule",
+        *(line(row) for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def _escape_latex(text: str) -> str:
+    return "".join(LATEX.get(char, char) for char in text)
