@@ -64,7 +64,7 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
     )
     start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
     digest = f"{weights_sha256(model.params)}-{tokenizer.digest}"
-    return Base(name, model, tokenizer, digest, Scorer(prepared, settings, start))
+    return Base(name, model, tokenizer, digest, Scorer(suite, prepared, settings, start))
 
 
 def torch_device(execution: Execution) -> str:

@@ -18,6 +18,7 @@ from benchmark.posttrain.samples import chance_samples, label_samples
 from benchmark.posttrain.stopping import FAMILIES, Averages, EarlyStop, best_step
 from benchmark.settings import Arm, Posttrain
 from benchmark.settings import Evaluation as EvaluationSettings
+from benchmark.tasks.suite import Suite
 
 Progress = Callable[[str], None]
 
@@ -27,10 +28,12 @@ class Scorer:
     """What scores the checkpoints of one base model: the documents, prepared once, and how to read them.
 
     Attributes:
-        prepared: token ids and batch plan of the suite's documents for the model's tokenizer.
+        suite: the documents and what they are called.
+        prepared: their token ids and batch plan for the model's tokenizer.
         start: the scores of the unmodified model on the same documents.
     """
 
+    suite: Suite
     prepared: Prepared
     settings: EvaluationSettings
     start: Evaluation
@@ -110,7 +113,8 @@ class _Run:
                 if not self._finite(attempt.params):
                     self.steps.append(self._diverged_record(applied))
                     return "diverged"
-                self._take_step(applied, previous, attempt.params)
+                if not self._take_step(applied, previous, attempt.params):
+                    return "diverged"
                 previous = {name: tensor.clone() for name, tensor in attempt.params.items()}
             else:
                 self.skipped += 1
@@ -125,21 +129,21 @@ class _Run:
         steps = self.request.posttrain.max_steps
         return steps if self.paper or steps == 0 else steps + 64
 
-    def _take_step(self, step: int, previous: Mapping[str, Tensor], params: Mapping[str, Tensor]) -> None:
+    def _take_step(self, step: int, previous: Mapping[str, Tensor], params: Mapping[str, Tensor]) -> bool:
+        """Score and record a step; false where the model's logits are no longer finite."""
         evaluation = None
         if self.paper or self.scorer.settings.steps is None or step in self.scorer.settings.steps:
             evaluation = self.scorer.score(OptModel(self.request.model.config, dict(params)))
+            if not evaluation.finite:
+                self.steps.append(self._diverged_record(step))
+                return False
             self.scored.append((step, evaluation))
             self.tables.append(self._labelled(evaluation.samples, step))
-        record = self._step_record(
-            step,
-            params,
-            l2_distance(params, previous),
-            l2_distance(params, self.request.model.params),
-            evaluation,
-        )
-        self.steps.append(record)
+        update = l2_distance(params, previous)
+        distance = l2_distance(params, self.request.model.params)
+        self.steps.append(self._step_record(step, params, update, distance, evaluation))
         self.progress(f"{self.request.name}: step {step} of {self.request.posttrain.max_steps}")
+        return True
 
     def _finite(self, params: Mapping[str, Tensor]) -> bool:
         loss = self._loss(params)
@@ -202,10 +206,10 @@ class _Run:
         request = self.request
         selected = self._selected()
         if self.stop_reason == "diverged" and not self.scored:
-            chance = chance_samples(self.scorer.start.samples, self.scorer.prepared.suite)
+            chance = chance_samples(self.scorer.start.samples, self.scorer.suite)
             self.tables.append(self._labelled(chance, 1))
             selected = dict.fromkeys(selected, 1)
-        suite = self.scorer.prepared.suite
+        suite = self.scorer.suite
         record: dict[str, Any] = {
             "model": request.model_name,
             "model_digest": request.model_digest,

@@ -11,6 +11,9 @@ from benchmark.errors import InputError
 from benchmark.tasks.gap12 import prompts
 from benchmark.tasks.rows import Row, Rows, halves, numbered
 
+SELECT_NUMBERS_FROM = 10_000_000
+"""Added to the row number of a ``select`` document that comes from another source split than ``test``."""
+
 
 @dataclass(frozen=True)
 class ChoiceSource:
@@ -109,15 +112,20 @@ def dataset(
     if protocol == "paper":
         select, test = Rows(), _split(source, "validation")
     elif split_source == "train":
-        select, test = _split(source, "train"), _split(source, "validation")
+        select, test = _apart(_split(source, "train")), _split(source, "validation")
     elif source not in CHOICE_SOURCES:
-        select, test = _split(source, "validation"), _split(source, "test")
+        select, test = _apart(_split(source, "validation")), _split(source, "test")
     else:
         select, test = halves(_split(source, "validation"))
     # lm-eval takes a task's first test document as a sample and fails without one.
     if not test:
         raise InputError(f"task {source} has no test documents: its data is empty or all filtered out")
     return {"select": select, "test": test}
+
+
+def _apart(rows: Rows) -> Rows:
+    """Rows of another source split than the test documents': their numbers must not meet."""
+    return Rows({**row, "doc_id": row["doc_id"] + SELECT_NUMBERS_FROM} for row in rows)
 
 
 def _split(source: str, split: str) -> Rows:
