@@ -24,8 +24,8 @@ from benchmark.models.tokenizer import Tokenizer
 class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
     """``model`` may be replaced between calls: what was planned for the same requests is kept.
 
-    ``tokenisation``: ``apart`` encodes context and continuation separately, as the original study and our suites do;
-    ``joint`` encodes them together and cuts at the context's length, as lm-eval's own models do.
+    ``tokenisation``: ``apart`` encodes context and continuation separately, as the original study does;
+    ``joint`` encodes them together and cuts at the length of the context, as lm-eval does.
     """
 
     def __init__(

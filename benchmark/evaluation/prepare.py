@@ -211,7 +211,7 @@ class _Encoder:
         return Unit(tuple(scored), prompt, ending)
 
     def _prompt(self, context: list[int], longest: int) -> tuple[int, ...]:
-        """A prompt that is too long keeps its leading token, as with the original's tokenizer, and its end."""
+        """A prompt that is too long keeps its leading token, as the original's tokenizer does, and its end."""
         if len(context) <= longest:
             return tuple(context)
         return (context[0], *context[len(context) - longest + 1 :])
