@@ -130,6 +130,116 @@ def plan(
     show(Path.cwd(), track, rate)
 
 
+@app.command()
+def score(
+    samples: Annotated[list[Path], typer.Option("--samples", help="Parquet files or folders; repeatable.")],
+    models: Annotated[Path, typer.Option(help="models.json: {name: {parameters, ladder, role}}.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+    tasks: Annotated[Path | None, typer.Option(help="tasks.json: {task: {family, metric, chance}}.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Scoring alone, on any sample table of the documented schema."""
+    from benchmark.scoring.alone import score_alone
+
+    score_alone(samples, models, out, tasks, overrides or [])
+
+
+@app.command()
+def published(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The original's full_results/.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+) -> None:
+    """The original study's published figures, re-analysed."""
+    from benchmark.scoring.published import run_published
+
+    print("\n".join(run_published(folder, out)))
+
+
+@app.command()
+def report(
+    entry: Annotated[
+        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")
+    ],
+    form: Annotated[str, typer.Option("--format", help="md, latex or json.")] = "md",
+    results: Annotated[Path, typer.Option(help="The results folder.")] = Path("results"),
+) -> None:
+    """A table of one entry to paste, with the citation."""
+    from benchmark.scoring.report import report as table
+
+    print(table(results, entry, form), end="")
+
+
+@app.command()
+def verify(
+    entry: Annotated[
+        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")
+    ],
+    runs: Annotated[int, typer.Option(help="Runs to do again, drawn at random.")] = 3,
+) -> None:
+    """Recompute an entry's tables, do some of its runs again, and write the attestation."""
+    from benchmark.submissions.verify import verify as redo
+
+    attestation = redo(entry, runs=runs, root=Path.cwd())
+    print(
+        f"{entry}: {attestation.outcome}, state {attestation.state}; `dvc repro` takes it to the leaderboard"
+    )
+    faults = [*attestation.consistency["faults"], *attestation.repetition["faults"]]
+    if attestation.state == "flagged":
+        raise CheckFailed(f"{entry} is flagged: {faults[0] if faults else attestation.outcome}")
+
+
+@app.command()
+def bench(
+    out: Annotated[Path | None, typer.Option(help="Folder for bench.json.")] = None,
+) -> None:
+    """The benchmarks, as ratios against named peers side by side; exit 1 where a bound is missed."""
+    from benchmark.bench.run import run_bench
+
+    sys.exit(run_bench(out))
+
+
+@submit.command("corpus")
+def submit_corpus(
+    name: str,
+    source: Annotated[str, typer.Argument(help="File, folder, or hf://owner/name@<40 hex>[:column].")],
+    params: Params = Path("params.yaml"),
+    column: Annotated[str | None, typer.Option(help="Text column of a table.")] = None,
+    texts: Annotated[int | None, typer.Option(help="Take this many texts from the start.")] = None,
+) -> None:
+    """Look through a corpus and add it to a track."""
+    from benchmark.submissions.submit import submit_corpus as add
+
+    print(add(name, source, params=params, column=column, texts=texts))
+
+
+@submit.command("model")
+def submit_model(
+    name: str,
+    source: Annotated[str, typer.Argument(help="Folder of safetensors, or owner/name@<40 hex>.")],
+    params: Params = Path("params.yaml"),
+) -> None:
+    """Check a model without loading it and add it to a track."""
+    from benchmark.submissions.submit import submit_model as add
+
+    print(add(name, source, params=params))
+
+
+@submit.command("check")
+def submit_check(file: Path, column: Annotated[str | None, typer.Option()] = None) -> None:
+    """Validate settings, a manifest, a corpus or a model folder; writes nothing, runs nothing."""
+    from benchmark.submissions.check import check_file
+
+    print(check_file(file, column=column))
+
+
+@stage.command("prepare")
+def stage_prepare(params: Params) -> None:
+    """Make a track visible to DVC and clear a lock that a killed `dvc` left; `make repro` calls this."""
+    from benchmark.pipeline.switch import prepare_track
+
+    prepare_track(params)
+
+
 def main() -> None:
     """Run the command; refused input exits with 2 and a failed check with 1, each with one line."""
     try:

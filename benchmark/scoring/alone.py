@@ -1,0 +1,66 @@
+"""`gapbench score`: scoring alone, on sample tables from anywhere."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from benchmark.errors import InputError
+from benchmark.plain_yaml import parse_yaml
+from benchmark.scoring.score import run_score
+from benchmark.scoring.settings import ScoringSettings
+from benchmark.settings import nearest
+
+MAX_BYTES = 10_000_000
+
+
+def score_alone(
+    samples: Sequence[Path], models: Path, out: Path, tasks: Path | None, overrides: Sequence[str]
+) -> None:
+    """Score tables of the samples schema and write the tables of the results to `out`.
+
+    Raises:
+        InputError: a file is missing or not of its schema, or a setting is unknown.
+    """
+    for path in samples:
+        if not path.exists():
+            raise InputError(f"--samples {path}: no such file or folder: name parquet files")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: a file: name a folder")
+    known = read_object(models, "--models")
+    about_tasks = read_object(tasks, "--tasks") if tasks else None
+    settings = scoring_overrides(overrides)
+    run_score(samples, known, out, tasks=about_tasks, settings=settings)
+
+
+def read_object(path: Path, option: str) -> dict[str, Any]:
+    """The JSON object of a file; refused where it is missing, large or something else."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{option} {path}: more than {MAX_BYTES} bytes: name a models or tasks file")
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{option} {path}: cannot be read ({error.strerror}): name a JSON file") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{option} {path}: not JSON: write an object of names") from None
+    if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
+        raise InputError(f"{option} {path}: expected an object of objects, by name")
+    return value
+
+
+def scoring_overrides(overrides: Sequence[str]) -> ScoringSettings:
+    """Scoring settings from `scoring.key=value`, as `--set` takes them."""
+    values: dict[str, Any] = {}
+    for override in overrides:
+        key, separator, value = override.partition("=")
+        name = key.strip().removeprefix("scoring.")
+        if not separator or name not in ScoringSettings.model_fields:
+            raise InputError(f"--set {override!r}: no key{nearest(name, ScoringSettings.model_fields)}")
+        values[name] = parse_yaml(value, f"--set {key}")
+    try:
+        return ScoringSettings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InputError(f"--set scoring.{first['loc'][0]}: {first['msg']}") from None
