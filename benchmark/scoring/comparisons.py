@@ -28,19 +28,43 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Noninferiority:
+    """Margin and one-sided p-value [..., scopes] of the claim that less than the margin remains of the gap.
+
+    `margin` is its share of the estimated gap between the rung and the base model. Where the 95 % interval of
+    the gap includes 0 there is none to close, and p is nan.
+    """
+
+    margin: Floats
+    p_value: Floats
+
+
+def noninferiority(
+    values: Floats, base: Floats, rung: Floats, layout: Layout, margin: float
+) -> Noninferiority:
+    """Test treated - base <= (1 - margin) (rung - base) as one linear contrast, so the gap's error counts.
+
+    `values` [..., texts, documents] are the treated model's scores, `base` and `rung` [..., documents] those
+    of its base model and of the larger one.
+    """
+    gap = crossed([], rung - base, layout)
+    remaining = crossed([values], -base - (1 - margin) * (rung - base), layout)
+    open_gap = gap.interval()[0] > 0
+    return Noninferiority(margin * gap.value, np.where(open_gap, remaining.p_above_zero(), np.nan))
+
+
+@dataclass(frozen=True)
 class Difference:
     """Entry minus baseline on shared documents, by scope, with what the tests need.
 
-    `gap` is larger rung minus base model and `remaining` the contrast whose positive sign means that less
-    than the margin remains; both are None unless the baseline is a rung. `exact_p` holds McNemar's p-value of
-    single 0/1 tasks for an entry of one run.
+    `noninferiority` is None unless the baseline is a rung. `exact_p` holds McNemar's p-value of single 0/1
+    tasks for an entry of one run.
     """
 
     layout: Layout
     texts: int
     estimate: Estimate
-    gap: Estimate | None
-    remaining: Estimate | None
+    noninferiority: Noninferiority | None
     exact_p: Mapping[str, float]
 
 
@@ -110,13 +134,9 @@ def difference(
         estimate = crossed([values - theirs], None, shared)
     else:
         estimate = crossed([values], -theirs[0], shared)
-    gap = remaining = None
-    if rung:
-        start = base.at(columns)[0]
-        gap = crossed([], theirs[0] - start, shared)
-        remaining = crossed([values], -start - (1 - margin) * (theirs[0] - start), shared)
+    against = noninferiority(values, base.at(columns)[0], theirs[0], shared, margin) if rung else None
     exact = _exact(values, theirs, shared) if len(values) == 1 else {}
-    return Difference(shared, len(values), estimate, gap, remaining, exact)
+    return Difference(shared, len(values), estimate, against, exact)
 
 
 def _exact(values: Floats, theirs: Floats, layout: Layout) -> dict[str, float]:
@@ -147,7 +167,7 @@ def comparison_rows(
     """
     rows: list[dict[str, Any]] = []
     for baseline in baselines:
-        rows += _rows(entry, baseline, difference(entry, baseline, base, layout, margin), models, margin)
+        rows += _rows(entry, baseline, difference(entry, baseline, base, layout, margin), models)
     single = np.array([row["scope"] not in SUMMARY_SCOPES for row in rows], dtype=bool)
     p_value = np.array([row["p_value"] for row in rows], dtype=np.float64)
     p_noninferior = np.array([row["p_noninferior"] for row in rows], dtype=np.float64)
@@ -164,15 +184,13 @@ def comparison_rows(
 
 
 def _rows(
-    entry: DocumentScores, baseline: Baseline, found: Difference, models: Mapping[str, Model], margin: float
+    entry: DocumentScores, baseline: Baseline, found: Difference, models: Mapping[str, Model]
 ) -> list[dict[str, Any]]:
     low, high = found.estimate.interval()
     p_value, mde = found.estimate.p_two_sided(), found.estimate.detectable()
     documents: Ints = found.layout.scope_documents()
-    margins = noninferior = np.full(len(p_value), np.nan)
-    if found.gap is not None and found.remaining is not None:
-        margins = margin * found.gap.value
-        noninferior = np.where(found.gap.interval()[0] > 0, found.remaining.p_above_zero(), np.nan)
+    nothing = np.full(len(p_value), np.nan)
+    against = found.noninferiority or Noninferiority(nothing, nothing)
     rows = []
     for place, scope in enumerate(found.layout.scopes):
         rows.append(
@@ -190,8 +208,8 @@ def _rows(
                 "p_value": found.exact_p.get(scope, p_value[place]),
                 "p_adjusted": np.nan,
                 "q_value": np.nan,
-                "margin": margins[place],
-                "p_noninferior": noninferior[place],
+                "margin": against.margin[place],
+                "p_noninferior": against.p_value[place],
                 "mde": mde[place],
                 "n_docs": int(documents[place]),
                 "n_runs": found.texts,

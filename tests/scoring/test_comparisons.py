@@ -11,7 +11,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.errors import InputError
-from benchmark.scoring.comparisons import Baseline, difference, verdict
+from benchmark.scoring.comparisons import Baseline, difference, noninferiority, verdict
 from benchmark.scoring.layout import DocumentScores, Layout, Task
 from benchmark.scoring.records import Records
 from benchmark.scoring.samples import read_samples
@@ -141,18 +141,11 @@ def test_only_the_documents_of_both_are_compared() -> None:
 def test_noninferiority_is_one_contrast_that_holds_the_error_of_the_gap() -> None:
     rng = np.random.default_rng(2)
     base, rung, treated = rng.uniform(size=(3, 80)) + np.array([[0.0], [0.4], [0.35]])
-    found = difference(
-        scores("m", treated, ("a",)),
-        Baseline("rung", scores("l", rung)),
-        scores("m", base),
-        one_task(80),
-        0.4,
-    )
+    found = noninferiority(treated[None], base, rung, one_task(80), 0.4)
     contrast = treated - base - 0.6 * (rung - base)
     expected = stats.ttest_1samp(contrast, 0, alternative="greater").pvalue
-    assert found.remaining is not None and found.gap is not None
-    assert found.remaining.p_above_zero()[0] == pytest.approx(expected, rel=1e-3)
-    assert found.gap.value[0] == pytest.approx((rung - base).mean())
+    assert found.p_value[0] == pytest.approx(expected, rel=1e-3)
+    assert found.margin[0] == pytest.approx(0.4 * (rung - base).mean())
 
 
 def test_where_the_ladder_has_no_gap_nothing_is_comparable(tmp_path: Path) -> None:
