@@ -60,6 +60,7 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
         suite,
         tokenizer,
         max_length=min(settings.max_length, model.config.max_position_embeddings),
+        positions=model.config.max_position_embeddings,
         batch_tokens=settings.batch_tokens,
     )
     start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)

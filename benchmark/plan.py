@@ -1,0 +1,206 @@
+"""`gapbench plan`: what a track will cost before it starts, and what its comparisons can detect."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+
+from benchmark.corpora.data import locate
+from benchmark.errors import InputError
+from benchmark.evaluation.prepare import Prepared, prepare
+from benchmark.models.opt import EMBEDDING, OptConfig, read_config
+from benchmark.models.shapes import SHAPES, micro_shape
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.pipeline.layout import Layout
+from benchmark.posttrain.base import suite_of
+from benchmark.posttrain.plan import seeds_that_count
+from benchmark.settings import HubModel, MicroModel, ModelSpec, Settings, load_settings
+from benchmark.single import params_files
+
+FORWARD = 2
+BACKWARD = 4
+"""FLOPs a parameter and position: one multiply-add forward, two backward (Kaplan et al. 2020, section 2.1)."""
+
+PLANNING_FLIPS = 0.10
+PLANNING_SHARED = 0.5
+PLANNING_TEXT_SD = 0.005
+"""Assumed where there are no results: the share of documents whose value a run changes, how much of that all
+texts share, and the standard deviation of a run's average over texts."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one model of a track costs.
+
+    Attributes:
+        passes: evaluations of all documents; `positions` pushed in each.
+        flops: of evaluation and of post-training together.
+        bytes: peak memory of a run: weights, their start, the last step's, gradients, Adam's two moments,
+            and what a pass holds beside them.
+    """
+
+    model: str
+    parameters: int
+    passes: int
+    positions: int
+    flops: float
+    bytes: int
+
+
+def plan(root: Path, track: str, rate: float | None) -> None:
+    """Print cost and power of a track.
+
+    Raises:
+        InputError: no such track, or the data that counting needs is not at hand.
+    """
+    params = _params_of(root, track)
+    settings = load_settings(params)
+    layout = Layout.of(params, settings)
+    measured = rate is None
+    rate = measured_rate() if rate is None else rate
+    if rate <= 0:
+        raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
+    costs = [cost(name, spec, settings, layout) for name, spec in settings.models.items()]
+    print(f"track {track}: {len(settings.models)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms")
+    print(f"rate: {rate:.3g} FLOP/s, {'measured here on one thread' if measured else 'as given'}")
+    print(f"{'model':12} {'parameters':>13} {'passes':>7} {'positions':>11} {'FLOPs':>9} {'memory':>9} {'hours':>8}")
+    for one in costs:
+        memory = f"{one.bytes / 2**30:.2f} GiB"
+        hours = one.flops / rate / 3600
+        row = f"{one.model:12} {one.parameters:>13,} {one.passes:>7} {one.positions:>11,}"
+        print(f"{row} {one.flops:>9.3g} {memory:>9} {hours:>8.3g}")
+    total = sum(one.flops for one in costs)
+    pushed = sum(one.passes * one.positions for one in costs)
+    print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {total / rate / 3600:.3g} hours at that rate")
+    print_power(settings, layout)
+
+
+def _params_of(root: Path, track: str) -> Path:
+    tracks = {load_settings(path).track.name: path for path in params_files(root) if path.is_file()}
+    if track not in tracks:
+        raise InputError(f"--track {track}: no such track; known: {', '.join(sorted(tracks))}")
+    return tracks[track]
+
+
+def measured_rate() -> float:
+    """FLOP/s of one thread on a product of the size that a batch of a small model has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    left, right = torch.randn(4096, 128), torch.randn(128, 512)
+    left @ right
+    count, started = 0, time.perf_counter()
+    while time.perf_counter() - started < 0.5:
+        left @ right
+        count += 1
+    seconds = time.perf_counter() - started
+    torch.set_num_threads(threads)
+    return 2.0 * 4096 * 128 * 512 * count / seconds
+
+
+def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost:
+    """The cost of one model: its base evaluation, and its runs where it is treated."""
+    config = model_shape(name, spec, layout)
+    tokenizer = track_tokenizer(settings, layout)
+    evaluation = settings.evaluation
+
+    def prepared(documents: int | None) -> Prepared:
+        suite = suite_of(evaluation, documents=documents)
+        positions = config.max_position_embeddings
+        length = min(evaluation.max_length, positions)
+        return prepare(suite, tokenizer, max_length=length, positions=positions, batch_tokens=evaluation.batch_tokens)
+
+    whole, documents = prepared(evaluation.base_documents), prepared(evaluation.documents)
+    runs = run_count(settings) if spec.role != "baseline" else 0
+    steps = evaluation.steps or range(1, settings.posttrain.max_steps + 1)
+    evaluated = runs * sum(step <= settings.posttrain.max_steps for step in steps)
+    cells = len(settings.corpora) if runs else 0
+    parameters = sum(int(np.prod(shape)) for shape in config.shapes().values())
+    pushed = whole.positions_pushed + (evaluated + cells) * documents.positions_pushed
+    # The embedding is looked up at most positions and multiplied at the scored ones only.
+    body = parameters - int(np.prod(config.shapes()[EMBEDDING]))
+    training = runs * settings.posttrain.max_steps * min(evaluation.max_length, 512) * parameters * (FORWARD + BACKWARD)
+    return Cost(
+        name,
+        parameters,
+        1 + cells + evaluated,
+        documents.positions_pushed if runs else whole.positions_pushed,
+        float(FORWARD * body * pushed + training),
+        (6 if runs else 1) * 4 * parameters + max(whole.peak_bytes(config), documents.peak_bytes(config)),
+    )
+
+
+def run_count(settings: Settings) -> int:
+    """Runs of one treated model over all corpora and arms."""
+    texts = sum(corpus.texts or 0 for corpus in settings.corpora.values())
+    return texts * sum(len(seeds_that_count(arm)) for arm in settings.arms.values() if arm.kind != "soup")
+
+
+def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
+    """The shape of a model, from its folder where it is there, else from its settings or the known OPT sizes."""
+    folder = layout.model(name)
+    if (folder / "config.json").is_file():
+        return read_config(folder / "config.json")
+    if isinstance(spec, MicroModel):
+        return micro_shape(spec)
+    if isinstance(spec, HubModel) and spec.id in SHAPES:
+        return SHAPES[spec.id]
+    raise InputError(f"models.{name}: its shape is not known before it is fetched: `dvc repro` its model stage")
+
+
+def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
+    """A tokenizer of the track's models: from a folder that is there, else OPT's from the data."""
+    for name in settings.models:
+        folder = layout.model(name)
+        if (folder / "config.json").is_file():
+            return Tokenizer.from_folder(folder)
+    if any(isinstance(spec, MicroModel) for spec in settings.models.values()):
+        from benchmark.models.micro import micro_tokenizer
+
+        return micro_tokenizer(layout.work / "cache")
+    vocabulary, merges = locate("tokenizer/opt/gpt2-vocab.json"), locate("tokenizer/opt/gpt2-merges.txt")
+    return Tokenizer.from_files(vocabulary, merges)
+
+
+def print_power(settings: Settings, layout: Layout) -> None:
+    """Print the minimum detectable effect by texts and documents, and what the committed results had."""
+    tasks = 12
+    print("minimum detectable effect at `all` (two-sided 5 %, power 80 %), planned with")
+    print(
+        f"  {PLANNING_FLIPS:.0%} of documents changed by a run, {PLANNING_SHARED:.0%} of that shared by all texts, "
+        f"standard deviation over texts {PLANNING_TEXT_SD}:"
+    )
+    counts = (100, 320, 500)
+    print("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
+    for texts in (3, 5, 10, 20, 100):
+        print(f"  {texts:5}  " + "".join(f"{detectable(texts, count, tasks):>22.4f}" for count in counts))
+    path = layout.results / "comparisons.csv"
+    if not path.is_file():
+        return
+    print("as found in results/: minimum detectable effect, and half the ladder gap that it must not exceed")
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    arm = settings.claims.arm
+    kept = table[(table["scope"] == "all") & (table["baseline_kind"] == "rung") & (table["arm"] == arm)]
+    for row in kept.to_dict("records"):
+        half = row["margin"] / settings.scoring.margin / 2
+        verdict = "can conclude" if row["mde"] <= half else "cannot"
+        pair = f"{row['model']} {row['corpus']} against {row['baseline']}"
+        print(f"  {pair}: {row['mde']:.4f}, half the gap {half:.4f}: {verdict}")
+
+
+def detectable(texts: int, documents: int, tasks: int) -> float:
+    """Minimum detectable effect of a paired difference under the planning values.
+
+    Documents x texts crossed: var = shared / N + (flips - shared) / (N texts) + sd^2 / texts with N documents
+    over all tasks; Satterthwaite's degrees of freedom from the text part.
+    """
+    number = documents * tasks
+    shared = PLANNING_FLIPS * PLANNING_SHARED
+    by_document = shared / number + (PLANNING_FLIPS - shared) / (number * texts)
+    by_text = PLANNING_TEXT_SD**2 / texts
+    variance = by_document + by_text
+    df = variance**2 / (by_text**2 / (texts - 1) + by_document**2 / (number - tasks))
+    return float((stats.t.ppf(0.975, df) + stats.t.ppf(0.8, df)) * variance**0.5)
