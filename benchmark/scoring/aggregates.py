@@ -1,6 +1,6 @@
 """Aggregates beside the plain mean: chance-corrected averages, interquartile mean, improvement, profiles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -107,13 +107,6 @@ def performance_profile(
             )
         )
     return pd.concat(parts, ignore_index=True)[PROFILE_COLUMNS]
-
-
-def lowest_improvement(treated: ArrayLike, controls: Sequence[ArrayLike]) -> float | None:
-    """The lowest probability of improvement over an entry's controls, None without a control."""
-    found = [probability_of_improvement(treated, control) for control in controls]
-    known = [value for value in found if value is not None]
-    return min(known) if known else None
 
 
 def _finite(values: ArrayLike) -> NDArray[np.float64]:

@@ -49,10 +49,6 @@ class Knots:
     log_parameters: FloatArray
     scores: FloatArray
 
-    def score_at(self, log_parameters: FloatArray) -> FloatArray:
-        """Scores at the given log parameters, flat outside the outer knots."""
-        return np.interp(log_parameters, self.log_parameters, self.scores)
-
     def log_parameters_at(self, score: float) -> float:
         """The inverse, clipped to the outer knots."""
         return float(np.interp(score, self.scores, self.log_parameters))
@@ -85,15 +81,14 @@ def effective_size(
 ) -> EffectiveSize:
     """The size on the ladder that has `score`, with an interval.
 
-    `rung_scores`, `rung_parameters`: [rungs], in rising order of parameters. `half_widths` comes from
-    `widths_from_resamples` or `widths_from_documents`; without it the interval is empty. The interval holds
-    every size x at which `score` does not differ from the ladder's score at x: inversion of a test, as
-    Fieller (1954) for a ratio, which unlike percentiles of the inverted curve stays valid on a flat ladder.
+    `rung_scores`, `rung_parameters`: [rungs]; rungs of one size count as their mean. `half_widths` comes from
+    `widths_from_resamples` or `widths_from_documents`; without it, or where a variance cannot be told, the
+    interval is empty. The interval holds every size x at which `score` does not differ from the ladder's score
+    at x: inversion of a test, as Fieller (1954) for a ratio, which unlike percentiles of the inverted curve
+    stays valid on a flat ladder.
     """
-    scores = np.asarray(rung_scores, dtype=np.float64)
-    positions = np.log(np.asarray(rung_parameters, dtype=np.float64))
-    if np.any(np.diff(positions) <= 0):
-        raise ValueError("rungs must come in rising order of parameters")
+    positions, merge = _merged(np.log(np.asarray(rung_parameters, dtype=np.float64)))
+    scores = merge @ np.asarray(rung_scores, dtype=np.float64)
     if len(scores) < 2 or not np.isfinite(scores).all() or not np.isfinite(score):
         return EffectiveSize()
     curve = centred_isotonic(positions, scores)
@@ -103,7 +98,10 @@ def effective_size(
     if half_widths is None:
         return _sized(point, None, None, own_parameters, note)
     grid, weights = _interpolation_weights(positions, point)
-    excess = np.abs(score - weights @ scores) - half_widths(weights)
+    widths = half_widths(weights @ merge)
+    if np.isnan(widths).all():
+        return _sized(point, None, None, own_parameters, note)
+    excess = np.abs(score - weights @ scores) - np.nan_to_num(widths)
     low, high, clipped = _hull(excess, grid, point)
     return _sized(point, low, high, own_parameters, note or clipped)
 
@@ -143,9 +141,16 @@ def widths_from_documents(
     def half_widths(weights: FloatArray) -> FloatArray:
         estimate = crossed([values], -weights @ rungs, layout)
         low, high = estimate.interval()
-        return np.asarray(np.nan_to_num((high - low)[..., column] / 2), dtype=np.float64)
+        return np.asarray((high - low)[..., column] / 2, dtype=np.float64)
 
     return half_widths
+
+
+def _merged(log_parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Distinct sizes in rising order [sizes], and the means that make them of the rungs [sizes, rungs]."""
+    positions, place = np.unique(log_parameters, return_inverse=True)
+    member = (np.arange(len(positions))[:, None] == place).astype(np.float64)
+    return positions, member / np.maximum(member.sum(axis=1, keepdims=True), 1)
 
 
 def _point(score: float, curve: Knots, positions: FloatArray) -> tuple[float, str]:

@@ -48,16 +48,3 @@ def sensitivity_table(run_curves: pd.DataFrame, arms: Mapping[str, tuple[str, fl
     table = pd.DataFrame(rows, columns=SENSITIVITY_COLUMNS)
     order = ["track", "model", "kind", "corpus", "scope", "learning_rate", "arm", "step"]
     return table.sort_values(order, ignore_index=True)
-
-
-def rates_by_step(
-    table: pd.DataFrame, model: str, corpus: str, kind: str, scope: str = "all"
-) -> pd.DataFrame:
-    """The gain as learning rate (rows) x step (columns), of one model, corpus, kind and scope."""
-    chosen = table[
-        (table["model"] == model)
-        & (table["corpus"] == corpus)
-        & (table["kind"] == kind)
-        & (table["scope"] == scope)
-    ]
-    return chosen.pivot_table(index="learning_rate", columns="step", values="gain", aggfunc="mean")

@@ -10,7 +10,6 @@ from benchmark.scoring.aggregates import (
     chance_corrected,
     corrected_averages,
     interquartile_mean,
-    lowest_improvement,
     performance_profile,
     probability_of_improvement,
 )
@@ -58,11 +57,6 @@ def test_probability_of_improvement_counts_pairs_and_half_the_ties(seed: int) ->
 
 def test_against_a_base_model_it_is_the_share_of_texts_that_gain() -> None:
     assert probability_of_improvement([0.4, 0.5, 0.6, 0.7], 0.5) == pytest.approx(0.625)
-
-
-def test_the_lowest_control_counts_and_a_missing_one_is_left_out() -> None:
-    assert lowest_improvement([0.5, 0.6], [[0.1], [0.55], []]) == pytest.approx(0.5)
-    assert lowest_improvement([0.5], []) is None
 
 
 def test_a_profile_is_the_share_of_texts_above_each_threshold() -> None:

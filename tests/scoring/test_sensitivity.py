@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from benchmark.scoring.sensitivity import rates_by_step, sensitivity_table
+from benchmark.scoring.sensitivity import sensitivity_table
 
 ARMS = {"gap": ("ascent", 5e-5), "gap-lr1e-4": ("ascent", 1e-4), "descent": ("descent", 5e-5)}
 
@@ -36,7 +36,7 @@ def _curves() -> pd.DataFrame:
 
 def test_rows_are_learning_rates_and_columns_are_steps() -> None:
     table = sensitivity_table(_curves(), ARMS)
-    grid = rates_by_step(table, "m", "code", "ascent")
+    grid = table[table["kind"] == "ascent"].pivot(index="learning_rate", columns="step", values="gain")
     assert list(grid.index) == [5e-5, 1e-4]
     assert list(grid.columns) == [1, 5]
     assert grid.loc[1e-4, 5] == pytest.approx(0.05, abs=0.002)
