@@ -36,6 +36,34 @@ def show(chart: alt.Chart | alt.LayerChart | alt.FacetChart, alt_text: str) -> N
     st.altair_chart(chart.configure_view(strokeWidth=0).configure_axis(labelLimit=260), width="stretch", alt=alt_text)
 
 
+def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
+    """Effective size of each entry with its interval beside its own size; the untreated family as vertical lines."""
+    rows = entries.assign(
+        name=[f"{row.model}, {row.corpus}" + ("" if row.arm == "gap" else f", {row.arm}") for row in entries.itertuples()],
+        own="its own size", effective="behaves like",
+    )  # fmt: skip
+    bounds = pd.concat([rows[c] for c in ("parameters", "effective_size_low", "effective_size_high")] + [rungs["parameters"]]).dropna()
+    scale = alt.Scale(type="log", domain=[bounds.min() / 1.4, bounds.max() * 1.4], nice=False)
+    title = "Parameters of an untreated model with the same score, with 95 % interval"
+    x = alt.X("effective_size:Q", title=title, scale=scale, axis=alt.Axis(format="~s", grid=False, tickCount=6))
+    y = alt.Y("name:N", title=None, sort=list(rows["name"]), axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=True))
+    shape = alt.Shape("what:N", title=None, scale=alt.Scale(domain=["its own size", "behaves like"], range=["stroke", "circle"]),
+                      legend=alt.Legend(orient="top", symbolSize=110))  # fmt: skip
+    colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=["its own size", "behaves like"], range=[_ink(), _palette()[1]]))
+    tip = [alt.Tooltip("name:N", title="Entry"), alt.Tooltip("said:N", title="Effective size")]
+    family = alt.Chart(rungs.assign(label=rungs["model"]))
+    lines = family.mark_rule(color=_quiet(), strokeDash=[2, 3]).encode(alt.X("parameters:Q", scale=scale, title=title))
+    names = family.mark_text(dy=-8, color=_ink(), fontSize=12).encode(alt.X("parameters:Q", scale=scale, title=title), alt.YValue(0), text="label:N")
+    kept = rows[["name", "parameters", "effective_size", "effective_size_low", "effective_size_high", "behaves_like"]]
+    base = alt.Chart(kept.rename(columns={"behaves_like": "said"}))
+    span = base.mark_rule(strokeWidth=2.5, color=_palette()[1]).encode(alt.X("effective_size_low:Q", scale=scale, title=title), alt.X2("effective_size_high:Q"), y, tooltip=tip)
+    own = base.transform_calculate(what="'its own size'").mark_point(size=170, angle=90, strokeWidth=2.5, opacity=1).encode(
+        alt.X("parameters:Q", scale=scale, title=title), y, shape, colour, tooltip=tip
+    )
+    dots = base.transform_calculate(what="'behaves like'").mark_point(filled=True, size=95, opacity=1).encode(x, y, shape, colour, tooltip=tip)
+    return alt.layer(lines, names, span, own, dots).properties(height=24 * rows["name"].nunique() + 120)
+
+
 def _x(field: str, title: str, zero: bool = False, **more: Any) -> alt.X:
     return alt.X(field, type="quantitative", title=title, scale=alt.Scale(zero=zero, **more))
 
@@ -82,7 +110,7 @@ def forest(
     margin: str | None = None,
     order: list[str] | None = None,
     colour_by: str | None = None,
-    row_height: int = 26,
+    row_height: int = 30,
 ) -> alt.LayerChart:
     """Differences with their intervals, one a row: `label` names the row, `word` (verdict, outcome) its mark.
 
@@ -93,9 +121,9 @@ def forest(
     looks |= {"reproduced": looks["superior"], "not reproduced": looks["inferior"]}
     look = [looks[w] for w in words]
     y = alt.Y(f"{label}:N", title=None, sort=order or list(dict.fromkeys(frame[label])),
-              axis=alt.Axis(labelLimit=240, ticks=False, domain=False, grid=False))  # fmt: skip
+              axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=False))  # fmt: skip
     shift = [alt.YOffset(f"{colour_by}:N")] if colour_by else []
-    legend = alt.Legend(orient="top", title=None, columns=2, labelLimit=300)
+    legend = alt.Legend(orient="top", title=None, columns=2 if colour_by else 4, labelLimit=300)
     shape = alt.Shape(f"{word}:N", legend=legend, scale=alt.Scale(domain=words, range=[s for s, _ in look]))
     if colour_by:
         colour: Any = alt.Color(f"{colour_by}:N", legend=legend)
@@ -121,7 +149,7 @@ def forest(
     layers.append(point.encode(_x("delta", title), y, colour, shape, *shift, tooltip=tip))
     rows = frame[label].nunique()
     per_row = row_height * (max(1, frame[colour_by].nunique()) if colour_by else 1)
-    return alt.layer(*layers).properties(height=max(60, rows * per_row))
+    return alt.layer(*layers).properties(height=rows * per_row + 125)  # the legend and the axis take the rest
 
 
 def steps(run_curves: pd.DataFrame, mean: pd.DataFrame, marks: pd.DataFrame) -> alt.LayerChart:
@@ -212,7 +240,9 @@ def sensitivity(frame: pd.DataFrame) -> alt.LayerChart:
 
 def profile(frame: pd.DataFrame, name: str) -> alt.LayerChart:
     """Share of an entry's runs that score above each threshold, with its interval."""
-    x = alt.X("threshold:Q", title="Score", scale=alt.Scale(zero=False))
+    moving = frame.loc[(frame["share"] > 0) & (frame["share"] < 1), "threshold"]
+    limits = {"domain": [moving.min(), moving.max()]} if len(moving) > 1 else {}
+    x = alt.X("threshold:Q", title="Score", scale=alt.Scale(zero=False, clamp=True, **limits))
     title = "Share of runs above it"
     colour = alt.Color(f"{name}:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=320))
     base = alt.Chart(frame)
@@ -220,3 +250,19 @@ def profile(frame: pd.DataFrame, name: str) -> alt.LayerChart:
     line = base.mark_line(strokeWidth=2.2).encode(x, alt.Y("share:Q", title=title, axis=alt.Axis(format="%")), color=colour,
                                                   strokeDash=alt.StrokeDash(f"{name}:N", legend=None))  # fmt: skip
     return alt.layer(band, line).properties(height=300)
+
+
+def chosen_by_chance(simulated: pd.DataFrame, published: pd.DataFrame) -> alt.LayerChart:
+    """Gain that choosing the best step gives when nothing improves, against how much the answers change."""
+    x = alt.X("changed:Q", title="Share of answers drawn anew at every step (none of them better on average)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~%"))
+    title = "Gain from the choice alone"
+    base = alt.Chart(simulated)
+    colour = alt.Color("model:N", title="Model", legend=alt.Legend(orient="top"))
+    band = base.mark_area(opacity=0.13).encode(x, alt.Y("gain_low:Q", title=title), y2="gain_high:Q", color=colour)
+    line = base.mark_line(strokeWidth=2.4, point=True).encode(
+        x, alt.Y("mean_gain:Q", title=title), color=colour,
+        tooltip=[alt.Tooltip("model:N"), alt.Tooltip("changed:Q", format=".2%"), alt.Tooltip("mean_gain:Q", title="Mean gain", format="+.4f")],
+    )  # fmt: skip
+    given = alt.Chart(published).mark_rule(strokeDash=[6, 4], strokeWidth=1.8).encode(alt.Y("published_gain:Q", title=title), color=colour,
+                                                                                    tooltip=["model:N", alt.Tooltip("published_gain:Q", title="Published gain", format="+.4f")])  # fmt: skip
+    return alt.layer(band, line, given).properties(height=330)

@@ -1,11 +1,10 @@
 """What every page shares: its heading, the choice of track, links between pages, and help where there are no data."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from leaderboard import data, state, text
+from leaderboard import data, navigation, state, text
 
 TITLE = "GAPbench"
 
@@ -18,24 +17,31 @@ TRACK_WORDS = {
 
 def start(name: str, heading: str, lead: str) -> None:
     """Heading and one sentence that says what the page is for."""
+    navigation.take_over()
     state.begin(name)
     st.title(heading, anchor=False)
     st.markdown(lead)
 
 
-def choose_track(options: Sequence[str] | None = None) -> str | None:
-    """The track, chosen in the sidebar; None, after a helpful note, where there are no results."""
-    found = list(options) if options is not None else data.tracks()
+def start_on_track(name: str, heading: str, lead: str) -> str | None:
+    """Heading and the track, chosen beside it; None, after a helpful note, where there are no results."""
+    navigation.take_over()
+    state.begin(name)
+    found = data.tracks()
     if not found:
+        st.title(heading, anchor=False)
+        st.markdown(lead)
         no_results()
         return None
-    with st.sidebar:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.title(heading, anchor=False, width="content")
         track = state.pick_one(
-            "Track", found, "track", default=state.remembered_track(found),
-            words=lambda name: TRACK_WORDS.get(name, name),
+            "Track", found, "track", default=state.remembered_track(found), width=330,
+            words=lambda one: TRACK_WORDS.get(one, one),
             help="A closed comparison with its own models, texts and tasks. Tracks are never mixed in one ranking.",
-        )
+        )  # fmt: skip
     state.remember_track(track)
+    st.markdown(lead)
     return track
 
 
@@ -68,7 +74,7 @@ def nothing(what: str, how: str, command: str = "") -> None:
 
 def link(label: str, page: str, icon: str | None = None, /, **parameters: object) -> None:
     """A link to another page that keeps the reader's selection; `label` is ours, never data."""
-    pages = st.session_state.get("_pages") or {}
+    pages = navigation.known_pages()
     if page in pages:
         query = {k: v if isinstance(v, list) else str(v) for k, v in parameters.items()}
         st.page_link(pages[page], label=label, icon=icon, query_params=query)

@@ -10,11 +10,11 @@ from leaderboard import data, text
 from leaderboard.data import KEY, Stamp, Table
 from leaderboard.state import relative_link
 
-SHOWN = ["rank", "ranks", "model", "arm", "corpus", "score_all", "score_interval", "gain_all", "gain_interval",
-         "against_base", "against_controls", "against_rungs", "behaves_like", "optimism", "n_runs", "verification", "open"]  # fmt: skip
+SHOWN = ["ranks", "model", "arm", "corpus", "score_all", "score_interval", "against_rungs", "behaves_like", "gain_all",
+         "gain_interval", "against_base", "against_controls", "optimism", "n_runs", "verification", "open"]  # fmt: skip
 """The columns of the first view, in this order."""
 
-OPTIONAL = ["tie_group", "score_classification", "classification_interval", "score_dialogue", "dialogue_interval", "corrected_all", "iqm_all", "effective_size", "size_multiplier",
+OPTIONAL = ["rank", "tie_group", "score_classification", "classification_interval", "score_dialogue", "dialogue_interval", "corrected_all", "iqm_all", "effective_size", "size_multiplier",
             "p_improve_base", "p_improve_control", "floor_gain", "n_docs", "parameters", "share_diverged", "familiarity", "overlap"]  # fmt: skip
 """Columns that a reader may add."""
 

@@ -117,7 +117,13 @@ COLUMNS: dict[str, Column] = {
     "task": Column("Task", "One of the suite's tasks."),
     "target": Column("Right answer", "What the task calls right."),
 }
-_FORMATS = {"count": "localized", "size": "compact", "p": "%.2g", "ratio": "%.2f×", "score3": "%.3f", "score4": "%.4f", "seconds": "%.1f s"}
+COLUMNS |= {
+    name: Column(label, f"{end} end. {_95}", COLUMNS[of].kind, bounds)
+    for of, bounds in [(name, column.bounds) for name, column in COLUMNS.items() if column.bounds]
+    for name, label, end in zip(bounds, ("95 % low", "95 % high"), ("Lower", "Upper"), strict=True)
+    if name not in COLUMNS
+}
+_FORMATS = {"figure": "%.4g", "count": "localized", "size": "compact", "p": "%.2g", "ratio": "%.2f×", "score3": "%.3f", "score4": "%.4f", "seconds": "%.1f s"}
 
 
 Widths = dict[tuple[str, str], float]
@@ -140,7 +146,7 @@ def column_config(
 def _guessed(name: str, column: pd.Series) -> Column:
     label = name.replace("_", " ").capitalize()
     if pd.api.types.is_float_dtype(column):
-        return Column(label, f"Column `{name}`.", "score4")
+        return Column(label, f"Column `{name}`.", "figure")
     return Column(label, f"Column `{name}`.", "count" if pd.api.types.is_integer_dtype(column) else "text")
 
 
@@ -175,14 +181,17 @@ def show(
     `known_widths` are those of a wider table, where the columns that hold the bounds are not shown.
     """
     st.dataframe(
-        with_icons(frame), column_config=column_config(frame, labels, known_widths), hide_index=True, height=height, alt=alt or name
+        readable(frame), column_config=column_config(frame, labels, known_widths), hide_index=True, height=height, alt=alt or name, placeholder="–"
     )
     offer(frame.drop(columns=[c for c in ("open",) if c in frame]), name, note=note)
 
 
-def with_icons(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with an icon before each word of a verdict, outcome or state."""
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with an icon before each word of a verdict, outcome or state, and no hidden characters in its text."""
     shown = frame.copy(deep=False)
+    for column in shown.columns:
+        if not pd.api.types.is_numeric_dtype(shown[column]) and column != "open":
+            shown[column] = [text.visible(cell) if isinstance(cell, str) else cell for cell in shown[column]]
     for column, words in WORDS.items():
         if column in shown:
             shown[column] = [words.get(value, value) for value in shown[column]]

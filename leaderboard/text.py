@@ -27,13 +27,19 @@ _FORMULA = re.compile(r"^\s*[=+\-@\t\r]")
 _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 
-def visible(text: object) -> str:
-    """The text with line breaks, control and direction-changing characters written out as escapes."""
-    shown = []
-    for character in str(text):
-        hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d"
-        shown.append(f"\\u{ord(character):04x}" if hidden else character)
-    return "".join(shown)
+def visible(text: object, keep: str = "") -> str:
+    """The text with line breaks as ↵ and control and direction-changing characters as escapes, but for those to `keep`."""
+    given = str(text)
+    if given.isascii() and given.isprintable():
+        return given
+    return "".join(one if one in keep else _shown(one) for one in given)
+
+
+def _shown(character: str) -> str:
+    if character == "\n":
+        return "↵"
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d"
+    return f"\\u{ord(character):04x}" if hidden else character
 
 
 def plain(text: object) -> str:
@@ -106,13 +112,13 @@ def interval(low: object, high: object, *, signed: bool = False, places: int | N
 
 
 def size(parameters: object) -> str:
-    """A number of parameters in two significant digits: `350M`, `1.3B`, `0.07M`."""
+    """A number of parameters in two significant digits: `350M`, `1.3B`, `0.50M`, `70k`."""
     if missing(parameters):
         return "–"
     count = float(parameters)  # type: ignore[arg-type]
     if not math.isfinite(count) or count <= 0:
         return "–"
-    unit, letter = (1e9, "B") if count >= 9.995e8 else (1e6, "M")
+    unit, letter = (1e9, "B") if count >= 9.995e8 else (1e6, "M") if count >= 99_500 else (1e3, "k")
     scaled = count / unit
     if scaled >= 100:
         return f"{scaled:.0f}{letter}"
@@ -126,12 +132,18 @@ def behaves_like(own: object, effective: object, low: object, high: object, note
     if missing(effective):
         return {"no ladder": "no ladder to measure on"}.get(remark, remark or "–")
     bound = {"beyond the ladder": "at least ", "below the ladder": "at most "}.get(remark, "")
-    span = "" if missing(low) and missing(high) else f" (95 % {_bound(low, 'below')} to {_bound(high, 'above')})"
-    return f"{size(own)} behaves like {bound}{size(effective)}{span}"
+    span = size_interval(low, high, note)
+    return f"{size(own)} behaves like {bound}{size(effective)}{f' (95 % {span})' if span != '–' else ''}"
 
 
-def _bound(value: object, open_end: str) -> str:
-    return f"{open_end} the ladder" if missing(value) or math.isinf(float(value)) else size(value)  # type: ignore[arg-type]
+def size_interval(low: object, high: object, note: object) -> str:
+    """`0.80M to 1.6M`; an end that the ladder cut off as `≤0.07M` or `≥6.7B`."""
+    if missing(low) or missing(high):
+        return "–"
+    remark = "" if missing(note) else str(note)
+    cut_low = "below" in remark or "both ends" in remark
+    cut_high = "beyond the ladder" in remark or "both ends" in remark
+    return f"{'≤' if cut_low else ''}{size(low)} to {'≥' if cut_high else ''}{size(high)}"
 
 
 def p_value(value: object) -> str:

@@ -89,6 +89,8 @@ def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
     for column in ("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "outcome", "note"):
         frame[column] = frame[column].fillna("").astype(str)
     frame["name"] = [part_name(row) for row in frame.itertuples()]
+    shares = frame["note"].str.contains("share of runs", regex=False)
+    frame["measure"] = shares.map({True: "Difference in share of runs with a gain", False: "Difference in score"})
     return frame
 
 
@@ -124,15 +126,16 @@ def show_card(claim: dict[str, Any]) -> None:
     known = outcome if outcome in COLOURS else "unknown outcome"
     st.markdown(f":{colour}-badge[{icon} {f'{answer}: ' if answer else ''}{known}]")
     frame = parts_frame(claim)
-    st.markdown(f"{question.against if question else ''} {tally(frame)}")
-    st.text(text.visible(claim.get("sentence") or ""))
+    if question:
+        st.markdown(question.against)
+    st.text(text.visible(claim.get("sentence") or tally(frame)))
     measured = frame.dropna(subset=["delta"])
     with st.expander(f"{name}: the figures", icon=":material/forest:"):
         st.text(text.visible(claim.get("title") or ""))
-        if len(measured):
+        for measure, rows in measured.groupby("measure", sort=False):
             charts.show(
-                charts.forest(measured, "name", "outcome", title="Difference in score, with 95 % interval"),
-                f"Differences with 95 % intervals behind claim {name}",
+                charts.forest(rows, "name", "outcome", title=f"{measure}, with 95 % interval", row_height=22),
+                f"{measure} with 95 % intervals behind claim {name}",
             )
-        shown = frame.drop(columns=["name"])
+        shown = frame.drop(columns=["name", "measure"])
         tables.show(shown, f"claim-{name if name in QUESTIONS else 'other'}")

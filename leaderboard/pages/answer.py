@@ -13,6 +13,7 @@ if str(ROOT) not in sys.path:  # run alone, only this folder is there
 
 from leaderboard import charts, choice, data, page, ranking, state, tables, text, verdicts  # noqa: E402
 
+MOST_SIZES = 36
 LEAD = (
     "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes it *worse* at "
     "predicting one random text. Its authors reported that this makes the model better at everything else: as good as a model "
@@ -22,8 +23,7 @@ LEAD = (
 
 def main() -> None:
     """Draw the page."""
-    page.start("answer", "Does it work?", LEAD)
-    track = page.choose_track()
+    track = page.start_on_track("answer", "Does it work?", LEAD)
     if track is None:
         return
     claims, problem = data.document(track, "claims.json")
@@ -32,7 +32,7 @@ def main() -> None:
     page.explain(entries, comparisons)
     if entries:
         frame = ranking.of_track(track)
-        show_ladder(frame)
+        show_sizes(frame)
         show_ranking(frame)
         show_reference(frame)
     elif not entries.problem:
@@ -59,9 +59,27 @@ def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
                 verdicts.show_card(claim)
 
 
+def show_sizes(frame: pd.DataFrame) -> None:
+    """What size of untreated model each treated one behaves like; the score against size where that is not known."""
+    st.subheader("How large does a treated model behave?", anchor=False)
+    sized = frame[(frame["row_kind"] == "entry") & frame["effective_size"].notna()]
+    rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
+    if sized.empty or rungs.empty:
+        show_ladder(frame)
+        return
+    st.markdown(
+        "A dot is the size of an untreated model that scores the same; the tick is the treated model's own size. The treatment pays "
+        "where the whole line lies right of its tick. As good as a larger model: the dot reaches that model's dotted line."
+    )
+    if len(sized) > MOST_SIZES:
+        st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
+    charts.show(charts.sizes(sized.head(MOST_SIZES), rungs), "Effective size of each treated model with its interval, beside its own size")
+    with st.expander("Score against size", icon=":material/stacked_line_chart:"):
+        show_ladder(frame)
+
+
 def show_ladder(frame: pd.DataFrame) -> None:
-    """Where treated models stand beside the untreated family."""
-    st.subheader("How far up the family?", anchor=False)
+    """Scores of treated models beside the untreated family."""
     st.markdown(
         "The line is the untreated family: larger models score higher. A treated model stands at its own size. "
         "To be as good as a larger model it has to reach that model's height; bars are 95 % intervals."
@@ -85,17 +103,22 @@ def show_ranking(frame: pd.DataFrame) -> None:
     if ranked.empty:
         page.nothing("No treated model has been scored yet.", "Continue with:", "dvc repro")
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        width = {"width": 190}
-        words = state.search("Search", "q", placeholder="model, text, verdict", help="Rows that hold every word.", **width)
-        models = state.pick_many("Model", _options(ranked, "model"), "model", placeholder="All", **width)
-        arms = state.pick_many("Treatment", _options(ranked, "arm"), "arm", placeholder="All", **width)
-        corpora = state.pick_many("Texts from", _options(ranked, "corpus"), "corpus", placeholder="All", **width)
+    places = iter([*st.columns(3), *st.columns(3)])
+    with next(places):
+        words = state.search("Search", "q", placeholder="model, text, verdict", help="Rows that hold every word.")
+    with next(places):
+        models = state.pick_many("Model", _options(ranked, "model"), "model", placeholder="All")
+    with next(places):
+        arms = state.pick_many("Treatment", _options(ranked, "arm"), "arm", placeholder="All")
+    with next(places):
+        corpora = state.pick_many("Texts from", _options(ranked, "corpus"), "corpus", placeholder="All")
+    with next(places):
         found = state.pick_many(
             "Verdict", list(text.VERDICTS), "verdict", placeholder="All", words=text.VERDICTS.__getitem__,
-            help="Entries with this verdict against at least one larger model.", **width,
+            help="Entries with this verdict against at least one larger model.",
         )  # fmt: skip
-        states = state.pick_many("Verified", list(text.STATES), "state", placeholder="All", words=text.STATES.__getitem__, **width)
+    with next(places):
+        states = state.pick_many("Verified", list(text.STATES), "state", placeholder="All", words=text.STATES.__getitem__)
     columns, sort, descending = choose_columns(ranking.first_view(ranked))
     kept = ranking.keep(ranked, models=models, arms=arms, corpora=corpora, verdicts=found, states=states, words=words)
     kept = ranking.sort(kept, sort, descending=descending)

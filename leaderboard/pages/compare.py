@@ -28,8 +28,7 @@ FOREST = ["entry", "scope", "name", "verdict", "delta", "ci_low", "ci_high", "p_
 
 def main() -> None:
     """Draw the page."""
-    page.start("compare", "Compare", LEAD)
-    track = page.choose_track()
+    track = page.start_on_track("compare", "Compare", LEAD)
     if track is None:
         return
     entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")

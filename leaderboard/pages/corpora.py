@@ -33,8 +33,7 @@ LABELS = {
 
 def main() -> None:
     """Draw the page."""
-    page.start("corpora", "Corpora", LEAD)
-    track = page.choose_track()
+    track = page.start_on_track("corpora", "Corpora", LEAD)
     if track is None:
         return
     show_corpora(track)
@@ -110,7 +109,7 @@ def show_texts(track: str) -> None:
         found = texts.where(corpus=corpus)
         text_id = state.pick_one("Text", list(dict.fromkeys(found["text_id"].astype(str))), "text", width=260)
         link_to = found[found["text_id"].astype(str) == text_id].iloc[0]
-    st.code(str(link_to["text"])[:8000], language=None, wrap_lines=True, height=320)
+    st.code(text.visible(link_to["text"], keep="\n\t")[:8000], language=None, wrap_lines=True, height=320)
     state.end()
 
 

@@ -36,8 +36,7 @@ GET = "dvc repro && gapbench run --help"
 
 def main() -> None:
     """Draw the page."""
-    page.start("documents", "Documents", LEAD)
-    track = page.choose_track()
+    track = page.start_on_track("documents", "Documents", LEAD)
     if track is None:
         return
     entries, runs = data.table(track, "entries.csv"), data.table(track, "runs.csv")
@@ -103,7 +102,10 @@ def show_page(kept: pd.DataFrame, total: int, task: str) -> None:
     shown = kept.iloc[(number - 1) * ROWS : number * ROWS]
     with slot:
         st.caption(f"{len(kept):,} of {text.counted(total, 'document')} of {text.plain(task)}; page {number} of {pages}.")
-        st.dataframe(shown, column_config=tables.column_config(shown, LABELS), hide_index=True, height="content", alt="Documents side by side")
+        st.dataframe(
+            tables.readable(shown), column_config=tables.column_config(shown, LABELS), hide_index=True, height="content",
+            alt="Documents side by side", placeholder="–",
+        )  # fmt: skip
     tables.offer(kept, "documents", note="All documents that fit, not this page alone.")
     show_one(shown)
 
@@ -119,7 +121,7 @@ def show_one(shown: pd.DataFrame) -> None:
     for column, (label, words) in zip(st.columns(len(answers)), answers, strict=True):
         with column:
             st.caption(label)
-            st.code("" if text.missing(words) else str(words)[:4000], language=None, wrap_lines=True)
+            st.code("" if text.missing(words) else text.visible(words, keep="\n\t")[:4000], language=None, wrap_lines=True)
 
 
 def _tasks(track: str, key: tuple[str, str, str]) -> list[str]:

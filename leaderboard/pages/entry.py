@@ -20,8 +20,7 @@ Key = tuple[str, str, str]
 
 def main() -> None:
     """Draw the page."""
-    page.start("entry", "Entry", LEAD)
-    track = page.choose_track()
+    track = page.start_on_track("entry", "Entry", LEAD)
     if track is None:
         return
     entries = data.table(track, "entries.csv")
@@ -58,19 +57,18 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
     ]  # fmt: skip
     with st.container(horizontal=True):
         for label, value, note, column in cards:
-            with st.container(border=True, width=205, height="stretch"):
+            with st.container(border=True, width=162, height="stretch"):
                 st.metric(label, value, help=tables.COLUMNS[column].help)
-                st.caption(f"95 %: {note}" if note and note[0] in "+−0123456789" else note)
+                st.caption(f"95 %: {note}" if " to " in note else note)
     with st.container(horizontal=True):
         page.link("Compare it", "compare", ":material/compare_arrows:", track=track, entry=[choice.name_of(key)])
         page.link("Its documents", "documents", ":material/description:", track=track, model=key[0], arm=key[1], corpus=key[2])
 
 
 def _size_note(row: pd.Series) -> str:
-    note = "" if text.missing(row["effective_size_note"]) else str(row["effective_size_note"])
-    span = text.size(row["effective_size_low"]), text.size(row["effective_size_high"])
+    span = text.size_interval(row["effective_size_low"], row["effective_size_high"], row["effective_size_note"])
     own = f"own size {text.size(row['parameters'])}"
-    return f"{span[0]} to {span[1]}; {own}" if "–" not in span else f"{note}; {own}" if note else own
+    return own if span == "–" else f"{span}; {own}"
 
 
 def show_verdicts(track: str, key: Key) -> None:
@@ -176,7 +174,7 @@ def show_text(label: str, run: Any, texts: data.Table) -> None:
     if found.empty:
         page.nothing("The text itself is not stored here.", texts.problem and "It is in `texts.parquet`, written by the last stage:", "dvc repro")
         return
-    st.code(str(found["text"].iloc[0])[:6000], language=None, wrap_lines=True, height=260)
+    st.code(text.visible(found["text"].iloc[0], keep="\n\t")[:6000], language=None, wrap_lines=True, height=260)
 
 
 def show_recipe(track: str, key: Key) -> None:

@@ -10,11 +10,11 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import charts, choice, data, page, state, tables, text, verdicts  # noqa: E402
+from leaderboard import charts, choice, data, page, state, study, tables, text, verdicts  # noqa: E402
 
 TRACK = "published"
 KNOWN = ("entries.csv", "comparisons.csv", "runs.csv", "curves.csv", "run_curves.csv", "pairs.csv", "scores.csv",
-         "profile.csv", "familiarity.csv", "sensitivity.csv")  # fmt: skip
+         "profile.csv", "familiarity.csv", "sensitivity.csv", "selection_simulation.csv")  # fmt: skip
 LEAD = (
     "The study that introduced gradient ascent post-training published one best score a run: 894 runs of OPT 350M, 1.3B and 2.7B. "
     "Here those figures are analysed again, without running a model."
@@ -42,6 +42,7 @@ def main() -> None:
     show_claims()
     st.subheader("What to keep in mind", anchor=False)
     st.markdown(CAVEATS)
+    show_choice()
     show_runs()
     show_tables()
     page.finish()
@@ -58,6 +59,29 @@ def show_claims() -> None:
         for column, claim in zip(st.columns(2), claims[first : first + 2], strict=False):
             with column, st.container(border=True, height="stretch"):
                 verdicts.show_card(claim)
+
+
+def show_choice() -> None:
+    """What the choice of the best step explains by itself."""
+    st.subheader("How much of the gain is the choice of the best step?", anchor=False)
+    simulated, (facts, _) = data.table(TRACK, "selection_simulation.csv"), data.document(TRACK, "published.json")
+    said = study.sentences(facts)
+    if said:
+        st.markdown("\n".join(f"- {line}" for line in said))
+    frame = simulated.frame
+    if not {"family", "pattern", "changed", "mean_gain", "gain_low", "gain_high", "published_gain"} <= set(frame.columns):
+        page.explain(simulated)
+        return
+    st.markdown(
+        "Simulated: answers change at random from step to step, so that nothing improves on average; then the best step is chosen as the study did. "
+        "Solid: the gain that the choice alone gives, with the range of 95 % of runs. Dashed: the published mean gain."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        family = state.pick_segment("Tasks", list(dict.fromkeys(frame["family"])), "family", words=choice.scope_word)
+        pattern = state.pick_segment("Changes", list(dict.fromkeys(frame["pattern"])), "pattern", help="Independent: each step draws anew. Cumulative: changes stay.")
+    shown = frame[(frame["family"] == family) & (frame["pattern"] == pattern)]
+    charts.show(charts.chosen_by_chance(shown, shown.drop_duplicates("model")), "Simulated gain from choosing the best step when nothing improves")
+    tables.offer(shown, "selection-simulation", note="The points of the chart.")
 
 
 def show_runs() -> None:
@@ -95,6 +119,9 @@ def show_runs() -> None:
 def show_tables() -> None:
     """Entries, comparisons, and whatever else the re-analysis wrote."""
     st.subheader("The tables", anchor=False)
+    figures = study.figures(data.document(TRACK, "published.json")[0])
+    if len(figures):
+        tables.show(figures, "published-figures", labels=study.LABELS, note="As published, by model and family.")
     entries, comparisons = data.table(TRACK, "entries.csv"), data.table(TRACK, "comparisons.csv")
     columns = ["row_kind", "model", "corpus", "parameters", "n_runs", "score_classification", "score_classification_low", "score_classification_high",
                "score_dialogue", "score_dialogue_low", "score_dialogue_high", "corrected_classification"]  # fmt: skip

@@ -26,8 +26,7 @@ LABELS = {
 
 def main() -> None:
     """Draw the page."""
-    page.start("reproducibility", "Reproducibility", LEAD)
-    track = page.choose_track()
+    track = page.start_on_track("reproducibility", "Reproducibility", LEAD)
     if track is None:
         return
     show_commands(track)
