@@ -32,8 +32,8 @@ def apply(staging: Path) -> str:
 
 
 def recover(staging: Path) -> None:
-    """Finish a plan that was begun and cut short; drop one that never began."""
-    if (staging / BEGUN).exists():
+    """Finish a plan that was begun and cut short; drop one that never began or is done but for tidying."""
+    if (staging / BEGUN).exists() and (staging / PLAN).exists():
         apply(staging)
     shutil.rmtree(staging, ignore_errors=True)
 

@@ -56,13 +56,13 @@ def remote_header(source: HubSource, name: str, size: int) -> Mapping[str, Decla
         CheckFailed: the Hub broke off.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, NotASafetensorsRepoError, SafetensorsParsingError
+    from huggingface_hub.errors import HTTPError, NotASafetensorsRepoError, SafetensorsParsingError
 
     try:
         parsed = HfApi().parse_safetensors_file_metadata(source.id, name, revision=source.revision)
     except (SafetensorsParsingError, NotASafetensorsRepoError) as error:
         raise InputError(f"{name}: no readable safetensors header ({str(error)[:100]})") from None
-    except (HfHubHTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:
         raise CheckFailed(
             f"nothing was submitted: {source.id} broke off ({str(error)[:100]}): try again"
         ) from None

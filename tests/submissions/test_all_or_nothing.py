@@ -1,0 +1,295 @@
+"""A submission that is killed, crowded, or out of disk leaves everything or nothing."""
+
+import errno
+import fcntl
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from benchmark.errors import CheckFailed, InputError
+from benchmark.settings import load_settings
+from benchmark.submissions import apply as applying
+from benchmark.submissions import transaction
+from benchmark.submissions.submit import submit_corpus
+
+from .conftest import snapshot
+
+NEW_FILES = {
+    "submissions/corpora/mine.yaml",
+    "submissions/data/mine/.gitignore",
+    "submissions/data/mine/texts.jsonl",
+    "submissions/data/mine/texts.jsonl.dvc",
+}
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "subprocess.Popen", "fcntl.flock", "os.chmod"}
+FAILED, REFUSED = 11, 12
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Exit status of `work` in a forked process: 0, FAILED, REFUSED, 99, or minus a signal."""
+    pid = os.fork()
+    if pid == 0:
+        _work_and_exit(work)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _work_and_exit(work: Callable[[], object]) -> NoReturn:
+    status = 0
+    try:
+        work()
+    except CheckFailed:
+        status = FAILED
+    except InputError:
+        status = REFUSED
+    except BaseException as error:
+        sys.__stderr__.write(f"{error!r}\n")
+        status = 99
+    os._exit(status)
+
+
+def at_change(number: int, act: Callable[[], object], root: Path) -> None:
+    """Call `act` at change `number` (from 0) of the file system, as Python's audit events tell them."""
+    left = [number]
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        writes = event == "open" and isinstance(arguments[1], str) and arguments[1][:1] in {"w", "x", "a"}
+        if not (writes or event in CHANGES) or ".dvc" in str(arguments[0]).replace(str(root), ""):
+            return
+        left[0] -= 1
+        if left[0] == -1:
+            act()
+
+    sys.addaudithook(hook)
+
+
+def submit(repository: Path, texts_file: Path, name: str = "mine") -> Callable[[], object]:
+    return lambda: submit_corpus(name, str(texts_file), params=repository / "params.yaml")
+
+
+def settled(root: Path) -> dict[str, bytes]:
+    """The repository once whoever carries out a plan has let go of the lock."""
+    handle = os.open(root, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    os.close(handle)
+    return snapshot(root)
+
+
+def everything_or_nothing(before: dict[str, bytes], after: dict[str, bytes]) -> bool:
+    """True for everything, False for nothing; fails on what is between."""
+    if after == before:
+        return False
+    assert after.keys() - before.keys() == NEW_FILES
+    assert b"  mine: {kind: file" in after["params.yaml"]
+    return True
+
+
+def changes(repository: Path, texts_file: Path) -> int:
+    """How many changes a submission makes, counted in a child that gives them back as its status."""
+    pid = os.fork()
+    if pid == 0:
+        count = [0]
+
+        def more() -> None:
+            count[0] += 1
+
+        for number in range(200):
+            at_change(number, more, repository)
+        submit(repository, texts_file, "counted")()
+        os._exit(count[0])
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def copies(repository: Path, tmp_path: Path, count: int) -> list[Path]:
+    import shutil
+
+    made = [tmp_path / f"copy-{number}" for number in range(count)]
+    for copy in made:
+        shutil.copytree(repository, copy)
+    return made
+
+
+def test_killed_at_every_change_it_leaves_everything_or_nothing(
+    repository: Path, texts_file: Path, tmp_path: Path
+) -> None:
+    submit(repository, texts_file, "warm")()  # imports what would otherwise be imported in every child
+    (template,) = copies(repository, tmp_path, 1)
+    count = changes(template, texts_file)
+    assert count > 15
+    outcomes = []
+    for number, root in enumerate(copies(repository, tmp_path / "killed", count)):
+        before = snapshot(root)
+
+        def work(root: Path = root, number: int = number) -> None:
+            at_change(number, lambda: os.kill(os.getpid(), signal.SIGKILL), root)
+            submit(root, texts_file)()
+
+        assert in_child(work) == -signal.SIGKILL
+        outcomes.append(everything_or_nothing(before, settled(root)))
+        if not outcomes[-1]:
+            submit(root, texts_file)()
+            assert everything_or_nothing(before, snapshot(root))
+            assert not (root / ".gapbench").exists()
+    assert set(outcomes) == {True, False}
+    assert outcomes == sorted(outcomes)
+
+
+def test_killed_at_any_time_it_leaves_everything_or_nothing(
+    repository: Path, texts_file: Path, tmp_path: Path
+) -> None:
+    submit(repository, texts_file, "warm")()
+    started = time.monotonic()
+    submit(repository, texts_file, "timed")()
+    took = time.monotonic() - started
+    for number, root in enumerate(copies(repository, tmp_path / "killed", 20)):
+        before = snapshot(root)
+        pid = os.fork()
+        if pid == 0:
+            _work_and_exit(submit(root, texts_file))
+        time.sleep(took * number / 18)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        everything_or_nothing(before, settled(root))
+
+
+def staged_plan(root: Path) -> Path:
+    """A staging folder with a plan as `commit` writes it: two moves, one of them into a new folder."""
+    staging = root / ".gapbench" / "submit" / "stale"
+    staging.mkdir(parents=True)
+    (staging / "0-a").write_text("a", encoding="utf-8")
+    (staging / "1-b").write_text("b", encoding="utf-8")
+    (staging / "new").write_text("new settings", encoding="utf-8")
+    (root / "params.yaml").write_text("old settings", encoding="utf-8")
+    digest = applying.hashlib.sha256(b"old settings").hexdigest()
+    plan = {
+        "folders": [[str(root / "one")], [str(root / "one" / "two")]],
+        "moves": [
+            [str(staging / "0-a"), str(root / "one" / "a")],
+            [str(staging / "1-b"), str(root / "one" / "two" / "b")],
+        ],
+        "replace": [[str(staging / "new"), str(root / "params.yaml"), digest]],
+    }
+    (staging / applying.PLAN).write_text(json.dumps(plan), encoding="utf-8")
+    return staging
+
+
+DONE = {"params.yaml": b"new settings", "one/a": b"a", "one/two/b": b"b"}
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_killed_helper_is_finished_by_the_next_submission(tmp_path: Path, number: int) -> None:
+    staging = staged_plan(tmp_path)
+
+    def work() -> None:
+        at_change(number, lambda: os.kill(os.getpid(), signal.SIGKILL), tmp_path)
+        applying.apply(staging)
+
+    in_child(work)
+    done = snapshot(tmp_path) == DONE
+    begun = (staging / applying.BEGUN).exists()
+    with transaction.lock(tmp_path):
+        after = snapshot(tmp_path)
+    assert after == (DONE if done or begun else {"params.yaml": b"old settings"})
+    assert not staging.exists()
+
+
+def test_settings_that_change_meanwhile_are_kept(tmp_path: Path) -> None:
+    staging = staged_plan(tmp_path)
+    (tmp_path / "params.yaml").write_text("edited by hand", encoding="utf-8")
+    assert "changed meanwhile" in applying.apply(staging)
+    assert snapshot(tmp_path) == {"params.yaml": b"edited by hand"}
+    assert not (tmp_path / "one").exists()
+
+
+def test_submissions_at_once_do_not_lose_one_another(repository: Path, texts_file: Path) -> None:
+    names = [f"corpus-{letter}" for letter in "abcdef"]
+    children = []
+    for name in names:
+        pid = os.fork()
+        if pid == 0:
+            _work_and_exit(submit(repository, texts_file, name))
+        children.append(pid)
+    statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+    assert statuses == [0] * len(names)
+    assert set(names) < set(load_settings(repository / "params.yaml").corpora)
+
+
+def test_of_two_with_one_name_one_is_refused(repository: Path, texts_file: Path) -> None:
+    children = []
+    for _ in range(2):
+        pid = os.fork()
+        if pid == 0:
+            _work_and_exit(submit(repository, texts_file))
+        children.append(pid)
+    statuses = sorted(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children)
+    assert statuses == [0, REFUSED]
+    assert (repository / "params.yaml").read_text(encoding="utf-8").count("  mine: ") == 1
+
+
+def test_a_full_disk_at_any_write_leaves_nothing_and_says_so(
+    repository: Path, texts_file: Path, tmp_path: Path
+) -> None:
+    submit(repository, texts_file, "warm")()
+    (template,) = copies(repository, tmp_path, 1)
+    count = changes(template, texts_file)
+    statuses = []
+    for number, root in enumerate(copies(repository, tmp_path / "full", count)):
+        before = snapshot(root)
+
+        def full() -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def work(root: Path = root, number: int = number) -> None:
+            at_change(number, full, root)
+            submit(root, texts_file)()
+
+        statuses.append(in_child(work))
+        done = everything_or_nothing(before, settled(root))
+        assert done == (statuses[-1] == 0)
+    assert set(statuses) == {0, FAILED}
+
+
+def test_a_limit_of_the_kernel_on_file_size_leaves_nothing(repository: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("".join(f"{number} {'x' * 100}\n" for number in range(200)), encoding="utf-8")
+    before = snapshot(repository)
+
+    def work() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
+        submit(repository, path)()
+
+    assert in_child(work) == FAILED
+    assert snapshot(repository) == before
+
+
+def test_a_folder_that_may_not_be_written_leaves_nothing(repository: Path, texts_file: Path) -> None:
+    before = snapshot(repository)
+
+    def refuse() -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(repository))
+
+    def work() -> None:
+        at_change(0, refuse, repository)
+        submit(repository, texts_file)()
+
+    assert in_child(work) == FAILED
+    assert snapshot(repository) == before
+
+
+def test_a_busy_repository_is_told(
+    repository: Path, texts_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "WAIT_SECONDS", 0.1)
+    before = snapshot(repository)
+    handle = os.open(repository, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with pytest.raises(CheckFailed, match="busy"):
+        submit(repository, texts_file)()
+    os.close(handle)
+    assert snapshot(repository) == before
