@@ -83,9 +83,9 @@ def effective_size(
 
     `rung_scores`, `rung_parameters`: [rungs]; rungs of one size count as their mean. `half_widths` comes from
     `widths_from_resamples` or `widths_from_documents`; without it, or where a variance cannot be told, the
-    interval is empty. The interval holds every size x at which `score` does not differ from the ladder's score
-    at x: inversion of a test, as Fieller (1954) for a ratio, which unlike percentiles of the inverted curve
-    stays valid on a flat ladder.
+    interval is empty. The interval holds every size x at which `score` does not differ from the ladder's at x:
+    inversion of a test, as Fieller (1954) for a ratio, which unlike percentiles of the inverted curve stays
+    valid on a flat ladder.
     """
     positions, merge = _merged(np.log(np.asarray(rung_parameters, dtype=np.float64)))
     scores = merge @ np.asarray(rung_scores, dtype=np.float64)
