@@ -22,7 +22,7 @@ INTERVAL_BEYOND = "interval reaches beyond the ladder"
 INTERVAL_BELOW = "interval reaches below the ladder"
 INTERVAL_BOTH = "interval reaches beyond both ends of the ladder"
 
-POINTS_BETWEEN_RUNGS = 50
+POINTS_BETWEEN_RUNGS = 20
 
 
 @dataclass(frozen=True)

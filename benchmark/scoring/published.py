@@ -52,9 +52,18 @@ def run_published(full_results_dir: Path, out: Path, *, seed: int = 0) -> list[s
     write_csv(out / "entries.csv", entry_rows(figures), ENTRIES)
     write_csv(out / "comparisons.csv", comparisons, COMPARISONS)
     write_text(out / "selection_simulation.csv", csv_text(simulated, COLUMNS))
-    write_json(out / "published.json", facts)
-    write_json(out / "claims.json", claims)
+    write_json(out / "published.json", _ten_digits(facts))
+    write_json(out / "claims.json", _ten_digits(claims))
     return summary(facts, claims)
+
+
+def _ten_digits(content: Any) -> Any:
+    """Floats as the CSV files have them, so that the last bits of a machine's arithmetic do not show."""
+    if isinstance(content, dict):
+        return {key: _ten_digits(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_ten_digits(value) for value in content]
+    return float(f"{content:.10g}") if isinstance(content, float) else content
 
 
 def published_facts(figures: PublishedFigures, simulated: list[Facts], by_choice: float) -> Facts:

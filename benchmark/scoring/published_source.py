@@ -145,14 +145,18 @@ class PublishedFigures:
 
 
 def read_published(folder: Path) -> PublishedFigures:
-    """Read `classification.csv` and `dialog.csv` of the original's `full_results/`.
+    """Read `classification.csv` and `dialog.csv` of `full_results/`, which `folder` is or holds.
 
     Raises InputError for a folder or file that is missing, columns that are, values that are no score,
     averages that are not the mean of their tasks, names that are not the study's, and a model without an
     epoch 0 row.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give the original's full_results/ folder")
+        raise InputError(
+            f"{folder} is not a folder; give the original's full_results/ or the folder around it"
+        )
+    if (folder / "full_results").is_dir():
+        folder = folder / "full_results"
     return PublishedFigures(_read_family(folder, "classification"), _read_family(folder, "dialogue"))
 
 
