@@ -9,9 +9,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from benchmark.errors import InputError
-from benchmark.submissions.entry import Entry
-
 LOG_PROBABILITY = 1e-3
 SCORE = 1e-9
 DIFFERING_ANSWERS = 0.02
@@ -143,36 +140,3 @@ def _margin(values: np.ndarray) -> float:
 
 def _same(left: Any, right: Any) -> bool:
     return bool(left == right) or (not isinstance(left, str) and not isinstance(right, str))
-
-
-class PipelineRepeater:
-    """Repeats the runs of an entry from the pipeline's own models and texts; never reads the journal."""
-
-    def __init__(self, entry: Entry) -> None:
-        from benchmark.pipeline.stages import stored_texts
-        from benchmark.posttrain.base import load_base, suite_of
-
-        settings, layout = entry.settings, entry.layout
-        self.entry = entry
-        self.texts = {text.text_id: text for text in stored_texts(layout.corpus(entry.corpus))}
-        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
-        folder = layout.model(entry.model)
-        self.base = load_base(entry.model, folder, suite, settings.evaluation, settings.execution)
-
-    @property
-    def model_digest(self) -> str:
-        """sha256 of base weights and tokenizer."""
-        return self.base.digest
-
-    def samples(self, run: RunName) -> pa.Table:
-        """Samples of all steps of the run."""
-        from benchmark.posttrain.plan import request
-        from benchmark.posttrain.run import execute_run
-
-        if run.text_id not in self.texts:
-            raise InputError(
-                f"{self.entry}: text {run.text_id} is not in the corpus any more: run `dvc repro`"
-            )
-        settings, text = self.entry.settings, self.texts[run.text_id]
-        wanted = request(settings, self.base, self.entry.corpus, text, self.entry.arm, run.seed)
-        return execute_run(wanted, self.base.scorer).samples

@@ -1,0 +1,64 @@
+"""Runs of an entry done again from the pipeline's own models and texts; the journal is never read."""
+
+import pyarrow as pa
+
+from benchmark.errors import InputError
+from benchmark.pipeline.stages import stored_texts
+from benchmark.posttrain.base import load_base, suite_of
+from benchmark.posttrain.plan import request, seeds_that_count, soup_requests
+from benchmark.posttrain.run import RunRequest, RunResult, execute_run
+from benchmark.schema import SAMPLES
+from benchmark.submissions.entry import Entry
+from benchmark.submissions.repeat import RunName
+
+
+class PipelineRepeater:
+    """A `Repeater`: loads the base model and prepares the suite once."""
+
+    def __init__(self, entry: Entry) -> None:
+        settings, layout = entry.settings, entry.layout
+        self.entry = entry
+        self.texts = {text.text_id: text for text in stored_texts(layout.corpus(entry.corpus))}
+        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+        folder = layout.model(entry.model)
+        self.base = load_base(entry.model, folder, suite, settings.evaluation, settings.execution)
+
+    @property
+    def model_digest(self) -> str:
+        """sha256 of base weights and tokenizer."""
+        return self.base.digest
+
+    def samples(self, run: RunName) -> pa.Table:
+        """Samples of all steps of the run."""
+        wanted = (
+            self._soups() if self.entry.settings.arms[self.entry.arm].kind == "soup" else self._plain(run)
+        )
+        if run.text_id not in wanted:
+            raise InputError(
+                f"{self.entry}: text {run.text_id} is not in the corpus any more: run `dvc repro`"
+            )
+        return execute_run(wanted[run.text_id], self.base.scorer).samples
+
+    def _plain(self, run: RunName) -> dict[str, RunRequest]:
+        if run.text_id not in self.texts:
+            return {}
+        return {run.text_id: self._request(self.entry.arm, run.text_id, run.seed)}
+
+    def _request(self, arm: str, text_id: str, seed: int) -> RunRequest:
+        settings, corpus = self.entry.settings, self.entry.corpus
+        return request(settings, self.base, corpus, self.texts[text_id], arm, seed)
+
+    def _soups(self) -> dict[str, RunRequest]:
+        """The soups by their id; which runs they mix, and at which steps, the mixed runs' records say."""
+        entry = self.entry
+        mixed = entry.settings.arms[entry.arm].of or ""
+        records = Entry(entry.settings, entry.layout, entry.model, mixed, entry.corpus).records()
+        by_run = {(record["text_id"], record["seed"]): record for record in records}
+        finished = [
+            (self._request(mixed, text_id, seed), RunResult(by_run[text_id, seed], SAMPLES.empty_table()))
+            for text_id in self.texts
+            for seed in seeds_that_count(entry.settings.arms[mixed])
+            if (text_id, seed) in by_run
+        ]
+        soups = soup_requests(entry.settings, {mixed: finished})
+        return {run.text_id: run for run in soups if run.arm_name == entry.arm}
