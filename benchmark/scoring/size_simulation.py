@@ -4,7 +4,7 @@ python -m benchmark.scoring.size_simulation --datasets 2000
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,21 +91,18 @@ def coverage(rungs: FloatArray, texts: int, documents: int, datasets: int, seed:
     return Coverage(datasets, float(hits) / known, missing / datasets, float(np.median(widths)))
 
 
-def table(datasets: int, seed: int = 0) -> list[str]:
-    """The table of all cells in Markdown."""
-    lines = [
-        "| ladder | texts | documents a task | covered | median width | no ladder |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+def table(datasets: int, seed: int = 0) -> Iterator[str]:
+    """Lines of the table of all cells in Markdown, as they are computed."""
+    yield "| ladder | texts | documents a task | covered | median width | no ladder |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for name, rungs in LADDERS.items():
         for texts in TEXTS:
             for documents in DOCUMENTS:
                 found = coverage(rungs, texts, documents, datasets, seed)
-                lines.append(
+                yield (
                     f"| {name} | {texts} | {documents} | {found.covered:.3f} | {found.width:.2f}x | "
                     f"{found.without_ladder:.1%} |"
                 )
-    return lines
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--datasets", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    print("\n".join(table(given.datasets, given.seed)))
+    for line in table(given.datasets, given.seed):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":
