@@ -13,7 +13,7 @@ from benchmark.corpora.data import locate
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.models.opt import EMBEDDING, OptConfig, read_config
-from benchmark.models.shapes import SHAPES, micro_shape
+from benchmark.models.shapes import SHAPES
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.pipeline.layout import Layout
 from benchmark.posttrain.base import suite_of
@@ -23,7 +23,7 @@ from benchmark.single import params_files
 
 FORWARD = 2
 BACKWARD = 4
-"""FLOPs a parameter and position: one multiply-add forward, two backward (Kaplan et al. 2020, section 2.1)."""
+"""FLOPs a parameter and position: a multiply-add forward, two backward (Kaplan et al. 2020, section 2.1)."""
 
 PLANNING_FLIPS = 0.10
 PLANNING_SHARED = 0.5
@@ -65,9 +65,11 @@ def plan(root: Path, track: str, rate: float | None) -> None:
     if rate <= 0:
         raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
     costs = [cost(name, spec, settings, layout) for name, spec in settings.models.items()]
-    print(f"track {track}: {len(settings.models)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms")
+    counts = f"{len(settings.models)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms"
+    print(f"track {track}: {counts}")
     print(f"rate: {rate:.3g} FLOP/s, {'measured here on one thread' if measured else 'as given'}")
-    print(f"{'model':12} {'parameters':>13} {'passes':>7} {'positions':>11} {'FLOPs':>9} {'memory':>9} {'hours':>8}")
+    heads = f"{'model':12} {'parameters':>13} {'passes':>7} {'positions':>11}"
+    print(f"{heads} {'FLOPs':>9} {'memory':>9} {'hours':>8}")
     for one in costs:
         memory = f"{one.bytes / 2**30:.2f} GiB"
         hours = one.flops / rate / 3600
@@ -111,7 +113,9 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
         suite = suite_of(evaluation, documents=documents)
         positions = config.max_position_embeddings
         length = min(evaluation.max_length, positions)
-        return prepare(suite, tokenizer, max_length=length, positions=positions, batch_tokens=evaluation.batch_tokens)
+        return prepare(
+            suite, tokenizer, max_length=length, positions=positions, batch_tokens=evaluation.batch_tokens
+        )
 
     whole, documents = prepared(evaluation.base_documents), prepared(evaluation.documents)
     runs = run_count(settings) if spec.role != "baseline" else 0
@@ -122,7 +126,13 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
     pushed = whole.positions_pushed + (evaluated + cells) * documents.positions_pushed
     # The embedding is looked up at most positions and multiplied at the scored ones only.
     body = parameters - int(np.prod(config.shapes()[EMBEDDING]))
-    training = runs * settings.posttrain.max_steps * min(evaluation.max_length, 512) * parameters * (FORWARD + BACKWARD)
+    training = (
+        runs
+        * settings.posttrain.max_steps
+        * min(evaluation.max_length, 512)
+        * parameters
+        * (FORWARD + BACKWARD)
+    )
     return Cost(
         name,
         parameters,
@@ -140,15 +150,19 @@ def run_count(settings: Settings) -> int:
 
 
 def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
-    """The shape of a model, from its folder where it is there, else from its settings or the known OPT sizes."""
+    """The shape of a model: from its folder where it is there, else its settings or the known OPT sizes."""
     folder = layout.model(name)
     if (folder / "config.json").is_file():
         return read_config(folder / "config.json")
     if isinstance(spec, MicroModel):
-        return micro_shape(spec)
+        from benchmark.models.micro import rung_config
+
+        return rung_config(spec)
     if isinstance(spec, HubModel) and spec.id in SHAPES:
         return SHAPES[spec.id]
-    raise InputError(f"models.{name}: its shape is not known before it is fetched: `dvc repro` its model stage")
+    raise InputError(
+        f"models.{name}: its shape is not known before it is fetched: `dvc repro` its model stage"
+    )
 
 
 def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
@@ -170,9 +184,9 @@ def print_power(settings: Settings, layout: Layout) -> None:
     tasks = 12
     print("minimum detectable effect at `all` (two-sided 5 %, power 80 %), planned with")
     print(
-        f"  {PLANNING_FLIPS:.0%} of documents changed by a run, {PLANNING_SHARED:.0%} of that shared by all texts, "
-        f"standard deviation over texts {PLANNING_TEXT_SD}:"
+        f"  {PLANNING_FLIPS:.0%} of documents changed by a run, {PLANNING_SHARED:.0%} of that by all alike,"
     )
+    print(f"  standard deviation over texts {PLANNING_TEXT_SD}:")
     counts = (100, 320, 500)
     print("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
     for texts in (3, 5, 10, 20, 100):

@@ -129,7 +129,8 @@ class Arm(Strict):
     role: Literal["treatment", "control"] | None = None
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     learning_rate: float | None = Field(default=None, ge=0)
-    of: str | None = None
+    of: str | None = None  # soup: the arm whose selected checkpoints are averaged
+    group: int = Field(default=2, ge=2)  # soup: texts a soup
 
     @property
     def is_control(self) -> bool:

@@ -1,14 +1,13 @@
-"""Shapes of models before they are fetched or trained: OPT's sizes (Zhang et al. 2022, table 1), micro rungs."""
+"""Shapes of the published OPT models before they are fetched (Zhang et al. 2022, table 1)."""
 
 from benchmark.models.opt import OptConfig
-from benchmark.settings import MicroModel
 
 OPT_ROWS = 50272
 OPT_POSITIONS = 2048
 
 
 def opt_shape(hidden: int, layers: int, heads: int, *, embedding: int | None = None) -> OptConfig:
-    """A model of OPT's family; `embedding` where it is narrower than the body, as in 350M, which is post-LN."""
+    """A model of OPT's family; `embedding` where it is narrower than the body, as in 350M (post-LN)."""
     return OptConfig(
         vocab_size=OPT_ROWS,
         hidden_size=hidden,

@@ -30,7 +30,15 @@ class Tokenizer:
         """Read ``tokenizer.json``, or ``vocab.json`` and ``merges.txt`` (byte-level BPE, as OPT has)."""
         folder = Path(folder)
         special = _special_tokens(folder)
-        backend = _read(folder, special)
+        return cls._of(_read(folder, special), special, folder)
+
+    @classmethod
+    def from_files(cls, vocab: Path, merges: Path) -> "Tokenizer":
+        """GPT-2's byte-level BPE with OPT's special tokens, from two files of any name."""
+        return cls._of(_byte_level_bpe(vocab, merges, ROLES), ROLES, vocab)
+
+    @classmethod
+    def _of(cls, backend: tokenizers.Tokenizer, special: dict[str, str], folder: Path) -> "Tokenizer":
         ids: dict[str, int] = {}
         for role, text in special.items():
             number = backend.token_to_id(text)

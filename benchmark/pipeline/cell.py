@@ -12,7 +12,7 @@ from benchmark.pipeline.files import whole_folder, write_json, write_json_lines,
 from benchmark.pipeline.journal import Journal
 from benchmark.posttrain.base import Base
 from benchmark.posttrain.objective import text_loss
-from benchmark.posttrain.plan import CorpusText, cell_requests, run_key
+from benchmark.posttrain.plan import CorpusText, cell_requests, run_key, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult, Scorer, execute_run
 from benchmark.progress import Progress
 from benchmark.schema import SAMPLES
@@ -26,16 +26,28 @@ def write_cell(
 ) -> None:
     """Do what is not yet done of a cell's runs and write `samples.parquet`, `runs.jsonl`, `cell.json`."""
     requests = list(cell_requests(settings, base, corpus, texts))
-    results = complete_runs(settings, base.scorer, requests, journal, f"posttrain {base.name} {corpus}")
+    label = f"posttrain {base.name} {corpus}"
+    results = complete_runs(settings, base.scorer, requests, journal, label)
+    soups = list(soup_requests(settings, _by_arm(requests, results)))
+    results += complete_runs(settings, base.scorer, soups, journal, f"{label} soups") if soups else []
     cell = {
         "familiarity": familiarity(requests),
-        "keys": sorted(run_key(run, base.scorer) for run in requests),
+        "keys": sorted(run_key(run, base.scorer) for run in [*requests, *soups]),
         "model_digest": base.digest,
         "plan": base.scorer.prepared.plan_hash,
     }
     with whole_folder(out) as folder:
         write_results(folder, results)
         write_json(folder / "cell.json", cell)
+
+
+def _by_arm(
+    requests: Sequence[RunRequest], results: Sequence[RunResult]
+) -> dict[str, list[tuple[RunRequest, RunResult]]]:
+    finished: dict[str, list[tuple[RunRequest, RunResult]]] = {}
+    for run, result in zip(requests, results, strict=True):
+        finished.setdefault(run.arm_name, []).append((run, result))
+    return finished
 
 
 def complete_runs(

@@ -100,6 +100,8 @@ def scoring_settings(settings: Settings, bases: dict[str, dict[str, Any]]) -> Sc
         protocol=settings.evaluation.protocol,
         suite_version=versions.pop() if len(versions) == 1 else None,
         treatments=tuple(name for name, arm in settings.arms.items() if not arm.is_control),
+        # A soup's texts are groups of texts, which no control has.
+        controls={name: () for name, arm in settings.arms.items() if arm.kind == "soup"},
         claims=settings.claims.model_dump(mode="json"),
     )
 

@@ -1,14 +1,15 @@
 """Which runs a cell (model, corpus) holds, and the content key of each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from benchmark.errors import InputError
 from benchmark.identity import code_digest, digest
-from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms import ARMS, Member
 from benchmark.posttrain.base import Base
 from benchmark.posttrain.objective import text_tokens
-from benchmark.posttrain.run import RunRequest, Scorer
+from benchmark.posttrain.run import RunRequest, RunResult, Scorer
 from benchmark.settings import Arm, Settings, nearest
 
 
@@ -74,6 +75,33 @@ def cell_requests(
                 yield request(settings, base, corpus, text, arm_name, seed)
 
 
+def soup_requests(
+    settings: Settings, finished: Mapping[str, Sequence[tuple[RunRequest, RunResult]]]
+) -> Iterator[RunRequest]:
+    """The soups of a cell: disjoint groups of an arm's texts, so that soups are independent of one another.
+
+    Args:
+        finished: the runs of every arm with their results, in the order of the texts.
+    """
+    for arm_name, arm in settings.arms.items():
+        if arm.kind != "soup":
+            continue
+        if arm.of is None:
+            raise InputError(f"arms.{arm_name}.of: a soup names the arm whose checkpoints it averages")
+        runs = [(run, result.record["selected_step"].get("all")) for run, result in finished.get(arm.of, ())]
+        usable = [(run, step) for run, step in runs if step is not None]
+        for place in range(0, len(usable) - arm.group + 1, arm.group):
+            members = tuple(
+                Member(run.begin, run.arm.kind, step) for run, step in usable[place : place + arm.group]
+            )
+            first = usable[place][0]
+            names = digest([[member.start.text_id, member.start.seed, member.step] for member in members])
+            yield replace(
+                first, arm_name=arm_name, arm=arm, text_id=f"soup-{names[:12]}", index=place // arm.group,
+                members=members,
+            )  # fmt: skip
+
+
 def seeds_that_count(arm: Arm) -> tuple[int, ...]:
     """The arm's seeds; only the first where the arm is deterministic."""
     return arm.seeds if arm.kind in {"random", "shuffled"} else arm.seeds[:1]
@@ -88,6 +116,7 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "corpus": [run.corpus, run.index, run.text_id, list(run.tokens)],
             "arm": [run.arm_name, run.arm.model_dump(mode="json", exclude={"seeds"}), run.seed],
             "posttrain": run.posttrain.model_dump(mode="json"),
+            "members": [[part.start.text_id, part.start.seed, part.kind, part.step] for part in run.members],
             "evaluation": scorer.settings.model_dump(mode="json"),
             "plan": scorer.prepared.plan_hash,
             "device": run.model.device.type,

@@ -12,7 +12,7 @@ from torch import Tensor
 from benchmark.evaluation.engine import Evaluation, evaluate
 from benchmark.evaluation.prepare import Prepared
 from benchmark.models.opt import OptModel, weights_sha256
-from benchmark.posttrain.arms import ARMS, Start
+from benchmark.posttrain.arms import ARMS, Member, Start
 from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.samples import chance_samples, label_samples
 from benchmark.posttrain.stopping import FAMILIES, Averages, EarlyStop, best_step
@@ -64,6 +64,12 @@ class RunRequest:
     arm: Arm
     seed: int
     posttrain: Posttrain
+    members: tuple[Member, ...] = ()
+
+    @property
+    def begin(self) -> Start:
+        """What the arm is given."""
+        return Start(self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members)
 
     @property
     def name(self) -> str:
@@ -101,13 +107,13 @@ class _Run:
         stopper = EarlyStop(best={})
         previous = request.model.params
         applied = 0
-        attempts = ARMS[request.arm.kind](
-            Start(request.model, request.tokens, settings, request.seed, request.text_id)
-        )
+        attempts = ARMS[request.arm.kind](request.begin)
         for epoch in range(self._attempts_at_most()):
             if applied == settings.max_steps:
                 break
-            attempt = next(attempts)
+            attempt = next(attempts, None)
+            if attempt is None:
+                break
             if attempt.applied:
                 applied += 1
                 if not self._finite(attempt.params):
@@ -132,7 +138,7 @@ class _Run:
     def _take_step(self, step: int, previous: Mapping[str, Tensor], params: Mapping[str, Tensor]) -> bool:
         """Score and record a step; false where the model's logits are no longer finite."""
         evaluation = None
-        if self.paper or self.scorer.settings.steps is None or step in self.scorer.settings.steps:
+        if self._is_scored(step):
             evaluation = self.scorer.score(OptModel(self.request.model.config, dict(params)))
             if not evaluation.finite:
                 self.steps.append(self._diverged_record(step))
@@ -144,6 +150,11 @@ class _Run:
         self.steps.append(self._step_record(step, params, update, distance, evaluation))
         self.progress(f"{self.request.name}: step {step} of {self.request.posttrain.max_steps}")
         return True
+
+    def _is_scored(self, step: int) -> bool:
+        """Whether a step is evaluated: all are but under `evaluation.steps`; a soup has one step only."""
+        steps = self.scorer.settings.steps
+        return self.paper or steps is None or step in steps or bool(self.request.members)
 
     def _finite(self, params: Mapping[str, Tensor]) -> bool:
         loss = self._loss(params)

