@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.errors import InputError
 from benchmark.plain_yaml import read_yaml
 from benchmark.settings import FileCorpus, FolderModel, Settings, validate
+from benchmark.submissions.attestation import read_attestation
 from benchmark.submissions.corpus import distinct_texts, fingerprint
 from benchmark.submissions.files import MAX_MODEL_BYTES, inside, kind_of, sha256_of, stable_copy
 from benchmark.submissions.manifest import (
@@ -27,7 +28,7 @@ from benchmark.submissions.tracking import check_dvc_file
 
 
 def check_file(path: Path, *, column: str | None = None) -> Report:
-    """Check a settings file, a manifest, a `.dvc` file, a corpus (file, folder) or a model (folder, weights).
+    """Check a settings file, manifest, `.dvc` file, attestation, corpus or model (file or folder).
 
     Args:
         column: the text column where `path` is a table.
@@ -43,6 +44,8 @@ def check_file(path: Path, *, column: str | None = None) -> Report:
     if ending == ".dvc":
         check_dvc_file(path)
         return Report((f"{path}: a DVC file of one file or folder",))
+    if ending == ".json":
+        return Report((str(read_attestation(path)),))
     if ending in PICKLE_ENDINGS:
         raise InputError(f"{path}: may hold a pickle, which can run code: give model.safetensors")
     if ending == ".safetensors":

@@ -8,7 +8,7 @@ from benchmark.submissions.entry import Entry, samples_digest
 
 
 def current_states(settings: Settings, layout: Layout) -> dict[EntryKey, State]:
-    """State by (model, arm, corpus): what an attestation of the samples stored now says, else `self-reported`.
+    """State by (model, arm, corpus): what an attestation of the stored samples says, else `self-reported`.
 
     Raises:
         InputError: an attestation is damaged.
