@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import InputError
-from benchmark.pipeline.files import write_json
 
 State = Literal["self-reported", "reproduced", "flagged"]
 Outcome = Literal["agrees", "differs", "weights differ"]
@@ -78,6 +77,8 @@ def attestation_path(folder: Path, key: EntryKey) -> Path:
 
 def write_attestation(folder: Path, attestation: Attestation) -> Path:
     """Replace an entry's attestation; returns its path."""
+    from benchmark.pipeline.files import write_json
+
     path = attestation_path(folder, attestation.key)
     write_json(path, attestation.model_dump(mode="json"))
     return path

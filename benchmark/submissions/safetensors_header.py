@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from benchmark.errors import InputError
 from benchmark.submissions.plain_json import parse_object
 
@@ -105,6 +103,8 @@ def refuse_not_finite(path: Path, tensors: Mapping[str, DeclaredTensor]) -> None
 
     A value is not finite where all bits of its exponent are set (IEEE 754; bfloat16 has float32's exponent).
     """
+    import numpy as np
+
     masks = {"F64": 0x7FF0 << 48, "F32": 0x7F800000, "F16": 0x7C00, "BF16": 0x7F80}
     with path.open("rb") as file:
         for key, tensor in tensors.items():
