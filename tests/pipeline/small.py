@@ -1,0 +1,82 @@
+"""A copy of this repository with tracks cut down by parameters alone, and small OPT models for them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from benchmark.models.opt import OptConfig, OptModel, save_opt
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def copy_repository(target: Path) -> Path:
+    """The working tree (what git ignores left out) in a git repository of its own."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        source, copy = ROOT / name, target / name
+        if not (source.exists() or source.is_symlink()) or name.startswith(("docs/screenshots/", "results/")):
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, copy, follow_symlinks=False)
+    shell(target, "git", "init", "--quiet")
+    shell(target, "git", "add", "--all")
+    commit(target)
+    return target
+
+
+def commit(repository: Path) -> None:
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
+    shell(repository, "git", "add", "--all")
+    shell(repository, "git", *author, "commit", "--quiet", "--allow-empty", "--message", "test")
+
+
+def environment(repository: Path, **extra: str) -> dict[str, str]:
+    """The environment in which `gapbench` and `dvc` run the copy's own code, with one thread."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"} | extra
+
+
+def shell(repository: Path, *command: str, ok: tuple[int, ...] = (0,), **extra: str) -> str:
+    """Run a command in the copy; its output, both streams."""
+    done = subprocess.run(
+        command, cwd=repository, env=environment(repository, **extra), text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600,
+    )  # fmt: skip
+    assert done.returncode in ok, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
+def save_small_opt(folder: Path, hidden: int, tokenizer: Path, *, seed: int = 0) -> None:
+    """An OPT-shaped model with random weights and OPT's tokenizer (GPT-2's files, under any names)."""
+    config = OptConfig(
+        vocab_size=50272, hidden_size=hidden, num_hidden_layers=1, num_attention_heads=2, ffn_dim=2 * hidden,
+        max_position_embeddings=512, word_embed_proj_dim=hidden,
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(seed)
+    params = {name: 0.1 * torch.randn(shape, generator=generator) for name, shape in config.shapes().items()}
+    save_opt(OptModel(config, params), folder)
+    shutil.copyfile(tokenizer / "gpt2-vocab.json", folder / "vocab.json")
+    shutil.copyfile(tokenizer / "gpt2-merges.txt", folder / "merges.txt")
+
+
+def edit_params(path: Path, changes: Mapping[str, Any]) -> None:
+    """Replace sections of a settings file, or single keys of them where `changes` holds a mapping of them."""
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for section, value in changes.items():
+        keep = isinstance(value, Mapping) and section not in ("models", "corpora", "arms")
+        raw[section] = {**raw.get(section, {}), **value} if keep else value
+    path.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
+
+
+def tree(folder: Path, skip: tuple[str, ...] = ("provenance.json",)) -> dict[str, bytes]:
+    """Bytes of every file below a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in skip)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

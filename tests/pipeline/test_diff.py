@@ -1,0 +1,70 @@
+"""`gapbench diff` says whether results are the same, and if not what moved and whether that is a fault."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmark.diff import diff
+from benchmark.errors import CheckFailed, InputError
+
+HEAD = "track,model,arm,corpus,baseline,baseline_kind,baseline_arm,scope,delta,verdict\n"
+ROW = "t,m,gap,c,big,rung,none,all,{delta},{verdict}\n"
+
+
+def write(root: Path, *, delta: str = "0.1", verdict: str = "comparable", flags: str = "same") -> None:
+    folder = root / "results" / "t"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "comparisons.csv").write_text(HEAD + ROW.format(delta=delta, verdict=verdict))
+    machine = {"cpu": "c", "cpu_flags_sha256": flags, "gpu": []}
+    (folder / "provenance.json").write_text(json.dumps({"hardware": machine, "packages": {"torch": "1"}}))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path)
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "results")):
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=tmp_path, check=True
+        )
+    return tmp_path
+
+
+def test_equal_bytes_are_said_to_be_equal(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    diff(root, "HEAD", "t")
+    assert "byte for byte" in capsys.readouterr().out
+
+
+def test_other_bytes_on_a_like_machine_are_a_fault(root: Path) -> None:
+    write(root, delta="0.1001")
+    with pytest.raises(CheckFailed, match="bytes differ on a like machine"):
+        diff(root, "HEAD", "t")
+
+
+def test_other_bytes_on_another_machine_are_none_and_the_largest_difference_is_printed(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, delta="0.1001", verdict="inconclusive", flags="other")
+    diff(root, "HEAD", "t")
+    printed = capsys.readouterr().out
+    assert "comparisons.csv delta: largest difference 0.0001" in printed
+    assert "comparable -> inconclusive" in printed
+
+
+def test_a_verdict_that_crosses_parity_is_a_fault_on_any_machine(root: Path) -> None:
+    write(root, verdict="inferior", flags="other")
+    with pytest.raises(CheckFailed, match="moved between parity or better and inferior"):
+        diff(root, "HEAD", "t")
+
+
+def test_provenance_alone_does_not_count(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(root, flags="other")
+    diff(root, "HEAD", "t")
+    assert "byte for byte" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("revision", "track"), [("no-such-commit", "t"), ("HEAD", "no-such-track")])
+def test_an_unknown_revision_or_track_is_refused(root: Path, revision: str, track: str) -> None:
+    with pytest.raises(InputError):
+        diff(root, revision, track)

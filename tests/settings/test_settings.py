@@ -1,0 +1,92 @@
+"""Settings are strict: what DVC, a shell or a typing error could turn into something else is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.errors import InputError
+from benchmark.plain_yaml import parse_yaml
+from benchmark.settings import load_settings, validate
+
+ROOT = Path(__file__).resolve().parents[2]
+MINIMAL: dict[str, Any] = {"track": {"name": "t"}, "models": {}, "corpora": {}, "arms": {}}
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "tracks/paper/params.yaml"])
+def test_the_settings_of_every_track_are_valid(path: str) -> None:
+    assert load_settings(ROOT / path).track.params == path
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("posttrain.learning_rat=1", "did you mean 'learning_rate'"),
+        ("posttran.max_steps=1", "did you mean 'posttrain'"),
+        ("posttrain.max_steps=many", "posttrain.max_steps"),
+        ("posttrain.max_steps=-1", "greater than or equal to 0"),
+        ("scoring.margin=1.5", "scoring.margin"),
+        ("scoring.ratio=[4, 2]", "ratio is [low, high]"),
+        ("evaluation.tasks=[]", "evaluation.tasks"),
+        ("evaluation.protocol=best", "held-out"),
+        ("posttrain.max_steps", "expected key=value"),
+        ("corpora.seen.txts=3", "did you mean 'texts'"),
+        ("arms.soup={kind: soup, of: gep}", "did you mean 'gap'"),
+        ("models.micro-1=!!python/object:os.system {}", "not plain YAML"),
+    ],
+)
+def test_a_wrong_override_is_refused_with_where_and_what(override: str, says: str) -> None:
+    with pytest.raises(InputError) as refused:
+        load_settings(ROOT / "params.yaml", [override])
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x; touch f",
+        "../up",
+        "a/b",
+        "a b",
+        "opt-1.3b",
+        "Ümlaut",
+        "UPPER",
+        "-x",
+        "x-",
+        "a--b",
+        "$(id)",
+        "",
+        "none",
+        350,
+        True,
+        1.5,
+        None,
+    ],
+)
+@pytest.mark.parametrize("section", ["models", "corpora", "arms"])
+def test_a_name_that_is_no_slug_is_refused(section: str, name: Any) -> None:
+    with pytest.raises(InputError):
+        validate({**MINIMAL, section: {name: {"kind": "ascent"}}}, "test")
+
+
+def test_two_cells_that_dvc_would_take_for_one_are_refused() -> None:
+    folder = {"kind": "folder", "path": "x"}
+    file = {"kind": "file", "path": "x"}
+    raw = {**MINIMAL, "models": {"a": folder, "a-b": folder}, "corpora": {"b-c": file, "c": file}}
+    with pytest.raises(InputError, match="'a-b-c'"):
+        validate(raw, "test")
+
+
+def test_an_override_takes_yaml_values_at_any_depth() -> None:
+    changed = load_settings(ROOT / "params.yaml", ["evaluation.tasks=[a, b]", "corpora.seen.texts=7"])
+    assert changed.evaluation.tasks == ("a", "b")
+    assert changed.corpora["seen"].texts == 7
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &x [1]\nb: *x", "a: !!python/name:os.system", "a: 1\na: 2", "a: [1", "\0"]
+)
+def test_yaml_with_tags_aliases_or_doubled_keys_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="not plain YAML"):
+        parse_yaml(text, "test")
