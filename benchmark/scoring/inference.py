@@ -2,57 +2,98 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from benchmark.scoring.layout import Floats, Layout
 
 CONFIDENCE = 0.95
 POWER = 0.80
 ROUNDING = 1e-12
+TINY = 1e-300
+LARGEST_DF = 1e9
+HALVINGS = 36
+
+
+class Part(NamedTuple):
+    """A part of a variance and its degrees of freedom, each [..., scopes]."""
+
+    variance: Floats
+    df: Floats
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimates by scope: `value`, `variance` and degrees of freedom `df`, each [..., scopes].
+    """Estimates by scope: `value` and `variance`, each [..., scopes].
 
-    `df` is that of the Student distribution whose 97.5 % point is the critical value. A variance that cannot
-    be estimated, or is zero beside a difference that is not, is nan.
+    `parts` are the parts of the variance: that of the documents, then one a set of texts. `df` are
+    Satterthwaite's degrees of freedom of their sum and `trust` in [0, 1] the weight that they get. A variance
+    that cannot be estimated, or is zero beside a value that is not, is nan.
     """
 
     value: Floats
     variance: Floats
+    parts: tuple[Part, ...]
     df: Floats
+    trust: float
 
     @property
     def error(self) -> Floats:
         """Standard error."""
         return np.sqrt(self.variance)
 
+    def critical(self, tail: Floats | float) -> Floats:
+        """Critical value that leaves `tail` above it: a mean of Satterthwaite's and Cochran's, by `trust`.
+
+        Cochran's (1964) is the mean of Student's quantiles of the parts, weighted by their variances.
+        """
+        cochran = sum(part.variance * _quantile(part.df, tail) for part in self.parts) / self._total
+        mixed = self.trust * _quantile(self.df, tail) + (1 - self.trust) * cochran
+        return np.asarray(np.where(self.variance > 0, mixed, 0.0), dtype=np.float64)
+
     def interval(self, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
-        """Two-sided t interval."""
-        half = stats.t.ppf(0.5 + confidence / 2, self.df) * self.error
+        """Two-sided interval."""
+        half = self.critical((1 - confidence) / 2) * self.error
         return self.value - half, self.value + half
 
     def p_two_sided(self) -> Floats:
-        """p-value of the hypothesis that the value is 0."""
-        return np.asarray(2 * stats.t.sf(np.abs(self._statistic()), self.df), dtype=np.float64)
+        """p-value of the hypothesis that the value is 0: the one whose interval ends there."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = np.where(self.value == 0, 0.0, np.abs(self.value) / self.error)
+        bounds = np.stack(
+            [2 * stdtr(_bounded(df), -statistic) for df in (self.df, *(p.df for p in self.parts))]
+        )
+        low, high = (np.log(np.maximum(bound, TINY)) for bound in (bounds.min(axis=0), bounds.max(axis=0)))
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            above = self.critical(np.exp(middle) / 2) > statistic
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        p_value = np.exp((low + high) / 2)
+        return np.where(np.isnan(self.variance), np.nan, np.where(statistic == 0, 1.0, p_value))
 
     def p_above_zero(self) -> Floats:
         """One-sided p-value against the hypothesis that the value is 0 or less."""
-        return np.asarray(stats.t.sf(self._statistic(), self.df), dtype=np.float64)
+        half = self.p_two_sided() / 2
+        return np.where(self.value > 0, half, 1 - half)
 
     def detectable(self, power: float = POWER, confidence: float = CONFIDENCE) -> Floats:
-        """Minimum detectable effect of a two-sided test: (t[1 - alpha/2] + t[power]) standard errors."""
-        t = stats.t.ppf(0.5 + confidence / 2, self.df) + stats.t.ppf(power, self.df)
-        return np.asarray(t * self.error, dtype=np.float64)
+        """Minimum detectable effect of a two-sided test: critical values of level and power times the error."""
+        steps = self.critical((1 - confidence) / 2) + self.critical(1 - power)
+        return np.asarray(np.where(np.isnan(self.variance), np.nan, steps * self.error), dtype=np.float64)
 
-    def _statistic(self) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            statistic = self.value / self.error
-        return np.where((self.variance == 0) & (self.value == 0), 0.0, statistic)
+    def at(self, scopes: slice) -> "Estimate":
+        """The same for some scopes."""
+        parts = tuple(Part(part.variance[..., scopes], part.df[..., scopes]) for part in self.parts)
+        value, variance, df = (field[..., scopes] for field in (self.value, self.variance, self.df))
+        return Estimate(value, variance, parts, df, self.trust)
+
+    @property
+    def _total(self) -> Floats:
+        total: Any = sum(part.variance for part in self.parts)
+        return np.where(total > 0, total, 1.0)
 
 
 def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> Estimate:
@@ -63,13 +104,14 @@ def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> E
     scope is the mean over its tasks of means over documents; documents are nested in tasks and texts cross
     all tasks.
 
-    The variance is the two-way one, documents + texts - interaction (Cameron, Gelbach & Miller 2011, eq.
-    2.11; Owen 2007, section 4), by unbiased mean squares in each task; the part of the texts alone, texts -
-    interaction, is taken as 0 where it comes out below. The critical value is Cochran's (1964): the average
-    of Student's for the documents (Satterthwaite's degrees of freedom over tasks) and for the texts (texts -
-    1), weighted by their parts of the variance. `docs/STATISTICS.md` shows why not Satterthwaite's for the
-    sum: it covers too little with three texts. With one text a group adds no text variance, and the estimate
-    is conditional on that text. A task needs two documents (nan otherwise).
+    The variance is the two-way one, texts + (documents - interaction) (Cameron, Gelbach & Miller 2011, eq.
+    2.11; Owen 2007, section 4), by unbiased mean squares in each task. The interaction, which has by far the
+    more degrees of freedom, is taken off the documents (0 where that comes out below), so that the few
+    degrees of freedom of the texts stand for all that their mean square holds. Satterthwaite's (1946)
+    degrees of freedom alone cover too little with three texts and Cochran's (1964) critical value a little
+    too much with more; they are weighted by 2 / (texts - 1), so that three texts have Cochran's
+    (`docs/STATISTICS.md` has the simulation). With one text a group adds no text variance: the estimate is
+    conditional on that text. A task needs two documents (nan otherwise).
     """
     sums: Any = sum((group.mean(axis=-2) for group in groups), 0.0 if fixed is None else fixed)
     by_document = np.asarray(sums, dtype=np.float64)
@@ -77,23 +119,26 @@ def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> E
     value = task_means @ layout.scope_weights.T
     value = np.where(np.abs(value) <= ROUNDING, 0.0, value)
     documents, df = _document_variance(by_document, task_means, layout)
-    variance: Floats = documents
-    critical: Floats = documents * _critical(df)
+    parts, interaction = [], np.zeros_like(documents)
     for group in groups:
-        texts = group.shape[-2]
-        if texts > 1:
-            part = _text_variance(group, layout)
-            variance = variance + part
-            critical = critical + part * _critical(np.float64(texts - 1))
-    nothing = variance <= ROUNDING**2
-    variance = np.where(nothing, np.where(value == 0, 0.0, np.nan), variance)
+        if group.shape[-2] > 1:
+            part, shared = _text_variance(group, layout)
+            parts.append(part)
+            interaction = interaction + shared
+    parts = [Part(np.maximum(documents - interaction, 0.0), df), *parts]
+    total: Any = sum(part.variance for part in parts)
+    spread: Any = documents**2 / df + sum(part.variance**2 / part.df for part in parts[1:])
+    nothing = total <= ROUNDING**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(nothing, np.inf, _df_with_critical(critical / variance))
-    return Estimate(value, variance, np.where(np.isnan(variance), np.nan, df))
+        satterthwaite = np.where(nothing, np.inf, total**2 / spread)
+    variance = np.where(nothing, np.where(value == 0, 0.0, np.nan), total)
+    fewest = min((group.shape[-2] - 1 for group in groups if group.shape[-2] > 1), default=0)
+    trust = max(0.0, 1 - 2 / fewest) if fewest else 1.0
+    return Estimate(value, variance, tuple(parts), satterthwaite, trust)
 
 
 def _document_variance(by_document: Floats, task_means: Floats, layout: Layout) -> tuple[Floats, Floats]:
-    """Variance between documents and its degrees of freedom, by scope."""
+    """Variance between documents, interaction included, and its degrees of freedom, by scope."""
     counts, squares = layout.counts, (layout.scope_weights**2).T
     residual = by_document - np.repeat(task_means, counts, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -103,8 +148,8 @@ def _document_variance(by_document: Floats, task_means: Floats, layout: Layout) 
         return variance, np.where(variance > 0, variance**2 / spread, np.inf)
 
 
-def _text_variance(group: Floats, layout: Layout) -> Floats:
-    """Variance of texts alone [..., scopes]: mean square of text means less that of the interaction."""
+def _text_variance(group: Floats, layout: Layout) -> tuple[Part, Floats]:
+    """Variance between texts, interaction included, and that of the interaction alone, by scope."""
     texts, counts = group.shape[-2], layout.counts
     centred = group - group.mean(axis=-2, keepdims=True)
     text_means = layout.task_means(centred)
@@ -112,8 +157,8 @@ def _text_variance(group: Floats, layout: Layout) -> Floats:
     squared = np.add.reduceat((centred**2).sum(axis=-2), layout.starts, axis=-1)
     squared = np.maximum(squared - counts * (text_means**2).sum(axis=-2), 0.0)
     interaction = squared / ((texts - 1.0) * np.maximum(counts - 1, 1)) / (texts * counts)
-    alone = between - _sum_tasks(interaction, (layout.scope_weights**2).T)
-    return np.asarray(np.maximum(alone, 0.0), dtype=np.float64)
+    part = Part(between, np.full_like(between, texts - 1.0))
+    return part, _sum_tasks(interaction, (layout.scope_weights**2).T)
 
 
 def _sum_tasks(by_task: Floats, squares: Floats) -> Floats:
@@ -124,19 +169,12 @@ def _sum_tasks(by_task: Floats, squares: Floats) -> Floats:
     return np.asarray(by_task @ squares, dtype=np.float64)
 
 
-def _critical(df: Any) -> Floats:
-    return np.asarray(stats.t.ppf(0.5 + CONFIDENCE / 2, df), dtype=np.float64)
+def _quantile(df: Floats, tail: Floats | float) -> Floats:
+    return np.asarray(-stdtrit(_bounded(df), tail), dtype=np.float64)
 
 
-_INVERSE_DF = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 4000)])
-_CRITICAL = _critical(1 / np.maximum(_INVERSE_DF, 1e-12))
-
-
-def _df_with_critical(critical: Floats) -> Floats:
-    """Degrees of freedom of the Student distribution with this 97.5 % point (to 5 digits, by a table)."""
-    inverse = np.interp(critical, _CRITICAL, _INVERSE_DF)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.where(inverse > 0, 1 / inverse, np.inf), dtype=np.float64)
+def _bounded(df: Floats) -> Floats:
+    return np.minimum(df, LARGEST_DF)
 
 
 def wilson(successes: float, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

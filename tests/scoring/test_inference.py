@@ -23,8 +23,8 @@ def test_one_text_and_one_task_is_the_paired_t_test_over_documents() -> None:
     estimate = crossed([treated], -base, layout_of(50))
     expected = stats.ttest_rel(treated[0], base)
     low, high = expected.confidence_interval()
-    assert estimate.p_two_sided()[0] == pytest.approx(expected.pvalue, rel=1e-4)
-    assert [bound[0] for bound in estimate.interval()] == pytest.approx([low, high], rel=1e-5)
+    assert estimate.p_two_sided()[0] == pytest.approx(expected.pvalue, rel=1e-8)
+    assert [bound[0] for bound in estimate.interval()] == pytest.approx([low, high])
 
 
 def test_without_differences_between_documents_it_is_the_t_test_over_texts() -> None:
@@ -32,8 +32,8 @@ def test_without_differences_between_documents_it_is_the_t_test_over_texts() -> 
     values = np.repeat(by_text[:, None], 20, axis=1)
     estimate = crossed([values], None, layout_of(20))
     expected = stats.ttest_1samp(by_text, 0.0)
-    assert estimate.df[0] == pytest.approx(3, rel=1e-5)
-    assert estimate.p_two_sided()[0] == pytest.approx(expected.pvalue, rel=1e-4)
+    assert estimate.df[0] == pytest.approx(3)
+    assert estimate.p_two_sided()[0] == pytest.approx(expected.pvalue, rel=1e-8)
 
 
 def test_the_variance_is_that_of_the_two_way_random_model() -> None:
@@ -70,15 +70,40 @@ def test_leading_axes_are_data_sets_of_their_own() -> None:
     values, fixed = rng.uniform(size=(6, 3, 27)), rng.uniform(size=(6, 27))
     together = crossed([values], fixed, layout)
     alone = [crossed([values[n]], fixed[n], layout) for n in range(6)]
-    for name in ("value", "variance", "df"):
-        assert getattr(together, name) == pytest.approx(np.stack([getattr(one, name) for one in alone]))
+    for name in ("value", "variance", "df", "p_two_sided"):
+        found, expected = (
+            [v() if callable(v) else v for v in (getattr(one, name) for one in some)]
+            for some in ([together], alone)
+        )
+        assert found[0] == pytest.approx(np.stack(expected))
 
 
 def test_the_critical_value_lies_between_those_of_documents_and_texts() -> None:
     rng = np.random.default_rng(4)
-    values = rng.normal(size=(3, 200)) + 0.1 * rng.normal(size=(3, 1))
-    df = crossed([values], None, layout_of(200)).df[0]
-    assert 2 <= df <= 199
+    values = rng.normal(size=(3, 200)) + 0.1 * rng.normal(size=(3, 1)) + 2 * rng.normal(size=200)
+    critical = crossed([values], None, layout_of(200)).critical(0.025)[0]
+    assert stats.t.isf(0.025, 199) < critical < stats.t.isf(0.025, 2)
+
+
+def test_three_texts_have_cochrans_critical_value_and_many_satterthwaites() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(3, 200)) + 0.1 * rng.normal(size=(3, 1)) + 2 * rng.normal(size=200)
+    few = crossed([values], None, layout_of(200))
+    parts = [(part.variance[0], part.df[0]) for part in few.parts]
+    cochran = sum(v * stats.t.isf(0.025, df) for v, df in parts) / sum(v for v, _ in parts)
+    assert few.critical(0.025)[0] == pytest.approx(cochran)
+    many = crossed([rng.normal(size=(400, 20))], None, layout_of(20))
+    assert many.critical(0.025)[0] == pytest.approx(stats.t.isf(0.025, many.df[0]), rel=0.01)
+
+
+@pytest.mark.parametrize("texts", [3, 5, 20])
+def test_p_is_the_level_at_which_the_interval_ends_at_zero(texts: int) -> None:
+    rng = np.random.default_rng(texts)
+    values = rng.normal(size=(texts, 40)) + 0.5 * rng.normal(size=(texts, 1)) + 0.4
+    estimate = crossed([values], None, layout_of(40))
+    p_value = estimate.p_two_sided()[0]
+    assert estimate.interval(1 - p_value)[0][0] == pytest.approx(0, abs=1e-6)
+    assert estimate.p_above_zero()[0] == pytest.approx(p_value / 2)
 
 
 def test_no_change_anywhere_has_p_of_one_and_an_interval_of_nothing() -> None:
