@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.corpora.data import sha256_of
 from benchmark.corpora.texts import Text, hub_texts, original_texts, read_texts
+from benchmark.errors import InputError
 from benchmark.settings import CorpusSpec, FileCorpus, HubCorpus, MicroCorpus, OriginalCorpus
 
 
@@ -20,7 +22,12 @@ def _micro(spec: MicroCorpus, root: Path) -> Sequence[Text]:
 
 
 def _file(spec: FileCorpus, root: Path) -> Sequence[Text]:
-    return read_texts(root / spec.path, column=spec.column, limit=spec.texts)
+    path = root / spec.path
+    if not path.exists():
+        raise InputError(f"{path} is not here: `dvc pull {spec.path}.dvc` fetches submitted data")
+    if spec.sha256 is not None and sha256_of(path) != spec.sha256:
+        raise InputError(f"{path} has another sha256 than the settings pin: `dvc checkout` or submit it again")
+    return read_texts(path, column=spec.column, limit=spec.texts)
 
 
 def _original(spec: OriginalCorpus, root: Path) -> Sequence[Text]:

@@ -102,6 +102,11 @@ def _copy_folder(spec: FolderModel, layout: Layout, folder: Path, name: str) -> 
     source = layout.root / spec.path
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
+    if spec.sha256 is not None:
+        from benchmark.submissions.files import sha256_of
+
+        if sha256_of(source) != spec.sha256:
+            raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
     for file in sorted(source.iterdir()):
         if file.name in MODEL_FILES or (file.suffix == ".safetensors" and not file.is_symlink()):
             shutil.copyfile(file, folder / file.name, follow_symlinks=False)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmark.corpora.open import open_corpus
+from benchmark.errors import InputError
 from benchmark.plain_yaml import read_yaml
 from benchmark.settings import load_settings
 from benchmark.submissions.check import check_file
@@ -168,3 +169,16 @@ def test_the_line_goes_behind_the_last_entry_however_it_is_written(
     kept = b"".join(line for line in after.splitlines(keepends=True) if b"mine:" not in line)
     assert kept.removesuffix(b"\n") == before.removesuffix(b"\n")
     assert set(load_settings(params).corpora) == {"seen", "mine"}
+
+
+def test_the_pipeline_refuses_data_that_were_exchanged_or_are_absent(
+    repository: Path, texts_file: Path
+) -> None:
+    submit_corpus("mine", str(texts_file), params=repository / "params.yaml")
+    data = repository / "submissions" / "data" / "mine" / "texts.jsonl"
+    data.write_text(data.read_text(encoding="utf-8").replace("number 3", "number 9"), encoding="utf-8")
+    with pytest.raises(InputError, match="sha256"):
+        stored(repository, "mine")
+    data.unlink()
+    with pytest.raises(InputError, match="dvc pull"):
+        stored(repository, "mine")
