@@ -15,7 +15,7 @@ POWER = 0.80
 ROUNDING = 1e-12
 TINY = 1e-300
 LARGEST_DF = 1e9
-HALVINGS = 36
+HALVINGS = 50
 
 
 class Part(NamedTuple):

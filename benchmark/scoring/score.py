@@ -33,6 +33,7 @@ from benchmark.scoring.settings import ScoringSettings
 from benchmark.scoring.write import write_csv, write_json, write_text
 
 Entry = tuple[str, str, str]
+SELF_REPORTED = "self-reported"
 KIND_ORDER = {"entry": 0, "control": 1, "rung": 2}
 
 
@@ -44,17 +45,26 @@ def run_score(
     tasks: Mapping[str, Mapping[str, Any]] | None = None,
     runs: Iterable[Mapping[str, Any]] | None = None,
     settings: ScoringSettings | None = None,
+    verification: Mapping[Entry, str] | None = None,
+    overlap: Mapping[str, float] | None = None,
 ) -> None:
-    """Score parquet sample tables and write the CSV tables of `benchmark.schema.TABLES` to `out`.
+    """Score parquet sample tables and write the tables of `results/<track>/` to the folder `out`.
 
     `models` and `tasks` are the content of models.json and tasks.json, `runs` run records (run.json).
-    Nothing is written unless all of it is computed. Raises InputError for input that is refused.
+    `verification` has the state of entries, `self-reported` without one; `overlap` by corpus the share of its
+    n-grams that stand in task documents. Nothing is written unless all of it is computed. Raises InputError
+    for input that is refused.
     """
     records = read_records(runs)
     samples = read_samples(sample_paths, tasks, recorded=records.by_run)
     settings = settings or ScoringSettings()
     tables = score_tables(samples, models, records, settings)
     treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
+    for row in tables["entries.csv"]:
+        if row["row_kind"] != "rung":
+            entry = row["model"], row["arm"], row["corpus"]
+            row["verification"] = (verification or {}).get(entry, SELF_REPORTED)
+            row["overlap"] = (overlap or {}).get(row["corpus"])
     derived, claims = derive(tables, records.by_run.values(), settings.claims, treatments)
     for name, rows in tables.items():
         write_csv(Path(out) / name, rows, TABLES[name])

@@ -127,6 +127,17 @@ def test_a_curve_counts_a_diverged_run_at_chance(tmp_path: Path) -> None:
     assert entry["share_diverged"] == pytest.approx(1 / 3)
 
 
+def test_states_and_overlap_stand_in_the_rows_that_have_them(tmp_path: Path) -> None:
+    path = Study().write(tmp_path / "s.parquet")
+    states = {("small", "gap", "code"): "reproduced"}
+    run_score([path], MODELS, tmp_path / "out", tasks=TASKS, verification=states, overlap={"code": 0.25})
+    rows = table(tmp_path / "out", "entries.csv").set_index("arm")
+    assert rows.loc["gap", "verification"] == "reproduced"
+    assert rows.loc["random", "verification"] == "self-reported"
+    assert rows.loc["gap", "overlap"] == 0.25
+    assert rows.loc["none", "verification"].isna().all()
+
+
 def test_mixed_suite_versions_are_refused(study: Study, tmp_path: Path) -> None:
     key = {"model": "small", "arm": "gap", "corpus": "code", "seed": 0}
     runs = [{**key, "text_id": f"code-{n}", "suite_version": str(n)} for n in (0, 1)]
