@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from benchmark.evaluation.logits import LogitSpace
 from benchmark.evaluation.network import Cache, Network
 
 STEPS_A_LOOK = 8
@@ -13,22 +14,16 @@ SHRINK_AT = 0.8
 """Share of rows still going at which the cache is copied without the finished ones."""
 
 
-def greedy_tokens(output: Tensor, network: Network, rows_at_once: int) -> Tensor:
-    """Most likely next tokens [rows] for ``output`` [rows, embedding width]; ties go to the lowest id."""
-    chunks: tuple[Tensor, ...] = torch.split(output, rows_at_once)
-    return torch.cat([network.logits(chunk).argmax(dim=-1) for chunk in chunks])
-
-
 def continue_greedily(
     network: Network,
     cache: Cache,
+    space: LogitSpace,
     first: Tensor,
     prompts: Tensor,
     *,
     new_tokens: int,
     eos_id: int,
     stops: Sequence[Tensor],
-    rows_at_once: int,
 ) -> Tensor:
     """Tokens [rows, new_tokens] that follow the cached prompts, ``first`` [rows] being the first of each.
 
@@ -47,7 +42,7 @@ def continue_greedily(
         if number:
             positions = prompts + (number - 1)
             output = network.step(token, positions, cache, cache.prompt + number - 1, mask)
-            token = greedy_tokens(output, network, rows_at_once)
+            token = space.most_likely(output)
         text[going, number] = torch.where(done, eos_id, token)
         done = done | (token == eos_id)
         for place, table in enumerate(stops):

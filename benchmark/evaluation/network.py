@@ -24,6 +24,10 @@ class Linear:
     def __call__(self, hidden: Tensor) -> Tensor:
         return functional.linear(hidden, self.weight, self.bias)
 
+    def rows(self, kept: slice) -> "Linear":
+        """Some of the outputs only, sharing memory."""
+        return Linear(self.weight[kept], None if self.bias is None else self.bias[kept])
+
 
 @dataclass(frozen=True)
 class Norm:
@@ -40,6 +44,7 @@ class Norm:
 class Layer:
     """One decoder layer."""
 
+    joined: Linear  # query, key and value
     query: Linear
     key_value: Linear
     out: Linear
@@ -101,16 +106,18 @@ class Network:
         for number, layer in enumerate(self.layers):
             last = number == len(self.layers) - 1
             normed = layer.attention_norm(hidden) if self.config.do_layer_norm_before else hidden
-            key, value = self._heads(layer.key_value(normed), trees, length, 2)
+            if last:
+                key, value = self._heads(layer.key_value(normed), trees, length, 2)
+                read = (batch.row_nodes + torch.arange(trees, device=self.device)[:, None] * length).view(-1)
+                normed, hidden = normed[read], hidden[read]
+                mask = batch.row_mask(mask, self.dtype)
+                (query,) = self._heads(layer.query(normed), trees, -1, 1)
+            else:
+                query, key, value = self._heads(layer.joined(normed), trees, length, 3)
             if cache is not None:
                 kept = min(length, cache.prompt)
                 cache.keys[number, first_row : first_row + trees, :, :kept] = key[:, :, :kept]
                 cache.values[number, first_row : first_row + trees, :, :kept] = value[:, :, :kept]
-            if last:
-                flat = (batch.row_nodes + torch.arange(trees, device=self.device)[:, None] * length).view(-1)
-                normed, hidden = normed[flat], hidden[flat]
-                mask = batch.row_mask(mask, self.dtype)
-            (query,) = self._heads(layer.query(normed), trees, -1, 1)
             mixed = functional.scaled_dot_product_attention(
                 query, key, value, attn_mask=mask, is_causal=mask is None, scale=self.scale
             )
@@ -130,8 +137,7 @@ class Network:
         seen = mask[..., : slot + 1]
         for number, layer in enumerate(self.layers):
             normed = layer.attention_norm(hidden) if self.config.do_layer_norm_before else hidden
-            (query,) = self._heads(layer.query(normed), rows, 1, 1)
-            key, value = self._heads(layer.key_value(normed), rows, 1, 2)
+            query, key, value = self._heads(layer.joined(normed), rows, 1, 3)
             cache.keys[number, :, :, slot : slot + 1] = key
             cache.values[number, :, :, slot : slot + 1] = value
             mixed = functional.scaled_dot_product_attention(
@@ -143,10 +149,6 @@ class Network:
             )
             hidden = self._after_attention(layer, hidden, mixed.reshape(rows, -1))
         return self._output(hidden)
-
-    def logits(self, output: Tensor) -> Tensor:
-        """float32 logits [rows, vocabulary] of ``output`` [rows, embedding width]."""
-        return functional.linear(output, self.embedding).float()
 
     def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:
         hidden = functional.embedding(ids, self.embedding)
@@ -175,13 +177,14 @@ class Network:
 
 def _layer(model: OptModel, index: int) -> Layer:
     name = f"{PREFIX}layers.{index}."
-    key, value = (_linear(model, f"{name}self_attn.{part}_proj") for part in ("k", "v"))
+    width = model.config.hidden_size
+    parts = [_linear(model, f"{name}self_attn.{part}_proj") for part in ("q", "k", "v")]
+    biases = [part.bias for part in parts if part.bias is not None]
+    joined = Linear(torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None)
     return Layer(
-        query=_linear(model, name + "self_attn.q_proj"),
-        key_value=Linear(
-            torch.cat([key.weight, value.weight]),
-            None if key.bias is None or value.bias is None else torch.cat([key.bias, value.bias]),
-        ),
+        joined=joined,
+        query=joined.rows(slice(None, width)),
+        key_value=joined.rows(slice(width, None)),
         out=_linear(model, name + "self_attn.out_proj"),
         fc1=_linear(model, name + "fc1"),
         fc2=_linear(model, name + "fc2"),

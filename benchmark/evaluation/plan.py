@@ -165,5 +165,4 @@ def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: in
         for batch in group.batches:
             masks = batch.positions * batch.length * (itemsize + 3)
             largest = max(largest, 2 * cache + batch.positions * width * itemsize + masks)
-    # Three copies of the logits: as computed, as float32, and the exponentials.
     return largest + logits_bytes

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from benchmark.errors import InputError
 from benchmark.evaluation.batches import TreeBatch
-from benchmark.evaluation.generate import continue_greedily, greedy_tokens
+from benchmark.evaluation.generate import continue_greedily
+from benchmark.evaluation.logits import LogitSpace, rows_at_once
 from benchmark.evaluation.network import Cache, Network
 from benchmark.evaluation.plan import Group
 from benchmark.evaluation.workload import Workload
@@ -34,11 +35,6 @@ class Outcome:
     tokens: dict[int, list[int]]
 
 
-def rows_at_once(vocabulary: int, logits_bytes: int) -> int:
-    """Rows of logits that fit into ``logits_bytes``, counting three float32 copies."""
-    return max(1, logits_bytes // (12 * vocabulary))
-
-
 @torch.inference_mode()
 def run_workload(
     network: Network,
@@ -56,7 +52,7 @@ def run_workload(
             f"a text needs {workload.longest} positions, the model has {limit}: lower max_length"
         )
     work = workload.on(network.device)
-    reader = _Reader(network, rows_at_once(len(network.embedding), logits_bytes), want_greedy)
+    reader = _Reader(network, rows_at_once(network, logits_bytes), want_greedy)
     tokens: dict[int, list[int]] = {}
     done = 0
     for group, batches in zip(work.plan.groups, work.groups, strict=True):
@@ -83,19 +79,19 @@ def _generate(
     row = 0
     for batch in batches:
         output = network.read_rows(batch, cache, row)
-        first.append(greedy_tokens(output[: batch.prompts], network, reader.rows))
+        first.append(reader.space.most_likely(output[: batch.prompts]))
         reader.read(output, batch)
         row += batch.prompts
     prompts = [len(work.units[number].prompt) for batch in group.batches for number in batch.trees]
     return continue_greedily(
         network,
         cache,
+        reader.space,
         torch.cat(first),
         torch.tensor(prompts, device=network.device),
         new_tokens=group.ending.new_tokens,
         eos_id=eos_id,
         stops=[work.tables[stop] for stop in group.ending.stops],
-        rows_at_once=reader.rows,
     )
 
 
@@ -104,6 +100,7 @@ class _Reader:
 
     def __init__(self, network: Network, rows: int, want_greedy: bool) -> None:
         self.network, self.rows, self.want_greedy = network, rows, want_greedy
+        self.space = LogitSpace(network, rows)
         self.logprobs: list[Tensor] = []
         self.greedy: list[Tensor] = []
         self.slots: list[Tensor] = []
@@ -114,11 +111,11 @@ class _Reader:
             pairs = slice(batch.pairs_before_row[start], batch.pairs_before_row[stop])
             if pairs.start == pairs.stop:
                 continue
-            logits = self.network.logits(output[start:stop])
+            logprobs = self.space.log_softmax(output[start:stop])
             row, token = batch.pair_row[pairs] - start, batch.pair_token[pairs]
-            self.logprobs.append(logits[row, token] - torch.logsumexp(logits, dim=-1)[row])
+            self.logprobs.append(logprobs[row, token])
             if self.want_greedy:
-                self.greedy.append(logits.argmax(dim=-1)[row] == token)
+                self.greedy.append(logprobs.argmax(dim=-1)[row] == token)
             self.slots.append(batch.pair_slot[pairs])
 
     def collect(self, slots: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:

@@ -1,0 +1,54 @@
+"""Logits, a bounded number of rows at a time, in memory that is reused.
+
+On a CPU the space is taken once a pass: a fresh block of this size for every chunk costs page faults worth as much
+as the arithmetic.
+"""
+
+import torch
+from torch import Tensor
+
+from benchmark.evaluation.network import Network
+
+CACHED_BYTES = 2 * 2**20
+"""On a CPU, logits of this size stay in the cache between the product and the softmax."""
+FEWEST_ROWS = 128
+"""Rows below which the product's speed falls, whatever the cache holds."""
+
+
+def rows_at_once(network: Network, logits_bytes: int) -> int:
+    """Rows whose logits and log-probabilities, both float32, fit into ``logits_bytes``; at least one."""
+    vocabulary = len(network.embedding)
+    fitting = max(1, logits_bytes // (8 * vocabulary))
+    if network.device.type != "cpu":
+        return fitting
+    return min(fitting, max(FEWEST_ROWS, CACHED_BYTES // (4 * vocabulary)))
+
+
+class LogitSpace:
+    """Room for the logits of ``rows`` rows and their log-probabilities."""
+
+    def __init__(self, network: Network, rows: int) -> None:
+        self.network, self.rows = network, rows
+        self.reused: tuple[Tensor, Tensor] | None = None
+        if network.device.type == "cpu" and network.dtype == torch.float32:
+            shape = (rows, len(network.embedding))
+            self.reused = torch.empty(shape), torch.empty(shape)
+
+    def logits(self, output: Tensor) -> Tensor:
+        """float32 logits [rows, vocabulary], valid until the next call."""
+        weight = self.network.embedding.t()
+        if self.reused is None:
+            return (output @ weight).float()
+        return torch.mm(output, weight, out=self.reused[0][: len(output)])
+
+    def log_softmax(self, output: Tensor) -> Tensor:
+        """float32 log-probabilities [rows, vocabulary], valid until the next call."""
+        logits = self.logits(output)
+        if self.reused is None:
+            return torch.log_softmax(logits, -1)
+        return torch.log_softmax(logits, -1, out=self.reused[1][: len(output)])
+
+    def most_likely(self, output: Tensor) -> Tensor:
+        """Most likely next token of any number of rows; ties go to the lowest id."""
+        chunks: tuple[Tensor, ...] = torch.split(output, self.rows)
+        return torch.cat([self.logits(chunk).argmax(dim=-1) for chunk in chunks])
