@@ -117,8 +117,9 @@ def _on_ray(
         raise InputError("execution.engine: ray is not installed: pip install 'gapbench[ray]'") from None
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
-        cores = None if address else worker_count(settings, len(units))
-        ray.init(address=address, num_cpus=cores, include_dashboard=False, log_to_driver=False)
+        # Without a cluster to join, one is started that nothing outside this machine can reach.
+        own = {"num_cpus": worker_count(settings, len(units)), "_node_ip_address": "127.0.0.1"}
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, **({} if address else own))
     shared = ray.put(context)
     remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_ray_work)
     pending = {remote.remote(work, shared, unit): unit for unit in units}
