@@ -12,10 +12,14 @@ import pyarrow.parquet as pq
 
 from benchmark.pipeline.files import read_json_lines, write_json, write_parquet
 from benchmark.pipeline.layout import Layout
+from benchmark.posttrain.base import suite_of
 from benchmark.schema import NO_ARM, SAMPLES
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
 from benchmark.settings import Settings
+from benchmark.submissions.attestation import verification_states
+from benchmark.submissions.entry import samples_digest
+from benchmark.submissions.overlap import Overlap, overlap, suite_documents
 
 
 def write_track_results(settings: Settings, layout: Layout) -> None:
@@ -27,6 +31,8 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
     bases = {model: read_base(layout, model) for model in settings.models}
     records = cell_records(settings, layout)
     out = layout.results
+    corpora = {name: read_corpus(layout, name) for name in settings.corpora}
+    found = {name: corpus_overlap(texts, settings) for name, (_, texts) in corpora.items()}
     run_score(
         [cell / "samples.parquet" for cell in cells],
         model_table(settings, bases),
@@ -34,11 +40,33 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
         tasks=task_table(bases),
         runs=records,
         settings=scoring_settings(settings, bases),
+        verification=verification_states(layout.attestations, lambda key: stored_digest(layout, key)),
+        overlap={name: shared.share for name, shared in found.items()},
     )
-    corpora = [read_corpus(layout, name) for name in settings.corpora]
-    write_parquet(out / "texts.parquet", pa.concat_tables(texts for _, texts in corpora))
-    write_json(out / "corpora.json", [facts for facts, _ in corpora])
+    write_parquet(out / "texts.parquet", pa.concat_tables([texts for _, texts in corpora.values()]))
+    write_json(out / "corpora.json", [corpora[name][0] | overlap_facts(found[name]) for name in corpora])
     write_parquet(out / "documents.parquet", selected_documents(cells, records))
+
+
+def corpus_overlap(texts: pa.Table, settings: Settings) -> Overlap:
+    """How much of a corpus stands in the documents of the track's suite."""
+    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+    return overlap(texts.column("text").to_pylist(), suite_documents(suite))
+
+
+def overlap_facts(found: Overlap) -> dict[str, Any]:
+    """What the page of a corpus says of its overlap."""
+    touched = sum(hit for hit, _ in found.documents.values())
+    return {"overlap": found.share, "overlap_texts": found.texts, "overlap_documents": touched}
+
+
+def stored_digest(layout: Layout, key: tuple[str, str, str]) -> str | None:
+    """Digest of an entry's stored samples, base rows apart; null where it has none."""
+    model, arm, corpus = key
+    path = layout.cell(model, corpus) / "samples.parquet"
+    if not path.is_file():
+        return None
+    return samples_digest(pq.read_table(path, filters=[("arm", "=", arm)]))
 
 
 def drop_stale_cells(settings: Settings, layout: Layout) -> None:
