@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from benchmark.errors import InputError
 from benchmark.pipeline.files import read_json_lines, write_json, write_parquet
 from benchmark.pipeline.layout import Layout
 from benchmark.posttrain.base import suite_of
@@ -18,7 +19,7 @@ from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
 from benchmark.settings import Settings
 from benchmark.submissions.attestation import verification_states
-from benchmark.submissions.entry import samples_digest
+from benchmark.submissions.entry import Entry, samples_digest
 from benchmark.submissions.overlap import Overlap, overlap, suite_documents
 
 
@@ -40,7 +41,7 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
         tasks=task_table(bases),
         runs=records,
         settings=scoring_settings(settings, bases),
-        verification=verification_states(layout.attestations, lambda key: stored_digest(layout, key)),
+        verification=verification_states(layout.attestations, lambda key: stored_digest(settings, layout, key)),
         overlap={name: shared.share for name, shared in found.items()},
     )
     write_parquet(out / "texts.parquet", pa.concat_tables([texts for _, texts in corpora.values()]))
@@ -60,13 +61,12 @@ def overlap_facts(found: Overlap) -> dict[str, Any]:
     return {"overlap": found.share, "overlap_texts": found.texts, "overlap_documents": touched}
 
 
-def stored_digest(layout: Layout, key: tuple[str, str, str]) -> str | None:
-    """Digest of an entry's stored samples, base rows apart; null where it has none."""
-    model, arm, corpus = key
-    path = layout.cell(model, corpus) / "samples.parquet"
-    if not path.is_file():
+def stored_digest(settings: Settings, layout: Layout, key: tuple[str, str, str]) -> str | None:
+    """Digest of an entry's stored samples; null where it has none any more."""
+    try:
+        return samples_digest(Entry(settings, layout, *key).samples())
+    except InputError:
         return None
-    return samples_digest(pq.read_table(path, filters=[("arm", "=", arm)]))
 
 
 def drop_stale_cells(settings: Settings, layout: Layout) -> None:
