@@ -22,6 +22,7 @@ repro: $(STAMP)
 	gapbench submit check $(PARAMS)
 	gapbench stage prepare --params $(PARAMS)
 	dvc repro $(DVCFILE)
+	gapbench stage times --params $(PARAMS)
 	gapbench diff --track $(TRACK)
 
 test: $(STAMP)

@@ -240,6 +240,14 @@ def stage_prepare(params: Params) -> None:
     prepare_track(params)
 
 
+@stage.command("times")
+def stage_times(params: Params = Path("params.yaml")) -> None:
+    """How long each stage took when it last ran here."""
+    from benchmark.pipeline.times import print_times
+
+    print_times(params)
+
+
 def main() -> None:
     """Run the command; refused input exits with 2 and a failed check with 1, each with one line."""
     try:
