@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from benchmark.errors import CheckFailed, InputError
 
@@ -251,7 +252,13 @@ def stage_times(params: Params = Path("params.yaml")) -> None:
 def main() -> None:
     """Run the command; refused input exits with 2 and a failed check with 1, each with one line."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except typer.Abort:
+        sys.exit(1)
+    except TyperException as error:
+        # What the command line itself refuses: an unknown option, a number that is none.
+        _say(error.format_message())
+        sys.exit(2)
     except InputError as error:
         _say(error)
         sys.exit(2)
@@ -260,5 +267,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _say(error: Exception) -> None:
-    print("gapbench: " + " ".join(str(error).split()), file=sys.stderr)
+def _say(error: object) -> None:
+    line = " ".join(str(error).split())
+    if line:
+        print(f"gapbench: {line}", file=sys.stderr)

@@ -51,10 +51,11 @@ def single_run(
     settings = load_settings(params_for(suite, root), chosen)
 
     from benchmark.posttrain.base import load_base, suite_of
-    from benchmark.posttrain.plan import request
+    from benchmark.posttrain.plan import check_arm, request
     from benchmark.posttrain.run import execute_run
     from benchmark.posttrain.samples import base_samples
 
+    check_arm(settings, arm)
     corpus_name, text = find_text(corpus, index, settings, root)
     name, folder = find_model(model, root)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)

@@ -32,11 +32,7 @@ def request(
     Raises:
         InputError: the arm is not in the settings, its kind is not known, or the text has no token.
     """
-    if arm_name not in settings.arms:
-        raise InputError(f"arms: no arm '{arm_name}'{nearest(arm_name, settings.arms)}")
-    arm = settings.arms[arm_name]
-    if arm.kind not in ARMS:
-        raise InputError(f"arms.{arm_name}.kind: no kind '{arm.kind}'{nearest(arm.kind, ARMS)}")
+    arm = check_arm(settings, arm_name)
     posttrain = settings.posttrain
     if arm.learning_rate is not None:
         posttrain = posttrain.model_copy(update={"learning_rate": arm.learning_rate})
@@ -61,6 +57,16 @@ def request(
         seed=seed,
         posttrain=posttrain,
     )
+
+
+def check_arm(settings: Settings, name: str) -> Arm:
+    """The arm of that name; refused where there is none, or where its kind is not known."""
+    if name not in settings.arms:
+        raise InputError(f"arms: no arm '{name}'{nearest(name, settings.arms)}")
+    arm = settings.arms[name]
+    if arm.kind not in ARMS:
+        raise InputError(f"arms.{name}.kind: no kind '{arm.kind}'{nearest(arm.kind, ARMS)}")
+    return arm
 
 
 def cell_requests(
