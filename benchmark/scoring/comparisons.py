@@ -40,15 +40,20 @@ class Noninferiority:
 
 
 def noninferiority(
-    values: Floats, base: Floats, rung: Floats, layout: Layout, margin: float
+    values: Floats,
+    base: Floats,
+    rung: Floats,
+    layout: Layout,
+    margin: float,
+    scopes: slice = slice(None),
 ) -> Noninferiority:
     """Test treated - base <= (1 - margin) (rung - base) as one linear contrast, so the gap's error counts.
 
     `values` [..., texts, documents] are the treated model's scores, `base` and `rung` [..., documents] those
-    of its base model and of the larger one.
+    of its base model and of the larger one; `scopes` of the layout are tested, by default all.
     """
-    gap = crossed([], rung - base, layout)
-    remaining = crossed([values], -base - (1 - margin) * (rung - base), layout)
+    gap = crossed([], rung - base, layout).at(scopes)
+    remaining = crossed([values], -base - (1 - margin) * (rung - base), layout).at(scopes)
     open_gap = gap.interval()[0] > 0
     return Noninferiority(margin * gap.value, np.where(open_gap, remaining.p_above_zero(), np.nan))
 

@@ -21,10 +21,10 @@ from benchmark.scoring.simulation import BEGIN, END, put_between_marks, simulate
 @pytest.mark.parametrize("texts", [3, 5])
 def test_intervals_cover_and_tests_keep_their_level(texts: int) -> None:
     cell = simulate("mixed", texts, 32, data_sets=1000)
-    assert (cell.coverage > 0.93).all() and (cell.coverage < 0.985).all()
-    assert cell.coverage == pytest.approx(1 - cell.rejection)
-    assert cell.familywise < 0.07
-    assert cell.comparable < 0.035
+    assert (cell.rates.covered > 0.93).all() and (cell.rates.covered < 0.985).all()
+    assert cell.rates.covered == pytest.approx(1 - cell.rates.rejected)
+    assert cell.rates.familywise < 0.07
+    assert cell.rates.comparable < 0.035
 
 
 @pytest.mark.slow
@@ -52,8 +52,8 @@ def test_expected_scores_of_simulated_models_are_what_they_are_set_to() -> None:
 
 def test_a_seed_fixes_every_rate() -> None:
     first, second = (simulate("rare changes", 3, 4, data_sets=20, seed=1) for _ in range(2))
-    assert first.coverage.tolist() == second.coverage.tolist()
-    assert first.familywise == second.familywise
+    assert first.rates.covered.tolist() == second.rates.covered.tolist()
+    assert first.rates.familywise == second.rates.familywise
 
 
 def test_tables_replace_what_stands_between_the_marks(tmp_path: Path) -> None:
