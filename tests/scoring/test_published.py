@@ -11,6 +11,7 @@ import pytest
 
 from benchmark.errors import InputError
 from benchmark.schema import COMPARISONS, ENTRIES, RUNS
+from benchmark.scoring import published_selection
 from benchmark.scoring.published import run_published
 from benchmark.scoring.published_source import FAMILIES, PARAMETERS, read_published
 from tests.conftest import ROOT
@@ -156,18 +157,21 @@ def test_choice_alone_reproduces_c1_where_nothing_changes(facts: dict) -> None:
 
 
 def test_two_calls_and_files_in_another_order_give_the_same_bytes(
-    source: Path, written: tuple[Path, list[str]], tmp_path: Path
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(published_selection, "RUNS", 20)
+    monkeypatch.setattr(published_selection, "STUDIES", 2)
     shuffled = tmp_path / "full_results"
     shuffled.mkdir()
     for name in ("classification.csv", "dialog.csv"):
         header, *lines = (source / name).read_text().splitlines()
         np.random.default_rng(1).shuffle(lines)
         (shuffled / name).write_text("\n".join([header, *lines]) + "\n")
-    lines = run_published(shuffled, tmp_path / "out")
-    assert lines == written[1]
+    first, second = (run_published(folder, tmp_path / folder.parent.name) for folder in (source, shuffled))
+    assert first == second
     for name in FILES:
-        assert (tmp_path / "out" / name).read_bytes() == (written[0] / name).read_bytes()
+        written = [(tmp_path / folder.parent.name / name).read_bytes() for folder in (source, shuffled)]
+        assert written[0] == written[1]
 
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
