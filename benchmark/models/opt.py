@@ -23,6 +23,7 @@ __all__ = [
     "OptConfig",
     "OptModel",
     "Tokenizer",
+    "causal_hidden",
     "causal_logits",
     "load_opt",
     "read_config",
@@ -222,6 +223,13 @@ def causal_logits(
     The order of operations is that of ``transformers``' eager attention (query scaled before the product,
     softmax in float32); ``fused`` takes torch's fused kernel, which is faster and equal up to rounding.
     """
+    return functional.linear(causal_hidden(params, config, ids, fused=fused), params[EMBEDDING])
+
+
+def causal_hidden(
+    params: Mapping[str, Tensor], config: OptConfig, ids: Tensor, *, fused: bool = False
+) -> Tensor:
+    """What ``causal_logits`` multiplies with the embedding: [batch, time, embedding width]."""
     length = ids.shape[1]
     hidden = functional.embedding(ids, params[EMBEDDING])
     if config.projected:
@@ -234,7 +242,7 @@ def causal_logits(
         hidden = _norm(hidden, params, config, PREFIX + "final_layer_norm")
     if config.projected:
         hidden = functional.linear(hidden, params[PREFIX + "project_out.weight"])
-    return functional.linear(hidden, params[EMBEDDING])
+    return hidden
 
 
 def causal_mask(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
