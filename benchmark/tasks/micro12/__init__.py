@@ -1,0 +1,1 @@
+"""Twelve tasks about the micro world, in the forms of the original study's twelve."""
