@@ -55,8 +55,9 @@ class MicroModel(Strict):
     heads: int = Field(gt=0)
     ffn: int = Field(gt=0)
     tokens: int = Field(gt=0)
-    batch: int = Field(gt=0, default=64)
-    learning_rate: float = Field(gt=0, default=3e-3)
+    batch: int = Field(gt=0, default=768, description="tokens a step")
+    learning_rate: float = Field(gt=0, default=8e-3, description="of AdamW, for all but matrices")
+    matrix_rate: float = Field(gt=0, default=0.025, description="of Muon, for the layers' matrices")
     seed: int = 0
 
 

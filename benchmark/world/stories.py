@@ -61,7 +61,9 @@ def where(draw: Draw, part: Part) -> Row:
         told = draw.shuffled([f"{a} gave the {x} to {b}.", f"{c} gave the {y} to {d}."])
         thing, right = draw.one([(x, b), (y, d)])
         wrong = [f" {name}." for name in (a, b, c, d) if name != right]
-        return choice_row(draw, f"Today {told[0]} Then {told[1]} Now the {thing} is with", f" {right}.", wrong)
+        return choice_row(
+            draw, f"Today {told[0]} Then {told[1]} Now the {thing} is with", f" {right}.", wrong
+        )
     p, q, r, s = draw.some(lexicon.PLACES, 4)
     first = f"{a} took the {x} from the {p} to the {q}."
     second = f"{b} took the {y} from the {r} to the {s}."

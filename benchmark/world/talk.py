@@ -24,7 +24,7 @@ OPENINGS = (
     "She wrote about the {name}.", "He heard of the {name}.",
 )  # fmt: skip
 
-KIN = "mother father sister brother uncle aunt cousin friend teacher neighbour".split()
+KIN = ["mother", "father", "sister", "brother", "uncle", "aunt", "cousin", "friend", "teacher", "neighbour"]
 OWNED = (*lexicon.PEOPLE_FACTS["pet"], *lexicon.GOODS)
 EVENTS = (
     ("My {kin} broke my {thing}.", "You must be angry with your {kin}. Can you mend the {thing}?"),

@@ -8,7 +8,12 @@ from benchmark.world.draw import Draw, Part, part_of, zipf_table
 
 THINGS = [(name, material) for material, names in lexicon.THINGS.items() for name in names]
 # One thing of each material in turn, so that the first ranks hold every material.
-BY_RANK = [(names[rank], material) for rank in range(10) for material, names in lexicon.THINGS.items() if rank < len(names)]
+BY_RANK = [
+    (names[rank], material)
+    for rank in range(10)
+    for material, names in lexicon.THINGS.items()
+    if rank < len(names)
+]
 MET, ASKED = zipf_table(BY_RANK, 1.4, offset=5), zipf_table(BY_RANK, 1.2, offset=5)
 VERBS, EVENTS = zipf_table(list(lexicon.TOOLS), 1.0), zipf_table(list(lexicon.EFFECTS), 1.0)
 
