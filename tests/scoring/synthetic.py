@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,31 +61,33 @@ class Study:
         self, model: str, arm: str, corpus: str, text: str, seed: int, step: int, skill: float
     ) -> pd.DataFrame:
         name = f"{model}{arm}{corpus}{text}{seed}{step}"
-        own = np.random.default_rng([self.seed, *name.encode()])
-        parts = []
-        for number, (task, facts) in enumerate(self.tasks.items()):
-            for offset, split in enumerate(("select", "test")):
-                shared = np.random.default_rng([self.seed, number, offset])
-                difficulty = shared.uniform(size=self.documents)
-                flips = own.uniform(-0.1, 0.1, size=self.documents)
-                right = (difficulty + flips < skill).astype(float)
-                if facts["metric"] == "f1":
-                    right = np.round(np.clip(skill + flips, 0, 1), 3)
-                parts.append(
-                    pd.DataFrame(
-                        {
-                            "task": task,
-                            "family": facts["family"],
-                            "split": split,
-                            "doc_id": np.arange(self.documents) * 2 + offset,
-                            "metric": facts["metric"],
-                            "value": right,
-                        }
-                    )
-                )
-        rows = pd.concat(parts, ignore_index=True)
+        rows = self._documents
+        flips = np.random.default_rng([self.seed, *name.encode()]).uniform(-0.1, 0.1, len(rows))
+        right = (rows["difficulty"] + flips < skill).astype(float)
+        value = right.where(rows["metric"] == "acc", np.round(np.clip(skill + flips, 0, 1), 3))
         key = {"track": "t", "model": model, "arm": arm, "corpus": corpus, "text_id": text, "seed": seed}
-        return rows.assign(**key, step=step)
+        return rows.drop(columns="difficulty").assign(value=value, **key, step=step)
+
+    @cached_property
+    def _documents(self) -> pd.DataFrame:
+        """The documents of both splits, with a difficulty that all models share."""
+        parts = [
+            pd.DataFrame(
+                {
+                    "task": task,
+                    "family": facts["family"],
+                    "split": split,
+                    "doc_id": np.arange(self.documents) * 2 + offset,
+                    "metric": facts["metric"],
+                    "difficulty": np.random.default_rng([self.seed, number, offset]).uniform(
+                        size=self.documents
+                    ),
+                }
+            )
+            for number, (task, facts) in enumerate(self.tasks.items())
+            for offset, split in enumerate(("select", "test"))
+        ]
+        return pd.concat(parts, ignore_index=True)
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> Path:

@@ -1,7 +1,6 @@
 """A call of scoring: the files, their columns, and the same bytes whatever the order of rows and files."""
 
 import csv
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +61,6 @@ def test_nothing_is_written_where_input_is_refused(study: Study, tmp_path: Path)
     with pytest.raises(InputError):
         run_score([path], {"small": MODELS["small"]}, tmp_path / "out", tasks=TASKS)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_second_call_replaces_the_first(study: Study, results: Path, tmp_path: Path) -> None:
-    shutil.copytree(results, tmp_path / "out")
-    run_score([study.write(tmp_path / "s.parquet")], MODELS, tmp_path / "out", tasks=TASKS)
-    assert contents(tmp_path / "out") == contents(results)
 
 
 def test_only_treatments_are_ranked(results: Path) -> None:
