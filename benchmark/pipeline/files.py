@@ -40,17 +40,17 @@ def read_json_lines(path: Path) -> list[Any]:
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
-    """Replace `path` by `table`: fixed row groups, zstd, no pandas metadata."""
+    """Replace `path` by `table`: fixed row groups, zstd, the columns' names and types and no other metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(
-        table.replace_schema_metadata(None),
-        temporary,
-        row_group_size=ROW_GROUP,
-        compression="zstd",
-        version="2.6",
-    )
+    # A table that was read from Parquet carries field numbers, which would be written again.
+    plain = table.cast(pa.schema([(field.name, _plain(field.type)) for field in table.schema]))
+    pq.write_table(plain, temporary, row_group_size=ROW_GROUP, compression="zstd", version="2.6")
     temporary.replace(path)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(_plain(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 @contextmanager

@@ -1,0 +1,168 @@
+"""One run from start to end on a tiny rung of the micro ladder, and a cell of several."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from benchmark.corpora.micro import micro_corpus
+from benchmark.models.micro import train_rung
+
+from benchmark.pipeline.cell import write_cell
+from benchmark.pipeline.journal import Journal
+from benchmark.posttrain.base import Base, load_base, suite_of
+from benchmark.posttrain.plan import request, run_key
+from benchmark.posttrain.run import RunResult, execute_run
+from benchmark.schema import SAMPLES
+from benchmark.settings import MicroModel, Settings, validate
+
+RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
+
+
+def settings_with(**changes: Any) -> Settings:
+    raw: dict[str, Any] = {
+        "track": {"name": "test"},
+        "models": {},
+        "corpora": {},
+        "arms": {name: {"kind": kind} for name, kind in KINDS.items()}
+        | {"soup": {"kind": "soup", "of": "gap"}},
+        "posttrain": {"learning_rate": 1e-3, "max_steps": 4},
+        "evaluation": {"suite": "micro12", "documents": 12, "select_documents": 12},
+        "execution": {"workers": 1},
+    }
+    for section, values in changes.items():
+        raw[section] = {**raw[section], **values}
+    return validate(raw, "test")
+
+
+KINDS = {"gap": "ascent", "descent": "descent", "random": "random", "shuffled": "shuffled"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("rung") / "tiny"
+    train_rung(RUNG, target, name="tiny", cache=target.parent / "cache", threads=1)
+    return target
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path) -> Base:
+    return base_with(folder, settings_with())
+
+
+def base_with(folder: Path, settings: Settings) -> Base:
+    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+    return load_base("tiny", folder, suite, settings.evaluation, settings.execution)
+
+
+def run(base: Base, settings: Settings, arm: str = "gap") -> RunResult:
+    text = micro_corpus("code", 1, 0)[0]
+    return execute_run(request(settings, base, "code", text, arm, 0), base.scorer)
+
+
+def test_a_run_is_the_same_twice(base: Base) -> None:
+    first, second = (run(base, settings_with()) for _ in range(2))
+    assert first.record == second.record
+    assert first.samples.equals(second.samples)
+
+
+def test_the_record_holds_step_0_and_every_step_after_it(base: Base) -> None:
+    result = run(base, settings_with())
+    steps = result.record["steps"]
+    assert [step["step"] for step in steps] == [0, 1, 2, 3, 4]
+    assert result.record["stop_reason"] == "max_steps"
+    assert result.samples.schema.equals(SAMPLES)
+    assert sorted(set(result.samples.column("step").to_pylist())) == [1, 2, 3, 4]
+    assert steps[0]["distance"] == 0
+    assert all(later["distance"] > earlier["distance"] for earlier, later in itertools.pairwise(steps))
+    json.dumps(result.record, allow_nan=False)
+
+
+@pytest.mark.parametrize(("arm", "sign"), [("gap", 1), ("descent", -1)])
+def test_gap_raises_the_loss_on_its_text_and_descent_lowers_it(base: Base, arm: str, sign: int) -> None:
+    steps = run(base, settings_with(), arm).record["steps"]
+    assert sign * (steps[-1]["loss"] - steps[0]["loss"]) > 0
+
+
+def test_random_goes_as_far_as_gap(base: Base) -> None:
+    gap, placebo = (run(base, settings_with(), arm).record["steps"] for arm in ("gap", "random"))
+    for left, right in zip(gap, placebo, strict=True):
+        assert left["distance"] == pytest.approx(right["distance"], rel=1e-4)
+
+
+def test_the_step_is_chosen_by_the_select_average_among_steps_one_and_up(base: Base) -> None:
+    record = run(base, settings_with()).record
+    averages = {step["step"]: step["select_averages"]["all"] for step in record["steps"][1:]}
+    assert record["selected_step"] == {"all": max(averages, key=lambda step: (averages[step], -step))}
+
+
+def test_only_the_steps_that_are_asked_for_are_scored(folder: Path) -> None:
+    settings = settings_with(evaluation={"steps": [2, 4]})
+    result = run(base_with(folder, settings), settings)
+    assert sorted(set(result.samples.column("step").to_pylist())) == [2, 4]
+    assert [bool(step["metrics"]) for step in result.record["steps"]] == [True, False, True, False, True]
+
+
+def test_no_steps_at_all_is_a_run_of_the_base_model(base: Base) -> None:
+    result = run(base, settings_with(posttrain={"max_steps": 0}))
+    assert [step["step"] for step in result.record["steps"]] == [0]
+    assert result.samples.num_rows == 0
+    assert result.record["selected_step"] == {"all": None}
+
+
+def test_a_run_that_breaks_down_at_once_scores_chance(base: Base) -> None:
+    result = run(base, settings_with(posttrain={"learning_rate": 1e30}))
+    assert result.record["stop_reason"] == "diverged"
+    assert result.record["steps"][-1]["loss"] is None
+    assert result.record["selected_step"] == {"all": 1}
+    chance = {task.name: task.chance for task in base.scorer.suite.tasks}
+    values = result.samples.group_by("task").aggregate([("value", "min"), ("value", "max")]).to_pylist()
+    assert all(row["value_min"] == row["value_max"] == pytest.approx(chance[row["task"]]) for row in values)
+
+
+def test_under_the_protocol_paper_each_family_has_its_step(folder: Path) -> None:
+    settings = settings_with(evaluation={"protocol": "paper"})
+    record = run(base_with(folder, settings), settings).record
+    for family, step in record["selected_step"].items():
+        scores = [one["averages"][family] for one in record["steps"][1:]]
+        assert scores[step - 1] == max(scores)
+
+
+def test_a_cell_is_the_same_for_any_number_of_workers_and_from_its_journal(
+    base: Base, tmp_path: Path
+) -> None:
+    texts = micro_corpus("code", 4, 0)
+    for name, workers in (("one", 1), ("two", 2), ("again", 1)):
+        settings = settings_with(execution={"workers": workers})
+        journal = Journal(tmp_path / ("journal" if name != "two" else "other"))
+        write_cell(settings, base, "code", texts, tmp_path / name, journal)
+    for file in ("samples.parquet", "runs.jsonl", "cell.json"):
+        contents = {(tmp_path / name / file).read_bytes() for name in ("one", "two", "again")}
+        assert len(contents) == 1, file
+    samples = pq.read_table(tmp_path / "one" / "samples.parquet")
+    arms = pc.value_counts(samples.column("arm")).to_pylist()
+    assert {row["values"] for row in arms} == {*KINDS, "soup"}
+    soups = samples.filter(pc.field("arm") == "soup")
+    assert len(set(soups.column("text_id").to_pylist())) == 2
+
+
+def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base) -> None:
+    texts = micro_corpus("code", 2, 0)
+
+    def key(settings: Settings, text: Any, arm: str = "gap", seed: int = 0) -> str:
+        return run_key(request(settings, base, "code", text, arm, seed), base.scorer)
+
+    usual = key(settings_with(), texts[0])
+    assert usual == key(settings_with(execution={"workers": 7}), texts[0])
+    others = {
+        key(settings_with(), texts[1]),
+        key(settings_with(), texts[0], "descent"),
+        key(settings_with(), texts[0], "random", 1),
+        key(settings_with(posttrain={"learning_rate": 2e-3}), texts[0]),
+        key(settings_with(posttrain={"max_steps": 5}), texts[0]),
+    }
+    assert usual not in others
+    assert len(others) == 5
