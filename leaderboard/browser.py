@@ -14,8 +14,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 BUSY = '[data-testid="stStatusWidget"], [data-testid="stSkeleton"], [data-stale="true"]'
 
 
@@ -30,13 +38,19 @@ class Server:
     def errors(self) -> list[str]:
         """Lines of the log that tell of an error."""
         words = ("Traceback", "Error", "Exception", "Uncaught")
-        return [line for line in self.log.read_text(errors="replace").splitlines() if any(word in line for word in words)]
+        return [
+            line
+            for line in self.log.read_text(errors="replace").splitlines()
+            if any(word in line for word in words)
+        ]
 
 
 def chromium() -> str | None:
     """The Chromium to use: `GAPBENCH_CHROMIUM`, or the one on the path."""
     named = os.environ.get("GAPBENCH_CHROMIUM")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
 
 
 @contextmanager
@@ -45,10 +59,20 @@ def serving(results: Path, log: Path, *, seconds: float = 60) -> Iterator[Server
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "leaderboard" / "app.py"), "--server.port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(ROOT / "leaderboard" / "app.py"),
+        "--server.port",
+        str(port),
+    ]
     environment = os.environ | {"GAPBENCH_RESULTS": str(results)}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
         try:
             _wait(f"http://localhost:{port}/_stcore/health", process, seconds, log)
             yield Server(f"http://localhost:{port}", process.pid, log)

@@ -10,7 +10,9 @@ from altair.utils import schemapi
 from leaderboard import text
 
 alt.data_transformers.disable_max_rows()
-schemapi.DEBUG_MODE = False  # checking each chart against Vega-Lite's schema takes longer than drawing it; tests do
+schemapi.DEBUG_MODE = (
+    False  # checking each chart against Vega-Lite's schema takes longer than drawing it; tests do
+)
 
 VERDICT_ORDER = ["superior", "comparable", "inconclusive", "inferior"]
 OUTCOME_ORDER = ["reproduced", "inconclusive", "not reproduced"]
@@ -19,48 +21,88 @@ _LIGHT = ["#0b7a4b", "#1f5fa8", "#6b7685", "#c2410c"]
 _DARK = ["#4fd1a0", "#7db4f0", "#a9b4c2", "#fb923c"]
 
 
-def _palette() -> list[str]:
+def palette() -> list[str]:
     return _DARK if st.context.theme.type == "dark" else _LIGHT
 
 
-def _quiet() -> str:
+def quiet() -> str:
     return "#8b97a6" if st.context.theme.type == "dark" else "#7a8696"
 
 
-def _ink() -> str:
+def ink() -> str:
     return "#e8edf3" if st.context.theme.type == "dark" else "#1b2430"
 
 
 def show(chart: alt.Chart | alt.LayerChart | alt.FacetChart, alt_text: str) -> None:
     """The chart at the page's width; its own toolbar saves it as PNG and shows its data."""
-    st.altair_chart(chart.configure_view(strokeWidth=0).configure_axis(labelLimit=260), width="stretch", alt=alt_text)
+    st.altair_chart(
+        chart.configure_view(strokeWidth=0).configure_axis(labelLimit=260), width="stretch", alt=alt_text
+    )
 
 
 def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
     """Effective size of each entry with its interval beside its own size; the untreated family as vertical lines."""
     rows = entries.assign(
-        name=[f"{row.model}, {row.corpus}" + ("" if row.arm == "gap" else f", {row.arm}") for row in entries.itertuples()],
-        own="its own size", effective="behaves like",
-    )  # fmt: skip
-    bounds = pd.concat([rows[c] for c in ("parameters", "effective_size_low", "effective_size_high")] + [rungs["parameters"]]).dropna()
+        name=[
+            f"{row.model}, {row.corpus}" + ("" if row.arm == "gap" else f", {row.arm}")
+            for row in entries.itertuples()
+        ],
+        own="its own size",
+        effective="behaves like",
+    )
+    bounds = pd.concat(
+        [rows[c] for c in ("parameters", "effective_size_low", "effective_size_high")] + [rungs["parameters"]]
+    ).dropna()
     scale = alt.Scale(type="log", domain=[bounds.min() / 1.4, bounds.max() * 1.4], nice=False)
     title = "Parameters of an untreated model with the same score, with 95 % interval"
-    x = alt.X("effective_size:Q", title=title, scale=scale, axis=alt.Axis(format="~s", grid=False, tickCount=6))
-    y = alt.Y("name:N", title=None, sort=list(rows["name"]), axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=True))
-    shape = alt.Shape("what:N", title=None, scale=alt.Scale(domain=["its own size", "behaves like"], range=["stroke", "circle"]),
-                      legend=alt.Legend(orient="top", symbolSize=110))  # fmt: skip
-    colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=["its own size", "behaves like"], range=[_ink(), _palette()[1]]))
+    x = alt.X(
+        "effective_size:Q", title=title, scale=scale, axis=alt.Axis(format="~s", grid=False, tickCount=6)
+    )
+    y = alt.Y(
+        "name:N",
+        title=None,
+        sort=list(rows["name"]),
+        axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=True),
+    )
+    shape = alt.Shape(
+        "what:N",
+        title=None,
+        scale=alt.Scale(domain=["its own size", "behaves like"], range=["stroke", "circle"]),
+        legend=alt.Legend(orient="top", symbolSize=110),
+    )
+    colour = alt.Color(
+        "what:N",
+        title=None,
+        scale=alt.Scale(domain=["its own size", "behaves like"], range=[ink(), palette()[1]]),
+    )
     tip = [alt.Tooltip("name:N", title="Entry"), alt.Tooltip("said:N", title="Effective size")]
     family = alt.Chart(rungs.assign(label=rungs["model"]))
-    lines = family.mark_rule(color=_quiet(), strokeDash=[2, 3]).encode(alt.X("parameters:Q", scale=scale, title=title))
-    names = family.mark_text(dy=-8, color=_ink(), fontSize=12).encode(alt.X("parameters:Q", scale=scale, title=title), alt.YValue(0), text="label:N")
-    kept = rows[["name", "parameters", "effective_size", "effective_size_low", "effective_size_high", "behaves_like"]]
-    base = alt.Chart(kept.rename(columns={"behaves_like": "said"}))
-    span = base.mark_rule(strokeWidth=2.5, color=_palette()[1]).encode(alt.X("effective_size_low:Q", scale=scale, title=title), alt.X2("effective_size_high:Q"), y, tooltip=tip)
-    own = base.transform_calculate(what="'its own size'").mark_point(size=170, angle=90, strokeWidth=2.5, opacity=1).encode(
-        alt.X("parameters:Q", scale=scale, title=title), y, shape, colour, tooltip=tip
+    lines = family.mark_rule(color=quiet(), strokeDash=[2, 3]).encode(
+        alt.X("parameters:Q", scale=scale, title=title)
     )
-    dots = base.transform_calculate(what="'behaves like'").mark_point(filled=True, size=95, opacity=1).encode(x, y, shape, colour, tooltip=tip)
+    names = family.mark_text(dy=-8, color=ink(), fontSize=12).encode(
+        alt.X("parameters:Q", scale=scale, title=title), alt.YValue(0), text="label:N"
+    )
+    kept = rows[
+        ["name", "parameters", "effective_size", "effective_size_low", "effective_size_high", "behaves_like"]
+    ]
+    base = alt.Chart(kept.rename(columns={"behaves_like": "said"}))
+    span = base.mark_rule(strokeWidth=2.5, color=palette()[1]).encode(
+        alt.X("effective_size_low:Q", scale=scale, title=title),
+        alt.X2("effective_size_high:Q"),
+        y,
+        tooltip=tip,
+    )
+    own = (
+        base.transform_calculate(what="'its own size'")
+        .mark_point(size=170, angle=90, strokeWidth=2.5, opacity=1)
+        .encode(alt.X("parameters:Q", scale=scale, title=title), y, shape, colour, tooltip=tip)
+    )
+    dots = (
+        base.transform_calculate(what="'behaves like'")
+        .mark_point(filled=True, size=95, opacity=1)
+        .encode(x, y, shape, colour, tooltip=tip)
+    )
     return alt.layer(lines, names, span, own, dots).properties(height=24 * rows["name"].nunique() + 120)
 
 
@@ -73,31 +115,61 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
     named = entries.assign(
         size=entries["parameters"].map(text.size),
         kind=entries["row_kind"].map({"rung": "untreated", "entry": "treated", "control": "placebo"}),
-        what=[row.model if row.row_kind == "rung" else f"{row.model}, {row.arm} on {row.corpus}" for row in entries.itertuples()],
+        what=[
+            row.model if row.row_kind == "rung" else f"{row.model}, {row.arm} on {row.corpus}"
+            for row in entries.itertuples()
+        ],
     )
     given = {f"score_{scope}": "score", f"score_{scope}_low": "low", f"score_{scope}_high": "high"}
-    named = named[["parameters", *given, "kind", "what", "size"]].rename(columns=given).dropna(subset=["parameters", "score"])
+    named = (
+        named[["parameters", *given, "kind", "what", "size"]]
+        .rename(columns=given)
+        .dropna(subset=["parameters", "score"])
+    )
     smallest, largest = named["parameters"].min() / 1.35, named["parameters"].max() * 1.35
-    x = alt.X("parameters:Q", title="Parameters (each step right is several times larger)",
-              scale=alt.Scale(type="log", domain=[smallest, largest], nice=False), axis=alt.Axis(format="~s", grid=False))  # fmt: skip
+    x = alt.X(
+        "parameters:Q",
+        title="Parameters (each step right is several times larger)",
+        scale=alt.Scale(type="log", domain=[smallest, largest], nice=False),
+        axis=alt.Axis(format="~s", grid=False),
+    )
     title = f"Score, {words}"
     y = alt.Y("score:Q", title=title, scale=alt.Scale(zero=False))
     kinds = [kind for kind in ("untreated", "treated", "placebo") if (named["kind"] == kind).any()]
     places = {"untreated": 0, "treated": 1, "placebo": 2}
-    palette = [_ink(), _palette()[1], _quiet()]
-    colour = alt.Color("kind:N", title=None, legend=alt.Legend(orient="top", symbolSize=90),
-                       scale=alt.Scale(domain=kinds, range=[palette[places[k]] for k in kinds]))  # fmt: skip
-    shape = alt.Shape("kind:N", title=None,
-                      scale=alt.Scale(domain=kinds, range=[["square", "circle", "cross"][places[k]] for k in kinds]))  # fmt: skip
-    tip = [alt.Tooltip("what:N", title="What"), alt.Tooltip("size:N", title="Size"),
-           alt.Tooltip("score:Q", title="Score", format=".4f"), alt.Tooltip("low:Q", title="95 % low", format=".4f"),
-           alt.Tooltip("high:Q", title="95 % high", format=".4f")]  # fmt: skip
-    base = alt.Chart(named)
-    line = alt.Chart(named[named["kind"] == "untreated"]).mark_line(color=_ink(), strokeWidth=1.5, opacity=0.6).encode(x, y)
-    bars = base.transform_filter("datum.kind != 'placebo'").mark_rule(strokeWidth=1.5, opacity=0.75).encode(
-        x, alt.Y("low:Q", title=title, scale=alt.Scale(zero=False)), alt.Y2("high:Q"), colour
+    looks = [ink(), palette()[1], quiet()]
+    colour = alt.Color(
+        "kind:N",
+        title=None,
+        legend=alt.Legend(orient="top", symbolSize=90),
+        scale=alt.Scale(domain=kinds, range=[looks[places[k]] for k in kinds]),
     )
-    points = base.mark_point(filled=True, size=95, opacity=0.95).encode(x, y, color=colour, shape=shape, tooltip=tip)
+    shape = alt.Shape(
+        "kind:N",
+        title=None,
+        scale=alt.Scale(domain=kinds, range=[["square", "circle", "cross"][places[k]] for k in kinds]),
+    )
+    tip = [
+        alt.Tooltip("what:N", title="What"),
+        alt.Tooltip("size:N", title="Size"),
+        alt.Tooltip("score:Q", title="Score", format=".4f"),
+        alt.Tooltip("low:Q", title="95 % low", format=".4f"),
+        alt.Tooltip("high:Q", title="95 % high", format=".4f"),
+    ]
+    base = alt.Chart(named)
+    line = (
+        alt.Chart(named[named["kind"] == "untreated"])
+        .mark_line(color=ink(), strokeWidth=1.5, opacity=0.6)
+        .encode(x, y)
+    )
+    bars = (
+        base.transform_filter("datum.kind != 'placebo'")
+        .mark_rule(strokeWidth=1.5, opacity=0.75)
+        .encode(x, alt.Y("low:Q", title=title, scale=alt.Scale(zero=False)), alt.Y2("high:Q"), colour)
+    )
+    points = base.mark_point(filled=True, size=95, opacity=0.95).encode(
+        x, y, color=colour, shape=shape, tooltip=tip
+    )
     return alt.layer(line, bars, points).properties(height=330)
 
 
@@ -117,21 +189,31 @@ def forest(
     `margin` is a column with the shortfall that still counts as comparable, drawn as a band left of zero.
     """
     words = [w for w in dict.fromkeys([*VERDICT_ORDER, *OUTCOME_ORDER]) if (frame[word] == w).any()]
-    looks = dict(zip(VERDICT_ORDER, zip(_SHAPES, _palette(), strict=True), strict=True))
+    looks = dict(zip(VERDICT_ORDER, zip(_SHAPES, palette(), strict=True), strict=True))
     looks |= {"reproduced": looks["superior"], "not reproduced": looks["inferior"]}
     look = [looks[w] for w in words]
-    y = alt.Y(f"{label}:N", title=None, sort=order or list(dict.fromkeys(frame[label])),
-              axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=False))  # fmt: skip
+    y = alt.Y(
+        f"{label}:N",
+        title=None,
+        sort=order or list(dict.fromkeys(frame[label])),
+        axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=False),
+    )
     shift = [alt.YOffset(f"{colour_by}:N")] if colour_by else []
-    legend = alt.Legend(orient="top", title=None, columns=2 if colour_by else 4, labelLimit=300)
+    legend = alt.Legend(orient="top", title=None, columns=1 if colour_by else 4, labelLimit=300)
     shape = alt.Shape(f"{word}:N", legend=legend, scale=alt.Scale(domain=words, range=[s for s, _ in look]))
     if colour_by:
         colour: Any = alt.Color(f"{colour_by}:N", legend=legend)
     else:
-        colour = alt.Color(f"{word}:N", legend=legend, scale=alt.Scale(domain=words, range=[c for _, c in look]))
-    tip = [alt.Tooltip(f"{label}:N", title="What"), alt.Tooltip("delta:Q", title="Difference", format="+.4f"),
-           alt.Tooltip("ci_low:Q", title="95 % low", format="+.4f"),
-           alt.Tooltip("ci_high:Q", title="95 % high", format="+.4f"), alt.Tooltip(f"{word}:N", title="Verdict")]  # fmt: skip
+        colour = alt.Color(
+            f"{word}:N", legend=legend, scale=alt.Scale(domain=words, range=[c for _, c in look])
+        )
+    tip = [
+        alt.Tooltip(f"{label}:N", title="What"),
+        alt.Tooltip("delta:Q", title="Difference", format="+.4f"),
+        alt.Tooltip("ci_low:Q", title="95 % low", format="+.4f"),
+        alt.Tooltip("ci_high:Q", title="95 % high", format="+.4f"),
+        alt.Tooltip(f"{word}:N", title="Verdict"),
+    ]
     if colour_by:
         tip.insert(0, alt.Tooltip(f"{colour_by}:N", title="Entry"))
     base = alt.Chart(frame)
@@ -140,129 +222,17 @@ def forest(
         band = frame.dropna(subset=[margin]).assign(zero=0.0, floor=lambda rows: -rows[margin])
         layers.append(
             alt.Chart(band)
-            .mark_bar(opacity=0.22, color=_palette()[1], height=row_height - 8)
+            .mark_bar(opacity=0.22, color=palette()[1], height=row_height - 8)
             .encode(_x("floor", title), alt.X2("zero:Q"), y, *shift)
         )
-    layers.append(alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=_quiet(), strokeDash=[4, 3]).encode(x="zero:Q"))
+    layers.append(
+        alt.Chart(pd.DataFrame({"zero": [0.0]}))
+        .mark_rule(color=quiet(), strokeDash=[4, 3])
+        .encode(x="zero:Q")
+    )
     rule, point = base.mark_rule(strokeWidth=2), base.mark_point(filled=True, size=80, opacity=1)
     layers.append(rule.encode(_x("ci_low", title), alt.X2("ci_high:Q"), y, colour, *shift))
     layers.append(point.encode(_x("delta", title), y, colour, shape, *shift, tooltip=tip))
     rows = frame[label].nunique()
     per_row = row_height * (max(1, frame[colour_by].nunique()) if colour_by else 1)
     return alt.layer(*layers).properties(height=rows * per_row + 125)  # the legend and the axis take the rest
-
-
-def steps(run_curves: pd.DataFrame, mean: pd.DataFrame, marks: pd.DataFrame) -> alt.LayerChart:
-    """Score by step: each run a thin line, the mean a thick one with its interval, chosen steps as marks."""
-    x = alt.X("step:Q", title="Steps applied (0 is the untreated model)", axis=alt.Axis(tickMinStep=1, format="d"))
-    layers = []
-    if len(run_curves):
-        runs = alt.Chart(run_curves).mark_line(strokeWidth=0.8, opacity=0.45, color=_quiet())
-        layers.append(runs.encode(x, alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False)), detail=["text_id:N", "seed:N"]))
-    if len(mean):
-        base = alt.Chart(mean)
-        layers.append(base.mark_area(opacity=0.18, color=_palette()[1]).encode(x, alt.Y("low:Q", title="Score", scale=alt.Scale(zero=False)), y2="high:Q"))
-        layers.append(
-            base.mark_line(strokeWidth=3.2, color=_palette()[1], point=alt.OverlayMarkDef(size=28)).encode(
-                x, alt.Y("mean:Q", title="Score", scale=alt.Scale(zero=False)),
-                tooltip=[alt.Tooltip("step:Q"), alt.Tooltip("mean:Q", title="Mean", format=".4f"),
-                         alt.Tooltip("low:Q", title="95 % low", format=".4f"), alt.Tooltip("high:Q", title="95 % high", format=".4f"),
-                         alt.Tooltip("n_runs:Q", title="Texts")],
-            )
-        )  # fmt: skip
-    if len(marks):
-        rules = list(dict.fromkeys(marks["rule"]))
-        layers.append(
-            alt.Chart(marks).mark_point(size=70, strokeWidth=1.8, filled=False).encode(
-                x, alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False)),
-                shape=alt.Shape("rule:N", title=None, scale=alt.Scale(domain=rules, range=["circle", "square", "triangle-up"][: len(rules)]),
-                                legend=alt.Legend(orient="top", labelLimit=400)),
-                color=alt.Color("rule:N", title=None, scale=alt.Scale(domain=rules, range=[_palette()[0], _palette()[3], _palette()[2]][: len(rules)])),
-                tooltip=[alt.Tooltip("text_id:N", title="Text"), alt.Tooltip("rule:N", title="Chosen by"), alt.Tooltip("step:Q"),
-                         alt.Tooltip("score:Q", format=".4f")],
-            )
-        )  # fmt: skip
-    return alt.layer(*layers).properties(height=340)
-
-
-def texts(runs: pd.DataFrame, score: str, lines: pd.DataFrame, lane: str = "lane") -> alt.LayerChart:
-    """One dot a run; horizontal lines for the untreated model (dashed) and a larger rung (solid)."""
-    y = alt.Y(f"{score}:Q", title="Test score at the chosen step", scale=alt.Scale(zero=False))
-    dots = (
-        alt.Chart(runs)
-        .transform_calculate(spread="random() - 0.5")
-        .mark_circle(size=46, opacity=0.6, color=_palette()[1])
-        .encode(
-            alt.X(f"{lane}:N", title=None, axis=alt.Axis(labelAngle=0, labelLimit=160)),
-            y,
-            alt.XOffset("spread:Q", scale=alt.Scale(domain=[-1.1, 1.1])),
-            tooltip=[alt.Tooltip("text_id:N", title="Text"), alt.Tooltip(f"{score}:Q", title="Score", format=".4f"),
-                     alt.Tooltip("selected_step:Q", title="Step")],
-        )
-    )  # fmt: skip
-    layers = [dots]
-    if len(lines):
-        names = list(lines["what"])
-        dash = alt.StrokeDash("what:N", title=None, legend=alt.Legend(orient="top", labelLimit=300, columns=1),
-                              scale=alt.Scale(domain=names, range=[[6, 4] if d else [1, 0] for d in lines["dashed"]]))  # fmt: skip
-        layers.append(alt.Chart(lines).mark_rule(strokeWidth=2, color=_ink()).encode(alt.Y("score:Q"), strokeDash=dash))
-    return alt.layer(*layers).properties(height=340)
-
-
-def familiarity(entries: pd.DataFrame) -> alt.LayerChart:
-    """Gain against familiarity, one point an entry, with the gain's interval."""
-    x = alt.X("familiarity:Q", title="Familiarity: loss on the corpus in nats (right is less familiar)", scale=alt.Scale(zero=False, padding=18))
-    base = alt.Chart(entries)
-    colour, shape = alt.Color("model:N", title="Model"), alt.Shape("model:N", title="Model")
-    tip = [alt.Tooltip("model:N"), alt.Tooltip("corpus:N"), alt.Tooltip("arm:N", title="Treatment"),
-           alt.Tooltip("familiarity:Q", format=".3f"), alt.Tooltip("gain_all:Q", title="Gain", format="+.4f")]  # fmt: skip
-    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=_quiet(), strokeDash=[4, 3]).encode(y="zero:Q")
-    bars = base.mark_rule(strokeWidth=1.5).encode(x, alt.Y("gain_all_low:Q", title="Gain over the untreated model"), y2="gain_all_high:Q", color=colour)
-    points = base.mark_point(filled=True, size=90).encode(x, alt.Y("gain_all:Q", title="Gain over the untreated model"), color=colour, shape=shape, tooltip=tip)
-    return alt.layer(zero, bars, points).properties(height=330)
-
-
-def sensitivity(frame: pd.DataFrame) -> alt.LayerChart:
-    """Gain by step, one line a learning rate, with its interval."""
-    shown = frame.assign(rate=[f"{rate:.0e}".replace("e-0", "e-") for rate in frame["learning_rate"]])
-    x = alt.X("step:Q", title="Steps applied", axis=alt.Axis(tickMinStep=1, format="d"))
-    colour = alt.Color("rate:N", title="Learning rate", legend=alt.Legend(orient="top"))
-    base = alt.Chart(shown)
-    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=_quiet(), strokeDash=[4, 3]).encode(y="zero:Q")
-    band = base.mark_area(opacity=0.15).encode(x, alt.Y("low:Q", title="Gain over the untreated model"), y2="high:Q", color=colour)
-    line = base.mark_line(strokeWidth=2.5, point=True).encode(
-        x, alt.Y("gain:Q", title="Gain over the untreated model"), color=colour, strokeDash=alt.StrokeDash("rate:N", legend=None),
-        tooltip=[alt.Tooltip("rate:N", title="Learning rate"), alt.Tooltip("arm:N", title="Treatment"), alt.Tooltip("step:Q"),
-                 alt.Tooltip("gain:Q", title="Gain", format="+.4f"), alt.Tooltip("low:Q", format="+.4f"), alt.Tooltip("high:Q", format="+.4f")],
-    )  # fmt: skip
-    return alt.layer(zero, band, line).properties(height=300)
-
-
-def profile(frame: pd.DataFrame, name: str) -> alt.LayerChart:
-    """Share of an entry's runs that score above each threshold, with its interval."""
-    moving = frame.loc[(frame["share"] > 0) & (frame["share"] < 1), "threshold"]
-    limits = {"domain": [moving.min(), moving.max()]} if len(moving) > 1 else {}
-    x = alt.X("threshold:Q", title="Score", scale=alt.Scale(zero=False, clamp=True, **limits))
-    title = "Share of runs above it"
-    colour = alt.Color(f"{name}:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=320))
-    base = alt.Chart(frame)
-    band = base.mark_area(opacity=0.15).encode(x, alt.Y("low:Q", title=title), y2="high:Q", color=colour)
-    line = base.mark_line(strokeWidth=2.2).encode(x, alt.Y("share:Q", title=title, axis=alt.Axis(format="%")), color=colour,
-                                                  strokeDash=alt.StrokeDash(f"{name}:N", legend=None))  # fmt: skip
-    return alt.layer(band, line).properties(height=300)
-
-
-def chosen_by_chance(simulated: pd.DataFrame, published: pd.DataFrame) -> alt.LayerChart:
-    """Gain that choosing the best step gives when nothing improves, against how much the answers change."""
-    x = alt.X("changed:Q", title="Share of answers drawn anew at every step (none of them better on average)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~%"))
-    title = "Gain from the choice alone"
-    base = alt.Chart(simulated)
-    colour = alt.Color("model:N", title="Model", legend=alt.Legend(orient="top"))
-    band = base.mark_area(opacity=0.13).encode(x, alt.Y("gain_low:Q", title=title), y2="gain_high:Q", color=colour)
-    line = base.mark_line(strokeWidth=2.4, point=True).encode(
-        x, alt.Y("mean_gain:Q", title=title), color=colour,
-        tooltip=[alt.Tooltip("model:N"), alt.Tooltip("changed:Q", format=".2%"), alt.Tooltip("mean_gain:Q", title="Mean gain", format="+.4f")],
-    )  # fmt: skip
-    given = alt.Chart(published).mark_rule(strokeDash=[6, 4], strokeWidth=1.8).encode(alt.Y("published_gain:Q", title=title), color=colour,
-                                                                                    tooltip=["model:N", alt.Tooltip("published_gain:Q", title="Published gain", format="+.4f")])  # fmt: skip
-    return alt.layer(band, line, given).properties(height=330)

@@ -9,24 +9,28 @@ SCOPE_WORDS = {"all": "All tasks", "classification": "Multiple choice", "dialogu
 SEPARATOR = " / "
 
 
-def entry_keys(entries: Table, *, kinds: tuple[str, ...] = ("entry", "control")) -> list[tuple[str, str, str]]:
+def entry_keys(
+    entries: Table, *, kinds: tuple[str, ...] = ("entry", "control")
+) -> list[tuple[str, str, str]]:
     """(model, arm, corpus) of the rows of these kinds, entries by rank before controls."""
     frame = entries.frame
     if frame.empty:
         return []
     frame = frame[frame["row_kind"].isin(kinds)] if frame["row_kind"].notna().any() else frame
-    order = frame.assign(_kind=(frame["row_kind"] != "entry").astype(int)).sort_values(["_kind", "rank", *KEY], kind="stable")
+    order = frame.assign(_kind=(frame["row_kind"] != "entry").astype(int)).sort_values(
+        ["_kind", "rank", *KEY], kind="stable"
+    )
     return list(order[KEY].itertuples(index=False, name=None))
 
 
 def pick_entry(keys: list[tuple[str, str, str]], **layout: object) -> tuple[str, str, str]:
     """An entry by model, treatment and corpus; each choice offers what the choices before it leave."""
     models = list(dict.fromkeys(key[0] for key in keys))
-    model = state.pick_one("Model", models, "model", **layout)
+    model = state.pick_one("Model", models, "model", explicit=True, **layout)
     arms = list(dict.fromkeys(key[1] for key in keys if key[0] == model))
-    arm = state.pick_one("Treatment", arms, "arm", **layout)
+    arm = state.pick_one("Treatment", arms, "arm", explicit=True, **layout)
     corpora = list(dict.fromkeys(key[2] for key in keys if key[:2] == (model, arm)))
-    return model, arm, state.pick_one("Texts from", corpora, "corpus", **layout)
+    return model, arm, state.pick_one("Texts from", corpora, "corpus", explicit=True, **layout)
 
 
 def name_of(key: tuple[str, str, str]) -> str:

@@ -38,6 +38,7 @@ class Table:
     data: pa.Table = field(default_factory=lambda: pa.table({}))
     problem: str = ""
     note: str = ""
+    absent: bool = False
 
     def __bool__(self) -> bool:
         return self.data.num_rows > 0
@@ -75,7 +76,9 @@ def tracks() -> list[str]:
     folder = results_folder()
     if not folder.is_dir():
         return []
-    found = [p.name for p in folder.iterdir() if p.is_dir() and any((p / name).is_file() for name in SHOWN_FILES)]
+    found = [
+        p.name for p in folder.iterdir() if p.is_dir() and any((p / name).is_file() for name in SHOWN_FILES)
+    ]
     return sorted(found, key=lambda name: (TRACK_ORDER.index(name) if name in TRACK_ORDER else 9, name))
 
 
@@ -91,7 +94,9 @@ def stamp(path: Path) -> Stamp | None:
 def table(track: str, name: str) -> Table:
     """A CSV or Parquet file of a track."""
     mark = stamp(results_folder() / track / name)
-    return Table(problem=f"{name} is not in results/{track}/.") if mark is None else _read(mark, name)
+    return (
+        _lost(name, f"{name} is not in results/{track}/.", absent=True) if mark is None else _read(mark, name)
+    )
 
 
 def document(track: str, name: str) -> tuple[Any, str]:
@@ -106,18 +111,31 @@ def other_tables(track: str, known: tuple[str, ...]) -> list[str]:
     return sorted(p.name for p in folder.glob("*.csv") if p.name not in known) if folder.is_dir() else []
 
 
+def _lost(name: str, problem: str, *, absent: bool = False) -> Table:
+    """No rows, but the columns that are known for this table."""
+    return Table(SCHEMAS[name].empty_table() if name in SCHEMAS else pa.table({}), problem, absent=absent)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _read(mark: Stamp, name: str) -> Table:
     path = Path(mark[0])
     if mark[2] == 0:
-        return Table(problem=f"{name} is empty: the run that wrote it may have been stopped. Run `dvc repro` again.")
+        return _lost(
+            name, f"{name} is empty: the run that wrote it may have been stopped. Run `dvc repro` again."
+        )
     try:
         data = pq.read_table(path) if path.suffix == ".parquet" else _read_csv(path, SCHEMAS.get(name))
     except (pa.ArrowException, OSError, ValueError) as error:
-        return Table(problem=f"{name} cannot be read ({_first_line(error)}). Restore it with `git checkout` or `dvc repro`.")
+        return _lost(
+            name,
+            f"{name} cannot be read ({_first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
+        )
     lost = [column for column in NEEDED.get(name, []) if column not in data.column_names]
     if lost:
-        return Table(problem=f"{name} lacks the columns {', '.join(lost)}, so its rows have no name. Run `dvc repro` again.")
+        return _lost(
+            name,
+            f"{name} lacks the columns {', '.join(lost)}, so its rows have no name. Run `dvc repro` again.",
+        )
     return _completed(data, name)
 
 
@@ -133,9 +151,9 @@ def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
     except pa.ArrowInvalid:
         if not types:
             raise
-    with path.open("rb") as lines:
-        header = pa_csv.read_csv(lines, parse_options=parse, convert_options=pa_csv.ConvertOptions(column_types=strings))
-    return header
+    return pa_csv.read_csv(
+        path, parse_options=parse, convert_options=pa_csv.ConvertOptions(column_types=strings)
+    )
 
 
 def _completed(data: pa.Table, name: str) -> Table:
@@ -174,7 +192,10 @@ def _read_json(mark: Stamp, name: str) -> tuple[Any, str]:
     try:
         return json.loads(Path(mark[0]).read_text(encoding="utf-8")), ""
     except (OSError, ValueError) as error:
-        return None, f"{name} cannot be read ({_first_line(error)}). Restore it with `git checkout` or `dvc repro`."
+        return (
+            None,
+            f"{name} cannot be read ({_first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
+        )
 
 
 def _first_line(error: Exception) -> str:

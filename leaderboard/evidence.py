@@ -5,20 +5,38 @@ from typing import Any
 import pandas as pd
 
 from leaderboard import choice
+from leaderboard.columns import Column
 from leaderboard.data import Table
-from leaderboard.tables import Column
 
 Key = tuple[str, str, str]
 
-COMPARISON = ["name", "verdict", "delta", "ci_low", "ci_high", "p_value", "p_adjusted", "q_value", "margin",
-              "p_noninferior_adjusted", "mde", "size_ratio", "n_docs", "n_runs"]  # fmt: skip
+COMPARISON = [
+    "name",
+    "verdict",
+    "delta",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_adjusted",
+    "q_value",
+    "margin",
+    "p_noninferior_adjusted",
+    "mde",
+    "size_ratio",
+    "n_docs",
+    "n_runs",
+]
 TASK_LABELS = {
     "name": Column("Compared with", "The baseline of the difference."),
     "task": Column("Task", "One of the suite's tasks, or a family of them."),
     "delta": Column("Gain", "Entry less untreated model, same documents.", "signed", ("ci_low", "ci_high")),
     "verdict": Column("Verdict", "On the gain; for single tasks by q-value."),
 }
-HELD_OUT, CHOICE_RULE, DIALOGUE_RULE = "held-out choice", "original's rule, multiple choice", "original's rule, dialogue"
+HELD_OUT, CHOICE_RULE, DIALOGUE_RULE = (
+    "held-out choice",
+    "original's rule, multiple choice",
+    "original's rule, dialogue",
+)
 
 
 def baseline_name(row: Any) -> str:
@@ -27,13 +45,23 @@ def baseline_name(row: Any) -> str:
         return "itself untreated"
     if row.baseline_kind == "control":
         return f"placebo: {row.baseline_arm}"
-    return f"larger: {row.baseline}" + ("" if row.size_ratio != row.size_ratio else f" ({row.size_ratio:.1f}×)")
+    return f"larger: {row.baseline}" + (
+        "" if row.size_ratio != row.size_ratio else f" ({row.size_ratio:.1f}×)"
+    )
 
 
 def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str) -> pd.DataFrame:
-    """The step that each rule chose in each run, with the run's score there; rows of `run_curves.csv` joined to `runs.csv`."""
-    columns = {HELD_OUT: "selected_step", CHOICE_RULE: "paper_step_classification", DIALOGUE_RULE: "paper_step_dialogue"}
-    wanted = {"held-out": [HELD_OUT], "paper": [CHOICE_RULE, DIALOGUE_RULE], "both": [HELD_OUT, CHOICE_RULE, DIALOGUE_RULE]}[rule]
+    """The step that each rule chose in each run, with the run's score there (`runs.csv` joined to its curves)."""
+    columns = {
+        HELD_OUT: "selected_step",
+        CHOICE_RULE: "paper_step_classification",
+        DIALOGUE_RULE: "paper_step_dialogue",
+    }
+    wanted = {
+        "held-out": [HELD_OUT],
+        "paper": [CHOICE_RULE, DIALOGUE_RULE],
+        "both": [HELD_OUT, CHOICE_RULE, DIALOGUE_RULE],
+    }[rule]
     if scope != "all":
         other = DIALOGUE_RULE if scope == "classification" else CHOICE_RULE
         wanted = [name for name in wanted if name != other]
@@ -57,7 +85,10 @@ def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def reference_lines(curves: Table, comparisons: Table, key: Key, row: pd.Series, scope: str) -> pd.DataFrame:
-    """The untreated model (step 0 of the curve) and the nearest larger rung (score less difference), on the same documents."""
+    """The untreated model (step 0 of the curve) and the nearest larger rung, on the same documents.
+
+    The rung's is the entry's score less the stored difference.
+    """
     where = {"model": key[0], "arm": key[1], "corpus": key[2], "scope": scope}
     lines = []
     start = curves.where(**where, step=0) if curves else pd.DataFrame()
@@ -66,7 +97,13 @@ def reference_lines(curves: Table, comparisons: Table, key: Key, row: pd.Series,
     rungs = comparisons.where(**where, baseline_kind="rung").sort_values("size_ratio", kind="stable")
     if len(rungs):
         nearest = rungs.iloc[0]
-        lines.append({"what": f"{nearest['baseline']} untreated", "score": row[f"score_{scope}"] - nearest["delta"], "dashed": False})
+        lines.append(
+            {
+                "what": f"{nearest['baseline']} untreated",
+                "score": row[f"score_{scope}"] - nearest["delta"],
+                "dashed": False,
+            }
+        )
     return pd.DataFrame(lines, columns=["what", "score", "dashed"])
 
 
@@ -85,4 +122,8 @@ def by_task(scores: Table, comparisons: Table, key: Key) -> pd.DataFrame:
         frame = own[kept].merge(gains, on="scope", how="left")
     order = {scope: place for place, scope in enumerate(choice.scopes_in_order(frame["scope"]))}
     frame = frame.sort_values("scope", key=lambda column: column.map(order), kind="stable")
-    return frame.assign(scope=frame["scope"].map(choice.scope_word)).rename(columns={"scope": "task"}).reset_index(drop=True)
+    return (
+        frame.assign(scope=frame["scope"].map(choice.scope_word))
+        .rename(columns={"scope": "task"})
+        .reset_index(drop=True)
+    )

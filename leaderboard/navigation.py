@@ -24,7 +24,9 @@ def chosen_page() -> st.Page:
     """Draw the bar; returns the page that the address names."""
     st.set_page_config(page_title="GAPbench", page_icon=str(FOLDER / "icon.png"), layout="wide")
     pages = {
-        name: st.Page(FOLDER / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "answer")
+        name: st.Page(
+            FOLDER / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "answer"
+        )
         for name, title, icon in PAGES
     }
     st.session_state[_HELD] = pages

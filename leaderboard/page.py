@@ -36,10 +36,16 @@ def start_on_track(name: str, heading: str, lead: str) -> str | None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.title(heading, anchor=False, width="content")
         track = state.pick_one(
-            "Track", found, "track", default=state.remembered_track(found), width=330,
+            "Track",
+            found,
+            "track",
+            explicit=True,
+            default=state.remembered_track(found),
+            width=330,
             words=lambda one: TRACK_WORDS.get(one, one),
-            help="A closed comparison with its own models, texts and tasks. Tracks are never mixed in one ranking.",
-        )  # fmt: skip
+            help="A closed comparison with its own models, texts and tasks. Tracks are never mixed in one "
+            "ranking.",
+        )
     state.remember_track(track)
     st.markdown(lead)
     return track
@@ -51,15 +57,18 @@ def no_results() -> None:
     st.info("**There are no results to show yet.**", icon=":material/inbox:")
     st.markdown("The leaderboard reads this folder, and found no track in it:")
     st.code(str(folder), language=None)
-    st.markdown("Make the results of the embedded track (about a quarter of an hour on two cores), or point to others:")
+    st.markdown(
+        "Make the results of the embedded track (about a quarter of an hour on two cores), or point to "
+        "others:"
+    )
     st.code("make repro\nGAPBENCH_RESULTS=/path/to/results make leaderboard", language="bash")
     finish()
 
 
 def explain(*tables: data.Table) -> None:
-    """Say what is wrong with tables that are broken or incomplete; nothing where all is well."""
+    """Say what is wrong with tables that are broken or incomplete; an absent one is told where it is missed."""
     for one in tables:
-        if one.problem:
+        if one.problem and not one.absent:
             st.warning(text.plain(one.problem), icon=":material/report:")
         elif one.note:
             st.caption(f":material/info: {text.plain(one.note)}")

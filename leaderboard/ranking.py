@@ -1,4 +1,4 @@
-"""The ranking as readers see it: a row an entry, its verdicts written beside its figures. Joins tables, computes nothing."""
+"""The ranking as readers see it: a row an entry, its verdicts beside its figures. Joins tables, computes nothing."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,16 +10,63 @@ from leaderboard import data, text
 from leaderboard.data import KEY, Stamp, Table
 from leaderboard.state import relative_link
 
-SHOWN = ["ranks", "model", "arm", "corpus", "score_all", "score_interval", "against_rungs", "behaves_like", "gain_all",
-         "gain_interval", "against_base", "against_controls", "optimism", "n_runs", "verification", "open"]  # fmt: skip
+SHOWN = [
+    "ranks",
+    "model",
+    "arm",
+    "corpus",
+    "score_all",
+    "score_interval",
+    "against_rungs",
+    "behaves_like",
+    "gain_all",
+    "gain_interval",
+    "against_base",
+    "against_controls",
+    "optimism",
+    "n_runs",
+    "verification",
+    "open",
+]
 """The columns of the first view, in this order."""
 
-OPTIONAL = ["rank", "tie_group", "score_classification", "classification_interval", "score_dialogue", "dialogue_interval", "corrected_all", "iqm_all", "effective_size", "size_multiplier",
-            "p_improve_base", "p_improve_control", "floor_gain", "n_docs", "parameters", "share_diverged", "familiarity", "overlap"]  # fmt: skip
+OPTIONAL = [
+    "rank",
+    "tie_group",
+    "score_classification",
+    "classification_interval",
+    "score_dialogue",
+    "dialogue_interval",
+    "corrected_all",
+    "iqm_all",
+    "effective_size",
+    "size_multiplier",
+    "p_improve_base",
+    "p_improve_control",
+    "floor_gain",
+    "n_docs",
+    "parameters",
+    "share_diverged",
+    "familiarity",
+    "overlap",
+]
 """Columns that a reader may add."""
 
-REFERENCE = ["row_kind", "model", "arm", "corpus", "parameters", "score_all", "score_interval", "score_classification",
-             "score_dialogue", "gain_all", "gain_interval", "n_runs", "n_docs"]  # fmt: skip
+REFERENCE = [
+    "row_kind",
+    "model",
+    "arm",
+    "corpus",
+    "parameters",
+    "score_all",
+    "score_interval",
+    "score_classification",
+    "score_dialogue",
+    "gain_all",
+    "gain_interval",
+    "n_runs",
+    "n_docs",
+]
 """The columns of the rows that are not ranked."""
 
 
@@ -41,23 +88,39 @@ def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
     frame["row_kind"] = frame["row_kind"].fillna("entry")
     found = verdicts_by_entry(comparisons)
     keys = list(frame[KEY].itertuples(index=False, name=None))
-    for kind, column in (("base", "against_base"), ("control", "against_controls"), ("rung", "against_rungs")):
+    for kind, column in (
+        ("base", "against_base"),
+        ("control", "against_controls"),
+        ("rung", "against_rungs"),
+    ):
         rows = [found.get((*key, kind), []) for key in keys]
         frame[column] = ["; ".join(_said(row, kind) for row in group) or "–" for group in rows]
         frame[f"_{kind}"] = [tuple(row.verdict for row in group) for group in rows]
-    frame["ranks"] = [text.rank_range(*pair) for pair in zip(frame["rank_low"], frame["rank_high"], strict=True)]
+    frame["ranks"] = [
+        text.rank_range(*pair) for pair in zip(frame["rank_low"], frame["rank_high"], strict=True)
+    ]
     frame["score_interval"] = _intervals(frame, "score_all")
     frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
     for family in ("classification", "dialogue"):
         frame[f"{family}_interval"] = _intervals(frame, f"score_{family}")
-    size_columns = ["parameters", "effective_size", "effective_size_low", "effective_size_high", "effective_size_note"]
+    size_columns = [
+        "parameters",
+        "effective_size",
+        "effective_size_low",
+        "effective_size_high",
+        "effective_size_note",
+    ]
     frame["behaves_like"] = [
         text.behaves_like(*cells) if kind == "entry" else "–"
-        for kind, cells in zip(frame["row_kind"], frame[size_columns].itertuples(index=False, name=None), strict=True)
+        for kind, cells in zip(
+            frame["row_kind"], frame[size_columns].itertuples(index=False, name=None), strict=True
+        )
     ]
     frame["open"] = [relative_link("entry", track=track, model=m, arm=a, corpus=c) for m, a, c in keys]
     order = frame["row_kind"].map({"entry": 0, "rung": 1, "control": 2}).fillna(3)
-    return frame.assign(_order=order).sort_values(["_order", "rank", "parameters", *KEY], kind="stable", ignore_index=True)
+    return frame.assign(_order=order).sort_values(
+        ["_order", "rank", "parameters", *KEY], kind="stable", ignore_index=True
+    )
 
 
 def _intervals(frame: pd.DataFrame, name: str, *, signed: bool = False) -> list[str]:
@@ -67,7 +130,7 @@ def _intervals(frame: pd.DataFrame, name: str, *, signed: bool = False) -> list[
 
 
 def verdicts_by_entry(comparisons: Table) -> dict[tuple[str, str, str, str], list[Any]]:
-    """Rows over all tasks by entry and kind of baseline, the nearest size first; by family where there are none over all."""
+    """Rows over all tasks (else by family) by entry and kind of baseline, the nearest size first."""
     overall = comparisons.where(scope="all")
     if overall.empty:
         overall = comparisons.where(scope=["classification", "dialogue"])
@@ -124,5 +187,12 @@ def keep(
 
 def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
     """Rows by one column, empty cells last."""
-    by = {"ranks": "rank_low", "score_interval": "score_all_low", "gain_interval": "gain_all_low", "behaves_like": "effective_size"}
-    return frame.sort_values(by.get(column, column), ascending=not descending, kind="stable", na_position="last")
+    by = {
+        "ranks": "rank_low",
+        "score_interval": "score_all_low",
+        "gain_interval": "gain_all_low",
+        "behaves_like": "effective_size",
+    }
+    return frame.sort_values(
+        by.get(column, column), ascending=not descending, kind="stable", na_position="last"
+    )

@@ -49,7 +49,12 @@ def run_command(key: Key, runs: pd.DataFrame) -> str:
     seed = 0 if first is None or pd.isna(first["seed"]) else int(first["seed"])
     version = "" if first is None or pd.isna(first["suite_version"]) else str(first["suite_version"])
     track = "" if first is None or pd.isna(first["track"]) else str(first["track"])
-    suite = str(settings(track).get("evaluation", {}).get("suite") or SUITES.get(track) or version.split("@")[0] or "SUITE")
+    suite = str(
+        settings(track).get("evaluation", {}).get("suite")
+        or SUITES.get(track)
+        or version.split("@")[0]
+        or "SUITE"
+    )
     words = ["gapbench", "run", "--model", key[0], "--corpus", key[2], "--index", str(index), "--arm", key[1]]
     return " ".join(map(shlex.quote, [*words, "--seed", str(seed), "--suite", suite, "--out", "run-again"]))
 
@@ -64,8 +69,14 @@ def keys_of(provenance: Any, key: Key) -> pd.DataFrame:
     keys = provenance.get("keys") if isinstance(provenance, dict) else None
     if not isinstance(keys, dict):
         return pd.DataFrame()
-    shared = [(name, digest) for name, digest in keys.items() if not str(name).startswith(("model", "corpus"))]
-    own = [(name, digest) for name, digest in keys.items() if str(name).replace(":", " ").split(" ", 1)[-1] in (key[0], key[2])]
+    shared = [
+        (name, digest) for name, digest in keys.items() if not str(name).startswith(("model", "corpus"))
+    ]
+    own = [
+        (name, digest)
+        for name, digest in keys.items()
+        if str(name).replace(":", " ").split(" ", 1)[-1] in (key[0], key[2])
+    ]
     rows = [{"input": str(name), "sha256": str(digest)} for name, digest in [*own, *shared]]
     return pd.DataFrame(rows, columns=["input", "sha256"])
 

@@ -61,17 +61,25 @@ def side_by_side(track: str, task: str, who: dict[str, Checkpoint]) -> tuple[pd.
         if rows.empty:
             absent.append(name)
             continue
-        own = rows[["doc_id", "prediction", "value"]].rename(columns={"prediction": f"{name} answer", "value": f"{name} score"})
-        frame = rows[["doc_id", "target"]].merge(own, on="doc_id") if frame.empty else frame.merge(own, on="doc_id", how="left")
+        own = rows[["doc_id", "prediction", "value"]].rename(
+            columns={"prediction": f"{name} answer", "value": f"{name} score"}
+        )
+        frame = (
+            rows[["doc_id", "target"]].merge(own, on="doc_id")
+            if frame.empty
+            else frame.merge(own, on="doc_id", how="left")
+        )
     return frame, absent
 
 
 def _of(rows: pd.DataFrame, checkpoint: Checkpoint) -> pd.DataFrame:
     """One row a document: the lowest seed and step, should several be stored."""
     found = rows[
-        (rows["model"] == checkpoint.model) & (rows["arm"] == checkpoint.arm)
-        & (rows["corpus"] == checkpoint.corpus) & (rows["text_id"] == checkpoint.text_id)
-    ]  # fmt: skip
+        (rows["model"] == checkpoint.model)
+        & (rows["arm"] == checkpoint.arm)
+        & (rows["corpus"] == checkpoint.corpus)
+        & (rows["text_id"] == checkpoint.text_id)
+    ]
     return found.sort_values(["doc_id", "seed", "step"], kind="stable").drop_duplicates("doc_id")
 
 
@@ -92,7 +100,9 @@ def _read(mark: Stamp, task: str, who: tuple[Checkpoint, ...]) -> pd.DataFrame:
     for one in who[1:]:
         wanted = wanted | one.condition()
     names = [name for name in COLUMNS if name in source.schema.names]
-    found = source.to_table(columns=names, filter=(ds.field("task") == task) & (ds.field("split") == "test") & wanted)
+    found = source.to_table(
+        columns=names, filter=(ds.field("task") == task) & (ds.field("split") == "test") & wanted
+    )
     frame = found.to_pandas()
     for name in ("prediction", "target"):
         if name not in frame:
@@ -105,7 +115,9 @@ def differing_first(frame: pd.DataFrame, treated: str, other: str) -> pd.DataFra
     if frame.empty or f"{treated} score" not in frame or f"{other} score" not in frame:
         return frame
     difference = frame[f"{treated} score"] - frame[f"{other} score"]
-    change = difference.map(lambda d: "–" if d != d else "▲ better" if d > 0 else "▼ worse" if d < 0 else "= same")
+    change = difference.map(
+        lambda d: "–" if d != d else "▲ better" if d > 0 else "▼ worse" if d < 0 else "= same"
+    )
     order = (-difference.abs().fillna(-1)).rename("_order")
     return frame.assign(change=change).loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 

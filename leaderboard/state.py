@@ -50,19 +50,26 @@ def pick_one(
     default: str | None = None,
     help: str | None = None,
     words: Callable[[str], str] = str,
+    explicit: bool = False,
     **layout: Any,
 ) -> str:
-    """One of `options`, by the query parameter `key`."""
+    """One of `options`, by the query parameter `key`; `explicit` for defaults that change with the results."""
     widget = _restore(key, lambda found: found[0] if found and found[0] in options else None)
     if st.session_state[widget] not in options:
         st.session_state[widget] = default if default in options else options[0]
     _say_unknown(label, key, options)
     value = st.selectbox(label, options, key=widget, help=help, format_func=words, on_change=_touch, **layout)
-    return str(_keep(key, [value])[0])
+    _keep(key, [value], [default if default in options else options[0]], explicit=explicit)
+    return str(value)
 
 
 def pick_segment(
-    label: str, options: Sequence[str], key: str, *, default: str | None = None, words: Callable[[str], str] = str,
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    default: str | None = None,
+    words: Callable[[str], str] = str,
     help: str | None = None,
 ) -> str:
     """One of a few `options`, shown side by side."""
@@ -72,7 +79,8 @@ def pick_segment(
     value = st.segmented_control(
         label, options, key=widget, help=help, format_func=words, required=True, on_change=_touch
     )
-    return str(_keep(key, [value])[0])
+    _keep(key, [value], [default if default in options else options[0]])
+    return str(value)
 
 
 def pick_many(
@@ -91,26 +99,38 @@ def pick_many(
 
     `explicit` writes the default too, for defaults that change with the results.
     """
-    widget = _restore(key, lambda found: list(dict.fromkeys(one for one in found if one in options))[:most] or None)
+    widget = _restore(
+        key, lambda found: list(dict.fromkeys(one for one in found if one in options))[:most] or None
+    )
     if st.session_state[widget] is None:
         st.session_state[widget] = [one for one in default if one in options]
     st.session_state[widget] = [one for one in st.session_state[widget] if one in options]
     _say_unknown(label, key, options)
     value = st.multiselect(
-        label, options, key=widget, help=help, max_selections=most, format_func=words, on_change=_touch, **layout
+        label,
+        options,
+        key=widget,
+        help=help,
+        max_selections=most,
+        format_func=words,
+        on_change=_touch,
+        **layout,
     )
-    _keep(key, [] if list(value) == list(default) and not explicit else list(value))
+    _keep(key, list(value), default, explicit=explicit)
     return list(value)
 
 
-def search(label: str, key: str, *, help: str | None = None, placeholder: str | None = None, **layout: Any) -> str:
+def search(
+    label: str, key: str, *, help: str | None = None, placeholder: str | None = None, **layout: Any
+) -> str:
     """A line of text, by the query parameter `key`."""
     widget = _restore(key, lambda found: found[0] if found else None)
     st.session_state[widget] = st.session_state[widget] or ""
     value = st.text_input(
         label, key=widget, help=help, placeholder=placeholder, max_chars=200, on_change=_touch, **layout
     )
-    return "".join(_keep(key, [value] if value else []))
+    _keep(key, [value] if value else [])
+    return str(value or "")
 
 
 def switch(label: str, key: str, *, help: str | None = None, default: bool = False) -> bool:
@@ -119,7 +139,7 @@ def switch(label: str, key: str, *, help: str | None = None, default: bool = Fal
     if st.session_state[widget] is None:
         st.session_state[widget] = default
     value = bool(st.toggle(label, key=widget, help=help, on_change=_touch))
-    _keep(key, [str(int(value))] if value != default else [])
+    _keep(key, [str(int(value))], [str(int(default))])
     return value
 
 
@@ -129,7 +149,7 @@ def page_number(pages: int, key: str = "page") -> int:
     current = st.session_state[widget] or 1
     st.session_state[widget] = min(max(1, current), pages)
     value = int(st.pagination(pages, key=widget, on_change=_touch)) if pages > 1 else 1
-    _keep(key, [str(value)] if value > 1 else [])
+    _keep(key, [str(value)], ["1"])
     return value
 
 
@@ -151,16 +171,24 @@ def _restore(key: str, read: Callable[[list[str]], Any]) -> str:
     return widget
 
 
-def _keep(key: str, values: list[Any]) -> list[Any]:
-    """Write the widget's value into the address."""
-    written = [str(value) for value in values]
-    st.session_state[f"_url.{_widget(key)}"] = written
-    if st.query_params.get_all(key) != written:
+def _keep(key: str, values: list[Any], default: Sequence[Any] = (), *, explicit: bool = False) -> None:
+    """Write the widget's value into the address, where the reader has just changed something.
+
+    A view that is only opened leaves the address alone: each change is a step of the browser's history, and one
+    that came of itself would catch the step back. A default is written only where it is `explicit` or replaces
+    another value.
+    """
+    written, held = [str(value) for value in values], st.query_params.get_all(key)
+    if (
+        st.session_state.get(_TOUCHED)
+        and written != held
+        and (held or explicit or list(values) != list(default))
+    ):
         if written:
             st.query_params[key] = written
         else:
             st.query_params.pop(key, None)
-    return values
+    st.session_state[f"_url.{_widget(key)}"] = st.query_params.get_all(key)
 
 
 def _say_unknown(label: str, key: str, options: Sequence[str]) -> None:

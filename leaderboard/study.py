@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from leaderboard import text
-from leaderboard.tables import Column
+from leaderboard.columns import Column
 
 LABELS = {
     "family": Column("Tasks", "Family of tasks; the study reports the two apart."),
@@ -40,10 +40,18 @@ def sentences(facts: Any) -> list[str]:
     for family, counts in (steps.get("unmodified") or {}).items():
         word = {"classification": "multiple choice", "dialogue": "dialogue"}.get(family, text.plain(family))
         if isinstance(counts, dict) and "share" in counts:
-            said.append(f"For {word} the untreated model itself was the best step in {counts['share']:.0%} of runs.")
+            said.append(
+                f"For {word} the untreated model itself was the best step in {counts['share']:.0%} of runs."
+            )
     if isinstance(steps.get("share_same_epoch"), (int, float)):
-        said.append(f"Dialogue and multiple choice took the same step in {steps['share_same_epoch']:.0%} of runs; in the others they describe two different models.")
+        said.append(
+            f"Dialogue and multiple choice took the same step in {steps['share_same_epoch']:.0%} of runs; "
+            f"in the others they describe two different models."
+        )
     selection = facts.get("selection") if isinstance(facts.get("selection"), dict) else {}
     if isinstance(selection.get("null_rate"), (int, float)):
-        said.append(f"In {selection['null_rate']:.0%} of simulated studies in which nothing improves, the same rules call the gain reproduced.")
+        said.append(
+            f"In {selection['null_rate']:.0%} of simulated studies in which nothing improves, the same "
+            f"rules call the gain reproduced."
+        )
     return said

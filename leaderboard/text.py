@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 
 def visible(text: object, keep: str = "") -> str:
-    """The text with line breaks as ↵ and control and direction-changing characters as escapes, but for those to `keep`."""
+    """The text with line breaks as ↵ and control and direction-changing characters as escapes, but for `keep`."""
     given = str(text)
     if given.isascii() and given.isprintable():
         return given
@@ -38,7 +38,9 @@ def visible(text: object, keep: str = "") -> str:
 def _shown(character: str) -> str:
     if character == "\n":
         return "↵"
-    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d"
+    hidden = (
+        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d"
+    )
     return f"\\u{ord(character):04x}" if hidden else character
 
 
@@ -96,11 +98,20 @@ def number(value: object, places: int = 3, *, signed: bool = False) -> str:
     return shown.replace("-", "−")
 
 
+def whole(value: object) -> int:
+    """A count; 0 where there is none."""
+    return 0 if missing(value) else int(float(value))  # type: ignore[arg-type]
+
+
 def with_interval(value: object, low: object, high: object, *, signed: bool = False) -> str:
     """`+0.012 (95 % interval +0.004 to +0.020)`, rounded by the interval's width."""
     places = decimals(low, high)
     figure = number(value, places, signed=signed)
-    return figure if missing(low) or missing(high) else f"{figure} (95 % interval {interval(low, high, signed=signed)})"
+    return (
+        figure
+        if missing(low) or missing(high)
+        else f"{figure} (95 % interval {interval(low, high, signed=signed)})"
+    )
 
 
 def interval(low: object, high: object, *, signed: bool = False, places: int | None = None) -> str:

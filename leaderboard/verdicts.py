@@ -36,7 +36,8 @@ QUESTIONS = {
     ),
     "C4": Question(
         "Is it more than a placebo?",
-        "Compared with changes of the same size that carry no signal: a random direction, the same words shuffled.",
+        "Compared with changes of the same size that carry no signal: a random direction, the same words "
+        "shuffled.",
         {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
     ),
 }
@@ -69,19 +70,56 @@ def short_answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
         return larger, f"{said}, but it is not shown that the treatment does more than a placebo."
     if larger == "not reproduced":
         if better == "reproduced":
-            return larger, "**No, only in part.** The treated models get better, but not as good as a model 2 to 3 times larger."
-        rest = "nor are they shown to get better everywhere" if better == "inconclusive" else "and they do not reliably get better either"
-        return larger, f"**No.** The treated models do not become as good as a model 2 to 3 times larger, {rest}."
+            return (
+                larger,
+                "**No, only in part.** The treated models get better, but not as good as a model 2 to 3 "
+                "times larger.",
+            )
+        rest = (
+            "nor are they shown to get better everywhere"
+            if better == "inconclusive"
+            else "and they do not reliably get better either"
+        )
+        return (
+            larger,
+            f"**No.** The treated models do not become as good as a model 2 to 3 times larger, {rest}.",
+        )
     if better == "reproduced":
-        return larger, "**Not settled.** The treated models get better; whether as good as a model 2 to 3 times larger, these data cannot tell."
+        return (
+            larger,
+            "**Not settled.** The treated models get better; whether as good as a model 2 to 3 times "
+            "larger, these data cannot tell.",
+        )
     if better == "not reproduced":
-        return larger, "**Doubtful.** The treated models do not reliably get better; the comparison with larger models is not settled."
-    return larger, "**Not settled.** These data can tell neither whether the treated models get better, nor whether they match larger ones."
+        return (
+            larger,
+            "**Doubtful.** The treated models do not reliably get better; the comparison with larger models "
+            "is not settled.",
+        )
+    return (
+        larger,
+        "**Not settled.** These data can tell neither whether the treated models get better, nor whether "
+        "they match larger ones.",
+    )
 
 
 def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
     """The comparisons behind a claim, one a row, with a name a row for charts."""
-    columns = ["model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value", "p_adjusted", "outcome", "note"]
+    columns = [
+        "model",
+        "arm",
+        "corpus",
+        "baseline",
+        "baseline_arm",
+        "scope",
+        "delta",
+        "ci_low",
+        "ci_high",
+        "p_value",
+        "p_adjusted",
+        "outcome",
+        "note",
+    ]
     rows = claim.get("parts") if isinstance(claim.get("parts"), list) else []
     frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
     for column in ("delta", "ci_low", "ci_high", "p_value", "p_adjusted"):
@@ -90,7 +128,9 @@ def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
         frame[column] = frame[column].fillna("").astype(str)
     frame["name"] = [part_name(row) for row in frame.itertuples()]
     shares = frame["note"].str.contains("share of runs", regex=False)
-    frame["measure"] = shares.map({True: "Difference in share of runs with a gain", False: "Difference in score"})
+    frame["measure"] = shares.map(
+        {True: "Difference in share of runs with a gain", False: "Difference in score"}
+    )
     return frame
 
 
@@ -105,7 +145,10 @@ def tally(frame: pd.DataFrame) -> str:
     """`2 of 6 comparisons hold, 1 excludes the effect, 3 cannot tell`, counted from the outcomes given."""
     if frame.empty:
         return "No comparison was declared."
-    hold, against = int((frame["outcome"] == "reproduced").sum()), int((frame["outcome"] == "not reproduced").sum())
+    hold, against = (
+        int((frame["outcome"] == "reproduced").sum()),
+        int((frame["outcome"] == "not reproduced").sum()),
+    )
     rest = len(frame) - hold - against
     said = [f"{hold} of {text.counted(len(frame), 'comparison')} {'holds' if hold == 1 else 'hold'}"]
     said += [f"{against} {'rules' if against == 1 else 'rule'} the effect out"] if against else []
@@ -119,7 +162,7 @@ def show_card(claim: dict[str, Any]) -> None:
     question = QUESTIONS.get(name)
     colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
     if question:
-        st.markdown(f"#### {question.ask}")
+        st.markdown(f"### {question.ask}")
     else:
         st.text(f"{name}: {claim.get('title', '')}")
     answer = question.answers.get(outcome, "") if question else ""

@@ -12,12 +12,16 @@ if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
 from leaderboard import charts, choice, data, page, ranking, state, tables, text, verdicts  # noqa: E402
+from leaderboard.columns import COLUMNS  # noqa: E402
 
 MOST_SIZES = 36
 LEAD = (
-    "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes it *worse* at "
-    "predicting one random text. Its authors reported that this makes the model better at everything else: as good as a model "
-    "two to three times larger. This benchmark repeats the experiment, with controls, and says how sure the answer is."
+    "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes it "
+    "*worse* at "
+    "predicting one random text. Its authors reported that this makes the model better at everything else: "
+    "as good as a model "
+    "two to three times larger. This benchmark repeats the experiment, with controls, and says how sure the "
+    "answer is."
 )
 
 
@@ -35,22 +39,32 @@ def main() -> None:
         show_sizes(frame)
         show_ranking(frame)
         show_reference(frame)
-    elif not entries.problem:
-        page.nothing("`entries.csv` holds no rows yet.", "No run has finished. Continue with:", "dvc repro")
+    else:
+        page.nothing(
+            text.plain(entries.problem or "entries.csv holds no rows yet."),
+            "The ranking is written by the last stage:",
+            "dvc repro",
+        )
     page.finish()
 
 
 def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
     """The short answer, then a card a claim."""
     if not claims:
-        page.nothing(text.plain(problem) if problem else "`claims.json` holds no claim.", "Claims are decided by the last stage:", "dvc repro")
+        page.nothing(
+            text.plain(problem) if problem else "`claims.json` holds no claim.",
+            "Claims are decided by the last stage:",
+            "dvc repro",
+        )
         return
     outcome, sentence = verdicts.short_answer(claims)
     with st.container(border=True):
-        st.markdown(f"### {verdicts.ICONS.get(outcome, '')} {sentence}")
+        st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
         st.caption(
-            "Treated models are compared with three things: themselves before treatment, larger untreated models of the same "
-            "family, and placebos. *Reproduced*: every comparison holds. *Not reproduced*: at least one rules the effect out. "
+            "Treated models are compared with three things: themselves before treatment, larger untreated "
+            "models of the same "
+            "family, and placebos. *Reproduced*: every comparison holds. *Not reproduced*: at least one "
+            "rules the effect out. "
             "*Inconclusive*: neither; more documents or texts would be needed."
         )
     for first in range(0, len(claims), 2):
@@ -61,19 +75,24 @@ def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
 
 def show_sizes(frame: pd.DataFrame) -> None:
     """What size of untreated model each treated one behaves like; the score against size where that is not known."""
-    st.subheader("How large does a treated model behave?", anchor=False)
+    st.header("How large does a treated model behave?", anchor=False)
     sized = frame[(frame["row_kind"] == "entry") & frame["effective_size"].notna()]
     rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
     if sized.empty or rungs.empty:
         show_ladder(frame)
         return
     st.markdown(
-        "A dot is the size of an untreated model that scores the same; the tick is the treated model's own size. The treatment pays "
-        "where the whole line lies right of its tick. As good as a larger model: the dot reaches that model's dotted line."
+        "A dot is the size of an untreated model that scores the same; the tick is the treated model's own "
+        "size. The treatment pays "
+        "where the whole line lies right of its tick. As good as a larger model: the dot reaches that "
+        "model's dotted line."
     )
     if len(sized) > MOST_SIZES:
         st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
-    charts.show(charts.sizes(sized.head(MOST_SIZES), rungs), "Effective size of each treated model with its interval, beside its own size")
+    charts.show(
+        charts.sizes(sized.head(MOST_SIZES), rungs),
+        "Effective size of each treated model with its interval, beside its own size",
+    )
     with st.expander("Score against size", icon=":material/stacked_line_chart:"):
         show_ladder(frame)
 
@@ -81,14 +100,19 @@ def show_sizes(frame: pd.DataFrame) -> None:
 def show_ladder(frame: pd.DataFrame) -> None:
     """Scores of treated models beside the untreated family."""
     st.markdown(
-        "The line is the untreated family: larger models score higher. A treated model stands at its own size. "
+        "The line is the untreated family: larger models score higher. A treated model stands at its own "
+        "size. "
         "To be as good as a larger model it has to reach that model's height; bars are 95 % intervals."
     )
     scopes = [scope for scope in choice.SCOPE_WORDS if frame[f"score_{scope}"].notna().any()]
     if not scopes:
         page.nothing("No score is stored.", "Continue with:", "dvc repro")
         return
-    scope = state.pick_segment("Score", scopes, "ladder", words=choice.scope_word) if len(scopes) > 1 else scopes[0]
+    scope = (
+        state.pick_segment("Score", scopes, "ladder", words=choice.scope_word)
+        if len(scopes) > 1
+        else scopes[0]
+    )
     charts.show(
         charts.ladder(frame, scope, choice.scope_word(scope).lower()),
         "Score against number of parameters, untreated family, treated models and placebos",
@@ -98,14 +122,16 @@ def show_ladder(frame: pd.DataFrame) -> None:
 @st.fragment
 def show_ranking(frame: pd.DataFrame) -> None:
     """The ranking with its filters; only this part is drawn anew when a filter changes."""
-    st.subheader("Ranking", anchor=False)
+    st.header("Ranking", anchor=False)
     ranked = frame[frame["row_kind"] == "entry"]
     if ranked.empty:
         page.nothing("No treated model has been scored yet.", "Continue with:", "dvc repro")
         return
     places = iter([*st.columns(3), *st.columns(3)])
     with next(places):
-        words = state.search("Search", "q", placeholder="model, text, verdict", help="Rows that hold every word.")
+        words = state.search(
+            "Search", "q", placeholder="model, text, verdict", help="Rows that hold every word."
+        )
     with next(places):
         models = state.pick_many("Model", _options(ranked, "model"), "model", placeholder="All")
     with next(places):
@@ -114,21 +140,37 @@ def show_ranking(frame: pd.DataFrame) -> None:
         corpora = state.pick_many("Texts from", _options(ranked, "corpus"), "corpus", placeholder="All")
     with next(places):
         found = state.pick_many(
-            "Verdict", list(text.VERDICTS), "verdict", placeholder="All", words=text.VERDICTS.__getitem__,
+            "Verdict",
+            list(text.VERDICTS),
+            "verdict",
+            placeholder="All",
+            words=text.VERDICTS.__getitem__,
             help="Entries with this verdict against at least one larger model.",
-        )  # fmt: skip
+        )
     with next(places):
-        states = state.pick_many("Verified", list(text.STATES), "state", placeholder="All", words=text.STATES.__getitem__)
+        states = state.pick_many(
+            "Verified", list(text.STATES), "state", placeholder="All", words=text.STATES.__getitem__
+        )
     columns, sort, descending = choose_columns(ranking.first_view(ranked))
-    kept = ranking.keep(ranked, models=models, arms=arms, corpora=corpora, verdicts=found, states=states, words=words)
+    kept = ranking.keep(
+        ranked, models=models, arms=arms, corpora=corpora, verdicts=found, states=states, words=words
+    )
     kept = ranking.sort(kept, sort, descending=descending)
-    st.caption(f"{len(kept)} of {text.counted(len(ranked), 'entry', 'entries')}. Click a heading to sort, hover it for what it means.")
+    st.caption(
+        f"{len(kept)} of {text.counted(len(ranked), 'entry', 'entries')}. Click a heading to sort, hover it "
+        f"for what it means."
+    )
     if kept.empty:
-        st.info("No entry fits these filters. Remove one of them to see more.", icon=":material/filter_alt_off:")
+        st.info(
+            "No entry fits these filters. Remove one of them to see more.", icon=":material/filter_alt_off:"
+        )
     tables.show(
-        tables.ordered(kept, columns), "ranking", known_widths=tables.widths(frame), alt="Ranking of treated models",
+        tables.ordered(kept, columns),
+        "ranking",
+        known_widths=tables.widths(frame),
+        alt="Ranking of treated models",
         note="Ranks whose intervals overlap are not told apart.",
-    )  # fmt: skip
+    )
     state.end()
 
 
@@ -136,11 +178,13 @@ def choose_columns(first_view: list[str]) -> tuple[list[str], str, bool]:
     """Columns shown, the column that sorts, and whether highest first."""
     names = [*first_view, *(name for name in (*ranking.SHOWN, *ranking.OPTIONAL) if name not in first_view)]
     with st.expander("Columns and order", icon=":material/view_column:"):
-        label = lambda name: tables.COLUMNS[name].label  # noqa: E731
+        label = lambda name: COLUMNS[name].label  # noqa: E731
         extra = state.pick_many("Columns", names, "cols", default=first_view, words=label)
         first, second = st.columns(2, vertical_alignment="bottom")
         with first:
-            sort = state.pick_one("Order by", [n for n in names if n != "open"], "sort", default="rank", words=label)
+            sort = state.pick_one(
+                "Order by", [n for n in names if n != "open"], "sort", default="rank", words=label
+            )
         with second:
             descending = state.switch("Highest first", "desc")
     return [name for name in names if name in extra] or first_view, sort, descending
@@ -153,7 +197,9 @@ def show_reference(frame: pd.DataFrame) -> None:
         return
     with st.expander("Not ranked: untreated models and placebos", icon=":material/straighten:"):
         st.markdown("Untreated models (`rung`) and placebos (`control`), on the same documents.")
-        tables.show(tables.ordered(reference, ranking.REFERENCE), "reference", known_widths=tables.widths(frame))
+        tables.show(
+            tables.ordered(reference, ranking.REFERENCE), "reference", known_widths=tables.widths(frame)
+        )
 
 
 def _options(frame: pd.DataFrame, column: str) -> list[str]:

@@ -10,12 +10,14 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import charts, data, page, state, tables, text  # noqa: E402
-from leaderboard.tables import Column  # noqa: E402
+from leaderboard import charts, data, page, run_charts, state, tables, text  # noqa: E402
+from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
-    "Each run is driven by one text. Does it matter which? The original study held that text the model was *not* trained on works "
-    "best. **Familiarity** is the untreated model's mean loss on a corpus: the lower, the better it knows the text."
+    "Each run is driven by one text. Does it matter which? The original study held that text the model was "
+    "*not* trained on works "
+    "best. **Familiarity** is the untreated model's mean loss on a corpus: the lower, the better it knows "
+    "the text."
 )
 LABELS = {
     "corpus": Column("Corpus", "Name of the set of texts."),
@@ -23,11 +25,18 @@ LABELS = {
     "tokens": Column("Tokens", "In all texts, by the track's tokenizer.", "count"),
     "characters": Column("Characters", "In all texts.", "count"),
     "fingerprint": Column("Fingerprint", "sha256 over the texts."),
-    "spearman": Column("Spearman", "Rank correlation of familiarity (loss) with gain: above 0, less familiar text helps more.", "signed", ("low", "high")),
+    "spearman": Column(
+        "Spearman",
+        "Rank correlation of familiarity (loss) with gain: above 0, less familiar text helps more.",
+        "signed",
+        ("low", "high"),
+    ),
     "low": Column("95 % low", "Fisher's z with Bonett and Wright's variance.", "signed", ("low", "high")),
     "high": Column("95 % high", "Fisher's z with Bonett and Wright's variance.", "signed", ("low", "high")),
     "n": Column("Units", "Corpora or texts behind the correlation.", "count"),
-    "level": Column("Level", "Over corpora, over all texts, or over texts with each corpus' mean rank taken out."),
+    "level": Column(
+        "Level", "Over corpora, over all texts, or over texts with each corpus' mean rank taken out."
+    ),
 }
 
 
@@ -44,12 +53,22 @@ def main() -> None:
 
 def show_corpora(track: str) -> None:
     """A row a corpus."""
-    st.subheader("The corpora", anchor=False)
+    st.header("The corpora", anchor=False)
     frame, problem = corpora(track)
     if frame.empty:
-        page.nothing(text.plain(problem or "No corpus is listed."), "Corpora are listed by the last stage:", "dvc repro")
+        page.nothing(
+            text.plain(problem or "No corpus is listed."),
+            "Corpora are listed by the last stage:",
+            "dvc repro",
+        )
         return
-    tables.show(frame, "corpora", labels=LABELS, note="Overlap: share of n-grams that also stand in task documents; high overlap would make a gain suspect.")
+    tables.show(
+        frame,
+        "corpora",
+        labels=LABELS,
+        note="Overlap: share of n-grams that also stand in task documents; high overlap would make a gain "
+        "suspect.",
+    )
 
 
 def corpora(track: str) -> tuple[pd.DataFrame, str]:
@@ -60,36 +79,66 @@ def corpora(track: str) -> tuple[pd.DataFrame, str]:
         content, problem = data.document(track, "corpora.json")
         rows = content if isinstance(content, list) else []
         frame = pd.json_normalize([row for row in rows if isinstance(row, dict)])
-        frame = frame[[c for c in frame if not frame[c].map(lambda cell: isinstance(cell, (list, dict))).any()]]
+        frame = frame[
+            [c for c in frame if not frame[c].map(lambda cell: isinstance(cell, (list, dict))).any()]
+        ]
     entries = data.table(track, "entries.csv").frame
     if not entries.empty:
-        known = entries.loc[entries["row_kind"] == "entry", ["corpus", "model", "familiarity", "overlap"]].drop_duplicates(["corpus", "model"])
+        known = entries.loc[
+            entries["row_kind"] == "entry", ["corpus", "model", "familiarity", "overlap"]
+        ].drop_duplicates(["corpus", "model"])
         known = known.dropna(subset=["familiarity", "overlap"], how="all")
         if frame.empty:
             frame = known
         elif "corpus" in frame and "familiarity" not in frame and len(known):
             frame = frame.merge(known, on="corpus", how="left")
-    first = [c for c in ("corpus", "model", "texts", "tokens", "characters", "familiarity", "overlap") if c in frame]
+    first = [
+        c
+        for c in ("corpus", "model", "texts", "tokens", "characters", "familiarity", "overlap")
+        if c in frame
+    ]
     return frame[first + [c for c in frame if c not in first and c != "track"]], problem
 
 
 def show_familiarity(track: str) -> None:
     """Gain against familiarity, and the rank correlation by model."""
-    st.subheader("Does unfamiliar text help more?", anchor=False)
+    st.header("Does unfamiliar text help more?", anchor=False)
     entries, correlation = data.table(track, "entries.csv"), data.table(track, "familiarity.csv")
     page.explain(entries)
-    frame = entries.where(row_kind="entry").dropna(subset=["familiarity", "gain_all"]) if entries else pd.DataFrame()
+    frame = (
+        entries.where(row_kind="entry").dropna(subset=["familiarity", "gain_all"])
+        if entries
+        else pd.DataFrame()
+    )
     if len(frame):
-        models = state.pick_many("Model", sorted(frame["model"].unique()), "model", placeholder="All", width=300)
+        models = state.pick_many(
+            "Model", sorted(frame["model"].unique()), "model", placeholder="All", width=300
+        )
         shown = frame[frame["model"].isin(models)] if models else frame
-        charts.show(charts.familiarity(shown), "Gain against familiarity, a point an entry")
-        columns = ["model", "arm", "corpus", "familiarity", "gain_all", "gain_all_low", "gain_all_high", "n_runs"]
+        charts.show(run_charts.familiarity(shown), "Gain against familiarity, a point an entry")
+        columns = [
+            "model",
+            "arm",
+            "corpus",
+            "familiarity",
+            "gain_all",
+            "gain_all_low",
+            "gain_all_high",
+            "n_runs",
+        ]
         tables.offer(tables.ordered(shown, columns), "gain-by-familiarity", note="The points of the chart.")
     else:
-        page.nothing("No entry of this track has both a familiarity and a gain.", "Familiarity is measured on the base models by the pipeline:", "dvc repro")
+        page.nothing(
+            "No entry of this track has both a familiarity and a gain.",
+            "Familiarity is measured on the base models by the pipeline:",
+            "dvc repro",
+        )
     if correlation:
         shown = correlation.frame.drop(columns=["track", "suite_version"], errors="ignore")
-        st.markdown("Rank correlation of familiarity with gain (above 0: less familiar text helps more). An interval that holds 0 shows no relation.")
+        st.markdown(
+            "Rank correlation of familiarity with gain (above 0: less familiar text helps more). An "
+            "interval that holds 0 shows no relation."
+        )
         tables.show(shown, "familiarity", labels=LABELS)
     elif correlation.problem:
         st.caption(text.plain(correlation.problem))
@@ -98,10 +147,14 @@ def show_familiarity(track: str) -> None:
 @st.fragment
 def show_texts(track: str) -> None:
     """The texts themselves, as plain text."""
-    st.subheader("The texts", anchor=False)
+    st.header("The texts", anchor=False)
     texts = data.table(track, "texts.parquet")
     if not texts.has("corpus", "text_id", "text"):
-        page.nothing(text.plain(texts.problem or "texts.parquet holds no rows."), "It is written by the last stage:", "dvc repro")
+        page.nothing(
+            text.plain(texts.problem or "texts.parquet holds no rows."),
+            "It is written by the last stage:",
+            "dvc repro",
+        )
         return
     names = texts.data.column("corpus").unique().to_pylist()
     with st.container(horizontal=True, vertical_alignment="bottom"):

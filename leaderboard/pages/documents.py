@@ -13,11 +13,12 @@ if str(ROOT) not in sys.path:  # run alone, only this folder is there
 
 from benchmark.schema import NO_ARM  # noqa: E402
 from leaderboard import choice, data, page, samples, state, tables, text  # noqa: E402
+from leaderboard.columns import Column  # noqa: E402
 from leaderboard.samples import Checkpoint  # noqa: E402
-from leaderboard.tables import Column  # noqa: E402
 
 LEAD = (
-    "Every test document of a task with the answers of the untreated model, one treated run of it, and a baseline. "
+    "Every test document of a task with the answers of the untreated model, one treated run of it, and a "
+    "baseline. "
     "Documents where the treated run changed its score come first."
 )
 ROWS = 25
@@ -28,7 +29,9 @@ LABELS = {
     f"{BASELINE} answer": Column("Baseline", "Answer of the chosen baseline."),
     f"{BASE} score": Column("Score, untreated", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"),
     f"{TREATED} score": Column("Score, treated", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"),
-    f"{BASELINE} score": Column("Score, baseline", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"),
+    f"{BASELINE} score": Column(
+        "Score, baseline", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"
+    ),
     "change": Column("Change", "Treated run against the untreated model, by score on this document."),
 }
 GET = "dvc repro && gapbench run --help"
@@ -45,10 +48,13 @@ def main() -> None:
     if problem or not keys:
         page.nothing(
             text.plain(problem or "This track has no entry yet."),
-            "The documents of selected steps are written by the last stage of the pipeline:", "dvc repro",
-        )  # fmt: skip
+            "The documents of selected steps are written by the last stage of the pipeline:",
+            "dvc repro",
+        )
         if track == "published":
-            st.markdown("The original study published one figure a run and no documents; its track has none to show.")
+            st.markdown(
+                "The original study published one figure a run and no documents; its track has none to show."
+            )
         page.finish()
         return
     show(track, entries, runs, keys)
@@ -59,25 +65,33 @@ def main() -> None:
 def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str, str, str]]) -> None:
     """The choices, and the documents that they leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = choice.pick_entry(keys, width=190)
+        key = choice.pick_entry(keys, width=170)
         texts = list(dict.fromkeys(runs.where(model=key[0], arm=key[1], corpus=key[2])["text_id"].dropna()))
         if not texts:
             page.nothing("No run of this entry is listed in `runs.csv`.", "Choose another one.")
             return
-        text_id = state.pick_one("Text of the run", texts, "text", help="One text drives one run.", width=190)
+        text_id = state.pick_one("Text of the run", texts, "text", help="One text drives one run.", width=170)
         tasks = _tasks(track, key)
-        task = state.pick_one("Task", tasks, "task", width=190) if tasks else state.search("Task", "task", width=190)
+        task = (
+            state.pick_one("Task", tasks, "task", width=170)
+            if tasks
+            else state.search("Task", "task", width=170)
+        )
         who = {BASE: Checkpoint(key[0]), TREATED: Checkpoint(*key, text_id)}
         baselines = _baselines(entries, runs, key, text_id)
         if baselines:
-            name = state.pick_one("Baseline", list(baselines), "baseline", width=190)
+            name = state.pick_one("Baseline", list(baselines), "baseline", width=170)
             who[BASELINE] = baselines[name]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = state.search("Search answers", "q", placeholder="words in an answer or the target", width=300)
+        words = state.search("Search answers", "q", placeholder="words in an answer or the target", width=340)
         only = state.switch("Only where the score changed", "changed")
     frame, absent = samples.side_by_side(track, task, {TREATED: who.pop(TREATED), **who})
     if TREATED in absent or frame.empty:
-        page.nothing("The documents of this run are not stored here.", "Rerun it to get all of its documents:", "gapbench run --help")
+        page.nothing(
+            "The documents of this run are not stored here.",
+            "Rerun it to get all of its documents:",
+            "gapbench run --help",
+        )
         return
     if absent:
         st.caption(f"Not stored: the documents of {text.listed(absent)}.")
@@ -92,20 +106,35 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
 def show_page(kept: pd.DataFrame, total: int, task: str) -> None:
     """One page of documents, the one that is read in full, and the downloads of all that fit."""
     if kept.empty:
-        st.info("No document fits. Clear the search, or show unchanged ones too.", icon=":material/filter_alt_off:")
+        st.info(
+            "No document fits. Clear the search, or show unchanged ones too.",
+            icon=":material/filter_alt_off:",
+        )
         return
-    order = ["doc_id", "change", "target", *(f"{who} {part}" for part in ("answer", "score") for who in (BASE, TREATED, BASELINE))]
+    order = [
+        "doc_id",
+        "change",
+        "target",
+        *(f"{who} {part}" for part in ("answer", "score") for who in (BASE, TREATED, BASELINE)),
+    ]
     kept = tables.ordered(kept, order).reset_index(drop=True)
     pages = math.ceil(len(kept) / ROWS)
     slot = st.container()
     number = state.page_number(pages)
     shown = kept.iloc[(number - 1) * ROWS : number * ROWS]
     with slot:
-        st.caption(f"{len(kept):,} of {text.counted(total, 'document')} of {text.plain(task)}; page {number} of {pages}.")
+        st.caption(
+            f"{len(kept):,} of {text.counted(total, 'document')} of {text.plain(task)}; page {number} of "
+            f"{pages}."
+        )
         st.dataframe(
-            tables.readable(shown), column_config=tables.column_config(shown, LABELS), hide_index=True, height="content",
-            alt="Documents side by side", placeholder="–",
-        )  # fmt: skip
+            tables.readable(shown),
+            column_config=tables.column_config(shown, LABELS),
+            hide_index=True,
+            height="content",
+            alt="Documents side by side",
+            placeholder="–",
+        )
     tables.offer(kept, "documents", note="All documents that fit, not this page alone.")
     show_one(shown)
 
@@ -113,29 +142,41 @@ def show_page(kept: pd.DataFrame, total: int, task: str) -> None:
 def show_one(shown: pd.DataFrame) -> None:
     """One document's answers in full, as plain text."""
     numbers = [str(number) for number in shown["doc_id"]]
-    chosen = state.pick_one("Read one in full", numbers, "doc", width=190)
+    chosen = state.pick_one("Read one in full", numbers, "doc", width=170)
     row = shown.iloc[numbers.index(chosen)]
     answers = [("Right answer", row["target"])] + [
-        (LABELS[f"{who} answer"].label, row[f"{who} answer"]) for who in (BASE, TREATED, BASELINE) if f"{who} answer" in shown
+        (LABELS[f"{who} answer"].label, row[f"{who} answer"])
+        for who in (BASE, TREATED, BASELINE)
+        if f"{who} answer" in shown
     ]
     for column, (label, words) in zip(st.columns(len(answers)), answers, strict=True):
         with column:
             st.caption(label)
-            st.code("" if text.missing(words) else text.visible(words, keep="\n\t")[:4000], language=None, wrap_lines=True)
+            st.code(
+                "" if text.missing(words) else text.visible(words, keep="\n\t")[:4000],
+                language=None,
+                wrap_lines=True,
+            )
 
 
 def _tasks(track: str, key: tuple[str, str, str]) -> list[str]:
     comparisons = data.table(track, "comparisons.csv")
     found = comparisons.where(model=key[0], arm=key[1], corpus=key[2])
-    scopes = choice.scopes_in_order((found if len(found) else comparisons.frame).get("scope", pd.Series(dtype=str)))
+    scopes = choice.scopes_in_order(
+        (found if len(found) else comparisons.frame).get("scope", pd.Series(dtype=str))
+    )
     return [scope for scope in scopes if scope not in choice.SCOPE_WORDS]
 
 
-def _baselines(entries: data.Table, runs: data.Table, key: tuple[str, str, str], text_id: str) -> dict[str, Checkpoint]:
+def _baselines(
+    entries: data.Table, runs: data.Table, key: tuple[str, str, str], text_id: str
+) -> dict[str, Checkpoint]:
     """Larger untreated models by size, then placebos driven by the same text."""
     frame = entries.frame
     own = frame.loc[frame["model"] == key[0], "parameters"].min()
-    rungs = frame[(frame["row_kind"] == "rung") & (frame["model"] != key[0])].sort_values("parameters", kind="stable")
+    rungs = frame[(frame["row_kind"] == "rung") & (frame["model"] != key[0])].sort_values(
+        "parameters", kind="stable"
+    )
     larger, smaller = rungs[rungs["parameters"] > own], rungs[~(rungs["parameters"] > own)]
     found = {f"{m} untreated": Checkpoint(m) for m in [*larger["model"], *smaller["model"]]}
     same = runs.where(model=key[0], corpus=key[2], text_id=text_id)

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,10 +10,25 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import charts, choice, data, evidence, page, recipe, state, tables, text  # noqa: E402
+from leaderboard import (  # noqa: E402
+    charts,
+    choice,
+    data,
+    evidence,
+    page,
+    repeat,
+    run_charts,
+    state,
+    tables,
+    text,
+)
 from leaderboard.choice import scope_word  # noqa: E402
+from leaderboard.columns import COLUMNS  # noqa: E402
 
-LEAD = "One treated model with all its runs: how the score moves step by step, how much the text matters, and how to repeat it."
+LEAD = (
+    "One treated model with all its runs: how the score moves step by step, how much the text matters, "
+    "and how to repeat it."
+)
 Key = tuple[str, str, str]
 
 
@@ -27,19 +41,23 @@ def main() -> None:
     page.explain(entries)
     keys = choice.entry_keys(entries)
     if not keys:
-        page.nothing("There is no entry in this track yet.", "Entries appear when the runs have been scored:", "dvc repro")
+        page.nothing(
+            "There is no entry in this track yet.",
+            "Entries appear when the runs have been scored:",
+            "dvc repro",
+        )
         page.finish()
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = choice.pick_entry(keys, width=220)
+        key = choice.pick_entry(keys, width=170)
     row = entries.where(model=key[0], arm=key[1], corpus=key[2]).iloc[0]
     show_summary(track, key, row)
     show_verdicts(track, key)
     show_steps(track, key)
     show_texts(track, key, row)
     show_tasks(track, key)
-    show_runs(track, key)
-    show_recipe(track, key)
+    repeat.show_runs(track, key)
+    repeat.show_recipe(track, key)
     page.finish()
 
 
@@ -47,26 +65,60 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
     """The entry's figures in one line of cards."""
     model, arm, corpus = (text.plain(part) for part in key)
     kind = "a placebo, not ranked" if row["row_kind"] == "control" else f"rank {text.number(row['rank'], 0)}"
-    st.markdown(f"{model}, treated with {arm} on texts from {corpus}: {kind}, {text.counted(int(row['n_runs'] or 0), 'text')}.")
+    st.markdown(
+        f"{model}, treated with {arm} on texts from {corpus}: {kind}, "
+        f"{text.counted(text.whole(row['n_runs']), 'text')}."
+    )
     cards = [
-        ("Score", text.number(row["score_all"], text.decimals(row["score_all_low"], row["score_all_high"])), text.interval(row["score_all_low"], row["score_all_high"]), "score_all"),
-        ("Gain over untreated", text.number(row["gain_all"], text.decimals(row["gain_all_low"], row["gain_all_high"]), signed=True), text.interval(row["gain_all_low"], row["gain_all_high"], signed=True), "gain_all"),
+        (
+            "Score",
+            text.number(row["score_all"], text.decimals(row["score_all_low"], row["score_all_high"])),
+            text.interval(row["score_all_low"], row["score_all_high"]),
+            "score_all",
+        ),
+        (
+            "Gain over untreated",
+            text.number(
+                row["gain_all"], text.decimals(row["gain_all_low"], row["gain_all_high"]), signed=True
+            ),
+            text.interval(row["gain_all_low"], row["gain_all_high"], signed=True),
+            "gain_all",
+        ),
         ("Behaves like", text.size(row["effective_size"]), _size_note(row), "behaves_like"),
-        ("Optimism", text.number(row["optimism"], text.decimals(row["optimism_low"], row["optimism_high"]), signed=True), text.interval(row["optimism_low"], row["optimism_high"], signed=True), "optimism"),
+        (
+            "Optimism",
+            text.number(
+                row["optimism"], text.decimals(row["optimism_low"], row["optimism_high"]), signed=True
+            ),
+            text.interval(row["optimism_low"], row["optimism_high"], signed=True),
+            "optimism",
+        ),
         ("Verified", text.STATES.get(str(row["verification"]), "–"), "", "verification"),
-    ]  # fmt: skip
+    ]
     with st.container(horizontal=True):
         for label, value, note, column in cards:
             with st.container(border=True, width=162, height="stretch"):
-                st.metric(label, value, help=tables.COLUMNS[column].help)
+                st.metric(label, value, help=COLUMNS[column].help)
                 st.caption(f"95 %: {note}" if " to " in note else note)
     with st.container(horizontal=True):
-        page.link("Compare it", "compare", ":material/compare_arrows:", track=track, entry=[choice.name_of(key)])
-        page.link("Its documents", "documents", ":material/description:", track=track, model=key[0], arm=key[1], corpus=key[2])
+        page.link(
+            "Compare it", "compare", ":material/compare_arrows:", track=track, entry=[choice.name_of(key)]
+        )
+        page.link(
+            "Its documents",
+            "documents",
+            ":material/description:",
+            track=track,
+            model=key[0],
+            arm=key[1],
+            corpus=key[2],
+        )
 
 
 def _size_note(row: pd.Series) -> str:
-    span = text.size_interval(row["effective_size_low"], row["effective_size_high"], row["effective_size_note"])
+    span = text.size_interval(
+        row["effective_size_low"], row["effective_size_high"], row["effective_size_note"]
+    )
     own = f"own size {text.size(row['parameters'])}"
     return own if span == "–" else f"{span}; {own}"
 
@@ -75,139 +127,115 @@ def show_verdicts(track: str, key: Key) -> None:
     """Against its base, its placebos and each larger rung, over all tasks."""
     comparisons = data.table(track, "comparisons.csv")
     page.explain(comparisons)
-    st.subheader("Compared with what?", anchor=False)
+    st.header("Compared with what?", anchor=False)
     rows = comparisons.where(model=key[0], arm=key[1], corpus=key[2])
     if rows.empty:
-        page.nothing("No comparison of this entry is stored.", "Controls are compared with their base model only.")
+        page.nothing(
+            "No comparison of this entry is stored.", "Controls are compared with their base model only."
+        )
         return
     scopes = choice.scopes_in_order(rows["scope"])
     scope = state.pick_one("Tasks", scopes, "scope", words=scope_word, width=260)
-    chosen = rows[rows["scope"] == scope].assign(name=lambda frame: [evidence.baseline_name(row) for row in frame.itertuples()])
+    chosen = rows[rows["scope"] == scope].assign(
+        name=lambda frame: [evidence.baseline_name(row) for row in frame.itertuples()]
+    )
     chosen["_kind"] = chosen["baseline_kind"].map({"base": 0, "control": 1, "rung": 2})
     chosen = chosen.sort_values(["_kind", "size_ratio", "baseline_arm"], kind="stable")
     charts.show(
-        charts.forest(chosen, "name", "verdict", margin="margin", title="Difference in score, with 95 % interval"),
+        charts.forest(
+            chosen, "name", "verdict", margin="margin", title="Difference in score, with 95 % interval"
+        ),
         f"Differences of the entry from its baselines over {scope}",
     )
     if chosen["margin"].notna().any():
-        st.caption("Shaded: the shortfall that still counts as comparable, half the gap between the larger model and the untreated one.")
-    tables.show(tables.ordered(chosen, evidence.COMPARISON), "comparisons", known_widths=tables.widths(chosen))
+        st.caption(
+            "Shaded: the shortfall that still counts as comparable, half the gap between the larger model "
+            "and the untreated one."
+        )
+    tables.show(
+        tables.ordered(chosen, evidence.COMPARISON), "comparisons", known_widths=tables.widths(chosen)
+    )
 
 
 def show_steps(track: str, key: Key) -> None:
     """Score by step, each run thin, the mean thick, the steps that either protocol chooses marked."""
-    st.subheader("Step by step", anchor=False)
+    st.header("Step by step", anchor=False)
     st.markdown(
-        "Each thin line is one run, driven by one text; the thick line is the mean with its 95 % interval. A mark is a step that "
-        "was chosen: by the score on the `select` documents (what counts here), or, as the original study did, on the reported documents themselves."
+        "Each thin line is one run, driven by one text; the thick line is the mean with its 95 % interval. "
+        "A mark is a step that "
+        "was chosen: by the score on the `select` documents (what counts here), or, as the original study "
+        "did, on the reported documents themselves."
     )
     runs, curves, paths = (data.table(track, name) for name in ("runs.csv", "curves.csv", "run_curves.csv"))
     page.explain(curves, paths)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scope = state.pick_segment("Score", list(choice.SCOPE_WORDS), "curve", words=scope_word)
-        split = state.pick_segment("Documents", ["test", "select"], "split", words={"test": "Reported (test)", "select": "Choosing (select)"}.__getitem__)
-        rule = state.pick_segment("Choice of step", ["held-out", "paper", "both"], "rule", words={"held-out": "Held-out", "paper": "As the original", "both": "Both"}.__getitem__)
+        split = state.pick_segment(
+            "Documents",
+            ["test", "select"],
+            "split",
+            words={"test": "Reported (test)", "select": "Choosing (select)"}.__getitem__,
+        )
+        rule = state.pick_segment(
+            "Choice of step",
+            ["held-out", "paper", "both"],
+            "rule",
+            words={"held-out": "Held-out", "paper": "As the original", "both": "Both"}.__getitem__,
+        )
     where = {"model": key[0], "arm": key[1], "corpus": key[2]}
     lines = paths.where(**where, scope=scope, split=split) if paths.has("step", "score") else pd.DataFrame()
     mean = curves.where(**where, scope=scope) if split == "test" and curves else pd.DataFrame()
     if lines.empty and mean.empty:
-        page.nothing("No step curve of this entry is stored.", "They are written by the last stage:", "dvc repro")
+        page.nothing(
+            "No step curve of this entry is stored.", "They are written by the last stage:", "dvc repro"
+        )
         return
     marks = evidence.chosen_steps(runs.where(**where), lines, scope, rule) if len(lines) else pd.DataFrame()
-    charts.show(charts.steps(lines, mean, marks), "Score by step, every run and their mean")
+    charts.show(run_charts.steps(lines, mean, marks), "Score by step, every run and their mean")
     shown = mean if len(mean) else lines
     tables.offer(shown, "curves", note="The mean by step." if len(mean) else "Each run by step.")
 
 
 def show_texts(track: str, key: Key, row: pd.Series) -> None:
     """One dot a run, beside the untreated model and the next larger one."""
-    st.subheader("Does the text matter?", anchor=False)
-    st.markdown("One dot a run. Dashed: the untreated model. Solid: the next larger untreated model. All on the same documents.")
+    st.header("Does the text matter?", anchor=False)
+    st.markdown(
+        "One dot a run. Dashed: the untreated model. Solid: the next larger untreated model. All on the "
+        "same documents."
+    )
     runs = data.table(track, "runs.csv")
     page.explain(runs)
     chosen = runs.where(model=key[0], arm=key[1], corpus=key[2])
     lanes = evidence.scores_by_scope(chosen)
     if lanes.empty:
-        page.nothing("No scored run of this entry is stored.", "Runs are listed by the last stage:", "dvc repro")
+        page.nothing(
+            "No scored run of this entry is stored.", "Runs are listed by the last stage:", "dvc repro"
+        )
         return
     scope = state.pick_segment("Score of each run", list(choice.SCOPE_WORDS), "dots", words=scope_word)
     dots = lanes[lanes["scope"] == scope].assign(lane=lambda frame: frame["corpus"])
-    lines = evidence.reference_lines(data.table(track, "curves.csv"), data.table(track, "comparisons.csv"), key, row, scope)
-    charts.show(charts.texts(dots, "score", lines), f"Test score of each run over {scope}")
+    lines = evidence.reference_lines(
+        data.table(track, "curves.csv"), data.table(track, "comparisons.csv"), key, row, scope
+    )
+    charts.show(run_charts.texts(dots, "score", lines), f"Test score of each run over {scope}")
 
 
 def show_tasks(track: str, key: Key) -> None:
     """A row a task: score, the base's score, difference, verdict."""
-    st.subheader("Task by task", anchor=False)
+    st.header("Task by task", anchor=False)
     scores, comparisons = data.table(track, "scores.csv"), data.table(track, "comparisons.csv")
     page.explain(scores)
     frame = evidence.by_task(scores, comparisons, key)
     if frame.empty:
         page.nothing("No score by task is stored.", "It is written by the last stage:", "dvc repro")
         return
-    tables.show(frame, "tasks", height="content", labels=evidence.TASK_LABELS, note="Single tasks: q-values, not adjusted p-values.")
-
-
-def show_runs(track: str, key: Key) -> None:
-    """All runs as a table, and the texts of the best and the worst."""
-    st.subheader("Best and worst texts", anchor=False)
-    runs, texts = data.table(track, "runs.csv"), data.table(track, "texts.parquet")
-    chosen = runs.where(model=key[0], arm=key[1], corpus=key[2]).sort_values("test_all", ascending=False, kind="stable", na_position="last")
-    if chosen.empty:
-        page.nothing("No run of this entry is stored.", "Runs are listed by the last stage:", "dvc repro")
-        return
-    scored = chosen.dropna(subset=["test_all"])
-    ends = [("Best run", scored.head(1)), ("Worst run", scored.tail(1) if len(scored) > 1 else scored.head(0))]
-    for column, (label, run) in zip(st.columns(2), ends, strict=True):
-        with column:
-            for one in run.itertuples():
-                show_text(label, one, texts)
-    with st.expander(f"All {text.counted(len(chosen), 'run')}", icon=":material/list:"):
-        page.explain(runs)
-        tables.show(chosen.drop(columns=["track", "suite_version", "model", "arm", "corpus"]), "runs")
-
-
-def show_text(label: str, run: Any, texts: data.Table) -> None:
-    """The text that drove one run, as it stands."""
-    st.markdown(f"**{label}:** {text.number(run.test_all, 4)} at step {text.number(run.selected_step, 0)}, text {text.plain(run.text_id)}")
-    found = texts.where(corpus=run.corpus, text_id=run.text_id) if texts.has("text_id", "text") else pd.DataFrame()
-    if found.empty:
-        page.nothing("The text itself is not stored here.", texts.problem and "It is in `texts.parquet`, written by the last stage:", "dvc repro")
-        return
-    st.code(text.visible(found["text"].iloc[0], keep="\n\t")[:6000], language=None, wrap_lines=True, height=260)
-
-
-def show_recipe(track: str, key: Key) -> None:
-    """How to repeat it, from what, and who did."""
-    st.subheader("Repeat it", anchor=False)
-    runs = data.table(track, "runs.csv").where(model=key[0], arm=key[1], corpus=key[2])
-    st.markdown("One run, outside the pipeline, into an empty folder:")
-    st.code(recipe.run_command(key, runs), language="bash", wrap_lines=True)
-    st.markdown("Some of its runs again, compared with what is stored:")
-    st.code(recipe.verify_command(track, key), language="bash", wrap_lines=True)
-    provenance, problem = data.document(track, "provenance.json")
-    keys = recipe.keys_of(provenance, key)
-    with st.expander("Recipe and keys", icon=":material/key:"):
-        settings = recipe.settings_of(track, key)
-        if settings:
-            st.markdown("Settings of this treatment, from the track's parameters:")
-            st.code(settings, language="yaml")
-        if keys.empty:
-            st.markdown(text.plain(problem or "No key of this entry's inputs is stored in provenance.json."))
-        else:
-            st.markdown("Digests of what went in:")
-            tables.show(keys, "keys")
-    show_attestation(track, key)
-
-
-def show_attestation(track: str, key: Key) -> None:
-    """Who repeated runs of this entry."""
-    found = recipe.attestations(track, key)
-    if found.empty:
-        st.markdown("**Attestation:** none yet. The state stays `self-reported` until `gapbench verify` succeeds on another machine.")
-        return
-    st.markdown("**Attestation:**")
-    tables.show(found, "attestations")
+    tables.show(
+        frame,
+        "tasks",
+        height="content",
+        labels=evidence.TASK_LABELS,
+        note="Single tasks: q-values, not adjusted p-values.",
+    )
 
 
 main()

@@ -10,6 +10,7 @@ if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
 from leaderboard import page, tables, text  # noqa: E402
+from leaderboard.columns import COLUMNS, Column  # noqa: E402
 
 LEAD = "How every figure on these pages comes about, in words, with the file that computes it."
 
@@ -17,44 +18,53 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
     (
         "The treatment",
         """
-One **run** takes a finished model and one text. Adam (learning rate 5e-5) *raises* the mean next-token loss of that text, one step at a
-time, up to 15 steps: gradient ascent. The unit of replication is the **text**: a run on another text is another observation, a second seed on
-the same text is not, so seeds within a text are averaged first.
+One **run** takes a finished model and one text. Adam (learning rate 5e-5) *raises* the mean next-token loss
+of that text, one step at a time, up to 15 steps: gradient ascent. The unit of replication is the **text**:
+a run on another text is another observation, a second seed on the same text is not, so seeds within a text
+are averaged first.
 
-Three placebos, or **controls**, run beside it. `random` moves every weight as far as the treatment did, tensor by tensor and step by step, with signs drawn at
-random. `shuffled` is the treatment on the same words in random order. `descent` is the opposite: training as usual on the same text.
+Three placebos, or **controls**, run beside it. `random` moves every weight as far as the treatment did,
+tensor by tensor and step by step, with signs drawn at random. `shuffled` is the treatment on the same words
+in random order. `descent` is the opposite: training as usual on the same text.
 """,
         ["benchmark/posttrain/objective.py", "benchmark/posttrain/arms"],
     ),
     (
         "The score",
         """
-Twelve tasks: eight of multiple choice (the answer is the choice with the highest summed log-probability; accuracy) and four of dialogue
-(greedy reply of at most 32 tokens; unigram F1 without case, punctuation and articles). A task's score is the mean over its documents;
-**all** is the plain mean over the twelve tasks, a **family** that over its tasks. *Chance-corrected* is (score - chance) / (1 - chance), where
-chance is 1 / number of choices, and 0 for F1. The *interquartile mean* leaves out the lowest and the highest quarter of the texts.
+Twelve tasks: eight of multiple choice (the answer is the choice with the highest summed log-probability;
+accuracy) and four of dialogue (greedy reply of at most 32 tokens; unigram F1 without case, punctuation and
+articles). A task's score is the mean over its documents; **all** is the plain mean over the twelve tasks, a
+**family** that over its tasks. *Chance-corrected* is (score - chance) / (1 - chance), where chance is 1 /
+number of choices, and 0 for F1. The *interquartile mean* leaves out the lowest and the highest quarter of
+the texts.
 """,
         ["benchmark/evaluation/engine.py", "benchmark/scoring/aggregates.py"],
     ),
     (
         "Choice of step",
         """
-**Held-out** (what counts here): one step for all tasks, the one with the highest mean on the `select` documents among steps 1 and up, ties to the
-earliest; the score is that on the `test` documents, which share no document with them. The untreated model is no candidate: the treatment is always applied.
+**Held-out** (what counts here): one step for all tasks, the one with the highest mean on the `select`
+documents among steps 1 and up, ties to the earliest; the score is that on the `test` documents, which share
+no document with them. The untreated model is no candidate: the treatment is always applied.
 
-**Paper**: as the original, the best step on the reported documents themselves, for multiple choice and dialogue apart, the untreated model among the candidates.
+**Paper**: as the original, the best step on the reported documents themselves, for multiple choice and
+dialogue apart, the untreated model among the candidates.
 
-**Optimism** = mean over runs of (test score at the step chosen on test) - (test score at the step chosen on select): what choosing on the
-reported documents adds. **Floor gain** = what step 0 among the candidates adds on top.
+**Optimism** = mean over runs of (test score at the step chosen on test) - (test score at the step chosen on
+select): what choosing on the reported documents adds. **Floor gain** = what step 0 among the candidates
+adds on top.
 """,
         ["benchmark/scoring/selection.py", "benchmark/posttrain/stopping.py"],
     ),
     (
         "Uncertainty",
         """
-Two sources of variance, crossed: which documents were asked, and which texts drove the runs. Differences pair by document (and by text between
-arms). Documents of one task are not replications of a run, and runs are not replications of a document, so neither is counted as the
-other. Intervals are 95 %, two-sided, unadjusted. Verdicts are conditional on **one** pretrained model a rung: another training of the same size could differ.
+Two sources of variance, crossed: which documents were asked, and which texts drove the runs. Differences
+pair by document (and by text between arms). Documents of one task are not replications of a run, and runs
+are not replications of a document, so neither is counted as the other. Intervals are 95 %, two-sided,
+unadjusted. Verdicts are conditional on **one** pretrained model a rung: another training of the same size
+could differ.
 """,
         ["benchmark/scoring/inference.py"],
     ),
@@ -64,34 +74,40 @@ other. Intervals are 95 %, two-sided, unadjusted. Verdicts are conditional on **
 Against each baseline, in this order:
 
 1. **▲ superior**: adjusted two-sided p < 0.05 and the difference is above 0.
-2. **≈ comparable**: less than half of the gap between larger model and untreated model remains, shown by a non-inferiority test with adjusted
-   p < 0.025. The test is one linear contrast, treated - base > (1 - f) (baseline - base) with f = 0.5, so that the gap's own error
-   counts. Where the gap itself is not above 0 there is nothing to close, and no `comparable`.
+2. **≈ comparable**: less than half of the gap between larger model and untreated model remains, shown by a
+   non-inferiority test with adjusted p < 0.025. The test is one linear contrast, treated - base > (1 - f)
+   (baseline - base) with f = 0.5, so that the gap's own error counts. Where the gap itself is not above 0
+   there is nothing to close, and no `comparable`.
 3. **▼ inferior**: adjusted two-sided p < 0.05 and the difference is below 0.
-4. **? inconclusive**: none of these, shown with its minimum detectable effect. Fewer than 3 texts are always inconclusive.
+4. **? inconclusive**: none of these, shown with its minimum detectable effect. Fewer than 3 texts are
+   always inconclusive.
 
-A p-value above 0.05 is never taken as evidence of parity. p-values are adjusted by Holm over an entry's tests at `all` and the two families, separately for
-difference and non-inferiority; adding an entry never changes another's. Single tasks get q-values (Benjamini-Hochberg).
+A p-value above 0.05 is never taken as evidence of parity. p-values are adjusted by Holm over an entry's
+tests at `all` and the two families, separately for difference and non-inferiority; adding an entry never
+changes another's. Single tasks get q-values (Benjamini-Hochberg).
 
-**Minimum detectable effect**: the smallest true difference that the comparison would find in 80 % of repetitions.
+**Minimum detectable effect**: the smallest true difference that the comparison would find in 80 % of
+repetitions.
 """,
         ["benchmark/scoring/comparisons.py", "benchmark/scoring/multiplicity.py"],
     ),
     (
         "Effective size",
         """
-The untreated family gives score as a function of log parameters, interpolated between rungs. The **effective size** is the number of parameters at which
-that curve has the treated model's score; its interval holds every size whose score the data cannot tell from the treated model's.
-*0.5M behaves like 1.1M (95 % 0.8M to 1.6M)* reads: the treated 0.5M model scores as an untreated model of 1.1M would. Beyond the ends of the ladder
-only a bound is given.
+The untreated family gives score as a function of log parameters, interpolated between rungs. The
+**effective size** is the number of parameters at which that curve has the treated model's score; its
+interval holds every size whose score the data cannot tell from the treated model's. *0.5M behaves like 1.1M
+(95 % 0.8M to 1.6M)* reads: the treated 0.5M model scores as an untreated model of 1.1M would. Beyond the
+ends of the ladder only a bound is given.
 """,
         ["benchmark/scoring/effective_size.py"],
     ),
     (
         "Ranks",
         """
-Ranks are by score over all tasks. The **rank interval** is [1 + number of entries significantly better, n - number significantly worse], from paired
-differences between entries, Holm over pairs. A **tie group** joins entries whose intervals overlap. Placebos and untreated models are not ranked.
+Ranks are by score over all tasks. The **rank interval** is [1 + number of entries significantly better, n -
+number significantly worse], from paired differences between entries, Holm over pairs. A **tie group** joins
+entries whose intervals overlap. Placebos and untreated models are not ranked.
 """,
         ["benchmark/scoring/ranks.py"],
     ),
@@ -99,36 +115,45 @@ differences between entries, Holm over pairs. A **tie group** joins entries whos
         "Claims",
         """
 - **C1** holds where treated models beat their untreated selves on both families, for every model.
-- **C2** holds where every declared pair of small treated and larger untreated model is comparable or better.
-- **C3** holds where program text gives more gain, and gains in more runs, than each other corpus, for every model.
-- **C4** (the claim behind the claims) holds where the treated models beat both placebos, `random` and `shuffled`.
+- **C2** holds where every declared pair of small treated and larger untreated model is comparable or
+  better.
+- **C3** holds where program text gives more gain, and gains in more runs, than each other corpus, for every
+  model.
+- **C4** (the claim behind the claims) holds where the treated models beat both placebos, `random` and
+  `shuffled`.
 
-*Reproduced*: every part holds after Holm over the claim's parts. *Not reproduced*: some part's 95 % interval excludes the claimed effect. Else *inconclusive*.
+*Reproduced*: every part holds after Holm over the claim's parts. *Not reproduced*: some part's 95 %
+interval excludes the claimed effect. Else *inconclusive*.
 """,
         ["benchmark/scoring/claims.py", "benchmark/scoring/claim_parts.py"],
     ),
     (
         "Familiarity and overlap",
         """
-**Familiarity** is the untreated model's mean token loss on a corpus, in nats: low is familiar. Its rank correlation with the gain is Spearman's, with
-Fisher's z and Bonett and Wright's variance. **Overlap** is the share of a corpus's n-grams that also stand in task documents.
+**Familiarity** is the untreated model's mean token loss on a corpus, in nats: low is familiar. Its rank
+correlation with the gain is Spearman's, with Fisher's z and Bonett and Wright's variance. **Overlap** is
+the share of a corpus's n-grams that also stand in task documents.
 """,
         ["benchmark/scoring/familiarity.py"],
     ),
     (
         "Verification",
         """
-`gapbench verify` first recomputes the tables from the stored samples (they must agree to 1e-12), then repeats runs drawn at random: they must start from the same weights,
-choice log-probabilities agree to 1e-3, and an answer may flip only where its margin is below that. On success on another machine the state becomes `reproduced`.
+`gapbench verify` first recomputes the tables from the stored samples (they must agree to 1e-12), then
+repeats runs drawn at random: they must start from the same weights, choice log-probabilities agree to 1e-3,
+and an answer may flip only where its margin is below that. On success on another machine the state becomes
+`reproduced`.
 """,
         ["benchmark/submissions"],
     ),
     (
         "Downloads",
         """
-Every table can be had as CSV and as Parquet, holding the rows and columns that the page shows at full precision. Parquet holds every cell exactly. In CSV, a text
-cell that a spreadsheet would run as a formula (it begins with =, +, - or @) has an apostrophe before it; numbers and a lone sign are left as they are.
-The tables' own copy and export buttons are off, because they would skip that. A chart's toolbar saves it as PNG.
+Every table can be had as CSV and as Parquet, holding the rows and columns that the page shows at full
+precision. Parquet holds every cell exactly. In CSV, a text cell that a spreadsheet would run as a formula
+(it begins with =, +, - or @) has an apostrophe before it; numbers and a lone sign are left as they are. The
+tables' own copy and export buttons are off, because they would skip that. A chart's toolbar saves it as
+PNG.
 """,
         ["leaderboard/tables.py", "leaderboard/text.py"],
     ),
@@ -140,9 +165,12 @@ ORIGINAL = "https://github.com/kaist-lklab/GAP"
 def main() -> None:
     """Draw the page."""
     page.start("method", "Method", LEAD)
-    st.markdown(f"The method under test: Yoon, Jang, Kim and Seo, *Gradient Ascent Post-training*, ACL 2023 ([paper]({PAPER}), [code]({ORIGINAL})).")
+    st.markdown(
+        f"The method under test: Yoon, Jang, Kim and Seo, *Gradient Ascent Post-training*, ACL 2023 "
+        f"([paper]({PAPER}), [code]({ORIGINAL}))."
+    )
     for heading, body, files in SECTIONS:
-        st.subheader(heading)
+        st.header(heading)
         st.markdown(body)
         for name in files:
             show_code(name)
@@ -164,11 +192,19 @@ def show_columns() -> None:
     """Every column that a table may show."""
     import pandas as pd
 
-    st.subheader("Every column")
+    st.header("Every column")
     frame = pd.DataFrame(
-        [{"heading": c.label, "column": name, "meaning": c.help.replace("`", "")} for name, c in tables.COLUMNS.items() if c.kind != "link"]
+        [
+            {"heading": c.label, "column": name, "meaning": c.help.replace("`", "")}
+            for name, c in COLUMNS.items()
+            if c.kind != "link"
+        ]
     )
-    labels = {"heading": tables.Column("Heading", "On the pages."), "column": tables.Column("Column", "In the files."), "meaning": tables.Column("Meaning", "In words.", width="large")}
+    labels = {
+        "heading": Column("Heading", "On the pages."),
+        "column": Column("Column", "In the files."),
+        "meaning": Column("Meaning", "In words.", width="large"),
+    }
     tables.show(frame, "columns", labels=labels)
 
 

@@ -10,21 +10,46 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import charts, choice, data, page, state, study, tables, text, verdicts  # noqa: E402
+from leaderboard import (  # noqa: E402
+    charts,
+    choice,
+    data,
+    page,
+    run_charts,
+    state,
+    study,
+    tables,
+    text,
+    verdicts,
+)
 
 TRACK = "published"
-KNOWN = ("entries.csv", "comparisons.csv", "runs.csv", "curves.csv", "run_curves.csv", "pairs.csv", "scores.csv",
-         "profile.csv", "familiarity.csv", "sensitivity.csv", "selection_simulation.csv")  # fmt: skip
+KNOWN = (
+    "entries.csv",
+    "comparisons.csv",
+    "runs.csv",
+    "curves.csv",
+    "run_curves.csv",
+    "pairs.csv",
+    "scores.csv",
+    "profile.csv",
+    "familiarity.csv",
+    "sensitivity.csv",
+    "selection_simulation.csv",
+)
 LEAD = (
-    "The study that introduced gradient ascent post-training published one best score a run: 894 runs of OPT 350M, 1.3B and 2.7B. "
+    "The study that introduced gradient ascent post-training published one best score a run: 894 runs of "
+    "OPT 350M, 1.3B and 2.7B. "
     "Here those figures are analysed again, without running a model."
 )
 CAVEATS = """
-- **A best can never be below the start.** The untreated model (epoch 0) was among the candidates, and the best epoch was chosen on the
-  very documents that are reported. Some gain would appear even if nothing improved.
-- **Two checkpoints in one claim.** The best epoch was chosen for dialogue and for multiple choice apart; "12 tasks" mixes the two.
-- **No documents, no 6.7B.** Without scores by document the intervals cover the choice of text only, no test of "comparable" is possible,
-  and 2.7B against 6.7B has no data.
+- **A best can never be below the start.** The untreated model (epoch 0) was among the candidates, and the
+  best epoch was chosen on the very documents that are reported. Some gain would appear even if nothing
+  improved.
+- **Two checkpoints in one claim.** The best epoch was chosen for dialogue and for multiple choice apart;
+  "12 tasks" mixes the two.
+- **No documents, no 6.7B.** Without scores by document the intervals cover the choice of text only, no test
+  of "comparable" is possible, and 2.7B against 6.7B has no data.
 """
 
 
@@ -34,13 +59,14 @@ def main() -> None:
     if TRACK not in data.tracks():
         page.nothing(
             "The re-analysis is not in this results folder.",
-            "It needs the original's `full_results` folder (two CSV files, from the study's repository) and takes a minute:",
+            "It needs the original's `full_results` folder (two CSV files, from the study's repository) and "
+            "takes a minute:",
             "gapbench published PATH/TO/original --out results/published",
-        )  # fmt: skip
+        )
         page.finish()
         return
     show_claims()
-    st.subheader("What to keep in mind", anchor=False)
+    st.header("What to keep in mind", anchor=False)
     st.markdown(CAVEATS)
     show_choice()
     show_runs()
@@ -53,7 +79,11 @@ def show_claims() -> None:
     content, problem = data.document(TRACK, "claims.json")
     claims = verdicts.readable(content)
     if not claims:
-        page.nothing(text.plain(problem or "claims.json holds no claim."), "Make it again:", "gapbench published PATH/TO/original --out results/published")
+        page.nothing(
+            text.plain(problem or "claims.json holds no claim."),
+            "Make it again:",
+            "gapbench published PATH/TO/original --out results/published",
+        )
         return
     for first in range(0, len(claims), 2):
         for column, claim in zip(st.columns(2), claims[first : first + 2], strict=False):
@@ -63,35 +93,59 @@ def show_claims() -> None:
 
 def show_choice() -> None:
     """What the choice of the best step explains by itself."""
-    st.subheader("How much of the gain is the choice of the best step?", anchor=False)
-    simulated, (facts, _) = data.table(TRACK, "selection_simulation.csv"), data.document(TRACK, "published.json")
+    st.header("How much of the gain is the choice of the best step?", anchor=False)
+    simulated, (facts, _) = (
+        data.table(TRACK, "selection_simulation.csv"),
+        data.document(TRACK, "published.json"),
+    )
     said = study.sentences(facts)
     if said:
         st.markdown("\n".join(f"- {line}" for line in said))
     frame = simulated.frame
-    if not {"family", "pattern", "changed", "mean_gain", "gain_low", "gain_high", "published_gain"} <= set(frame.columns):
+    if not {"family", "pattern", "changed", "mean_gain", "gain_low", "gain_high", "published_gain"} <= set(
+        frame.columns
+    ):
         page.explain(simulated)
         return
     st.markdown(
-        "Simulated: answers change at random from step to step, so that nothing improves on average; then the best step is chosen as the study did. "
-        "Solid: the gain that the choice alone gives, with the range of 95 % of runs. Dashed: the published mean gain."
+        "Simulated: answers change at random from step to step, so that nothing improves on average; then "
+        "the best step is chosen as the study did. "
+        "Solid: the gain that the choice alone gives, with the range of 95 % of runs. Dashed: the published "
+        "mean gain."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        family = state.pick_segment("Tasks", list(dict.fromkeys(frame["family"])), "family", words=choice.scope_word)
-        pattern = state.pick_segment("Changes", list(dict.fromkeys(frame["pattern"])), "pattern", help="Independent: each step draws anew. Cumulative: changes stay.")
+        family = state.pick_segment(
+            "Tasks", list(dict.fromkeys(frame["family"])), "family", words=choice.scope_word
+        )
+        pattern = state.pick_segment(
+            "Changes",
+            list(dict.fromkeys(frame["pattern"])),
+            "pattern",
+            help="Independent: each step draws anew. Cumulative: changes stay.",
+        )
     shown = frame[(frame["family"] == family) & (frame["pattern"] == pattern)]
-    charts.show(charts.chosen_by_chance(shown, shown.drop_duplicates("model")), "Simulated gain from choosing the best step when nothing improves")
+    charts.show(
+        run_charts.chosen_by_chance(shown, shown.drop_duplicates("model")),
+        "Simulated gain from choosing the best step when nothing improves",
+    )
     tables.offer(shown, "selection-simulation", note="The points of the chart.")
 
 
 def show_runs() -> None:
     """The study's figure of all runs, with the lines that it drew."""
-    st.subheader("Every published run", anchor=False)
-    st.markdown("One dot a run, at its best epoch. Dashed: the untreated model. Solid: the next larger untreated model, where it was published.")
+    st.header("Every published run", anchor=False)
+    st.markdown(
+        "One dot a run, at its best epoch. Dashed: the untreated model. Solid: the next larger untreated "
+        "model, where it was published."
+    )
     runs, entries = data.table(TRACK, "runs.csv"), data.table(TRACK, "entries.csv")
     page.explain(runs, entries)
     if not runs:
-        page.nothing("`runs.csv` holds no rows.", "Make it again:", "gapbench published PATH/TO/original --out results/published")
+        page.nothing(
+            "`runs.csv` holds no rows.",
+            "Make it again:",
+            "gapbench published PATH/TO/original --out results/published",
+        )
         return
     frame, rungs = runs.frame, entries.where(row_kind="rung").sort_values("parameters", kind="stable")
     families = [s for s in ("classification", "dialogue", "all") if frame[f"test_{s}"].notna().any()]
@@ -99,46 +153,91 @@ def show_runs() -> None:
         sized = list(rungs["model"]) + sorted(set(frame["model"]) - set(rungs["model"]))
         model = state.pick_one("Model", [m for m in sized if m in set(frame["model"])], "model", width=200)
         scope = state.pick_segment("Score", families, "scope", words=choice.scope_word)
-    dots = frame[frame["model"] == model].rename(columns={f"test_{scope}": "score"}).assign(lane=lambda rows: rows["corpus"])
+    dots = (
+        frame[frame["model"] == model]
+        .rename(columns={f"test_{scope}": "score"})
+        .assign(lane=lambda rows: rows["corpus"])
+    )
     if dots["selected_step"].isna().all():
-        other = f"paper_step_{scope}"
-        dots["selected_step"] = dots[other] if other in dots else None
+        dots["selected_step"] = dots.get(f"paper_step_{scope}")
     names = list(rungs["model"])
     larger = names[names.index(model) + 1 : names.index(model) + 2] if model in names else []
     lines = [
-        {"what": f"{name} untreated", "score": rungs.loc[rungs["model"] == name, f"score_{scope}"].iloc[0], "dashed": name == model}
+        {
+            "what": f"{name} untreated",
+            "score": rungs.loc[rungs["model"] == name, f"score_{scope}"].iloc[0],
+            "dashed": name == model,
+        }
         for name in [model, *larger]
         if name in names
     ]
     lines_frame = pd.DataFrame(lines, columns=["what", "score", "dashed"]).dropna(subset=["score"])
-    charts.show(charts.texts(dots.dropna(subset=["score"]), "score", lines_frame), f"Published score of each run of a model over {scope}")
+    charts.show(
+        run_charts.texts(dots.dropna(subset=["score"]), "score", lines_frame),
+        f"Published score of each run of a model over {scope}",
+    )
     if not larger:
         st.caption("The next larger model has no published figures.")
 
 
 def show_tables() -> None:
     """Entries, comparisons, and whatever else the re-analysis wrote."""
-    st.subheader("The tables", anchor=False)
+    st.header("The tables", anchor=False)
     figures = study.figures(data.document(TRACK, "published.json")[0])
     if len(figures):
-        tables.show(figures, "published-figures", labels=study.LABELS, note="As published, by model and family.")
+        tables.show(
+            figures, "published-figures", labels=study.LABELS, note="As published, by model and family."
+        )
     entries, comparisons = data.table(TRACK, "entries.csv"), data.table(TRACK, "comparisons.csv")
-    columns = ["row_kind", "model", "corpus", "parameters", "n_runs", "score_classification", "score_classification_low", "score_classification_high",
-               "score_dialogue", "score_dialogue_low", "score_dialogue_high", "corrected_classification"]  # fmt: skip
+    columns = [
+        "row_kind",
+        "model",
+        "corpus",
+        "parameters",
+        "n_runs",
+        "score_classification",
+        "score_classification_low",
+        "score_classification_high",
+        "score_dialogue",
+        "score_dialogue_low",
+        "score_dialogue_high",
+        "corrected_classification",
+    ]
     if entries:
-        tables.show(tables.ordered(entries.frame, columns), "published-entries", note="Means of the best epoch; 95 % intervals over texts only.")
+        tables.show(
+            tables.ordered(entries.frame, columns),
+            "published-entries",
+            note="Means of the best epoch; 95 % intervals over texts only.",
+        )
     if comparisons:
         frame = comparisons.frame
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            scope = state.pick_one("Tasks", choice.scopes_in_order(frame["scope"]), "tasks", words=choice.scope_word, width=240)
-        shown = frame[frame["scope"] == scope].dropna(axis=1, how="all").drop(columns=["track", "suite_version", "arm", "scope"], errors="ignore")
-        tables.show(shown, "published-comparisons", note="Differences from the untreated model and from the next larger one; no documents, so no test of comparable.")
+            scope = state.pick_one(
+                "Tasks", choice.scopes_in_order(frame["scope"]), "tasks", words=choice.scope_word, width=240
+            )
+        shown = (
+            frame[frame["scope"] == scope]
+            .dropna(axis=1, how="all")
+            .drop(columns=["track", "suite_version", "arm", "scope"], errors="ignore")
+        )
+        tables.show(
+            shown,
+            "published-comparisons",
+            note="Differences from the untreated model and from the next larger one; no documents, so no "
+            "test of comparable.",
+        )
     for name in data.other_tables(TRACK, KNOWN):
         table = data.table(TRACK, name)
-        with st.expander(name.removesuffix(".csv").replace("_", " ").capitalize().replace("`", "'"), icon=":material/table:"):
+        with st.expander(
+            name.removesuffix(".csv").replace("_", " ").capitalize().replace("`", "'"),
+            icon=":material/table:",
+        ):
             page.explain(table)
             if table:
-                tables.show(table.frame.drop(columns=["track", "suite_version"], errors="ignore"), f"published-{name.removesuffix('.csv')}")
+                tables.show(
+                    table.frame.drop(columns=["track", "suite_version"], errors="ignore"),
+                    f"published-{name.removesuffix('.csv')}",
+                )
 
 
 main()

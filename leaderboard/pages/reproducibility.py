@@ -12,16 +12,24 @@ if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
 from leaderboard import data, page, recipe, tables, text  # noqa: E402
-from leaderboard.tables import Column  # noqa: E402
+from leaderboard.columns import Column  # noqa: E402
 
-LEAD = "What made these results, and whether somebody else could make them again. A result is worth what its repetition is worth."
+LEAD = (
+    "What made these results, and whether somebody else could make them again. "
+    "A result is worth what its repetition is worth."
+)
 LABELS = {
-    "package": Column("Package", "Only packages that can change a figure."), "version": Column("Version", "As it was when the results were made."),
-    "part": Column("Part", "Of the machine."), "value": Column("Value", "As the machine reported it."),
-    "stage": Column("Stage", "Stage of the pipeline."), "wall_seconds": Column("Time", "Wall time, seconds.", "seconds"),
-    "input": Column("Input", "What went in."), "sha256": Column("sha256", "Digest of its content."),
-    "state": Column("State", "Verification state."), "entries": Column("Entries", "Entries in this state.", "count"),
-}  # fmt: skip
+    "package": Column("Package", "Only packages that can change a figure."),
+    "version": Column("Version", "As it was when the results were made."),
+    "part": Column("Part", "Of the machine."),
+    "value": Column("Value", "As the machine reported it."),
+    "stage": Column("Stage", "Stage of the pipeline."),
+    "wall_seconds": Column("Time", "Wall time, seconds.", "seconds"),
+    "input": Column("Input", "What went in."),
+    "sha256": Column("sha256", "Digest of its content."),
+    "state": Column("State", "Verification state."),
+    "entries": Column("Entries", "Entries in this state.", "count"),
+}
 
 
 def main() -> None:
@@ -37,21 +45,24 @@ def main() -> None:
 
 def show_commands(track: str) -> None:
     """The two commands that repeat and compare everything."""
-    st.subheader("Repeat it", anchor=False)
+    st.header("Repeat it", anchor=False)
     st.markdown("From a fresh clone, everything again, then compared with what is committed:")
     st.code("make repro" if track == "micro" else f"make repro TRACK={track}", language="bash")
     st.markdown(
-        "On a machine of the same kind the results come out byte for byte. On another kind `gapbench diff` tells the largest difference by "
+        "On a machine of the same kind the results come out byte for byte. On another kind `gapbench diff` "
+        "tells the largest difference by "
         "column and which verdicts moved."
     )
 
 
 def show_verification(track: str) -> None:
     """How many entries stand in which state, and the attestations."""
-    st.subheader("Verification", anchor=False)
+    st.header("Verification", anchor=False)
     st.markdown(
-        "An entry is `self-reported` until `gapbench verify` succeeds on a machine other than the one that made it; then it is `reproduced`. "
-        "It is `flagged` where stored samples do not give the stored tables, or repeated runs differ from the stored ones."
+        "An entry is `self-reported` until `gapbench verify` succeeds on a machine other than the one that "
+        "made it; then it is `reproduced`. "
+        "It is `flagged` where stored samples do not give the stored tables, or repeated runs differ from "
+        "the stored ones."
     )
     entries = data.table(track, "entries.csv")
     page.explain(entries)
@@ -60,9 +71,14 @@ def show_verification(track: str) -> None:
         with st.container(horizontal=True):
             for state in (*text.STATES, *sorted(set(states) - set(text.STATES))):
                 with st.container(border=True, width=190):
-                    st.metric(text.STATES.get(state, text.visible(state)), f"{int((states == state).sum())} of {len(states)}")
+                    st.metric(
+                        text.STATES.get(state, text.visible(state)),
+                        f"{int((states == state).sum())} of {len(states)}",
+                    )
     else:
-        page.nothing("No entry states its verification.", "Entries appear when runs have been scored:", "dvc repro")
+        page.nothing(
+            "No entry states its verification.", "Entries appear when runs have been scored:", "dvc repro"
+        )
     found = recipe.attestations(track)
     if found.empty:
         st.markdown("No attestation is stored. Be the first:")
@@ -75,9 +91,13 @@ def show_verification(track: str) -> None:
 def show_provenance(track: str) -> None:
     """Revision, versions, hardware, times and digests."""
     content, problem = data.document(track, "provenance.json")
-    st.subheader("Provenance", anchor=False)
+    st.header("Provenance", anchor=False)
     if not isinstance(content, dict):
-        page.nothing(text.plain(problem or "provenance.json does not hold an object."), "It is written with the results:", "dvc repro")
+        page.nothing(
+            text.plain(problem or "provenance.json does not hold an object."),
+            "It is written with the results:",
+            "dvc repro",
+        )
         return
     facts = {name: content.get(name) for name in ("revision", "written") if content.get(name)}
     for name, value in facts.items():
@@ -91,7 +111,11 @@ def show_provenance(track: str) -> None:
     with right:
         _facts("Hardware", content.get("hardware"), "part", "value", "hardware")
     _facts("Digests of all inputs", content.get("keys"), "input", "sha256", "keys")
-    rest = {k: v for k, v in content.items() if k not in {"revision", "written", "packages", "wall_seconds", "hardware", "keys", "track"}}
+    rest = {
+        k: v
+        for k, v in content.items()
+        if k not in {"revision", "written", "packages", "wall_seconds", "hardware", "keys", "track"}
+    }
     if rest:
         with st.expander("Everything else in provenance.json"):
             st.json(rest)
@@ -102,7 +126,10 @@ def _facts(heading: str, content: Any, key: str, value: str, name: str) -> None:
     if not isinstance(content, dict) or not content:
         st.caption("Not recorded.")
         return
-    cells = [one if isinstance(one, (int, float)) and value == "wall_seconds" else _cell(one) for one in content.values()]
+    cells = [
+        one if isinstance(one, (int, float)) and value == "wall_seconds" else _cell(one)
+        for one in content.values()
+    ]
     frame = pd.DataFrame({key: list(map(str, content)), value: cells})
     if value == "wall_seconds":
         frame[value] = pd.to_numeric(frame[value], errors="coerce")

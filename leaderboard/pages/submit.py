@@ -1,5 +1,6 @@
 """Submit: check a file exactly as `gapbench submit check` does, and get the command that adds it."""
 
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +15,8 @@ from benchmark.errors import CheckFailed, InputError  # noqa: E402
 from leaderboard import page, state, text  # noqa: E402
 
 LEAD = (
-    "Add a corpus or a model of your own. Nothing you send is executed: data are data, weights are safetensors, Hub sources are "
+    "Add a corpus or a model of your own. Nothing you send is executed: data are data, weights are "
+    "safetensors, Hub sources are "
     "pinned to a commit. Only what you add is run; all else stays as it is."
 )
 KINDS = {"corpus": "A corpus", "model": "A model"}
@@ -33,27 +35,42 @@ def main() -> None:
 
 def show_command() -> None:
     """The command that validates and adds an entry."""
-    st.subheader("1. Make the entry", anchor=False)
+    st.header("1. Make the entry", anchor=False)
     kind = state.pick_segment("What do you add?", list(KINDS), "kind", words=KINDS.__getitem__)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = state.search("Name", "name", placeholder="my-corpus", help="Small letters, digits and hyphens, beginning with a letter.", width=240)
+        name = state.search(
+            "Name",
+            "name",
+            placeholder="my-corpus",
+            help="Small letters, digits and hyphens, beginning with a letter.",
+            width=240,
+        )
         example = "texts.jsonl" if kind == "corpus" else "owner/name@<40 hex digits>"
-        source = state.search("Source", "source", placeholder=example, width=420, help=(
-            "A file or folder on your machine, or `hf://owner/name@<40 hex>[:column]`; for models also `owner/name@<40 hex>`."
-        ))  # fmt: skip
+        source = state.search(
+            "Source",
+            "source",
+            placeholder=example,
+            width=420,
+            help=(
+                "A file or folder on your machine, or `hf://owner/name@<40 hex>[:column]`; for models also "
+                "`owner/name@<40 hex>`."
+            ),
+        )
     problem = name_problem(name)
     if name and problem:
         st.warning(text.plain(problem), icon=":material/report:")
     st.markdown("In a clone of this repository:")
     st.code(command(kind, name, source), language="bash", wrap_lines=True)
-    st.caption("It validates the source, writes a manifest, and adds one line to params.yaml. Refused input changes nothing.")
+    st.caption(
+        "It validates the source, writes a manifest, and adds one line to params.yaml. Refused input "
+        "changes nothing."
+    )
 
 
 def command(kind: str, name: str, source: str) -> str:
     """The command to type; placeholders where something is not given."""
-    import shlex
-
-    return f"gapbench submit {kind} {shlex.quote(name) if name else 'NAME'} {shlex.quote(source) if source else 'SOURCE'}"
+    given = [shlex.quote(word) if word else blank for word, blank in ((name, "NAME"), (source, "SOURCE"))]
+    return " ".join(["gapbench", "submit", kind, *given])
 
 
 def name_problem(name: str) -> str:
@@ -69,10 +86,18 @@ def name_problem(name: str) -> str:
 
 def show_check() -> None:
     """The same check as the command's, on a file or on pasted text."""
-    st.subheader("2. Check a file", anchor=False)
-    st.markdown("A manifest, a params.yaml, a `.dvc` file or a corpus, checked exactly as `gapbench submit check FILE` does. It is not kept.")
+    st.header("2. Check a file", anchor=False)
+    st.markdown(
+        "A manifest, a params.yaml, a `.dvc` file or a corpus, checked exactly as `gapbench submit check "
+        "FILE` does. It is not kept."
+    )
     with st.form("check", border=True):
-        upload = st.file_uploader("File", type=ENDINGS, max_upload_size=4, help="At most 4 MB here; check larger ones with the command.")
+        upload = st.file_uploader(
+            "File",
+            type=ENDINGS,
+            max_upload_size=4,
+            help="At most 4 MB here; check larger ones with the command.",
+        )
         pasted = st.text_area("Or paste a manifest or params.yaml", height=180, max_chars=200_000)
         column = st.text_input("Text column, for a corpus given as a table", max_chars=100)
         asked = st.form_submit_button("Check", type="primary", icon=":material/rule:")
@@ -81,7 +106,9 @@ def show_check() -> None:
     if upload is None and not pasted.strip():
         st.info("Choose a file or paste its text.", icon=":material/info:")
         return
-    name, content = (upload.name, upload.getvalue()) if upload is not None else ("params.yaml", pasted.encode("utf-8"))
+    name, content = (
+        (upload.name, upload.getvalue()) if upload is not None else ("params.yaml", pasted.encode("utf-8"))
+    )
     accepted, said = check(name, content, column.strip() or None)
     if accepted:
         st.success("**Accepted.** The check found nothing to refuse.", icon=":material/check_circle:")
@@ -89,17 +116,31 @@ def show_check() -> None:
         st.error("**Refused**, with exit code 2:", icon=":material/cancel:")
     st.code(said, language=None, wrap_lines=True)
     if accepted and name.endswith((".yaml", ".yml")):
-        st.download_button("Download the checked file", content, "checked.yaml", "application/yaml", on_click="ignore", icon=":material/download:")
+        st.download_button(
+            "Download the checked file",
+            content,
+            "checked.yaml",
+            "application/yaml",
+            on_click="ignore",
+            icon=":material/download:",
+        )
 
 
 def check(name: str, content: bytes, column: str | None = None) -> tuple[bool, str]:
-    """Whether `gapbench submit check` takes a file, and what it says; paths of this server are left out."""
+    """Whether `gapbench submit check` takes a file, and what it says, without this server's paths."""
     if len(content) > MOST:
-        return False, f"{text.visible(name)}: larger than {MOST // 2**20} MB; check it with the command on your machine"
+        return (
+            False,
+            f"{text.visible(name)}: larger than {MOST // 2**20} MB; check it with the command on your "
+            f"machine",
+        )
     try:
         from benchmark.submissions.check import check_file
     except ImportError:
-        return False, "This installation has no submissions package; check the file with `gapbench submit check`."
+        return (
+            False,
+            "This installation has no submissions package; check the file with `gapbench submit check`.",
+        )
     ending = Path(name).suffix.lower()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"file{ending if ending.lstrip('.').isalnum() else ''}"
@@ -114,10 +155,11 @@ def check(name: str, content: bytes, column: str | None = None) -> tuple[bool, s
 
 def show_after() -> None:
     """What happens to a submission."""
-    st.subheader("3. Run it and send it", anchor=False)
+    st.header("3. Run it and send it", anchor=False)
     st.code("make repro\ngit add params.yaml submissions results && git commit", language="bash")
     st.markdown(
-        "Then open a pull request. Your entry appears as `self-reported`. When someone repeats runs of it on another machine with "
+        "Then open a pull request. Your entry appears as `self-reported`. When someone repeats runs of it "
+        "on another machine with "
         "`gapbench verify`, it becomes `reproduced`, or `flagged` where it does not hold."
     )
 

@@ -9,6 +9,7 @@ import argparse
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,16 @@ import pyarrow.parquet as pq
 
 from benchmark.schema import COMPARISONS, CURVES, ENTRIES, RUNS, SAMPLES
 
-CHOICE_TASKS = ["physical", "completion", "science_easy", "science_hard", "cause", "pronoun", "counting", "passage"]
+CHOICE_TASKS = [
+    "physical",
+    "completion",
+    "science_easy",
+    "science_hard",
+    "cause",
+    "pronoun",
+    "counting",
+    "passage",
+]
 DIALOGUE_TASKS = ["persona", "empathy", "internet", "encyclopedia"]
 TASKS = CHOICE_TASKS + DIALOGUE_TASKS
 SCOPES = ["all", "classification", "dialogue"]
@@ -87,7 +97,9 @@ def _head(sizes: Sizes) -> dict[str, str]:
 
 def _base_score(model: str, scope: str) -> float:
     level = 0.42 + 0.07 * np.log2(RUNGS[model] / 70_000)
-    return float(level + {"all": 0, "classification": 0.08, "dialogue": -0.16}.get(scope, 0.01 * (len(scope) % 7 - 3)))
+    return float(
+        level + {"all": 0, "classification": 0.08, "dialogue": -0.16}.get(scope, 0.01 * (len(scope) % 7 - 3))
+    )
 
 
 def _runs(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
@@ -102,20 +114,29 @@ def _runs(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
                     rows.append(
                         _head(sizes)
                         | {
-                            "model": model, "arm": arm, "corpus": corpus, "index": index,
-                            "text_id": f"{corpus}-{index:04d}", "seed": 0, "stopped_at": sizes.steps,
-                            "stop_reason": "diverged" if diverged else "max_steps", "skipped_steps": 0,
-                            "selected_step": step, "paper_step_classification": int(draw.integers(0, sizes.steps + 1)),
+                            "model": model,
+                            "arm": arm,
+                            "corpus": corpus,
+                            "index": index,
+                            "text_id": f"{corpus}-{index:04d}",
+                            "seed": 0,
+                            "stopped_at": sizes.steps,
+                            "stop_reason": "diverged" if diverged else "max_steps",
+                            "skipped_steps": 0,
+                            "selected_step": step,
+                            "paper_step_classification": int(draw.integers(0, sizes.steps + 1)),
                             "paper_step_dialogue": int(draw.integers(0, sizes.steps + 1)),
                             "test_all": _base_score(model, "all") + gain,
                             "test_classification": _base_score(model, "classification") + gain * 1.2,
                             "test_dialogue": _base_score(model, "dialogue") + gain * 0.6,
                             "best_test_all": _base_score(model, "all") + gain + abs(draw.normal(0, 0.003)),
-                            "text_loss_start": 3.1 + draw.normal(0, 0.3), "text_loss_selected": 3.9 + draw.normal(0, 0.4),
-                            "dialogue_loss": 2.4 + draw.normal(0, 0.05), "distance": step * 0.021,
+                            "text_loss_start": 3.1 + draw.normal(0, 0.3),
+                            "text_loss_selected": 3.9 + draw.normal(0, 0.4),
+                            "dialogue_loss": 2.4 + draw.normal(0, 0.05),
+                            "distance": step * 0.021,
                             "familiarity": 2.0 + sizes.corpora.index(corpus),
                         }
-                    )  # fmt: skip
+                    )
     frame = pd.DataFrame(rows)
     for column in ("model", "arm", "corpus"):
         frame[column] = frame[column].map(lambda name: _name(sizes, name))
@@ -131,41 +152,75 @@ def _entries(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> pd.
         gain = score - _base_score(own, "all")
         row = _head(sizes) | {
             "row_kind": "entry" if arm in [_name(sizes, a) for a in sizes.treatments] else "control",
-            "model": model, "arm": arm, "corpus": corpus, "parameters": RUNGS[own],
-            "n_runs": len(group), "n_docs": documents, "gain_all": gain, "gain_all_low": gain - 0.0052,
-            "gain_all_high": gain + 0.0049, "corrected_all": score - 0.2, "corrected_classification": score - 0.15,
-            "iqm_all": score + 0.0003, "p_improve_base": 0.71, "p_improve_control": 0.66,
-            "optimism": 0.0031, "optimism_low": 0.0012, "optimism_high": 0.0049, "floor_gain": 0.0008,
+            "model": model,
+            "arm": arm,
+            "corpus": corpus,
+            "parameters": RUNGS[own],
+            "n_runs": len(group),
+            "n_docs": documents,
+            "gain_all": gain,
+            "gain_all_low": gain - 0.0052,
+            "gain_all_high": gain + 0.0049,
+            "corrected_all": score - 0.2,
+            "corrected_classification": score - 0.15,
+            "iqm_all": score + 0.0003,
+            "p_improve_base": 0.71,
+            "p_improve_control": 0.66,
+            "optimism": 0.0031,
+            "optimism_low": 0.0012,
+            "optimism_high": 0.0049,
+            "floor_gain": 0.0008,
             "share_diverged": float((group["stop_reason"] == "diverged").mean()),
-            "familiarity": float(group["familiarity"].iloc[0]), "overlap": 0.013,
+            "familiarity": float(group["familiarity"].iloc[0]),
+            "overlap": 0.013,
             "verification": ["self-reported", "reproduced", "flagged"][len(rows) % 3],
-        }  # fmt: skip
+        }
         for scope in SCOPES:
             mean = float(group[f"test_{scope}"].mean())
-            row |= {f"score_{scope}": mean, f"score_{scope}_low": mean - 0.0113, f"score_{scope}_high": mean + 0.0108}
+            row |= {
+                f"score_{scope}": mean,
+                f"score_{scope}_low": mean - 0.0113,
+                f"score_{scope}_high": mean + 0.0108,
+            }
         if row["row_kind"] == "entry":
             times = 1.2 + draw.random()
             row |= {
-                "size_multiplier": times, "size_multiplier_low": times * 0.8, "size_multiplier_high": times * 1.3,
-                "effective_size": RUNGS[own] * times, "effective_size_low": RUNGS[own] * times * 0.8,
-                "effective_size_high": RUNGS[own] * times * 1.3, "effective_size_note": "",
-            }  # fmt: skip
+                "size_multiplier": times,
+                "size_multiplier_low": times * 0.8,
+                "size_multiplier_high": times * 1.3,
+                "effective_size": RUNGS[own] * times,
+                "effective_size_low": RUNGS[own] * times * 0.8,
+                "effective_size_high": RUNGS[own] * times * 1.3,
+                "effective_size_note": "",
+            }
         rows.append(row)
     for model, parameters in RUNGS.items():
         row = _head(sizes) | {
-            "row_kind": "rung", "model": _name(sizes, model), "arm": "none", "corpus": "none",
-            "parameters": parameters, "n_runs": 0, "n_docs": documents,
-        }  # fmt: skip
+            "row_kind": "rung",
+            "model": _name(sizes, model),
+            "arm": "none",
+            "corpus": "none",
+            "parameters": parameters,
+            "n_runs": 0,
+            "n_docs": documents,
+        }
         for scope in SCOPES:
             mean = _base_score(model, scope)
-            row |= {f"score_{scope}": mean, f"score_{scope}_low": mean - 0.0121, f"score_{scope}_high": mean + 0.0117}
+            row |= {
+                f"score_{scope}": mean,
+                f"score_{scope}_low": mean - 0.0121,
+                f"score_{scope}_high": mean + 0.0117,
+            }
         rows.append(row)
     frame = pd.DataFrame(rows)
     ranked = frame[frame["row_kind"] == "entry"].sort_values("score_all", ascending=False).index
     for place, at in enumerate(ranked, start=1):
         frame.loc[at, ["rank", "rank_low", "rank_high", "tie_group"]] = [
-            place, max(1, place - 2), min(len(ranked), place + 2), 1 + (place - 1) // 3,
-        ]  # fmt: skip
+            place,
+            max(1, place - 2),
+            min(len(ranked), place + 2),
+            1 + (place - 1) // 3,
+        ]
     for column in ("rank", "rank_low", "rank_high", "tie_group"):
         frame[column] = frame[column].astype("Int64")
     return frame
@@ -174,42 +229,67 @@ def _entries(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> pd.
 def _comparisons(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
     rows = []
     own_of = {_name(sizes, name): name for name in RUNGS}
-    for entry in entries[entries["row_kind"] == "entry"].itertuples():
+    for entry in entries[entries["row_kind"] != "rung"].itertuples():
         against = [(entry.model, "base", "none", 1.0)]
+        if entry.row_kind == "control":
+            rows += _against(sizes, entry, against, own_of, draw)
+            continue
         against += [(entry.model, "control", _name(sizes, arm), 1.0) for arm in sizes.controls]
         against += [
             (_name(sizes, name), "rung", "none", size / entry.parameters)
             for name, size in RUNGS.items()
             if 1.9 <= size / entry.parameters <= 9
         ]
-        for baseline, kind, arm, ratio in against:
-            for scope in SCOPES + TASKS:
-                delta = {"base": 0.006, "control": 0.009}.get(kind, 0.0)
-                if kind == "rung":
-                    delta = -0.25 * (_base_score(own_of[baseline], "all") - _base_score(own_of[entry.model], "all"))
-                half = 0.006 if scope in SCOPES else 0.02
-                delta += draw.normal(0, half / 3)
-                low, high = delta - half, delta + half
-                margin = abs(delta) * 1.5 if kind == "rung" else np.nan
-                verdict = "superior" if low > 0 else "inferior" if high < 0 else "inconclusive"
-                if kind == "rung" and scope in SCOPES and low > -margin:
-                    verdict = "comparable"
-                p = float(np.clip(np.exp(-((delta / half) ** 2) * 2), 1e-6, 1))
-                rows.append(
-                    _head(sizes)
-                    | {
-                        "model": entry.model, "arm": entry.arm, "corpus": entry.corpus, "baseline": baseline,
-                        "baseline_kind": kind, "baseline_arm": arm, "scope": scope, "delta": delta,
-                        "ci_low": low, "ci_high": high, "p_value": p,
-                        "p_adjusted": min(1, p * 3) if scope in SCOPES else np.nan,
-                        "q_value": min(1, p * 2) if scope in TASKS else np.nan, "margin": margin,
-                        "p_noninferior": p / 4 if kind == "rung" else np.nan,
-                        "p_noninferior_adjusted": p / 2 if kind == "rung" and scope in SCOPES else np.nan,
-                        "verdict": verdict, "mde": half * 1.43, "n_docs": sizes.documents * len(TASKS),
-                        "n_runs": sizes.texts, "size_ratio": ratio,
-                    }
-                )  # fmt: skip
+        rows += _against(sizes, entry, against, own_of, draw)
     return pd.DataFrame(rows)
+
+
+def _against(
+    sizes: Sizes, entry: Any, against: list, own_of: dict[str, str], draw: np.random.Generator
+) -> list[dict]:
+    rows = []
+    for baseline, kind, arm, ratio in against:
+        for scope in SCOPES + TASKS:
+            delta = {"base": 0.006, "control": 0.009}.get(kind, 0.0)
+            if kind == "rung":
+                delta = -0.25 * (
+                    _base_score(own_of[baseline], "all") - _base_score(own_of[entry.model], "all")
+                )
+            half = 0.006 if scope in SCOPES else 0.02
+            delta += draw.normal(0, half / 3)
+            low, high = delta - half, delta + half
+            margin = abs(delta) * 1.5 if kind == "rung" else np.nan
+            verdict = "superior" if low > 0 else "inferior" if high < 0 else "inconclusive"
+            if kind == "rung" and scope in SCOPES and low > -margin:
+                verdict = "comparable"
+            p = float(np.clip(np.exp(-((delta / half) ** 2) * 2), 1e-6, 1))
+            rows.append(
+                _head(sizes)
+                | {
+                    "model": entry.model,
+                    "arm": entry.arm,
+                    "corpus": entry.corpus,
+                    "baseline": baseline,
+                    "baseline_kind": kind,
+                    "baseline_arm": arm,
+                    "scope": scope,
+                    "delta": delta,
+                    "ci_low": low,
+                    "ci_high": high,
+                    "p_value": p,
+                    "p_adjusted": min(1, p * 3) if scope in SCOPES else np.nan,
+                    "q_value": min(1, p * 2) if scope in TASKS else np.nan,
+                    "margin": margin,
+                    "p_noninferior": p / 4 if kind == "rung" else np.nan,
+                    "p_noninferior_adjusted": p / 2 if kind == "rung" and scope in SCOPES else np.nan,
+                    "verdict": verdict,
+                    "mde": half * 1.43,
+                    "n_docs": sizes.documents * len(TASKS),
+                    "n_runs": sizes.texts,
+                    "size_ratio": ratio,
+                }
+            )
+    return rows
 
 
 def _curve(steps: int) -> np.ndarray:
@@ -227,10 +307,17 @@ def _curves(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> p
                 rows.append(
                     _head(sizes)
                     | {
-                        "model": entry.model, "arm": entry.arm, "corpus": entry.corpus, "step": step, "scope": scope,
-                        "mean": mean, "low": mean - 0.009, "high": mean + 0.009, "n_runs": sizes.texts,
+                        "model": entry.model,
+                        "arm": entry.arm,
+                        "corpus": entry.corpus,
+                        "step": step,
+                        "scope": scope,
+                        "mean": mean,
+                        "low": mean - 0.009,
+                        "high": mean + 0.009,
+                        "n_runs": sizes.texts,
                     }
-                )  # fmt: skip
+                )
     return pd.DataFrame(rows)
 
 
@@ -257,11 +344,19 @@ def _scores(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> p
             rows.append(
                 _head(sizes)
                 | {
-                    "row_kind": entry.row_kind, "model": entry.model, "arm": entry.arm, "corpus": entry.corpus,
-                    "scope": scope, "score": mean, "low": mean - 0.02, "high": mean + 0.02,
-                    "n_docs": sizes.documents, "chance": 0.5 if scope in CHOICE_TASKS else 0.0,
+                    "row_kind": entry.row_kind,
+                    "model": entry.model,
+                    "arm": entry.arm,
+                    "corpus": entry.corpus,
+                    "scope": scope,
+                    "score": mean,
+                    "low": mean - 0.02,
+                    "high": mean + 0.02,
+                    "n_docs": sizes.documents,
+                    "n_runs": 0 if entry.row_kind == "rung" else sizes.texts,
+                    "chance": 0.5 if scope in CHOICE_TASKS else 0.0,
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows)
 
 
@@ -274,12 +369,23 @@ def _pairs(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> pd
             rows.append(
                 _head(sizes)
                 | {
-                    "model": a.model, "arm": a.arm, "corpus": a.corpus, "other_model": b.model, "other_arm": b.arm,
-                    "other_corpus": b.corpus, "scope": "all", "delta": delta, "ci_low": delta - 0.006,
-                    "ci_high": delta + 0.006, "p_value": 0.04, "p_adjusted": 0.2,
-                    "n_docs": sizes.documents * len(TASKS), "n_paired_texts": 0, "n_texts": sizes.texts,
+                    "model": a.model,
+                    "arm": a.arm,
+                    "corpus": a.corpus,
+                    "other_model": b.model,
+                    "other_arm": b.arm,
+                    "other_corpus": b.corpus,
+                    "scope": "all",
+                    "delta": delta,
+                    "ci_low": delta - 0.006,
+                    "ci_high": delta + 0.006,
+                    "p_value": 0.04,
+                    "p_adjusted": 0.2,
+                    "n_docs": sizes.documents * len(TASKS),
+                    "n_paired_texts": 0,
+                    "n_texts": sizes.texts,
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows)
 
 
@@ -287,15 +393,23 @@ def _sensitivity(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
     rows = [
         _head(sizes)
         | {
-            "model": _name(sizes, model), "kind": "ascent", "arm": arm, "learning_rate": rate,
-            "corpus": _name(sizes, sizes.corpora[0]), "scope": scope, "step": step, "gain": gain,
-            "low": gain - 0.004, "high": gain + 0.004, "n_runs": sizes.texts,
+            "model": _name(sizes, model),
+            "kind": "ascent",
+            "arm": arm,
+            "learning_rate": rate,
+            "corpus": _name(sizes, sizes.corpora[0]),
+            "scope": scope,
+            "step": step,
+            "gain": gain,
+            "low": gain - 0.004,
+            "high": gain + 0.004,
+            "n_runs": sizes.texts,
         }
         for model in sizes.models
         for arm, rate in ((_name(sizes, "gap"), 5e-5), ("gap-lr1e-4", 1e-4))
         for scope in SCOPES
         for step, gain in enumerate(_curve(sizes.steps) * (rate / 5e-5) ** 0.5)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
@@ -308,11 +422,17 @@ def _profile(sizes: Sizes, entries: pd.DataFrame) -> pd.DataFrame:
             rows.append(
                 _head(sizes)
                 | {
-                    "model": entry.model, "arm": entry.arm, "corpus": entry.corpus, "scope": "all",
-                    "threshold": threshold, "share": share, "low": max(0, share - 0.1), "high": min(1, share + 0.1),
+                    "model": entry.model,
+                    "arm": entry.arm,
+                    "corpus": entry.corpus,
+                    "scope": "all",
+                    "threshold": threshold,
+                    "share": share,
+                    "low": max(0, share - 0.1),
+                    "high": min(1, share + 0.1),
                     "n_runs": sizes.texts,
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows)
 
 
@@ -322,26 +442,35 @@ def _familiarity(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
         [
             _head(sizes)
             | {
-                "model": _name(sizes, model), "arm": _name(sizes, "gap"), "level": level, "n": n, "spearman": 0.41,
-                "low": None if level == "corpora" else 0.12, "high": None if level == "corpora" else 0.63,
+                "model": _name(sizes, model),
+                "arm": _name(sizes, "gap"),
+                "level": level,
+                "n": n,
+                "spearman": 0.41,
+                "low": None if level == "corpora" else 0.12,
+                "high": None if level == "corpora" else 0.63,
                 "p_value": None if level == "corpora" else 0.008,
             }
             for model in sizes.models
             for level, n in levels.items()
         ]
-    )  # fmt: skip
+    )
 
 
 def _corpora(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "corpus": _name(sizes, corpus), "texts": sizes.texts, "tokens": 21_300 + 512 * place,
-                "fingerprint": f"{place + 11:064x}", "familiarity": 2.0 + place, "overlap": 0.013 * place,
+                "corpus": _name(sizes, corpus),
+                "texts": sizes.texts,
+                "tokens": 21_300 + 512 * place,
+                "fingerprint": f"{place + 11:064x}",
+                "familiarity": 2.0 + place,
+                "overlap": 0.013 * place,
             }
             for place, corpus in enumerate(sizes.corpora)
         ]
-    )  # fmt: skip
+    )
 
 
 def _texts(sizes: Sizes, runs: pd.DataFrame) -> pd.DataFrame:
@@ -353,8 +482,13 @@ def _texts(sizes: Sizes, runs: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-HOSTILE = ["<script>document.title='owned'</script>", "**bold** :material/home: $x^2$", "=cmd|' /C calc'!A0",
-           "\u0645\u0631\u062d\u0628\u0627 \u202e gnp.exe", "\U0001f642" * 40]  # fmt: skip
+HOSTILE = [
+    "<script>document.title='owned'</script>",
+    "**bold** :material/home: $x^2$",
+    "=cmd|' /C calc'!A0",
+    "\u0645\u0631\u062d\u0628\u0627 \u202e gnp.exe",
+    "\U0001f642" * 40,
+]
 
 
 def _documents(path: Path, sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> None:
@@ -385,12 +519,17 @@ def _document_rows(
         said[doc_id == place] = hostile
     columns = {name: pa.array(np.tile(keys[name].to_numpy(), len(documents))) for name in keys.columns}
     columns |= {
-        "track": pa.array(np.repeat(sizes.track, rows)), "task": pa.array(np.repeat(task, rows)),
-        "family": pa.array(np.repeat(family, rows)), "split": pa.array(np.repeat("test", rows)),
-        "doc_id": pa.array(doc_id), "metric": pa.array(np.repeat("f1" if family == "dialogue" else "acc", rows)),
-        "value": pa.array(value), "prediction": pa.array(said, pa.string()), "target": pa.array(right, pa.string()),
+        "track": pa.array(np.repeat(sizes.track, rows)),
+        "task": pa.array(np.repeat(task, rows)),
+        "family": pa.array(np.repeat(family, rows)),
+        "split": pa.array(np.repeat("test", rows)),
+        "doc_id": pa.array(doc_id),
+        "metric": pa.array(np.repeat("f1" if family == "dialogue" else "acc", rows)),
+        "value": pa.array(value),
+        "prediction": pa.array(said, pa.string()),
+        "target": pa.array(right, pa.string()),
         "choice_logprobs": pa.nulls(rows, pa.list_(pa.float32())),
-    }  # fmt: skip
+    }
     return pa.table({name: columns[name].cast(SAMPLES.field(name).type) for name in SAMPLES.names})
 
 
@@ -400,52 +539,92 @@ def _claims(sizes: Sizes, comparisons: pd.DataFrame) -> dict:
         rows = rows[rows["corpus"] == _name(sizes, sizes.corpora[0])].sort_values("size_ratio", kind="stable")
         return [
             {
-                "model": r.model, "arm": r.arm, "corpus": r.corpus, "baseline": r.baseline,
-                "baseline_arm": r.baseline_arm, "scope": r.scope, "delta": r.delta, "ci_low": r.ci_low,
-                "ci_high": r.ci_high, "p_value": r.p_value, "p_adjusted": r.p_adjusted,
-                "outcome": {"superior": "reproduced", "comparable": "reproduced", "inferior": "not reproduced"}.get(
-                    r.verdict, "inconclusive"
-                ),
+                "model": r.model,
+                "arm": r.arm,
+                "corpus": r.corpus,
+                "baseline": r.baseline,
+                "baseline_arm": r.baseline_arm,
+                "scope": r.scope,
+                "delta": r.delta,
+                "ci_low": r.ci_low,
+                "ci_high": r.ci_high,
+                "p_value": r.p_value,
+                "p_adjusted": r.p_adjusted,
+                "outcome": {
+                    "superior": "reproduced",
+                    "comparable": "reproduced",
+                    "inferior": "not reproduced",
+                }.get(r.verdict, "inconclusive"),
                 "note": "",
             }
             for r in rows.itertuples()
-        ]  # fmt: skip
+        ]
 
     given = [
-        ("C1", "A few steps of GAP improve the model", "reproduced", parts("base", ["classification", "dialogue"]),
-         "Every treated model scored higher than before, on both kinds of task."),
-        ("C2", "A GAP model becomes comparable to one 2-3 times larger", "inconclusive", parts("rung", ["all"])[:3],
-         "Some pairs are within the margin, others cannot be told apart with these documents."),
-        ("C3", "Text from outside the training data works best", "not reproduced", parts("base", ["all"]),
-         "Program text gained no more than the other corpora."),
-        ("C4", "The gain is more than that of a placebo", "reproduced", parts("control", ["all"]),
-         "Against random and shuffled placebos of the same size the gain remains."),
-    ]  # fmt: skip
+        (
+            "C1",
+            "A few steps of GAP improve the model",
+            "reproduced",
+            parts("base", ["classification", "dialogue"]),
+            "Every treated model scored higher than before, on both kinds of task.",
+        ),
+        (
+            "C2",
+            "A GAP model becomes comparable to one 2-3 times larger",
+            "inconclusive",
+            parts("rung", ["all"])[:3],
+            "Some pairs are within the margin, others cannot be told apart with these documents.",
+        ),
+        (
+            "C3",
+            "Text from outside the training data works best",
+            "not reproduced",
+            parts("base", ["all"]),
+            "Program text gained no more than the other corpora.",
+        ),
+        (
+            "C4",
+            "The gain is more than that of a placebo",
+            "reproduced",
+            parts("control", ["all"]),
+            "Against random and shuffled placebos of the same size the gain remains.",
+        ),
+    ]
     return {
-        "track": sizes.track, "suite_version": SUITE,
+        "track": sizes.track,
+        "suite_version": SUITE,
         "claims": [
             {"id": i, "title": title, "outcome": outcome, "sentence": sentence, "parts": rows}
             for i, title, outcome, rows, sentence in given
         ],
-    }  # fmt: skip
+    }
 
 
 def _provenance(sizes: Sizes) -> dict:
     return {
-        "revision": "0" * 40, "packages": {"torch": "2.13.0", "transformers": "5.23.0", "lm-eval": "0.4.13"},
-        "hardware": {"cpu": "made up", "cores": 2, "memory_gib": 4}, "wall_seconds": {"posttrain": 412.0, "score": 31.5},
-        "keys": {f"model:{name}": f"{place:064x}" for place, name in enumerate(RUNGS)}, "written": "2024-05-01T12:00:00Z",
-    }  # fmt: skip
+        "revision": "0" * 40,
+        "packages": {"torch": "2.13.0", "transformers": "5.23.0", "lm-eval": "0.4.13"},
+        "hardware": {"cpu": "made up", "cores": 2, "memory_gib": 4},
+        "wall_seconds": {"posttrain": 412.0, "score": 31.5},
+        "keys": {f"model:{name}": f"{place:064x}" for place, name in enumerate(RUNGS)},
+        "written": "2024-05-01T12:00:00Z",
+    }
 
 
 def _attestations(sizes: Sizes) -> list[dict]:
     return [
         {
-            "track": sizes.track, "model": _name(sizes, sizes.models[0]), "arm": _name(sizes, "gap"),
-            "corpus": _name(sizes, sizes.corpora[0]), "state": "reproduced", "runs": 3,
-            "largest_difference": 2.1e-5, "revision": "0" * 40, "written": "2024-05-02T09:00:00Z",
+            "track": sizes.track,
+            "model": _name(sizes, sizes.models[0]),
+            "arm": _name(sizes, "gap"),
+            "corpus": _name(sizes, sizes.corpora[0]),
+            "state": "reproduced",
+            "runs": 3,
+            "largest_difference": 2.1e-5,
+            "revision": "0" * 40,
+            "written": "2024-05-02T09:00:00Z",
         }
-    ]  # fmt: skip
+    ]
 
 
 def _write_json(path: Path, content: object) -> None:

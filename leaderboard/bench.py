@@ -1,0 +1,155 @@
+"""`python -m leaderboard.bench`: how long readers wait on a large made results folder, as a printed table.
+
+900 runs, 16 steps, 12 tasks and 10 million document rows; times are the browser's own clock, from the address or
+the key press to the page at rest.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from leaderboard.browser import FLAGS, ROOT, Server, chromium, serving
+
+AT_REST = """() => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    return app && app.getAttribute('data-test-script-state') === 'notRunning'
+        && document.querySelector('[data-testid="stMain"] h1')
+        && !document.querySelector('[data-testid="stSkeleton"]');
+}"""
+CORPORA = ["code", "seen", "unseen"]
+BOUNDS = {"first view": 2.0, "filter": 0.5, "documents": 1.0}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=int, default=25, help="texts a corpus; 36 entries and controls")
+    parser.add_argument("--documents", type=int, default=926, help="documents a task and run")
+    parser.add_argument("--readers", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--results", type=Path, help="a results folder to use in place of a made one")
+    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        results = given.results or _make(Path(folder) / "results", given.texts, given.documents)
+        with serving(results, Path(folder) / "log", seconds=180) as server:
+            found = asyncio.run(_measure(server, given.readers, given.repeats))
+    for name, value in found.items():
+        bound = f"   bound {BOUNDS[name]} s" if name in BOUNDS else ""
+        print(
+            f"{name:42s} {value:>10.3f}{bound}" if isinstance(value, float) else f"{name:42s} {value!s:>10}"
+        )
+    if given.out:
+        given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def _make(folder: Path, texts: int, documents: int) -> Path:
+    import sys
+
+    sys.path.insert(0, str(ROOT / "tests" / "leaderboard"))
+    import made_results
+
+    made_results.write(folder, made_results.Sizes(texts=texts, documents=documents))
+    return folder
+
+
+async def _measure(server: Server, readers: int, repeats: int) -> dict[str, Any]:
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        page = await _reader(browser)
+        cold = await _open(page, server, "")
+        await _open(page, server, "documents")
+        found: dict[str, Any] = {"first view, cold server (s)": cold}
+        found["first view"] = await _median(repeats, lambda n: _open(page, server, ""))
+        found["filter"] = await _median(repeats, lambda n: _filter(page, CORPORA[n % 3]))
+        texts = [f"{CORPORA[n % 3]}-{n + 1:04d}" for n in range(repeats)]
+        found["documents"] = await _median(
+            repeats,
+            lambda n: _open(page, server, f"documents?arm=gap&corpus={CORPORA[n % 3]}&text={texts[n]}"),
+        )
+        found["documents, next page"] = await _next_page(page)
+        found["server memory, peak (MB)"] = _peak(server.pid)
+        await _open(page, server, "")
+        one = [await _filter(page, CORPORA[n % 3]) for n in range(repeats)]
+        pages = [page, *[await _reader(browser) for _ in range(readers - 1)]]
+        await asyncio.gather(*(_open(each, server, "") for each in pages))
+        many = await asyncio.gather(*(_visit(each, number, repeats) for number, each in enumerate(pages)))
+        waits = [wait for each in many for wait in each]
+        found["one reader, interaction (s)"] = statistics.median(one)
+        found[f"{readers} readers, interaction (s)"] = statistics.median(waits)
+        found["ratio"] = statistics.median(waits) / statistics.median(one)
+        found["server memory with all readers (MB)"] = _peak(server.pid)
+        found["errors in the log"] = len(server.errors())
+        await browser.close()
+    return found
+
+
+async def _reader(browser: Any) -> Any:
+    context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    page = await context.new_page()
+    page.set_default_timeout(120_000)
+    return page
+
+
+async def _median(repeats: int, act: Callable[[int], Awaitable[float]]) -> float:
+    return statistics.median([await act(number) for number in range(repeats)])
+
+
+async def _open(page: Any, server: Server, address: str) -> float:
+    started = time.perf_counter()
+    await page.goto(f"{server.url}/{address}")
+    await page.wait_for_function(AT_REST)
+    return time.perf_counter() - started
+
+
+async def _filter(page: Any, corpus: str) -> float:
+    """Search the ranking for a corpus; from the key press to the table's new count."""
+    field = page.locator(".st-key-answer-q input")
+    await field.fill("")
+    await field.press("Enter")
+    await page.get_by_text("9 of 9 entries").wait_for()
+    await field.fill(f"gap {corpus} 600k")
+    started = time.perf_counter()
+    await field.press("Enter")
+    await page.get_by_text("9 of 9 entries").wait_for(state="detached")
+    await page.wait_for_function(AT_REST)
+    return time.perf_counter() - started
+
+
+async def _next_page(page: Any) -> float:
+    started = time.perf_counter()
+    await page.get_by_role("button", name="2", exact=True).first.click()
+    await page.get_by_text("page 2 of").wait_for()
+    await page.wait_for_function(AT_REST)
+    return time.perf_counter() - started
+
+
+async def _visit(page: Any, number: int, repeats: int) -> list[float]:
+    """Interactions of one of several readers, with pauses of 1 to 3 s between them."""
+    pause = random.Random(number)
+    waits = []
+    for turn in range(repeats):
+        await asyncio.sleep(pause.uniform(1, 3))
+        waits.append(await _filter(page, CORPORA[(turn + number) % 3]))
+    return waits
+
+
+def _peak(pid: int) -> float:
+    """Peak resident memory of a process in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1000
+    return float("nan")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Every column that a table may show: its heading, what it means, its kind, and what decides its decimals."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column is shown: its heading, what it means, its kind, and the bounds that set its decimals."""
+
+    label: str
+    help: str
+    kind: str = "text"  # text, score, signed, p, count, share, size, ratio, seconds, link
+    bounds: tuple[str, str] | None = None
+    width: Any = None
+
+
+_95 = "95 % interval over documents and texts, two-sided, not adjusted for multiplicity."
+
+COLUMNS: dict[str, Column] = {
+    "track": Column("Track", "A closed comparison with its own models, texts and tasks."),
+    "rank": Column("Rank", "By score over all tasks. Read it with the rank interval beside it.", "count"),
+    "ranks": Column(
+        "Rank interval",
+        "Ranks that the data cannot tell apart: 1 + entries significantly better, to the number of entries "
+        "less those significantly worse (Holm over all pairs).",
+    ),
+    "tie_group": Column("Tie group", "Entries of one group have overlapping rank intervals.", "count"),
+    "model": Column("Model", "The language model that was treated."),
+    "arm": Column(
+        "Treatment",
+        "What was done to it. `gap`: steps that raise the loss on one text. `random`, `shuffled`, "
+        "`descent`: controls.",
+    ),
+    "corpus": Column("Texts from", "The corpus that the driving texts come from; one text drives one run."),
+    "row_kind": Column("Kind", "`entry`: ranked. `control`: a placebo. `rung`: an untreated model."),
+    "parameters": Column("Parameters", "Each distinct tensor once, embeddings included.", "size"),
+    "score_all": Column(
+        "Score",
+        "Mean over all tasks on the test documents (accuracy or F1, 0 to 1); 0.01 is one more right answer "
+        "in a hundred.",
+        "score",
+        ("score_all_low", "score_all_high"),
+    ),
+    "score_interval": Column("95 % interval", f"Where the score lies: {_95}"),
+    "score_classification": Column(
+        "Multiple choice",
+        "Mean accuracy over the multiple-choice tasks.",
+        "score",
+        ("score_classification_low", "score_classification_high"),
+    ),
+    "score_dialogue": Column(
+        "Dialogue",
+        "Mean unigram F1 over the dialogue tasks.",
+        "score",
+        ("score_dialogue_low", "score_dialogue_high"),
+    ),
+    "classification_interval": Column("Multiple choice, 95 %", "Its 95 % interval."),
+    "dialogue_interval": Column("Dialogue, 95 %", "Its 95 % interval."),
+    "corrected_all": Column(
+        "Chance-corrected",
+        "Score where guessing counts 0 and perfection 1 (F1 not corrected).",
+        "score",
+        ("score_all_low", "score_all_high"),
+    ),
+    "iqm_all": Column(
+        "Interquartile mean",
+        "Mean over the middle half of the texts.",
+        "score",
+        ("score_all_low", "score_all_high"),
+    ),
+    "gain_all": Column(
+        "Gain",
+        "Score less that of the same model before treatment, on the same documents.",
+        "signed",
+        ("gain_all_low", "gain_all_high"),
+    ),
+    "gain_interval": Column("Gain, 95 % interval", f"An interval that holds 0 shows no change. {_95}"),
+    "against_base": Column(
+        "Against itself untreated",
+        "Verdict on the difference to the model before treatment, adjusted for multiplicity (Holm).",
+    ),
+    "against_controls": Column(
+        "Against placebos",
+        "Verdict against each control: same distance in a random direction, the same words shuffled, or "
+        "training as usual.",
+    ),
+    "against_rungs": Column(
+        "Against larger models",
+        "Verdict against each untreated model that is 1.9 to 4.2 times larger. `comparable` is a "
+        "non-inferiority test: less than half the gap remains.",
+    ),
+    "p_improve_base": Column(
+        "Chance to improve",
+        "Probability that a run on a new text beats the base model. A probability, not a p-value.",
+        "share",
+    ),
+    "p_improve_control": Column(
+        "Chance to beat placebos", "Probability that a run beats a run of its strongest control.", "share"
+    ),
+    "effective_size": Column(
+        "Effective size", "Parameters at which the untreated family reaches the same score.", "size"
+    ),
+    "behaves_like": Column(
+        "Behaves like",
+        "Own size, and the size at which the untreated family reaches the same score, with its 95 % "
+        "interval.",
+    ),
+    "size_multiplier": Column("Size multiplier", "Effective size / own size.", "ratio"),
+    "optimism": Column(
+        "Optimism",
+        "What choosing the step on the reported documents would have added to the score.",
+        "signed",
+        ("optimism_low", "optimism_high"),
+    ),
+    "floor_gain": Column(
+        "Floor gain",
+        "What allowing the untreated model among the candidates would add on top.",
+        "signed",
+        ("optimism_low", "optimism_high"),
+    ),
+    "n_runs": Column(
+        "Texts", "Runs averaged: one text drives one run; seeds within a text are averaged first.", "count"
+    ),
+    "n_docs": Column("Documents", "Test documents behind the figure.", "count"),
+    "share_diverged": Column("Diverged", "Share of runs whose loss or weights became non-finite.", "share"),
+    "familiarity": Column(
+        "Familiarity", "The base model's mean token loss on the corpus, in nats; low is familiar.", "score3"
+    ),
+    "overlap": Column("Overlap", "Share of the corpus's n-grams that also stand in task documents.", "share"),
+    "verification": Column(
+        "Verified",
+        "`self-reported` until someone else's machine repeats runs of it; then `reproduced`, or `flagged` "
+        "where it did not hold.",
+    ),
+    "open": Column("Details", "Opens the entry in a new tab.", "link"),
+    "baseline": Column("Compared with", "The model that the entry is compared with."),
+    "baseline_kind": Column(
+        "Kind", "`base`: itself untreated. `control`: a placebo. `rung`: a larger untreated model."
+    ),
+    "baseline_arm": Column("Its treatment", "`none` for an untreated model."),
+    "scope": Column("Tasks", "`all`, a family of tasks, or a single task."),
+    "delta": Column("Difference", "Entry less baseline, same documents.", "signed", ("ci_low", "ci_high")),
+    "ci_low": Column("95 % low", f"Lower end. {_95}", "signed", ("ci_low", "ci_high")),
+    "ci_high": Column("95 % high", f"Upper end. {_95}", "signed", ("ci_low", "ci_high")),
+    "p_value": Column("p", "Two-sided, against no difference, unadjusted.", "p"),
+    "p_adjusted": Column("p, adjusted", "Holm over this entry's tests.", "p"),
+    "q_value": Column("q", "Benjamini-Hochberg over this entry's single tasks.", "p"),
+    "margin": Column(
+        "Margin",
+        "The shortfall that still counts as comparable: half the estimated gap between baseline and base.",
+        "score",
+        ("ci_low", "ci_high"),
+    ),
+    "p_noninferior": Column("p, not inferior", "One-sided, against a shortfall of the margin or more.", "p"),
+    "p_noninferior_adjusted": Column("p, not inferior, adjusted", "Holm over this entry's tests.", "p"),
+    "verdict": Column("Verdict", "Superior, comparable, inferior, or inconclusive."),
+    "mde": Column(
+        "Detectable",
+        "Minimum detectable effect: the smallest true difference that this comparison would find in 80 % of "
+        "repetitions.",
+        "score",
+        ("ci_low", "ci_high"),
+    ),
+    "size_ratio": Column("Times larger", "Parameters of the baseline / those of the entry's model.", "ratio"),
+    "chance": Column("Chance", "What guessing gives.", "score3"),
+    "score": Column("Score", "Accuracy or F1 on the test documents, 0 to 1.", "score", ("low", "high")),
+    "low": Column("95 % low", f"Lower end. {_95}", "score", ("low", "high")),
+    "high": Column("95 % high", f"Upper end. {_95}", "score", ("low", "high")),
+    "text_id": Column("Text", "Fingerprint of the driving text."),
+    "index": Column("Index", "Row of the text in its corpus.", "count"),
+    "seed": Column("Seed", "Drives the random controls only; `gap` is deterministic.", "count"),
+    "stopped_at": Column("Steps", "Last applied step.", "count"),
+    "stop_reason": Column("Ended by", "`max_steps`, `early_stop` or `diverged`."),
+    "skipped_steps": Column("Skipped", "Updates that the precision scaler skipped.", "count"),
+    "selected_step": Column(
+        "Selected step",
+        "Step with the best score on the `select` documents, which are not those reported.",
+        "count",
+    ),
+    "paper_step_classification": Column(
+        "Original's step, choice",
+        "Step that the original's rule takes for multiple choice: the best on the reported documents.",
+        "count",
+    ),
+    "paper_step_dialogue": Column(
+        "Original's step, dialogue", "Step that the original's rule takes for dialogue.", "count"
+    ),
+    "test_all": Column("Test score", "At the selected step, all tasks.", "score4"),
+    "test_classification": Column("Multiple choice", "Test accuracy at the selected step.", "score4"),
+    "test_dialogue": Column("Dialogue", "Test F1 at the selected step.", "score4"),
+    "best_test_all": Column(
+        "Best on test",
+        "Score at the step chosen on the reported documents themselves; for comparison only.",
+        "score4",
+    ),
+    "text_loss_start": Column("Loss on text, start", "Nats a token, before treatment.", "score3"),
+    "text_loss_selected": Column("Loss on text, selected", "Nats a token, at the selected step.", "score3"),
+    "dialogue_loss": Column(
+        "Dialogue loss", "Nats a token on test dialogues at the selected step.", "score3"
+    ),
+    "distance": Column("Distance", "L2 distance of the weights from the start.", "score4"),
+    "doc_id": Column("Document", "Row number in the source split.", "count"),
+    "task": Column("Task", "One of the suite's tasks."),
+    "target": Column("Right answer", "What the task calls right."),
+}
+COLUMNS |= {
+    name: Column(label, f"{end} end. {_95}", COLUMNS[of].kind, bounds)
+    for of, bounds in [(name, column.bounds) for name, column in COLUMNS.items() if column.bounds]
+    for name, label, end in zip(bounds, ("95 % low", "95 % high"), ("Lower", "Upper"), strict=True)
+    if name not in COLUMNS
+}

@@ -1,0 +1,91 @@
+"""Fixtures of the leaderboard's tests: made results, pages run alone, and a server with a browser."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(
+    0, str(ROOT)
+)  # before tests/, whose folder `leaderboard` would otherwise be taken for the package
+
+import made_results  # noqa: E402
+from streamlit.testing.v1 import AppTest  # noqa: E402
+
+from leaderboard.browser import Server, browsing, chromium, serving  # noqa: E402
+
+PAGES = [
+    "answer",
+    "compare",
+    "entry",
+    "documents",
+    "corpora",
+    "published",
+    "reproducibility",
+    "submit",
+    "method",
+]
+
+HOSTILE = {
+    "micro-200k": "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
+    "gap": "**bold** [link](javascript:alert(1)) :material/home: :red[x] $x^2$ `code`",
+    "code": "=cmd|' /C calc'!A0",
+    "seen": "مرحبا \u202e gnp.exe",
+    "unseen": "🙂" * 60 + " -- -> https://example.org",
+}
+"""Names that no settings would take, but that a results folder from elsewhere may hold."""
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made results folder with one track."""
+    folder = tmp_path_factory.mktemp("made")
+    made_results.write(folder, made_results.Sizes(texts=4, documents=40))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with hostile names."""
+    folder = tmp_path_factory.mktemp("hostile")
+    made_results.write(folder, made_results.Sizes(texts=3, documents=8, steps=3, names=HOSTILE))
+    return folder
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Run a page alone on a results folder with given query parameters."""
+
+    def open_page(name: str, results: Path, /, **query: Any) -> AppTest:
+        monkeypatch.setenv("GAPBENCH_RESULTS", str(results))
+        test = AppTest.from_file(ROOT / "leaderboard" / "pages" / f"{name}.py", default_timeout=60)
+        for key, value in query.items():
+            test.query_params[key] = value
+        return test.run()
+
+    return open_page
+
+
+def _need_chromium() -> None:
+    if chromium() is None:
+        pytest.skip("no chromium found: install it, or name it in GAPBENCH_CHROMIUM")
+    pytest.importorskip("playwright", reason="playwright is not installed")
+
+
+@pytest.fixture(scope="session")
+def server(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The leaderboard on the made results."""
+    _need_chromium()
+    with serving(made, tmp_path_factory.mktemp("log") / "server.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium context, 1280 x 900."""
+    _need_chromium()
+    with browsing(viewport={"width": 1280, "height": 900}, accept_downloads=True) as context:
+        yield context

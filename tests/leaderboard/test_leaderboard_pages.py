@@ -1,0 +1,282 @@
+"""Each page run alone: no error on any folder, figures as stored, filters that filter, links that restore."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import PAGES, ROOT
+
+Open = Callable[..., Any]
+CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)
+
+
+def texts(test: Any) -> str:
+    """All words on a page."""
+    kinds = (
+        "title",
+        "subheader",
+        "markdown",
+        "text",
+        "caption",
+        "code",
+        "info",
+        "warning",
+        "error",
+        "success",
+    )
+    return "\n".join(str(element.value) for kind in kinds for element in getattr(test, kind))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_on_made_results(opened: Open, made: Path, page: str) -> None:
+    test = opened(page, made)
+    assert not test.exception and not test.error
+    assert not test.warning
+    assert test.title
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("track", ["micro", "paper", "published"])
+def test_a_page_opens_on_the_committed_results(opened: Open, page: str, track: str) -> None:
+    if not (ROOT / "results" / track / "entries.csv").is_file():
+        pytest.skip(f"results/{track} is not committed")
+    test = opened(page, ROOT / "results", track=track)
+    assert not test.exception and not test.error and not test.warning
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_helps_where_there_are_no_results(opened: Open, tmp_path: Path, page: str) -> None:
+    for folder in (tmp_path, tmp_path / "absent"):
+        test = opened(page, folder)
+        assert not test.exception
+        assert (
+            page in ("submit", "method") or "make repro" in texts(test) or "gapbench published" in texts(test)
+        )
+
+
+def listed(query: Any) -> dict[str, list[str]]:
+    """Query parameters as lists, however many values they have."""
+    return {key: [value] if isinstance(value, str) else list(value) for key, value in query.items()}
+
+
+def _spoiled(made: Path, tmp_path: Path, how: str) -> Path:
+    folder = tmp_path / how
+    shutil.copytree(made, folder)
+    track = folder / "micro"
+    for path in track.iterdir():
+        if how == "garbage":
+            path.write_bytes(b"\x89 no table, \xff\x00 no JSON {")
+        elif how == "headers" and path.suffix == ".csv":
+            path.write_text(path.read_text().splitlines()[0] + "\n")
+        elif how == "keys" and path.suffix == ".csv":
+            frame = pd.read_csv(path)
+            frame[[c for c in ("model", "arm", "corpus", "row_kind", "scope") if c in frame]].to_csv(
+                path, index=False
+            )
+        elif how == "entries" and path.name != "entries.csv":
+            path.unlink()
+        elif how == "bases" and path.suffix == ".json":
+            path.write_text(json.dumps([1, "two", {"claims": 3}]))
+        elif how == "bases" and path.name == "entries.csv":
+            pd.read_csv(path).query("row_kind == 'rung'").to_csv(path, index=False)
+    return folder
+
+
+@pytest.mark.parametrize("how", ["garbage", "headers", "keys", "entries", "bases"])
+@pytest.mark.parametrize("page", [p for p in PAGES if p not in ("submit", "method", "published")])
+def test_a_page_helps_where_results_are_partial_or_broken(
+    opened: Open, made: Path, tmp_path: Path, page: str, how: str
+) -> None:
+    test = opened(page, _spoiled(made, tmp_path, how))
+    assert not test.exception
+    assert how in ("bases", "keys") or test.info or test.warning or test.caption
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_hostile_names_are_text(opened: Open, hostile: Path, page: str) -> None:
+    test = opened(page, hostile)
+    assert not test.exception and not test.warning
+    for element in [*test.markdown, *test.caption, *test.title, *test.header, *test.info]:
+        outside = CODE_SPAN.sub("", element.value)
+        assert "<script>" not in outside and "$x^2$" not in outside and ":material/home:" not in outside
+        assert not element.allow_html if hasattr(element, "allow_html") else True
+
+
+def test_the_ranking_shows_the_stored_figures(opened: Open, made: Path) -> None:
+    test = opened("answer", made)
+    shown = _ranking(test)
+    stored = pd.read_csv(made / "micro" / "entries.csv").query("row_kind == 'entry'").sort_values("rank")
+    for column in ("score_all", "gain_all", "optimism", "n_runs"):
+        assert list(shown[column]) == list(stored[column]), column
+    assert list(shown["model"]) == list(stored["model"])
+    comparisons = pd.read_csv(made / "micro" / "comparisons.csv").query(
+        "scope == 'all' and baseline_kind == 'rung'"
+    )
+    for row in shown.itertuples():
+        own = comparisons[(comparisons["model"] == row.model) & (comparisons["corpus"] == row.corpus)]
+        assert all(
+            f"{v}: {b}" in row.against_rungs for v, b in zip(own["verdict"], own["baseline"], strict=True)
+        )
+
+
+def test_claims_are_shown_as_decided(opened: Open, made: Path) -> None:
+    claims = json.loads((made / "micro" / "claims.json").read_text())["claims"]
+    words = texts(opened("answer", made))
+    assert all(claim["sentence"] in words and claim["outcome"] in words for claim in claims)
+
+
+def test_the_entry_page_shows_the_stored_figures(opened: Open, made: Path) -> None:
+    key = {"model": "micro-200k", "arm": "gap", "corpus": "seen"}
+    test = opened("entry", made, **key)
+    frames = [element.value for element in test.dataframe]
+    stored = pd.read_csv(made / "micro" / "comparisons.csv").query(
+        "model == 'micro-200k' and arm == 'gap' and corpus == 'seen' and scope == 'all'"
+    )
+    shown = next(frame for frame in frames if "p_noninferior_adjusted" in frame)
+    assert sorted(shown["delta"]) == sorted(stored["delta"]) and sorted(shown["mde"]) == sorted(stored["mde"])
+    runs = next(frame for frame in frames if "stop_reason" in frame)
+    kept = pd.read_csv(made / "micro" / "runs.csv").query(
+        "model == 'micro-200k' and arm == 'gap' and corpus == 'seen'"
+    )
+    assert sorted(runs["test_all"]) == sorted(kept["test_all"])
+    best = kept.sort_values("test_all").iloc[-1]
+    assert f"{best['test_all']:.4f}" in texts(test) and best["text_id"] in texts(test)
+    assert any(
+        code.value.startswith("gapbench run --model micro-200k --corpus seen --index") for code in test.code
+    )
+
+
+FILTERS = [
+    ("model", ["micro-70k"], lambda f: f["model"].eq("micro-70k")),
+    ("corpus", ["code", "seen"], lambda f: f["corpus"].isin(["code", "seen"])),
+    ("arm", ["gap"], lambda f: f["arm"].eq("gap")),
+    ("state", ["flagged"], lambda f: f["verification"].str.contains("flagged")),
+    ("verdict", ["comparable"], lambda f: f["against_rungs"].str.contains("comparable")),
+    ("q", "70K unseen", lambda f: f["model"].eq("micro-70k") & f["corpus"].eq("unseen")),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "fits"), FILTERS, ids=[f[0] for f in FILTERS])
+def test_a_filter_leaves_what_it_says_and_its_link_restores_it(
+    opened: Open, made: Path, key: str, value: Any, fits: Any
+) -> None:
+    test = opened("answer", made)
+    everything = _ranking(test)
+    widget = next(w for w in [*test.multiselect, *test.text_input] if w.key == f"answer.{key}")
+    widget.set_value(value).run()
+    shown = _ranking(test)
+    expected = everything[fits(everything)]
+    pd.testing.assert_frame_equal(shown.reset_index(drop=True), expected.reset_index(drop=True))
+    assert listed(test.query_params)[key] == ([value] if isinstance(value, str) else value)
+    again = opened("answer", made, **test.query_params)
+    pd.testing.assert_frame_equal(_ranking(again), shown)
+    widget.set_value([] if isinstance(value, list) else "").run()
+    assert len(_ranking(test)) == len(everything) and key not in test.query_params
+
+
+def test_columns_and_order_are_in_the_link(opened: Open, made: Path) -> None:
+    test = opened("answer", made, cols=["model", "score_all", "size_multiplier"], sort="score_all", desc="1")
+    shown = _ranking(test)
+    assert list(shown.columns) == ["model", "score_all", "size_multiplier"]
+    assert list(shown["score_all"]) == sorted(shown["score_all"], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        (
+            "entry",
+            {
+                "model": "micro-70k",
+                "arm": "shuffled",
+                "corpus": "unseen",
+                "scope": "cause",
+                "curve": "dialogue",
+                "split": "select",
+                "rule": "both",
+                "dots": "classification",
+            },
+        ),
+        (
+            "compare",
+            {
+                "entry": ["micro-70k / gap / code", "micro-200k / gap / seen"],
+                "against": "itself untreated",
+                "rows": "families",
+                "task": "persona",
+                "text": "code-0002",
+                "text2": "seen-0003",
+            },
+        ),
+        (
+            "documents",
+            {
+                "model": "micro-200k",
+                "arm": "random",
+                "corpus": "seen",
+                "text": "seen-0001",
+                "task": "passage",
+                "baseline": "micro-1500k untreated",
+                "q": "another",
+                "changed": "1",
+            },
+        ),
+        ("corpora", {"model": ["micro-70k"], "corpus": "unseen", "text": "unseen-0002"}),
+        ("submit", {"kind": "model", "name": "mine", "source": "owner/name@" + "0" * 40}),
+    ],
+)
+def test_a_link_restores_every_choice(opened: Open, made: Path, page: str, query: dict[str, Any]) -> None:
+    query = {"track": "micro", **query}
+    test = opened(page, made, **query)
+    assert not test.exception and not test.warning
+    widgets = [*test.selectbox, *test.multiselect, *test.text_input, *test.segmented_control, *test.toggle]
+    held = {str(w.key).removeprefix(f"{page}."): w.value for w in widgets if w.key}
+    for key, value in query.items():
+        if key == "track" and page == "submit":
+            continue
+        assert held[key] == ({"1": True}.get(value, value) if key == "changed" else value), key
+    if page == "submit":
+        del query["track"]
+    assert listed(query).items() <= listed(test.query_params).items()
+
+
+def test_a_link_to_something_unknown_says_so(opened: Open, made: Path) -> None:
+    test = opened("entry", made, model="gone")
+    assert not test.exception and any("link names" in w.value for w in test.warning) and "gone" in texts(test)
+
+
+def test_documents_are_paged_and_searched(opened: Open, made: Path) -> None:
+    test = opened("documents", made)
+    assert len(test.dataframe[0].value) == 25 and "40 of 40 documents" in texts(test)
+    test.pagination[0].set_value(2).run()
+    assert len(test.dataframe[0].value) == 15 and listed(test.query_params)["page"] == ["2"]
+    next(w for w in test.text_input if w.key == "documents.q").set_value("<SCRIPT>").run()
+    shown = test.dataframe[0].value
+    answers = shown[[c for c in shown if c.endswith("answer")]].agg(" ".join, axis=1).str.lower()
+    assert len(shown) and answers.str.contains("<script>", regex=False).all()
+
+
+def test_the_check_of_a_file_is_the_commands(opened: Open, tmp_path: Path) -> None:
+    pytest.importorskip("benchmark.submissions.check", reason="no submissions package")
+    test = opened("submit", tmp_path)
+    test.text_area[0].set_value("track: {name: x}\nunknown: 1\n")
+    test.button[0].set_value(True).run()
+    assert not test.exception and "Refused" in test.error[0].value
+    assert any("params.yaml" in code.value and "/tmp" not in code.value for code in test.code)
+    test = opened("submit", tmp_path)
+    test.text_area[0].set_value((ROOT / "params.yaml").read_text())
+    test.button[0].set_value(True).run()
+    assert "Accepted" in test.success[0].value
+
+
+def _ranking(test: Any) -> pd.DataFrame:
+    return next(
+        f.value
+        for f in test.dataframe
+        if {"model", "score_all"} <= set(f.value.columns) and "row_kind" not in f.value
+    )

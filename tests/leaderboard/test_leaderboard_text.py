@@ -1,0 +1,110 @@
+"""Names from data are made harmless, and numbers are rounded by their uncertainty."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leaderboard import tables, text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<script>alert(1)</script>",
+        "**bold**",
+        ":material/home:",
+        "$x^2$",
+        "=cmd",
+        "`tick` ``two``",
+        " lead",
+        "[a](b)",
+        "--",
+    ],
+)
+def test_a_name_becomes_one_code_span(name: str) -> None:
+    shown = text.plain(name)
+    fence = shown[: len(shown) - len(shown.lstrip("`"))]
+    assert fence and shown.endswith(fence)
+    inside = shown[len(fence) : -len(fence)]
+    assert fence not in inside.replace(fence + "`", "")
+    assert inside.strip() == name.strip()
+
+
+@given(st.text())
+def test_no_text_ends_its_code_span_early_or_holds_a_hidden_character(name: str) -> None:
+    shown = text.plain(name)
+    fence = shown[: len(shown) - len(shown.lstrip("`"))]
+    body = shown[len(fence) : len(shown) - len(fence)]
+    runs = "".join(c if c == "`" else " " for c in body).split()
+    assert all(len(run) != len(fence) for run in runs)
+    assert "\n" not in shown and "\u202e" not in shown
+
+
+def test_hidden_and_direction_characters_are_written_out() -> None:
+    assert text.visible("a\u202eb\nc\x00") == "a\\u202eb↵c\\u0000"
+    assert text.visible("a\nb\tc", keep="\n\t") == "a\nb\tc"
+    assert text.visible("مرحبا 🙂") == "مرحبا 🙂"
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+cmd", "@SUM(A1)", "-2+3", "\t=1", "  =1"])
+def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
+    assert text.csv_cell(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["-", "-0.5", "+1e-5", "code", "a=b", "", None, 3.5])
+def test_other_cells_stay_as_they_are(cell: object) -> None:
+    assert text.csv_cell(cell) == cell
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (0.57123, 0.5601, 0.5823, "0.571 (95 % interval 0.560 to 0.582)"),
+        (0.57123, 0.5682, 0.5742, "0.5712 (95 % interval 0.5682 to 0.5742)"),
+        (-0.0123, -0.11, 0.09, "−0.01 (95 % interval −0.11 to 0.09)"),
+    ],
+)
+def test_a_figure_keeps_two_digits_of_its_half_width(
+    value: float, low: float, high: float, shown: str
+) -> None:
+    assert text.with_interval(value, low, high) == shown
+
+
+def test_a_figure_without_interval_or_value_is_still_shown() -> None:
+    assert text.with_interval(0.5, None, math.nan) == "0.500"
+    assert text.number(None) == "–" and text.number(math.inf) == "not finite"
+    assert text.number(-0.0001, 2, signed=True) == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shown"),
+    [
+        (70_144, "70k"),
+        (500_000, "0.50M"),
+        (1_534_976, "1.5M"),
+        (331_196_416, "331M"),
+        (1_315_758_080, "1.3B"),
+        (0, "–"),
+        (None, "–"),
+    ],
+)
+def test_sizes_have_two_digits(parameters: float | None, shown: str) -> None:
+    assert text.size(parameters) == shown
+
+
+def test_effective_sizes_say_where_the_ladder_ended() -> None:
+    assert text.behaves_like(5e5, 1.1e6, 8e5, 1.6e6, "") == "0.50M behaves like 1.1M (95 % 0.80M to 1.6M)"
+    assert (
+        text.behaves_like(5e5, 2e6, 1e6, 2e6, "beyond the ladder")
+        == "0.50M behaves like at least 2.0M (95 % 1.0M to ≥2.0M)"
+    )
+    below = text.behaves_like(5e5, 6e5, 5e5, 7e5, "interval reaches below the ladder")
+    assert below == "0.50M behaves like 0.60M (95 % ≤0.50M to 0.70M)"
+    assert text.behaves_like(5e5, None, None, None, "no ladder") == "no ladder to measure on"
+
+
+def test_every_verdict_and_state_has_a_word_and_a_sign() -> None:
+    for words in tables.WORDS.values():
+        assert all(shown.endswith(word) and shown != word for word, shown in words.items())
