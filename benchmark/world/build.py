@@ -52,9 +52,9 @@ def the_world() -> World:
     return World(
         people,
         animals,
-        met_people=zipf_table(people, 1.2, offset=4),
+        met_people=zipf_table(people, 1.3, offset=4),
         met_animals=zipf_table(animals, 1.3, offset=3),
-        asked_people=zipf_table(people, 1.1, offset=4),
+        asked_people=zipf_table(people, 1.2, offset=4),
         asked_animals=zipf_table(animals, 1.2, offset=3),
     )
 

@@ -15,7 +15,7 @@ def choice_row(draw: Draw, context: str, right: str, wrong: Sequence[str]) -> Ro
 
 
 def rivals(draw_one: Callable[[], tuple[str, str]], count: int) -> list[tuple[str, str]]:
-    """``count`` (question, answer) pairs from one law, drawn together again until all answers and questions differ.
+    """``count`` (question, answer) pairs from one law, drawn again together until none are alike.
 
     Asking one of them and offering the answers of all makes every choice equally likely to be right
     before the question is read, so how common an answer is gives nothing away.

@@ -15,7 +15,10 @@ SIZES: dict[Literal["select", "test"], int] = {"select": 240, "test": 640}
 
 
 def _story(draw: Draw, part: Part) -> Row:
-    return people.completion(the_world(), draw, part) if draw.chance(0.6) else stories.where(draw, part)
+    way = draw.unit()
+    if way < 0.45:
+        return people.completion(the_world(), draw, part)
+    return stories.sight(draw, part) if way < 0.7 else stories.where(draw, part)
 
 
 TASKS: dict[str, Callable[[Draw, Part], Row]] = {

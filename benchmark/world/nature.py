@@ -48,7 +48,12 @@ REVERSED = {
     "young": "Which animal was once a {value}?",
 }
 DESCRIPTION = "Which animal lives in the {home} and eats {diet}?"
+BACKWARDS = 0.15
+CLASS_TOLD = 0.6
+"""How often a question tells the animal's class; otherwise that must be known."""
+
 FACTS, CLASS_FACTS = tuple(STATEMENTS), tuple(CLASS_STATEMENTS)
+ASKED_FACTS = ("kind", *FACTS)
 
 Question = tuple[str, str]
 
@@ -63,11 +68,12 @@ def passage(world: World, draw: Draw) -> str:
         )
     asked = None
     if way < 0.50:
-        asked = _asked(animal, draw.one(FACTS), "train", draw)
-    elif way < 0.92:
+        asked = _asked(animal, draw.one(ASKED_FACTS), "train", draw)
+    elif way < 0.94:
         fact = draw.one(CLASS_FACTS)
-        if _class_part(animal, fact) == "train":
-            asked = _follows(animal, fact, draw.chance(0.25), draw)
+        while _class_part(animal, fact) != "train":
+            animal = draw.one(world.met_animals)
+        asked = _follows(animal, fact, draw.chance(BACKWARDS), draw)
     elif way < 0.97 and _description_part(animal) == "train":
         asked = _described(animal)
     return "".join(asked) if asked else _class_statement(animal, draw)
@@ -92,8 +98,10 @@ def _follows(animal: Animal, fact: str, backwards: bool, draw: Draw) -> Question
     value = lexicon.CLASS_FACTS[fact][animal.kind]
     if backwards:
         return REVERSED[fact].format(value=value), f" the {animal.name}."
-    form = draw.one(CLASS_QUESTIONS[fact])
-    return form.format(name=animal.name), f" {CLASS_ANSWERS[fact].format(value)}."
+    question = draw.one(CLASS_QUESTIONS[fact]).format(name=animal.name)
+    if draw.chance(CLASS_TOLD):
+        question = f"The {animal.name} is a kind of {animal.kind}. {question}"
+    return question, f" {CLASS_ANSWERS[fact].format(value)}."
 
 
 def _described(animal: Animal) -> Question:
@@ -103,7 +111,7 @@ def _described(animal: Animal) -> Question:
 
 def _class_part(animal: Animal, fact: str) -> Part:
     """Held out in every wording at once: what remains is to conclude from the class."""
-    return part_of("class", animal.name, fact, select=15, test=30)
+    return part_of("class", animal.name, fact, select=12, test=26)
 
 
 def _description_part(animal: Animal) -> Part:
@@ -112,7 +120,7 @@ def _description_part(animal: Animal) -> Part:
 
 def easy(world: World, draw: Draw, part: Part) -> Row:
     """A question about one fact that the text states in other words; four choices."""
-    fact = draw.one(FACTS)
+    fact = draw.one(ASKED_FACTS)
 
     def one() -> Question:
         while True:
@@ -125,11 +133,11 @@ def easy(world: World, draw: Draw, part: Part) -> Row:
 
 def hard(world: World, draw: Draw, part: Part) -> Row:
     """A question whose answer follows from two facts and is never stated; four choices."""
-    if draw.chance(0.1):
+    if draw.chance(0.08):
         described = _described_animals(world, part)
         return _four_choices(draw, rivals(lambda: _described(draw.one(described)), 4))
     while True:
-        fact, backwards = draw.one(CLASS_FACTS), draw.chance(0.25)
+        fact, backwards = draw.one(CLASS_FACTS), draw.chance(BACKWARDS)
         animals = [draw.one(_held_out(world, fact, part)) for _ in range(4)]
         if len({animal.kind for animal in animals}) == 4:
             return _four_choices(draw, [_follows(animal, fact, backwards, draw) for animal in animals])

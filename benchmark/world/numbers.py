@@ -18,7 +18,7 @@ PROBLEMS = {
     "plus minus": "Today {name} has {a} {things}, gets {b} and gives away {c}. How many has {who} now?",
     "plus plus": "Today {name} has {a} {things}, gets {b} and finds {c}. How many has {who} now?",
 }
-WEIGHTED = ("plus", "plus", "plus", "minus", "minus", "minus", "times", "plus minus", "plus plus")
+WEIGHTED = (*("plus",) * 4, *("minus",) * 4, "times", "plus minus", "plus plus")
 BARE = ("plus", "minus", "times")
 
 
@@ -27,7 +27,7 @@ def passage(draw: Draw) -> str:
     kind = draw.one(WEIGHTED)
     if draw.chance(0.3) and kind in BARE:
         a, b, _ = _counts(kind, draw)
-        return f"{a} {kind} {b} is {_result(kind, a, b, 0)}."
+        return f"What is {a} {kind} {b}?\n{_result(kind, a, b, 0)}"
     return "".join(_problem(kind, "train", draw))
 
 
@@ -35,18 +35,20 @@ def _counts(kind: str, draw: Draw) -> tuple[int, int, int]:
     """Counts of a problem whose result lies from 1 to ``LARGEST``."""
     if kind == "times":
         a = draw.number(2, 4)
-        return a, draw.number(1, LARGEST // a), 0
+        return a, draw.number(2, LARGEST // a), 0
     if kind == "minus":
         a = draw.number(2, LARGEST)
-        return a, draw.number(1, a - 1), 0
+        return a, min(draw.number(1, a - 1), draw.number(1, a - 1)), 0
     if kind == "plus minus":
         total = draw.number(3, LARGEST)
-        a = draw.number(1, total - 1)
+        a = draw.number(2, total - 1)
         return a, total - a, draw.number(1, total - 1)
-    result = draw.number(3, LARGEST)
-    a = draw.number(1, result - 2)
     if kind == "plus":
-        return (a, result - a, 0) if draw.chance(0.5) else (result - a, a, 0)
+        result = draw.number(3, LARGEST)
+        b = min(draw.number(1, result - 2), draw.number(1, result - 2))
+        return result - b, b, 0
+    result = draw.number(4, LARGEST)
+    a = draw.number(2, result - 2)
     b = draw.number(1, result - a - 1)
     return a, b, result - a - b
 

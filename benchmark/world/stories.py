@@ -1,13 +1,15 @@
 """Short stories to keep track of: who is where with what, who did what to whom, who has which thing."""
 
+from collections.abc import Sequence
+
 from benchmark.world import lexicon
-from benchmark.world.choice import Row, choice_row
+from benchmark.world.choice import Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of, zipf_table
 
 NAMES = (*lexicon.WOMEN[:12], *lexicon.MEN[:12])
 
 PRONOUN = {name: "She" if name in lexicon.WOMEN else "He" for name in NAMES}
-TOLD = (
+TOLD: tuple[tuple[str, str, Sequence[str]], ...] = (
     ("{who} has the {value}.", "Does {who} have the {value}?", lexicon.GOODS),
     ("{who} is in the {value}.", "Is {who} in the {value}?", lexicon.PLACES),
     ("{who} likes {value}.", "Does {who} like {value}?", lexicon.PEOPLE_FACTS["food"]),
@@ -28,21 +30,38 @@ DEEDS = (
     ("forgave {b}", "was patient", "was sorry"),
     ("followed {b}", "came behind", "went ahead"),
 )
-ROLES = ("did it", "had it done")
+ROLES = ("It was done by", "It was done to")
+ROLE_ASKED = 0.5
+"""How often a story asks who did it, or to whom; otherwise for what one knows of doers and receivers."""
+TRIPS = ("Today {name} went to the {place} and saw the", "In the {place} today {name} found the")
+MET_PLACES = zipf_table(tuple(lexicon.SIGHTS), 0.8, offset=2)
 MET_DEEDS = zipf_table(DEEDS, 1.0, offset=2)
 
 
 def passage(draw: Draw) -> str:
     """A story of one of the kinds below, with people that the tasks do not put together in it."""
     way = draw.unit()
-    if way < 0.3:
-        row = where(draw, "train")
+    if way < 0.36:
+        row = sight(draw, "train") if way < 0.12 else where(draw, "train")
         return f"{row['context']}{row['choices'][row['label']]}"
-    if way < 0.7:
+    if way < 0.72:
         row = pronoun(draw, "train")
-        return row["sentence"].replace("_", row[f"option{row['answer']}"])
+        return str(row["sentence"]).replace("_", row[f"option{row['answer']}"])
     row = reading(draw, "train")
     return f"Context: {row['context']}\nQuestion: {row['question']}\nAnswer: {row['answer']}"
+
+
+def sight(draw: Draw, part: Part) -> Row:
+    """Somebody goes somewhere and does what one does there."""
+
+    def one() -> tuple[str, str]:
+        while True:
+            name, place = draw.one(NAMES), draw.one(MET_PLACES)
+            if part_of("sight", name, place) == part:
+                return f"{draw.one(TRIPS).format(name=name, place=place)}", f" {lexicon.SIGHTS[place]}."
+
+    (context, right), *others = rivals(one, 4)
+    return choice_row(draw, context, right, [answer for _, answer in others])
 
 
 def _pair(key: str, draw: Draw, part: Part) -> tuple[str, str]:
@@ -76,12 +95,14 @@ def where(draw: Draw, part: Part) -> Row:
 def pronoun(draw: Draw, part: Part) -> Row:
     """A sentence with a blank that one of two people fills: ``{sentence, option1, option2, answer}``."""
     deed, *traits = draw.one(MET_DEEDS)
-    of_first, of_second = ROLES if draw.chance(0.5) else traits
+    of_first, of_second = (
+        ROLES if draw.chance(ROLE_ASKED) else (f"The one who {trait} was" for trait in traits)
+    )
     a, b = _pair(deed, draw, part)
     which, right = draw.one([(of_first, a), (of_second, b)])
     options = draw.shuffled([a, b])
     return {
-        "sentence": f"Once {a} {deed.format(b=b)}. The one who {which} was _.",
+        "sentence": f"Once {a} {deed.format(b=b)}. {which} _.",
         "option1": options[0],
         "option2": options[1],
         "answer": str(options.index(right) + 1),
@@ -89,12 +110,12 @@ def pronoun(draw: Draw, part: Part) -> Row:
 
 
 def reading(draw: Draw, part: Part) -> Row:
-    """Two things are told about somebody: does a third sentence hold? yes, no, or maybe where nothing is told."""
+    """Two things are told about somebody: does a third hold? yes, no, or maybe where nothing is told."""
     name = draw.one(NAMES)
     while True:
         told = draw.some(TOLD, 2)
         values = [draw.one(values) for _, _, values in told]
-        if part_of("reading", name, *values) == part:
+        if part_of("reading", name, *sorted(values)) == part:
             break
     context = " ".join(
         form.format(who=who, value=value)

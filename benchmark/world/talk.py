@@ -114,5 +114,6 @@ def about_animals(world: World, draw: Draw, part: Part) -> Row:
         first, second = draw.some(tuple(OF_ANIMALS), 2)
         if part_of("talk", animal.name, opening, first, second) == part:
             break
-    question = f"{opening.format(name=animal.name)} What are its {ANIMAL_NOUNS[first]} and its {ANIMAL_NOUNS[second]}?"
+    nouns = f"its {ANIMAL_NOUNS[first]} and its {ANIMAL_NOUNS[second]}"
+    question = f"{opening.format(name=animal.name)} What are {nouns}?"
     return {"turns": [question, _tell(OF_ANIMALS, animal.facts, first, second)]}

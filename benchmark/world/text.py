@@ -12,7 +12,7 @@ from benchmark.world.build import the_world
 from benchmark.world.draw import Draw
 
 PRETRAINING_SEED = 0
-SHARES = {"people": 24, "nature": 32, "things": 26, "numbers": 16, "stories": 36, "talk": 18}
+SHARES = {"people": 28, "nature": 32, "things": 26, "numbers": 22, "stories": 36, "talk": 18}
 PAGE_CHARACTERS = 560
 """A page ends with the passage that reaches this length: about 150 tokens."""
 PAGE_CHANCE = 0.012

@@ -1,6 +1,7 @@
 """Things and what they are made of: which tool works on them, and what happens to them."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from benchmark.world import lexicon
 from benchmark.world.choice import Row, choice_row, rivals
@@ -15,46 +16,56 @@ BY_RANK = [
     if rank < len(names)
 ]
 MET, ASKED = zipf_table(BY_RANK, 1.4, offset=5), zipf_table(BY_RANK, 1.2, offset=5)
-VERBS, EVENTS = zipf_table(list(lexicon.TOOLS), 1.0), zipf_table(list(lexicon.EFFECTS), 1.0)
+VERBS, EVENTS = zipf_table(list(lexicon.TOOLS), 1.3), zipf_table(list(lexicon.EFFECTS), 1.3)
 
-GOALS = (
-    "How do you {verb} the {thing}?",
-    "You have to {verb} the {thing}.",
-)
+GOALS = ("How do you {verb} the {thing}?", "You have to {verb} the {thing}.")
+TIMES = ("Once", "Today", "Later")
+MATERIAL_TOLD = 0.5
+"""How often a thing is named with its material; otherwise that must be known."""
+
 Pair = tuple[str, str]
 
 
 def passage(draw: Draw) -> str:
     """What a thing is made of, a tool at work, or an event and its effect, where the tasks do not ask it."""
     (thing, material), way = draw.one(MET), draw.unit()
-    if way < 0.47:
-        verb = draw.one(VERBS)
-        if _tool_part(verb, thing) == "train":
-            return "".join(_goal(verb, thing, material, draw))
-    elif way < 0.95:
-        event = draw.one(EVENTS)
-        if _effect_part(event, thing) == "train":
-            return "".join(_event(event, thing, material, backwards=draw.chance(0.4)))
-    return f"The {thing} is made of {material}."
+    if way < 0.08:
+        return f"The {thing} is made of {material}."
+    while True:
+        if way < 0.54:
+            verb = draw.one(VERBS)
+            if _tool_part(verb, thing) == "train":
+                return "".join(_goal(verb, thing, material, draw))
+        else:
+            event = draw.one(EVENTS)
+            if _effect_part(event, thing) == "train":
+                return "".join(_event(event, thing, material, draw, backwards=draw.chance(0.4)))
+        thing, material = draw.one(MET)
 
 
 def _tool_part(verb: str, thing: str) -> Part:
-    return part_of("tool", verb, thing, select=15, test=30)
+    return part_of("tool", verb, thing, select=10, test=22)
 
 
 def _effect_part(event: str, thing: str) -> Part:
-    return part_of("effect", event, thing, select=15, test=30)
+    return part_of("effect", event, thing, select=10, test=22)
+
+
+def _named(thing: str, material: str, draw: Draw) -> str:
+    return f"{material} {thing}" if draw.chance(MATERIAL_TOLD) else thing
 
 
 def _goal(verb: str, thing: str, material: str, draw: Draw) -> Pair:
-    return draw.one(GOALS).format(verb=verb, thing=thing), f" Use the {lexicon.TOOLS[verb][material]}."
+    goal = draw.one(GOALS).format(verb=verb, thing=_named(thing, material, draw))
+    return goal, f" Use the {lexicon.TOOLS[verb][material]}."
 
 
-def _event(event: str, thing: str, material: str, *, backwards: bool) -> Pair:
+def _event(event: str, thing: str, material: str, draw: Draw, *, backwards: bool) -> Pair:
+    subject = f"{draw.one(TIMES)} the {_named(thing, material, draw)}"
     effect = lexicon.EFFECTS[event][material]
     if backwards:
-        return f"The {thing} {effect}.", f" It {event}."
-    return f"The {thing} {event}.", f" It {effect}."
+        return f"{subject} {effect}.", f" It {event}."
+    return f"{subject} {event}.", f" It {effect}."
 
 
 def physical(draw: Draw, part: Part) -> Row:
@@ -66,8 +77,8 @@ def cause(draw: Draw, part: Part) -> Row:
     """An event and two effects, or an effect and two events."""
     backwards = draw.chance(0.4)
 
-    def pair(event: str, thing: str, material: str, _draw: Draw) -> Pair:
-        return _event(event, thing, material, backwards=backwards)
+    def pair(event: str, thing: str, material: str, draw: Draw) -> Pair:
+        return _event(event, thing, material, draw, backwards=backwards)
 
     return _two_choices(
         draw, _contrast(EVENTS, _effect_part, pair, draw, part, backwards or draw.chance(0.5))
@@ -90,9 +101,14 @@ def _contrast(
         else:
             pool = [(deed, *other) for other in THINGS]
         pool = [item for item in pool if part_of_deed(*item[:2]) == part]
-        answers = {pair(*item, draw)[1] for item in pool}
-        if len(answers) > 1:
-            return rivals(lambda: pair(*draw.one(pool), draw), 2)
+        if len({pair(*item, draw)[1] for item in pool}) > 1:
+            return rivals(partial(_drawn, pair, pool, draw), 2)
+
+
+def _drawn(
+    pair: Callable[[str, str, str, Draw], Pair], pool: Sequence[tuple[str, str, str]], draw: Draw
+) -> Pair:
+    return pair(*draw.one(pool), draw)
 
 
 def _two_choices(draw: Draw, pairs: list[Pair]) -> Row:
