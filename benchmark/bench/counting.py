@@ -1,0 +1,111 @@
+"""FLOPs of a pass, counted without one: a multiply-add is two.
+
+Per position and layer a body costs 2 FLOPs a weight; attention 4 FLOPs a channel and attended position (scores and
+mixture); logits 2 FLOPs a weight of the embedding and the projection before it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.evaluation.prepare import Prepared
+from benchmark.evaluation.trees import PrefixTree, build_tree
+from benchmark.evaluation.workload import Unit
+from benchmark.models.opt import OptConfig
+
+
+@dataclass(frozen=True)
+class Count:
+    """Positions pushed, positions with logits, attended pairs of positions."""
+
+    positions: int
+    logits: int
+    pairs: int
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(self.positions + other.positions, self.logits + other.logits, self.pairs + other.pairs)
+
+
+def layer_weights(config: OptConfig) -> int:
+    """Weights of one layer's matrices."""
+    return 4 * config.hidden_size**2 + 2 * config.hidden_size * config.ffn_dim
+
+
+def flops(count: Count, config: OptConfig) -> float:
+    """FLOPs of a pass in which every layer runs at every position."""
+    body = config.num_hidden_layers * (
+        2 * layer_weights(config) * count.positions + 4 * config.hidden_size * count.pairs
+    )
+    head = 2 * config.vocab_size * config.word_embed_proj_dim
+    if config.projected:
+        head += 2 * config.hidden_size * config.word_embed_proj_dim
+    return float(body + head * count.logits)
+
+
+def saved_in_last_layer(prepared: Prepared, config: OptConfig) -> float:
+    """FLOPs that the engine does not spend: the last layer's query, output and wide layer where nothing is read."""
+    spared = 0
+    for split in prepared.splits.values():
+        for unit in split.workload.units:
+            tree = build_tree(unit.continuations, unit.prompt)
+            spared += tree.size - len(_read(tree))
+    return float(spared * 2 * (layer_weights(config) - 2 * config.hidden_size**2))
+
+
+def needed(prepared: Prepared) -> Count:
+    """Each distinct prefix of a document once, the prompt shared with the loss, logits where they are read."""
+    total = Count(0, 0, 0)
+    for split in prepared.splits.values():
+        for unit in split.workload.units:
+            tree = build_tree(unit.continuations, unit.prompt)
+            total += Count(tree.size, len(_read(tree)), int((tree.depth + 1).sum())) + _decoded(unit)
+    return total
+
+
+def one_sequence_a_choice(prepared: Prepared) -> Count:
+    """As lm-eval's own model does it, padding aside: a sequence a choice (one for all choices of one token that
+    share a context), logits at all of its positions; the prompt again for the generation.
+    """
+    total = Count(0, 0, 0)
+    for split in prepared.splits.values():
+        for unit in split.workload.units:
+            pushed = {continuation.ids[:-1] for continuation in unit.continuations}
+            for ids in pushed:
+                total += Count(len(ids), len(ids), _causal(len(ids)))
+            if unit.ending:
+                total += Count(len(unit.prompt), 1, _causal(len(unit.prompt))) + _decoded(unit)
+    return total
+
+
+def padded_positions(prepared: Prepared, length: int) -> int:
+    """As the original does it: every choice, loss and prompt padded to ``length``, and the decoded tokens."""
+    units = [unit for split in prepared.splits.values() for unit in split.workload.units]
+    sequences = sum(len(unit.continuations) + (unit.ending is not None) for unit in units)
+    return sequences * length + sum(_decoded(unit).positions for unit in units)
+
+
+def _decoded(unit: Unit) -> Count:
+    if unit.ending is None:
+        return Count(0, 0, 0)
+    steps = unit.ending.new_tokens - 1
+    return Count(steps, steps, int(np.sum(len(unit.prompt) + np.arange(1, steps + 1))))
+
+
+def _read(tree: PrefixTree) -> set[int]:
+    return {*tree.row.tolist(), *([tree.prompt - 1] if tree.prompt else [])}
+
+
+def _causal(length: int) -> int:
+    return length * (length + 1) // 2
+
+
+def sequence_lengths(prepared: Prepared) -> Sequence[tuple[int, int]]:
+    """(positions, positions with logits) of each document as one plain sequence: what the floor pushes."""
+    lengths = []
+    for split in prepared.splits.values():
+        for unit in split.workload.units:
+            tree = build_tree(unit.continuations, unit.prompt)
+            decoded = _decoded(unit)
+            lengths.append((tree.size + decoded.positions, len(_read(tree)) + decoded.logits))
+    return lengths

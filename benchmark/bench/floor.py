@@ -1,0 +1,56 @@
+"""The floor: a bare forward over the needed positions, with no trees, no cache, no requests and no metrics.
+
+Every document is one plain causal sequence of as many positions as the engine needs for it, decoded tokens among
+them; sequences of like length share a batch; logits are computed at as many positions as the engine reads.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchmark.bench.counting import sequence_lengths
+from benchmark.evaluation.logits import LogitSpace, rows_at_once
+from benchmark.evaluation.network import Network
+from benchmark.evaluation.prepare import Prepared
+from benchmark.evaluation.run import LOGITS_BYTES
+from benchmark.models.opt import OptModel, causal_hidden
+
+
+@dataclass(frozen=True)
+class FloorBatch:
+    """Token ids [sequences, length] and the flat places whose logits are computed."""
+
+    ids: Tensor
+    read: Tensor
+
+
+def floor_batches(prepared: Prepared, model: OptModel, *, batch_tokens: int = 2048) -> list[FloorBatch]:
+    """Random tokens in the lengths that the prepared documents need, longest first."""
+    generator = torch.Generator().manual_seed(0)
+    limit = model.config.max_position_embeddings
+    lengths = sorted(((min(size, limit), read) for size, read in sequence_lengths(prepared)), reverse=True)
+    batches = []
+    start = 0
+    while start < len(lengths):
+        longest = lengths[start][0]
+        chosen = lengths[start : start + max(1, batch_tokens // longest)]
+        ids = torch.randint(model.config.vocab_size, (len(chosen), longest), generator=generator)
+        read = [row * longest + torch.arange(size - n, size) for row, (size, n) in enumerate(chosen)]
+        batches.append(FloorBatch(ids.to(model.device), torch.cat(read).to(model.device)))
+        start += len(chosen)
+    return batches
+
+
+@torch.inference_mode()
+def floor_pass(model: OptModel, batches: list[FloorBatch]) -> float:
+    """Push all batches and sum one log-probability a read position, so that nothing is left undone."""
+    network = Network(model)
+    space = LogitSpace(network, rows_at_once(network, LOGITS_BYTES))
+    total = torch.zeros((), dtype=torch.float64, device=model.device)
+    for batch in batches:
+        hidden = causal_hidden(model.params, model.config, batch.ids, fused=True)
+        chunks: tuple[Tensor, ...] = torch.split(hidden.flatten(0, 1)[batch.read], space.rows)
+        for chunk in chunks:
+            total += space.log_softmax(chunk)[:, 0].double().sum()
+    return float(total)

@@ -1,0 +1,89 @@
+"""The same table on an accelerator: published OPT shapes in bfloat16, and the hours of the whole `paper` track."""
+
+import torch
+
+from benchmark.bench.compare import REPETITIONS, Say, engine_pass, timed
+from benchmark.bench.counting import flops, needed, saved_in_last_layer
+from benchmark.bench.floor import floor_batches, floor_pass
+from benchmark.bench.rows import Row, at_most, counted, overhead
+from benchmark.bench.subjects import DOCUMENTS, make_subject
+from benchmark.models.opt import OptConfig, Tokenizer
+from benchmark.models.shapes import SHAPES
+from benchmark.tasks.suite import Suite
+
+PAPER_MODELS = ("facebook/opt-350m", "facebook/opt-1.3b")
+PAPER_PASSES = {"facebook/opt-350m": 4500, "facebook/opt-1.3b": 4500, "facebook/opt-2.7b": 4500}
+"""Three corpora of 100 texts, 15 steps each, one arm."""
+
+
+def gpu_rows(suite: Suite, tokenizer: Tokenizer, say: Say) -> dict[str, Row]:
+    """Rows for the shapes of OPT-350M and OPT-1.3B; the hours of the track scale their passes by FLOPs."""
+    device = torch.device("cuda")
+    rate = matrix_rate(device, torch.bfloat16)
+    rows: dict[str, Row] = {}
+    for name in PAPER_MODELS:
+        say(f"{name} in bfloat16 on {torch.cuda.get_device_name()}")
+        rows |= shape_rows(
+            name.removeprefix("facebook/"), SHAPES[name], suite, tokenizer, device, rate, documents=DOCUMENTS
+        )
+    seconds = rows["gpu/opt-1.3b/pass"].ours
+    config = SHAPES["facebook/opt-1.3b"]
+    size = float(sum(torch.Size(shape).numel() for shape in config.shapes().values()))
+    hours = 0.0
+    for name, passes in PAPER_PASSES.items():
+        scale = sum(torch.Size(shape).numel() for shape in SHAPES[name].shapes().values()) / size
+        hours += passes * seconds * scale / 3600
+    rows["gpu/paper_track_an_arm"] = Row(hours, hours, 1.0, 0.0, "GPU hours, estimated from a pass of 1.3B")
+    return rows
+
+
+def shape_rows(
+    name: str,
+    config: OptConfig,
+    suite: Suite,
+    tokenizer: Tokenizer,
+    device: torch.device,
+    rate: float,
+    *,
+    documents: int,
+) -> dict[str, Row]:
+    """One shape: a pass beside its floor, and its counted FLOP/s beside the measured matrix rate."""
+    subject = make_subject(
+        name,
+        suite,
+        "paper",
+        tokenizer,
+        config,
+        max_length=512,
+        documents=documents,
+        checkpoints=1,
+        device=str(device),
+        dtype=torch.bfloat16,
+    )
+    model = subject.checkpoints[0]
+    batches = floor_batches(subject.prepared, model, batch_tokens=8192)
+    engine_pass(subject)
+    floor_pass(model, batches)
+    ours, bare = [], []
+    for _ in range(REPETITIONS):
+        ours.append(engine_pass(subject))
+        bare.append(timed(lambda: floor_pass(model, batches)))
+    work = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
+    row = overhead(ours, bare, "s a checkpoint", at_most(1.3))
+    fraction = counted(work / row.ours / 1e12, rate / 1e12, "TFLOP/s, measured matrix rate")
+    return {f"gpu/{name}/pass": row, f"gpu/{name}/share_of_matrix_rate": fraction}
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype, size: int = 4096) -> float:
+    """FLOP/s of square matrix products of one size."""
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    products = 50 if device.type == "cuda" else 2
+
+    def work() -> float:
+        product = left
+        for _ in range(products):
+            product = left @ right
+        return float(product[0, 0])
+
+    work()
+    return products * 2.0 * size**3 / timed(work)

@@ -1,0 +1,98 @@
+"""Does cost grow in proportion? Time an item at three sizes, of checkpoints, documents and texts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from benchmark.bench.compare import per_item, timed
+from benchmark.bench.rows import Row, at_most
+from benchmark.bench.subjects import Subject, make_subject
+from benchmark.evaluation.engine import evaluate
+from benchmark.evaluation.prepare import prepare
+from benchmark.models.opt import OptConfig, Tokenizer
+from benchmark.posttrain.run import RunRequest, Scorer, execute_run
+from benchmark.settings import Arm, Evaluation, Posttrain
+from benchmark.tasks.suite import Suite, SuiteTask
+
+LINEAR = at_most(1.15)
+"""An item may cost this much more at the largest size than at the smallest: the noise of a shared machine."""
+
+
+def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_length: int) -> dict[str, Row]:
+    """One rung's cost an item against the number of checkpoints, of documents a task, and of texts."""
+
+    def subject(documents: int, checkpoints: int) -> Subject:
+        return make_subject(
+            "growth",
+            suite,
+            "held-out",
+            tokenizer,
+            config,
+            max_length=max_length,
+            documents=documents,
+            checkpoints=checkpoints,
+        )
+
+    few = subject(16, 8)
+    by_documents = {size: subject(size, 1) for size in (20, 80, 320)}
+    run = run_of(few)
+
+    def checkpoints(count: int) -> float:
+        return timed(lambda: _evaluate_all(few, count))
+
+    def documents(count: int) -> float:
+        one = by_documents[count]
+        return timed(lambda: evaluate(one.checkpoints[0], one.prepared))
+
+    def texts(count: int) -> float:
+        return timed(lambda: [run() for _ in range(count)])
+
+    checkpoints(1)
+    documents(20)
+    texts(1)
+    return {
+        "growth/checkpoints": per_item(checkpoints, (2, 4, 8), "s a checkpoint", LINEAR),
+        "growth/documents": per_item(documents, (20, 80, 320), "s a document of each task", LINEAR),
+        "growth/texts": per_item(texts, (1, 2, 4), "s a text", LINEAR),
+    }
+
+
+def _evaluate_all(subject: Subject, count: int) -> None:
+    """As a stage does it: the suite is prepared once, whatever the number of checkpoints."""
+    length = subject.max_length
+    prepared = prepare(subject.suite, subject.tokenizer, max_length=length, positions=length, splits=["test"])
+    for model in subject.checkpoints[:count]:
+        evaluate(model, prepared)
+
+
+def run_of(subject: Subject, *, steps: Sequence[int] = (1, 5, 15)) -> Callable[[], object]:
+    """A gap run of 15 steps on a text of 200 tokens, of which ``steps`` are scored on the subject's documents.
+
+    Every other document is made a ``select`` one, so that the run chooses its step as the pipeline's do.
+    """
+    model, length = subject.checkpoints[0], subject.max_length
+    suite = replace(subject.suite, tasks=tuple(_halved(task) for task in subject.suite.tasks))
+    prepared = prepare(suite, subject.tokenizer, max_length=length, positions=length)
+    scorer = Scorer(
+        suite, prepared, Evaluation(suite=suite.name, steps=tuple(steps)), evaluate(model, prepared)
+    )
+    text = " ".join(str(document.row) for document in suite.tasks[0].documents["test"])
+    request = RunRequest(
+        track="bench",
+        model_name=subject.name,
+        model=model,
+        model_digest="",
+        corpus="bench",
+        index=0,
+        text_id="bench",
+        tokens=tuple(subject.tokenizer.encode(text, bos=True)[: min(200, length)]),
+        arm_name="gap",
+        arm=Arm(kind="ascent"),
+        seed=0,
+        posttrain=Posttrain(max_steps=max(steps)),
+    )
+    return lambda: execute_run(request, scorer)
+
+
+def _halved(task: SuiteTask) -> SuiteTask:
+    documents = task.documents["test"]
+    return replace(task, documents={"select": documents[::2], "test": documents[1::2]})

@@ -1,0 +1,122 @@
+"""`gapbench bench`: every benchmark in one go, a table to read, and ``bench.json``."""
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from benchmark.bench import rows as table_of
+from benchmark.bench.compare import Say, compare, timed
+from benchmark.bench.counting import needed, one_sequence_a_choice, padded_positions
+from benchmark.bench.growth import growth_rows, run_of
+from benchmark.bench.memory import peak_row
+from benchmark.bench.rows import Row, at_least, at_most, counted, speedup
+from benchmark.bench.subjects import DOCUMENTS, bench_suite, make_subject
+from benchmark.corpora.data import locate
+from benchmark.evaluation.prepare import prepare
+from benchmark.models.opt import OptConfig, Tokenizer
+from benchmark.models.shapes import opt_shape
+from benchmark.settings import MicroModel, load_settings
+
+GAP12_SHAPE = opt_shape(320, 8, 5)
+"""An OPT shape with 9.8 million weights in its body, 5 to 25 being asked for."""
+SAMPLE = 16
+CHECKPOINTS = 3
+MAX_LENGTH = 512
+
+
+def run_bench(out: Path | None, params: Path = Path("params.yaml")) -> int:
+    """Run all benchmarks; write ``bench.json`` into ``out`` where given. 0: every bound holds, 1: one is missed.
+
+    One thread, whatever the machine has. The `gap12` part needs the data of that suite (see docs/DATA.md).
+    """
+    torch.set_num_threads(1)
+    rows = micro_rows(params, _say) | gap12_rows(_say)
+    print(table_of.table(rows))
+    if out is not None:
+        table_of.write(rows, out)
+    missed = [name for name, row in rows.items() if not row.holds]
+    if missed:
+        print(f"missed: {', '.join(missed)}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE) -> dict[str, Row]:
+    """The micro suite on every rung of the ladder of ``params``; growth and a run on the smallest."""
+    from benchmark.models.micro import micro_tokenizer, rung_config
+
+    settings = load_settings(params)
+    suite = bench_suite("micro12", "held-out")
+    with tempfile.TemporaryDirectory() as cache:
+        tokenizer = micro_tokenizer(Path(cache))
+    rungs = {
+        name: rung_config(spec) for name, spec in settings.models.items() if isinstance(spec, MicroModel)
+    }
+    rows: dict[str, Row] = {}
+    for name, config in rungs.items():
+        subject = make_subject(
+            f"micro12/{name}",
+            suite,
+            "held-out",
+            tokenizer,
+            config,
+            max_length=settings.evaluation.max_length,
+            documents=documents,
+            checkpoints=CHECKPOINTS,
+        )
+        rows |= compare(
+            subject, as_called=at_least(10), at_best=at_least(4), floor=at_most(1.3), padded=None, say=say
+        )
+        if name == next(iter(rungs)):
+            say(f"{name}: a run beside one call of lm-eval a scored step")
+            run = run_of(subject)
+            run()
+            seconds = [timed(run) / 3 for _ in range(3)]
+            best = rows[f"micro12/{name}/lm_eval_at_best"].peer
+            rows[f"micro12/{name}/run"] = speedup(seconds, [best] * 3, "s a scored step", at_least(3))
+    first = next(iter(rungs.values()))
+    say("growth with checkpoints, documents and texts")
+    return rows | growth_rows(suite, tokenizer, first, max_length=settings.evaluation.max_length)
+
+
+def gap12_rows(say: Say, *, shape: OptConfig = GAP12_SHAPE, documents: int = SAMPLE) -> dict[str, Row]:
+    """The twelve tasks of the original with OPT's tokenizer: positions at 320 documents, then wall time."""
+    files = locate("tokenizer/opt/gpt2-vocab.json"), locate("tokenizer/opt/gpt2-merges.txt")
+    tokenizer = Tokenizer.from_files(*files)
+    suite = bench_suite("gap12", "paper")
+    config = replace(shape, vocab_size=tokenizer.n_tokens)
+    say("gap12: positions")
+    whole = prepare(suite, tokenizer, max_length=MAX_LENGTH, positions=config.max_position_embeddings)
+    count = needed(whole).positions
+    unit = f"positions at {DOCUMENTS} documents"
+    rows = {
+        "gap12/positions/pushed": counted(whole.positions_pushed, count, unit, at_most(1.10)),
+        "gap12/positions/one_sequence_a_choice": counted(count, one_sequence_a_choice(whole).positions, unit),
+        "gap12/positions/padded": counted(count, padded_positions(whole, MAX_LENGTH), unit),
+    }
+    subject = make_subject(
+        "gap12",
+        suite,
+        "paper",
+        tokenizer,
+        config,
+        max_length=MAX_LENGTH,
+        documents=documents,
+        checkpoints=CHECKPOINTS,
+    )
+    rows |= compare(
+        subject, as_called=None, at_best=at_least(2), floor=at_most(1.3), padded=at_least(12), say=say
+    )
+    say("gap12: memory")
+    rows["gap12/peak_memory"] = peak_row("gap12", "paper", documents, 2048, *files)
+    if torch.cuda.is_available():
+        from benchmark.bench.gpu import gpu_rows
+
+        rows |= gpu_rows(suite, tokenizer, say)
+    return rows
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,227 @@
+"""The peers: stock lm-eval with its own ``HFLM``, as a user calls it and at its best, and a pass padded to 512."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer as Backend
+from tokenizers.processors import TemplateProcessing
+from torch.nn import functional
+
+from benchmark.bench.subjects import Subject
+from benchmark.evaluation.workload import Unit
+from benchmark.models.opt import OptModel, Tokenizer, save_opt
+from benchmark.tasks.suite import TASKS_FOLDER
+
+BATCH_SIZES = (4, 16, 64)
+"""Tried for lm-eval at its best, as far as its logits keep to LOGITS_BYTES."""
+LOGITS_BYTES = 4 * 2**30
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is first imported
+
+
+@dataclass
+class Stock:
+    """Stock lm-eval on a subject; ``folder`` holds its first checkpoint as ``transformers`` reads it."""
+
+    subject: Subject
+    folder: Path
+    kept: Any = None
+    manager: Any = None
+
+    @classmethod
+    def of(cls, subject: Subject, folder: Path) -> "Stock":
+        """Write the tokenizer and the first checkpoint into ``folder``."""
+        write_tokenizer(subject.tokenizer, folder)
+        save_opt(subject.checkpoints[0], folder)
+        return cls(subject, folder)
+
+    def as_called(self, checkpoint: int) -> tuple[float, dict[str, float]]:
+        """Seconds of one call as its manual shows it (the model by its folder, defaults elsewhere), and accuracies.
+
+        Writing the checkpoint to the folder is not counted.
+        """
+        from lm_eval import simple_evaluate
+        from lm_eval.tasks import TaskManager
+
+        save_opt(self.subject.checkpoints[checkpoint], self.folder)
+        settings = {"pretrained": str(self.folder), "dtype": "float32", "add_bos_token": True}
+        with _quietly():
+            started = time.perf_counter()
+            results = simple_evaluate(
+                model="hf",
+                model_args=settings,
+                tasks=list(self.subject.rows),
+                task_manager=TaskManager(include_path=self._include, metadata=dict(self.subject.metadata)),
+                samples={task: list(rows) for task, rows in self.subject.rows.items()},
+                device=str(self.subject.checkpoints[0].device),
+            )
+            seconds = time.perf_counter() - started
+        return seconds, _accuracies(results)
+
+    def at_its_best(self, checkpoint: int, batch_size: int) -> tuple[float, dict[str, float]]:
+        """Seconds of a call with the model and the task manager kept, no bootstrap and no sample log."""
+        from lm_eval import simple_evaluate
+
+        self._keep(batch_size)
+        load_weights(self.kept.model, self.subject.checkpoints[checkpoint])
+        with _quietly():
+            started = time.perf_counter()
+            results = simple_evaluate(
+                model=self.kept,
+                tasks=list(self.subject.rows),
+                task_manager=self.manager,
+                samples={task: list(rows) for task, rows in self.subject.rows.items()},
+                bootstrap_iters=0,
+                log_samples=False,
+            )
+            seconds = time.perf_counter() - started
+        return seconds, _accuracies(results)
+
+    def best_batch_size(self) -> int:
+        """The fastest of BATCH_SIZES on the first checkpoint; the first call only warms up.
+
+        Stock lm-eval holds the logits of every position of a batch twice.
+        """
+        row = 8 * self.subject.max_length * self.subject.checkpoints[0].config.vocab_size
+        sizes = [size for size in BATCH_SIZES if size * row <= LOGITS_BYTES] or BATCH_SIZES[:1]
+        self.at_its_best(0, sizes[0])
+        return min(sizes, key=lambda size: self.at_its_best(0, size)[0])
+
+    @property
+    def _include(self) -> str:
+        return str(TASKS_FOLDER / self.subject.folder)
+
+    def _keep(self, batch_size: int) -> None:
+        from lm_eval.models.huggingface import HFLM
+        from lm_eval.tasks import TaskManager
+        from transformers import AutoTokenizer
+
+        model = self.subject.checkpoints[0]
+        with _quietly():
+            if self.kept is None:
+                self.kept = HFLM(
+                    pretrained=load_transformers(self.folder, model.device, model.dtype),
+                    tokenizer=AutoTokenizer.from_pretrained(self.folder),
+                    add_bos_token=True,
+                )
+                self.manager = TaskManager(
+                    include_path=self._include,
+                    include_defaults=False,
+                    metadata=dict(self.subject.metadata),
+                )
+        self.kept.batch_size_per_gpu = batch_size
+
+
+def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the tokenizer so that ``transformers`` reads it and puts the leading token itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    backend = Backend.from_str(tokenizer.backend.to_str())
+    begin = backend.id_to_token(tokenizer.bos_id)
+    backend.post_processor = TemplateProcessing(
+        single=f"{begin} $A", pair=None, special_tokens=[(begin, tokenizer.bos_id)]
+    )
+    backend.save(str(folder / "tokenizer.json"))
+    names = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": begin,
+        "eos_token": backend.id_to_token(tokenizer.eos_id),
+        "pad_token": backend.id_to_token(tokenizer.pad_id),
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(names), encoding="utf-8")
+
+
+def load_transformers(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """``transformers``' own model of a folder."""
+    from transformers import OPTForCausalLM
+
+    return OPTForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval()
+
+
+@torch.no_grad()
+def load_weights(stock: Any, model: OptModel) -> None:
+    """Put a checkpoint's weights into ``transformers``' model."""
+    named = dict(stock.named_parameters())
+    for name, tensor in model.params.items():
+        named[name].copy_(tensor)
+
+
+@torch.inference_mode()
+def padded_pass(stock: Any, subject: Subject, documents: int) -> float:
+    """Seconds that ``documents`` a task take when every sequence is padded to the greatest length.
+
+    One batch a task. Logits are computed at every position, as the original does; its generation is the same
+    library's, on prompts padded to the left.
+    """
+    seconds = 0.0
+    split = subject.prepared.splits["test"]
+    for task in split.tasks:
+        units = [split.workload.units[unit] for unit in task.units][:documents]
+        started = time.perf_counter()
+        _padded_scores(stock, units, subject).tolist()
+        if task.task.family == "dialogue":
+            _padded_generation(stock, units, subject).tolist()
+        seconds += time.perf_counter() - started
+    return seconds
+
+
+def _padded_scores(stock: Any, units: list[Unit], subject: Subject) -> torch.Tensor:
+    sequences = [one for unit in units for one in unit.continuations]
+    ids = torch.full((len(sequences), subject.max_length), subject.tokenizer.pad_id, device=stock.device)
+    labels = torch.full_like(ids, -100)
+    for row, one in enumerate(sequences):
+        ids[row, : len(one.ids)] = ids.new_tensor(one.ids)
+        labels[row, one.scored_from : len(one.ids)] = ids.new_tensor(one.ids[one.scored_from :])
+    mask = ids != subject.tokenizer.pad_id
+    logits = stock(input_ids=ids, attention_mask=mask).logits
+    losses = functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), reduction="none"
+    )
+    return losses.view(len(sequences), -1).sum(dim=1)
+
+
+def _padded_generation(stock: Any, units: list[Unit], subject: Subject) -> torch.Tensor:
+    ids = torch.full((len(units), subject.max_length), subject.tokenizer.pad_id, device=stock.device)
+    for row, unit in enumerate(units):
+        ids[row, subject.max_length - len(unit.prompt) :] = ids.new_tensor(unit.prompt)
+    mask = torch.zeros_like(ids)
+    for row, unit in enumerate(units):
+        mask[row, subject.max_length - len(unit.prompt) :] = 1
+    assert units[0].ending is not None
+    generated: torch.Tensor = stock.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=units[0].ending.new_tokens,
+        do_sample=False,
+        pad_token_id=subject.tokenizer.pad_id,
+    )
+    return generated
+
+
+def _accuracies(results: Any) -> dict[str, float]:
+    found = {}
+    for task, scores in results["results"].items():
+        for metric in ("acc", "f1"):
+            if f"{metric},none" in scores:
+                found[task] = float(scores[f"{metric},none"])
+    return found
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """lm-eval logs and draws progress bars for every task."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            yield
+        finally:
+            logging.disable(before)

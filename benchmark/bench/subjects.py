@@ -1,0 +1,109 @@
+"""What is measured: a suite's documents, stratified by length, and a few checkpoints of one shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from benchmark.evaluation.prepare import Prepared, prepare
+from benchmark.models.opt import OptConfig, OptModel, Tokenizer
+from benchmark.tasks.suite import Suite, load_suite
+
+DOCUMENTS = 320
+"""Documents a task that positions are counted at, and that the sample is drawn from."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """``suite`` holds the sampled ``test`` documents, ``rows`` their places among the task's documents.
+
+    ``metadata`` is what stock lm-eval's ``TaskManager`` needs to build the same documents.
+    """
+
+    name: str
+    suite: Suite
+    rows: Mapping[str, list[int]]
+    metadata: Mapping[str, str]
+    tokenizer: Tokenizer
+    checkpoints: tuple[OptModel, ...]
+    max_length: int
+    prepared: Prepared
+
+    @property
+    def folder(self) -> str:
+        """The suite's folder name."""
+        return self.suite.name
+
+
+def make_subject(
+    name: str,
+    suite: Suite,
+    protocol: str,
+    tokenizer: Tokenizer,
+    config: OptConfig,
+    *,
+    max_length: int,
+    documents: int,
+    checkpoints: int,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Subject:
+    """Sample ``documents`` a task and make ``checkpoints`` near-identical models of the shape ``config``."""
+    length = min(max_length, config.max_position_embeddings)
+    settings = {"max_length": length, "positions": config.max_position_embeddings}
+    whole = prepare(suite, tokenizer, splits=["test"], **settings)
+    rows = {task.name: _by_length(whole, place, documents) for place, task in enumerate(suite.tasks)}
+    sampled = replace(
+        suite,
+        tasks=tuple(
+            replace(task, documents={"test": tuple(task.documents["test"][row] for row in rows[task.name])})
+            for task in suite.tasks
+        ),
+    )
+    return Subject(
+        name,
+        sampled,
+        rows,
+        {"protocol": protocol, "split_source": "halves"},
+        tokenizer,
+        make_checkpoints(config, checkpoints, device=device, dtype=dtype),
+        length,
+        prepare(sampled, tokenizer, splits=["test"], **settings),
+    )
+
+
+def bench_suite(name: str, protocol: str) -> Suite:
+    """The first documents of every task, as many as the original study evaluates on."""
+    return load_suite(name, protocol=protocol, documents=DOCUMENTS)
+
+
+def _by_length(prepared: Prepared, task: int, documents: int) -> list[int]:
+    """Rows at evenly spaced quantiles of the documents' positions, in the order of the rows."""
+    split = prepared.splits["test"]
+    sizes = [
+        sum(len(continuation.ids) for continuation in split.workload.units[unit].continuations)
+        for unit in split.tasks[task].units
+    ]
+    order = np.argsort(sizes, kind="stable")
+    places = np.linspace(0, len(sizes) - 1, min(documents, len(sizes))).round().astype(int)
+    return sorted(int(row) for row in order[places])
+
+
+def make_checkpoints(
+    config: OptConfig, count: int, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> tuple[OptModel, ...]:
+    """Random weights of OPT's scale (0.02), and neighbours a thousandth of that away."""
+    generator = torch.Generator().manual_seed(0)
+    base = {
+        name: torch.randn(shape, generator=generator) * 0.02 + ("norm.weight" in name)
+        for name, shape in config.shapes().items()
+    }
+    models = []
+    for _ in range(count):
+        moved = {
+            name: tensor + 2e-5 * torch.randn(tensor.shape, generator=generator)
+            for name, tensor in base.items()
+        }
+        models.append(OptModel(config, {name: tensor.to(device, dtype) for name, tensor in moved.items()}))
+    return tuple(models)

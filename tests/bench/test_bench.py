@@ -1,0 +1,155 @@
+"""The benchmarks' arithmetic, and each measurement once on a subject small enough for a test."""
+
+import json
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "evaluation"))
+from small import small_suite, write_tokenizer
+
+from benchmark.bench import rows as table_of
+from benchmark.bench.compare import per_item
+from benchmark.bench.counting import (
+    Count,
+    flops,
+    needed,
+    one_sequence_a_choice,
+    padded_positions,
+    saved_in_last_layer,
+    sequence_lengths,
+)
+from benchmark.bench.floor import floor_batches, floor_pass
+from benchmark.bench.growth import run_of
+from benchmark.bench.rows import Row, at_least, at_most, counted, overhead, speedup
+from benchmark.bench.subjects import make_checkpoints, make_subject
+from benchmark.evaluation.prepare import prepare
+from benchmark.models.opt import OptConfig, causal_logits
+
+torch.set_num_threads(1)
+
+CONFIG = OptConfig(268, 32, 2, 4, 64, 160, 32)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+
+
+@pytest.fixture(scope="module")
+def subject(tokenizer):
+    config = replace(CONFIG, vocab_size=tokenizer.n_tokens)
+    return make_subject(
+        "small", small_suite(), "held-out", tokenizer, config, max_length=120, documents=6, checkpoints=2
+    )
+
+
+def test_a_speedup_is_peer_over_ours_and_an_overhead_ours_over_peer():
+    row = speedup([2.0, 1.0, 4.0], [10.0, 6.0, 8.0], "s", at_least(5))
+    assert (row.ours, row.peer, row.ratio) == (2.0, 8.0, 5.0)
+    assert row.spread == 4.0 and row.holds
+    assert overhead([2.0], [1.0], "s", at_most(1.3)).ratio == 2.0
+    assert not overhead([2.0], [1.0], "s", at_most(1.3)).holds
+
+
+def test_a_peer_measured_fewer_times_is_compared_with_our_median():
+    assert speedup([1.0, 2.0, 3.0], [10.0], "s").ratio == 5.0
+
+
+def test_rows_are_written_with_their_bounds(tmp_path):
+    rows = {"kept": counted(1, 2, "n", at_most(1)), "missed": Row(1, 1, 1, 0, "s", at_least(2))}
+    table_of.write(rows, tmp_path)
+    read = json.loads((tmp_path / "bench.json").read_text())
+    assert read["kept"] == {
+        "ours": 1,
+        "peer": 2,
+        "ratio": 0.5,
+        "spread": 0.0,
+        "unit": "n",
+        "bound": "at most 1",
+        "holds": True,
+    }
+    assert not read["missed"]["holds"]
+    assert "MISSED" in table_of.table(rows).splitlines()[2]
+
+
+def test_the_sample_spans_the_lengths_of_a_task(tokenizer, subject):
+    assert {name: len(rows) for name, rows in subject.rows.items()} == {"choice": 6, "talk": 6}
+    whole = prepare(small_suite(), tokenizer, max_length=120, splits=["test"])
+
+    def sizes(prepared, task):
+        split = prepared.splits["test"]
+        units = [split.workload.units[unit] for unit in split.tasks[task].units]
+        return [sum(len(one.ids) for one in unit.continuations) for unit in units]
+
+    for task in (0, 1):
+        assert max(sizes(subject.prepared, task)) == max(sizes(whole, task))
+        assert min(sizes(subject.prepared, task)) == min(sizes(whole, task))
+
+
+def test_counts_are_those_of_the_texts(subject):
+    units = subject.prepared.splits["test"].workload.units
+    prefixes = sum(
+        len({one.ids[:stop] for one in unit.continuations for stop in range(1, len(one.ids))})
+        for unit in units
+    )
+    decoded = 6 * 11
+    assert needed(subject.prepared).positions == prefixes + decoded == subject.prepared.positions_needed
+    pushed = sum(len(ids) for unit in units for ids in {one.ids[:-1] for one in unit.continuations})
+    prompts = sum(len(unit.prompt) for unit in units)
+    assert one_sequence_a_choice(subject.prepared).positions == pushed + prompts + decoded
+    sequences = sum(len(unit.continuations) for unit in units) + 6
+    assert padded_positions(subject.prepared, 512) == sequences * 512 + decoded
+    lengths = sequence_lengths(subject.prepared)
+    assert sum(size for size, _ in lengths) == prefixes + decoded
+    assert sum(read for _, read in lengths) == needed(subject.prepared).logits
+
+
+def test_flops_are_two_a_weight_and_four_a_channel_and_pair():
+    layer = 4 * 32 * 32 + 2 * 32 * 64
+    assert flops(Count(10, 3, 55), CONFIG) == 2 * (2 * layer * 10 + 4 * 32 * 55) + 2 * 268 * 32 * 3
+
+
+def test_the_engine_spends_less_than_every_layer_everywhere(subject):
+    saved = saved_in_last_layer(subject.prepared, CONFIG)
+    assert 0 < saved < flops(needed(subject.prepared), CONFIG) / 2
+
+
+def test_the_floor_pushes_the_needed_positions_and_reads_finite_numbers(subject):
+    model = subject.checkpoints[0]
+    batches = floor_batches(subject.prepared, model, batch_tokens=200)
+    assert sum(len(batch.read) for batch in batches) == needed(subject.prepared).logits
+    pushed = sum(batch.ids.numel() for batch in batches)
+    assert needed(subject.prepared).positions <= pushed <= 1.5 * needed(subject.prepared).positions
+    total = floor_pass(model, batches)
+    with torch.no_grad():
+        wanted = sum(
+            causal_logits(model.params, model.config, batch.ids)
+            .flatten(0, 1)[batch.read]
+            .log_softmax(-1)[:, 0]
+            .sum()
+            for batch in batches
+        )
+    assert total == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_checkpoints_are_neighbours():
+    one, two = make_checkpoints(CONFIG, 2)
+    far = math.sqrt(sum(float((one.params[n] - two.params[n]).pow(2).sum()) for n in one.params))
+    size = math.sqrt(sum(float(one.params[n].pow(2).sum()) for n in one.params))
+    assert 0 < far < 0.01 * size
+
+
+def test_cost_an_item_is_that_at_the_largest_size_over_that_at_the_smallest():
+    assert per_item(lambda size: 3.0 * size, (1, 2, 4), "s", at_most(1.15)).ratio == 1.0
+    assert not per_item(lambda size: size**2, (1, 2, 4), "s", at_most(1.15)).holds
+
+
+def test_a_run_scores_the_steps_asked_for(subject):
+    record = run_of(subject, steps=(1, 3))().record
+    assert [step["step"] for step in record["steps"] if step["metrics"]] == [0, 1, 3]
+    assert record["stopped_at"] == 3
