@@ -60,7 +60,7 @@ def micro_tokenizer(cache: Path) -> Tokenizer:
     return Tokenizer.from_folder(folder)
 
 
-def train_rung(spec: MicroModel, folder: Path, *, name: str, cache: Path, threads: int = 2) -> None:
+def train_rung(spec: MicroModel, folder: Path, *, name: str, cache: Path, threads: int = 1) -> None:
     """Train a rung and write it to ``folder`` in the Hub's layout, tokenizer included.
 
     The same settings give the same bytes on one kind of machine with the same number of threads.

@@ -41,7 +41,9 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
         tasks=task_table(bases),
         runs=records,
         settings=scoring_settings(settings, bases),
-        verification=verification_states(layout.attestations, lambda key: stored_digest(settings, layout, key)),
+        verification=verification_states(
+            layout.attestations, lambda key: stored_digest(settings, layout, key)
+        ),
         overlap={name: shared.share for name, shared in found.items()},
     )
     write_parquet(out / "texts.parquet", pa.concat_tables([texts for _, texts in corpora.values()]))

@@ -63,7 +63,7 @@ def model(params: Path, name: str) -> None:
     with opened(params, f"model@{name}") as (settings, layout):
         spec = settings.models[known(name, settings.models, "model", params)]
         with whole_folder(layout.model(name)) as folder:
-            _MODEL_KINDS[spec.kind](spec, layout, folder, name)
+            _MODEL_KINDS[spec.kind](spec, settings, layout, folder, name)
             loaded = load_opt(folder)
             facts = {
                 "model": name,
@@ -74,13 +74,14 @@ def model(params: Path, name: str) -> None:
             write_json(folder / "model.json", facts)
 
 
-def _train_micro(spec: MicroModel, layout: Layout, folder: Path, name: str) -> None:
-    from benchmark.models.micro import train_rung
+def _train_micro(spec: MicroModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
+    from benchmark.models.ladder import Ladder, trained_rung
 
-    train_rung(spec, folder, name=name, cache=layout.work / "cache")
+    rungs = {name: other for name, other in settings.models.items() if isinstance(other, MicroModel)}
+    trained_rung(Ladder(rungs, layout.work / "cache"), name, folder, settings.execution)
 
 
-def _fetch_hub(spec: HubModel, layout: Layout, folder: Path, name: str) -> None:
+def _fetch_hub(spec: HubModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
     from benchmark.models.hub import fetch
 
     fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
@@ -98,7 +99,7 @@ MODEL_FILES = (
 )
 
 
-def _copy_folder(spec: FolderModel, layout: Layout, folder: Path, name: str) -> None:
+def _copy_folder(spec: FolderModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
     source = layout.root / spec.path
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
@@ -112,7 +113,7 @@ def _copy_folder(spec: FolderModel, layout: Layout, folder: Path, name: str) -> 
             shutil.copyfile(file, folder / file.name, follow_symlinks=False)
 
 
-_MODEL_KINDS: dict[str, Callable[[Any, Layout, Path, str], None]] = {
+_MODEL_KINDS: dict[str, Callable[[Any, Settings, Layout, Path, str], None]] = {
     "micro": _train_micro,
     "hub": _fetch_hub,
     "folder": _copy_folder,

@@ -28,8 +28,10 @@ def print_times(params: Path) -> None:
     kinds: dict[str, list[float]] = {}
     for stage, seconds in times.items():
         kinds.setdefault(stage.partition("@")[0], []).append(seconds)
-    for kind, seconds in kinds.items():
-        print(f"{kind:10} {len(seconds):3} stages {sum(seconds):8.1f} s")
-    print(f"{'in all':10} {len(times):3} stages {sum(times.values()):8.1f} s, start of the processes not counted")
-    for stage, one in times.items():
-        print(f"  {stage:40} {one:8.1f} s")
+    for kind, all_seconds in kinds.items():
+        print(f"{kind:10} {len(all_seconds):3} stages {sum(all_seconds):8.1f} s")
+    print(
+        f"{'in all':10} {len(times):3} stages {sum(times.values()):8.1f} s, start of the processes not counted"
+    )
+    for stage, seconds in times.items():
+        print(f"  {stage:40} {seconds:8.1f} s")

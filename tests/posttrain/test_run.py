@@ -44,7 +44,7 @@ KINDS = {"gap": "ascent", "descent": "descent", "random": "random", "shuffled": 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, target, name="tiny", cache=target.parent / "cache", threads=1)
+    train_rung(RUNG, target, name="tiny", cache=target.parent / "cache")
     return target
 
 
