@@ -1,0 +1,159 @@
+"""A rung is trained the same way twice, loads everywhere, and learns."""
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmark.corpora.micro import micro_corpus
+from benchmark.errors import InputError
+from benchmark.models.micro import (
+    END,
+    POSITIONS_COUNT,
+    VOCABULARY,
+    micro_tokenizer,
+    pretraining_tokens,
+    rung_config,
+    train_rung,
+)
+from benchmark.models.muon import orthogonal
+from benchmark.models.opt import OptModel, causal_logits, load_opt
+from benchmark.models.packed import pack, packed_logits, steps_of
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.settings import MicroModel, load_settings
+from benchmark.world.text import passages
+
+TINY = MicroModel(kind="micro", hidden=16, layers=1, heads=2, ffn=32, tokens=80_000)
+# embedding 768 x 16, positions 258 x 16, attention 4 x (16 x 16 + 16), feed-forward 2 x 16 x 32 + 48, norms 3 x 32
+TINY_PARAMETERS = 768 * 16 + 258 * 16 + 4 * (16 * 16 + 16) + 2 * 16 * 32 + 48 + 3 * 32
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def tokenizer(cache: Path) -> Tokenizer:
+    return micro_tokenizer(cache)
+
+
+@pytest.fixture(scope="module")
+def rung(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rung")
+    train_rung(TINY, folder, name="tiny", cache=cache, threads=1)
+    return folder
+
+
+def test_two_trainings_give_the_same_bytes(rung: Path, tmp_path: Path):
+    # Another cache, so that text and tokenizer are made again too.
+    train_rung(TINY, tmp_path / "again", name="tiny", cache=tmp_path / "cache", threads=1)
+    assert sorted(p.name for p in rung.iterdir()) == sorted(p.name for p in (tmp_path / "again").iterdir())
+    for file in rung.iterdir():
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
+
+
+def test_another_seed_gives_another_model(rung: Path, cache: Path, tmp_path: Path):
+    train_rung(TINY.model_copy(update={"seed": 1}), tmp_path, name="tiny", cache=cache, threads=1)
+    assert (rung / "model.safetensors").read_bytes() != (tmp_path / "model.safetensors").read_bytes()
+
+
+def test_a_rung_learns_what_the_text_is_like(rung: Path, tokenizer: Tokenizer):
+    ids = torch.tensor([tokenizer.encode(micro_corpus("unseen", 1)[0].text, bos=True)])
+    model = load_opt(rung)
+    with torch.no_grad():
+        logits = causal_logits(model.params, model.config, ids)
+    loss = torch.nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:]).item()
+    assert loss < 0.75 * math.log(VOCABULARY)
+
+
+def test_transformers_loads_a_rung_and_agrees(rung: Path, tokenizer: Tokenizer):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    theirs = AutoTokenizer.from_pretrained(rung)
+    text = "Now Mira Holt lives in Ostby.\nWhat is 3 plus 4?\n7"
+    assert theirs(text, add_special_tokens=False)["input_ids"] == tokenizer.encode(text, bos=False)
+    assert (theirs.bos_token_id, theirs.pad_token_id, theirs.eos_token_id) == (2, 1, 2)
+    assert len(theirs) == tokenizer.n_tokens == VOCABULARY
+    ids = torch.tensor([tokenizer.encode(text, bos=True)])
+    ours = load_opt(rung)
+    with torch.no_grad():
+        expected = AutoModelForCausalLM.from_pretrained(rung)(ids).logits
+        torch.testing.assert_close(causal_logits(ours.params, ours.config, ids), expected, atol=1e-4, rtol=0)
+
+
+def test_the_tokenizer_loses_nothing_and_keeps_opt_s_special_ids(tokenizer: Tokenizer):
+    assert [tokenizer.backend.token_to_id(text) for text in ("<s>", "<pad>", "</s>")] == [0, 1, 2]
+    for text in ("Größe: 5 µm\t→ {x}", "User 1: I am Mira Holt.\nUser 2:", micro_corpus("code", 1)[0].text):
+        assert tokenizer.decode(tokenizer.encode(text, bos=True)) == text
+
+
+def test_corpora_are_long_enough_for_a_run_and_fit_the_positions_mostly(tokenizer: Tokenizer):
+    for part in ("seen", "unseen", "code"):
+        lengths = [len(tokenizer.encode(text.text, bos=True)) for text in micro_corpus(part, 16)]
+        assert min(lengths) >= 120, part
+        if part != "code":
+            assert max(lengths) <= POSITIONS_COUNT
+
+
+def test_tokens_are_those_of_the_text_whether_kept_or_made(tokenizer: Tokenizer, tmp_path: Path):
+    made = pretraining_tokens(tokenizer, 5_000, tmp_path)
+    assert pretraining_tokens(tokenizer, 5_000, tmp_path) == made
+    text = passages()
+    for ids in made[:50]:
+        assert ids == [END, *tokenizer.encode(next(text), bos=False), END]
+
+
+def test_packed_logits_are_those_of_each_passage_alone():
+    config = rung_config(TINY)
+    generator = torch.Generator().manual_seed(0)
+    params = {name: torch.randn(shape, generator=generator) * 0.3 for name, shape in config.shapes().items()}
+    rows = [[2, 5, 6, 7, 2], [2, 9, 2], [2, 30, 31, 32, 33, 34, 2]]
+    joined = pack(rows)
+    found = packed_logits(params, config, joined).split([len(row) - 1 for row in rows])
+    for row, logits in zip(rows, found, strict=True):
+        alone = causal_logits(params, config, torch.tensor([row[:-1]]))[0]
+        torch.testing.assert_close(logits, alone, atol=1e-4, rtol=1e-4)
+    assert joined.targets.tolist() == [5, 6, 7, 2, 9, 2, 30, 31, 32, 33, 34, 2]
+
+
+def test_steps_hold_every_passage_once_and_pages_apart(cache: Path, tokenizer: Tokenizer):
+    text = pretraining_tokens(tokenizer, 20_000, cache)
+    steps = steps_of(text, 512, 96, seed=3)
+    assert sorted(passage for step in steps for passage in step) == sorted(text)
+    assert all(len({len(passage) >= 96 for passage in step}) == 1 for step in steps)
+    assert all(sum(len(p) - 1 for p in step) <= 512 or len(step) == 1 for step in steps)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (2, 8, 32), (2, 32, 8)])
+def test_orthogonal_updates_have_singular_values_near_one(shape: tuple[int, int, int]):
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonal(matrices))
+    # Five iterations of the quintic leave them between 0.7 and 1.2 (Jordan et al. 2024); small ones lower.
+    assert values.max() < 1.25
+    assert values.median() > 0.65
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(InputError, match="no multiple of 3 heads"):
+        rung_config(TINY.model_copy(update={"heads": 3}))
+
+
+def test_neighbouring_rungs_of_the_default_ladder_are_two_to_three_times_apart():
+    models = load_settings(Path(__file__).parents[2] / "params.yaml").models
+    sizes = [
+        sum(math.prod(shape) for shape in rung_config(spec).shapes().values())
+        for spec in models.values()
+        if isinstance(spec, MicroModel)
+    ]
+    assert len(sizes) >= 4
+    assert all(2 <= high / low <= 3 for low, high in itertools.pairwise(sizes))
+
+
+def test_a_rung_says_what_it_is(rung: Path):
+    config = json.loads((rung / "config.json").read_text())
+    assert (config["model_type"], config["architectures"]) == ("opt", ["OPTForCausalLM"])
+    assert OptModel(rung_config(TINY), load_opt(rung).params).parameters_count() == TINY_PARAMETERS
