@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from benchmark.tasks.dialogue import DialogueTask, unigram_f1
-from benchmark.tasks.suite import Suite, SuiteTask, load_suite
+from benchmark.tasks.suite import TASKS_FOLDER, Suite, SuiteTask, load_suite
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +159,16 @@ def test_the_paper_protocol_reports_test_documents_alone():
     paper = load_suite("micro12", tasks=["micro_cause"], protocol="paper")
     assert set(paper.tasks[0].documents) == {"test"}
     assert len(paper.tasks[0].documents["test"]) == 320
+
+
+def test_stock_lm_eval_runs_every_task(suite: Suite):
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=str(TASKS_FOLDER / "micro12"), include_defaults=False)
+    found = simple_evaluate(
+        model="dummy", tasks=["micro12"], task_manager=manager, limit=2, bootstrap_iters=0, verbosity="ERROR"
+    )
+    for task in suite.tasks:
+        metric = "f1" if task.family == "dialogue" else "acc"
+        assert 0 <= found["results"][task.name][f"{metric},none"] <= 1
