@@ -1,0 +1,67 @@
+"""What the committed results of the micro track promise."""
+
+import itertools
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmark.ladder import ladder, read_rungs
+from benchmark.schema import TABLES
+from benchmark.settings import load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS = ROOT / "params.yaml"
+RESULTS = ROOT / "results" / "micro"
+
+
+def table(name: str) -> pd.DataFrame:
+    return pd.read_csv(RESULTS / name, keep_default_na=False, na_values=[""])
+
+
+def test_the_ladder_is_a_ladder(capsys: pytest.CaptureFixture[str]) -> None:
+    ladder(PARAMS)
+    assert "This is a ladder" in capsys.readouterr().out
+    rungs = read_rungs(PARAMS)
+    assert len(rungs.scores) >= 4
+    assert all(step.delta >= 0.03 and step.ci_low > 0 for step in rungs.steps)
+    assert (rungs.scores.iloc[0] > rungs.chance).sum() >= 10
+    assert rungs.scores.iloc[-1].mean() < 0.95
+
+
+def test_neighbouring_rungs_are_two_to_three_times_apart() -> None:
+    sizes = read_rungs(PARAMS).parameters.to_list()
+    ratios = [high / low for low, high in itertools.pairwise(sizes)]
+    low, high = load_settings(PARAMS).scoring.ratio
+    assert all(low <= ratio <= min(high, 3) for ratio in ratios), ratios
+
+
+def test_base_rungs_are_scored_on_at_least_500_test_documents_a_task() -> None:
+    rungs = table("scores.csv")
+    tasks = rungs[(rungs["row_kind"] == "rung") & ~rungs["scope"].isin(["all", "classification", "dialogue"])]
+    assert len(tasks) >= 48
+    assert (tasks["n_docs"] >= 500).all()
+
+
+def test_the_grid_can_conclude() -> None:
+    comparisons = table("comparisons.csv")
+    rows = comparisons[
+        (comparisons["arm"] == "gap")
+        & (comparisons["scope"] == "all")
+        & (comparisons["baseline_kind"] == "rung")
+    ]
+    gap = rows["margin"] / load_settings(PARAMS).scoring.margin
+    assert (rows["mde"] <= gap / 2).any()
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_every_table_has_the_columns_of_its_schema(name: str) -> None:
+    assert list(table(name).columns) == TABLES[name].names
+
+
+def test_every_entry_of_the_settings_is_in_the_table() -> None:
+    settings = load_settings(PARAMS)
+    entries = table("entries.csv")
+    found = {(row["model"], row["arm"], row["corpus"]) for row in entries.to_dict("records")}
+    treated = [name for name, spec in settings.models.items() if spec.role != "baseline"]
+    assert {(m, a, c) for m in treated for a in settings.arms for c in settings.corpora} <= found
