@@ -123,7 +123,8 @@ def difference(
 ) -> Difference:
     """Entry minus baseline, paired by document, and by text too where the baseline is a control.
 
-    `layout` is that of all test documents of the track.
+    An entry and a control without a common text (soups have texts of their own) are independent samples of
+    texts. `layout` is that of all test documents of the track.
     """
     other = baseline.scores
     rung = baseline.kind == "rung"
@@ -131,10 +132,11 @@ def difference(
     name = f"{entry.name} against {other.name}"
     shared = layout.subset(columns, name)
     values, theirs = entry.at(columns), other.at(columns)
+    texts = [text for text in entry.texts if text in set(other.texts)]
+    if baseline.kind == "control" and not texts:
+        estimate = crossed([values, -theirs], None, shared)
+        return Difference(shared, min(len(values), len(theirs)), estimate, None, {})
     if baseline.kind == "control":
-        texts = [text for text in entry.texts if text in set(other.texts)]
-        if not texts:
-            raise InputError(f"{name}: no text in common; all arms of an entry use the same texts")
         values, theirs = values[entry.rows(texts)], theirs[other.rows(texts)]
         estimate = crossed([values - theirs], None, shared)
     else:

@@ -93,14 +93,18 @@ def read_samples(
 
 
 def _check_entry(samples: Samples, entry: tuple[str, str, str]) -> None:
-    """Every checkpoint of an entry has the same documents in both splits, and its base model has them."""
+    """All checkpoints of an entry have the same documents in both splits, its base model those of `test`."""
     rows, name = samples.entries[entry], "/".join(entry)
     present = {}
+    if "test" in samples.layouts:
+        _check_base(samples, entry)
     for split in samples.layouts:
-        _check_base(samples, entry, split)
         scored = ~np.isnan(samples.values[split][rows])
         counts, expected = scored.sum(axis=-1), int(scored.any(axis=(0, 1)).sum())
         present[split] = counts > 0
+        if expected:
+            held = samples.held[split][scored.any(axis=(0, 1))]
+            samples.layouts[split].subset(held, name)
         wrong = np.argwhere((counts != 0) & (counts != expected))
         if len(wrong):
             run, step = wrong[0]
@@ -118,19 +122,17 @@ def _check_entry(samples: Samples, entry: tuple[str, str, str]) -> None:
             )
 
 
-def _check_base(samples: Samples, entry: tuple[str, str, str], split: str) -> None:
-    model, name, layout = entry[0], "/".join(entry), samples.layouts[split]
-    base = samples.bases[split].get(model)
+def _check_base(samples: Samples, entry: tuple[str, str, str]) -> None:
+    model, name, layout = entry[0], "/".join(entry), samples.layouts["test"]
+    base = samples.bases["test"].get(model)
     if base is None or np.isnan(base).all():
-        raise InputError(f"{name}: base model {model} has no {split} rows; add them with arm '{NO_ARM}'")
-    held = ~np.isnan(samples.values[split][samples.entries[entry]]).all(axis=(0, 1))
-    columns = samples.held[split][held]
+        raise InputError(f"{name}: base model {model} has no test rows; add them with arm '{NO_ARM}'")
+    held = ~np.isnan(samples.values["test"][samples.entries[entry]]).all(axis=(0, 1))
+    columns = samples.held["test"][held]
     missing = columns[np.isnan(base[columns])]
     if len(missing):
         task, doc_id = layout.tasks[layout.task_of[missing[0]]].name, layout.doc_id[missing[0]]
         raise InputError(
-            f"{name}: {split} document {doc_id} of task {task} has no row of base model {model}; score the "
+            f"{name}: test document {doc_id} of task {task} has no row of base model {model}; score the "
             "base model on all documents of its runs"
         )
-    if held.any():
-        layout.subset(columns, name)

@@ -71,7 +71,7 @@ def select_entry(
     start = samples.bases["test"][entry[0]][columns]
     test = _by_step(layout, values, start, candidates)
     select = np.full_like(test, np.nan)
-    if "select" in samples.layouts:
+    if "select" in samples.layouts and not np.isnan(samples.values["select"][rows]).all():
         places, select_layout, select_values = entry_values(samples, entry, "select")
         select = _by_step(select_layout, select_values, samples.bases["select"][entry[0]][places], candidates)
     held_out, best = _chosen(select[:, 1:, 0]), _chosen(test[:, 1:, 0])

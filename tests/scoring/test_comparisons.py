@@ -122,9 +122,16 @@ def test_only_the_texts_of_both_arms_pair() -> None:
     treated = scores("m", rng.normal(size=(4, 30)), ("a", "b", "c", "d"))
     control = scores("m", rng.normal(size=(3, 30)), ("b", "d", "x"))
     assert difference(treated, Baseline("control", control), treated, one_task(30), 0.5).texts == 2
-    with pytest.raises(InputError, match="no text in common"):
-        other = scores("m", rng.normal(size=(1, 30)), ("x",))
-        difference(treated, Baseline("control", other), treated, one_task(30), 0.5)
+
+
+def test_a_control_with_other_texts_is_an_independent_sample_of_texts() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (rng.normal(size=(n, 1)) * np.ones((n, 30)) for n in (4, 3))
+    treated, control = scores("m", first, ("a", "b", "c", "d")), scores("m", second, ("x", "y", "z"))
+    found = difference(treated, Baseline("control", control), treated, one_task(30), 0.5)
+    expected = stats.sem(first[:, 0]) ** 2 + stats.sem(second[:, 0]) ** 2
+    assert found.texts == 3
+    assert found.estimate.variance[0] == pytest.approx(expected)
 
 
 def test_only_the_documents_of_both_are_compared() -> None:

@@ -154,6 +154,12 @@ def test_small_row_groups_plain_strings_and_other_integers_read_the_same(
     np.testing.assert_array_equal(one.values["test"], two.values["test"])
 
 
+def test_base_models_need_no_select_documents(frame: pd.DataFrame, tmp_path: Path) -> None:
+    few = frame[(frame["arm"] != "none") | (frame["split"] == "test")]
+    samples = read_samples([write_frame(few, tmp_path / "samples.parquet")])
+    assert np.isnan(samples.bases["select"]["small"]).all()
+
+
 def test_base_models_may_have_more_documents_than_runs(frame: pd.DataFrame, tmp_path: Path) -> None:
     few = frame[(frame["arm"] == "none") | (frame["doc_id"] < 40)]
     samples = read_samples([write_frame(few, tmp_path / "samples.parquet")])

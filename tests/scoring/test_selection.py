@@ -106,6 +106,16 @@ def test_a_run_told_to_take_no_step_scores_as_its_base_model(tmp_path: Path) -> 
     assert found.run_scores[0] == pytest.approx(found.test[0, 0])
 
 
+def test_a_run_without_rows_needs_no_select_documents_of_its_base_model(tmp_path: Path) -> None:
+    frame = Study(entries={("middle", "gap", "code"): 0.1}, texts=1).frame()
+    frame = frame[(frame["arm"] == "gap") | (frame["split"] == "test")]
+    run = RunKey(*ENTRY, "code-0", 0)
+    samples = read_samples([write_frame(frame, tmp_path / "s.parquet")], recorded=[run])
+    found = selected(samples, record(stop_reason="max_steps", stopped_at=0, steps=[]))
+    assert found.held_out.tolist() == [NO_STEP]
+    assert found.run_scores[0] == pytest.approx(found.test[0, 0])
+
+
 def test_seeds_of_a_text_are_averaged(tmp_path: Path) -> None:
     study = Study(entries={ENTRY: 0.1}, texts=2, seeds=(0, 1))
     found = selected(read_samples([study.write(tmp_path / "s.parquet")]))
