@@ -2,8 +2,9 @@
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +24,14 @@ from benchmark.submissions.verify import verify
 from .track import DIGEST, alter_records, alter_samples, make_track
 
 ENTRY = "small/gap/code"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def suite() -> Iterator[None]:
+    """A suite without documents: loading the real one for the overlap of a corpus costs seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.pipeline.results.suite_of", lambda *_, **__: SimpleNamespace(tasks=()))
+        yield
 
 
 @pytest.fixture(scope="module")
