@@ -169,4 +169,7 @@ def selected_documents(cells: list[Path], records: list[dict[str, Any]]) -> pa.T
         )
         keep = [key[1] == NO_ARM or key in selected for key in keys]
         tables.append(table.filter(pa.array(keep, pa.bool_())))
-    return pa.concat_tables(tables).sort_by(DOCUMENT_SORT)
+    joined = pa.concat_tables(tables).sort_by(DOCUMENT_SORT)
+    # Log-probabilities are most of the bytes; they stay with the runs, which `verify` reads.
+    place, kind = joined.schema.get_field_index("choice_logprobs"), SAMPLES.field("choice_logprobs").type
+    return joined.set_column(place, "choice_logprobs", pa.nulls(joined.num_rows, kind))
