@@ -26,7 +26,9 @@ def _file(spec: FileCorpus, root: Path) -> Sequence[Text]:
     if not path.exists():
         raise InputError(f"{path} is not here: `dvc pull {spec.path}.dvc` fetches submitted data")
     if spec.sha256 is not None and sha256_of(path) != spec.sha256:
-        raise InputError(f"{path} has another sha256 than the settings pin: `dvc checkout` or submit it again")
+        raise InputError(
+            f"{path} has another sha256 than the settings pin: `dvc checkout` or submit it again"
+        )
     return read_texts(path, column=spec.column, limit=spec.texts)
 
 

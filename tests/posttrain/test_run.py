@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+
 from benchmark.corpora.micro import micro_corpus
 from benchmark.models.micro import train_rung
-
 from benchmark.pipeline.cell import write_cell
 from benchmark.pipeline.journal import Journal
 from benchmark.posttrain.base import Base, load_base, suite_of
