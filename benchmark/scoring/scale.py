@@ -4,6 +4,7 @@ import argparse
 import json
 import multiprocessing
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.errors import CheckFailed
 from benchmark.schema import NO_ARM, NO_TEXT, SAMPLES, SAMPLES_OPTIONAL
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
@@ -136,7 +136,7 @@ def measure(size: Size, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Command line: measure, print, and fail where a bound is missed at full size."""
+    """Command line: measure, print, and exit 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=900)
     arguments = parser.parse_args()
@@ -144,9 +144,7 @@ def main() -> None:
         found = measure(Size(runs=arguments.runs), Path(folder))
     print(json.dumps(found))
     if found["seconds"] > SECONDS or found["peak_gib"] > GIBIBYTES:
-        raise CheckFailed(
-            f"scoring {found['rows']} rows took {found['seconds']:.0f} s and {found['peak_gib']:.1f} GiB"
-        )
+        sys.exit(f"more than {SECONDS:.0f} s or {GIBIBYTES:.0f} GiB")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """From sample tables to the tables of `results/<track>/`: choice of step, comparisons, ranks."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,25 @@ def _rows(
         row["familiarity"] = familiarity(selection, samples, records)
         entries.append(row)
         scores += score_rows(chosen, found, kind)
-    for model, base in bases.items():
+    for model, whole in bases.items():
+        base = _on_documents_of_runs(whole, samples)
         found = scored(base, layout)
         entries.append(reference_row(base, found, "rung", models[model]))
         scores += score_rows(base, found, "rung")
     order = _order(models)
     return sorted(entries, key=order), sorted(scores, key=order)
+
+
+def _on_documents_of_runs(base: DocumentScores, samples: Samples) -> DocumentScores:
+    """The base model's scores on the documents that runs have, so that its row compares with theirs.
+
+    All its own documents where there are no runs, or where a task would be left without one.
+    """
+    layout = samples.layouts["test"]
+    columns = np.intersect1d(base.columns, samples.held["test"], assume_unique=True)
+    if np.bincount(layout.task_of[columns], minlength=len(layout.tasks)).min() == 0:
+        return base
+    return replace(base, columns=columns, values=base.at(columns))
 
 
 def _order(models: Mapping[str, Model]) -> Any:

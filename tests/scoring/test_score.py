@@ -95,6 +95,17 @@ def test_the_gain_is_the_comparison_with_the_base_model(results: Path) -> None:
     np.testing.assert_allclose(both["gain_all_low"], both["ci_low"])
 
 
+def test_a_rung_is_scored_on_the_documents_of_the_runs(tmp_path: Path) -> None:
+    frame = Study(entries={("small", "gap", "code"): 0.1}).frame()
+    few = frame[(frame["arm"] == "none") | (frame["doc_id"] < 40)]
+    run_score([write_frame(few, tmp_path / "s.parquet")], MODELS, tmp_path / "out", tasks=TASKS)
+    rows = table(tmp_path / "out", "entries.csv")
+    assert set(rows["n_docs"]) == {60}
+    entry = rows.query("row_kind == 'entry'").iloc[0]
+    rung = rows.query("row_kind == 'rung' and model == 'small'").iloc[0]
+    assert entry["score_all"] - rung["score_all"] == pytest.approx(entry["gain_all"])
+
+
 def test_curves_start_at_the_base_model(results: Path) -> None:
     curves = table(results, "curves.csv").query("scope == 'all' and step == 0")
     scores = table(results, "scores.csv").query("scope == 'all' and row_kind == 'rung'").set_index("model")
