@@ -184,9 +184,9 @@ def verify(
     print(
         f"{entry}: {attestation.outcome}, state {attestation.state}; `dvc repro` takes it to the leaderboard"
     )
-    faults = [*attestation.consistency["faults"], *attestation.repetition["faults"]]
-    if attestation.state == "flagged":
-        raise CheckFailed(f"{entry} is flagged: {faults[0] if faults else attestation.outcome}")
+    if attestation.outcome != "agrees":
+        faults = [*attestation.consistency["faults"], *attestation.repetition["faults"]]
+        raise CheckFailed(f"{entry}: {faults[0] if faults else attestation.outcome}")
 
 
 @app.command()

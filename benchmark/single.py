@@ -13,7 +13,7 @@ import pyarrow as pa
 from benchmark.errors import InputError
 from benchmark.pipeline.files import write_json, write_parquet
 from benchmark.pipeline.layout import Layout
-from benchmark.settings import Settings, load_settings, nearest
+from benchmark.settings import CorpusSpec, Settings, load_settings, nearest
 
 if TYPE_CHECKING:
     from benchmark.posttrain.plan import CorpusText
@@ -136,14 +136,10 @@ def find_model(model: str, root: Path) -> tuple[str, Path]:
 
 def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[str, CorpusText]:
     """Name of the corpus and its text number `index`, from the settings or from a file."""
-    from benchmark.corpora.open import open_corpus
     from benchmark.corpora.texts import read_texts
 
     if corpus in settings.corpora:
-        spec = settings.corpora[corpus]
-        if index >= 0 and spec.texts is not None and index >= spec.texts:
-            spec = spec.model_copy(update={"texts": index + 1})
-        name, texts = corpus, open_corpus(spec, root)
+        name, texts = corpus, texts_up_to(index, settings.corpora[corpus], root)
     elif Path(corpus).exists():
         name, texts = Path(corpus).stem, read_texts(Path(corpus))
     else:
@@ -153,3 +149,15 @@ def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[
     if not 0 <= index < len(texts):
         raise InputError(f"--index {index}: corpus {name} has texts 0 to {len(texts) - 1}: name one of them")
     return name, texts[index]
+
+
+def texts_up_to(index: int, spec: CorpusSpec, root: Path) -> Sequence[CorpusText]:
+    """The texts of a corpus, more than the settings take where `index` lies behind them and there are more."""
+    from benchmark.corpora.open import open_corpus
+
+    if spec.texts is None or index < spec.texts:
+        return open_corpus(spec, root)
+    try:
+        return open_corpus(spec.model_copy(update={"texts": index + 1}), root)
+    except InputError:
+        return open_corpus(spec, root)

@@ -33,7 +33,11 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
     records = cell_records(settings, layout)
     out = layout.results
     corpora = {name: read_corpus(layout, name) for name in settings.corpora}
-    found = {name: corpus_overlap(texts, settings) for name, (_, texts) in corpora.items()}
+    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+    documents = suite_documents(suite)
+    found = {
+        name: overlap(texts.column("text").to_pylist(), documents) for name, (_, texts) in corpora.items()
+    }
     run_score(
         [cell / "samples.parquet" for cell in cells],
         model_table(settings, bases),
@@ -49,12 +53,6 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
     write_parquet(out / "texts.parquet", pa.concat_tables([texts for _, texts in corpora.values()]))
     write_json(out / "corpora.json", [corpora[name][0] | overlap_facts(found[name]) for name in corpora])
     write_parquet(out / "documents.parquet", selected_documents(cells, records))
-
-
-def corpus_overlap(texts: pa.Table, settings: Settings) -> Overlap:
-    """How much of a corpus stands in the documents of the track's suite."""
-    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
-    return overlap(texts.column("text").to_pylist(), suite_documents(suite))
 
 
 def overlap_facts(found: Overlap) -> dict[str, Any]:
