@@ -11,6 +11,7 @@ from benchmark.models.opt import OptConfig, Tokenizer
 from benchmark.models.shapes import SHAPES
 from benchmark.tasks.suite import Suite
 
+GPU_BATCH_TOKENS = 8192
 PAPER_MODELS = ("facebook/opt-350m", "facebook/opt-1.3b")
 PAPER_PASSES = {"facebook/opt-350m": 4500, "facebook/opt-1.3b": 4500, "facebook/opt-2.7b": 4500}
 """Three corpora of 100 texts, 15 steps each, one arm."""
@@ -46,6 +47,7 @@ def shape_rows(
     rate: float,
     *,
     documents: int,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> dict[str, Row]:
     """One shape: a pass beside its floor, and its counted FLOP/s beside the measured matrix rate."""
     subject = make_subject(
@@ -58,10 +60,11 @@ def shape_rows(
         documents=documents,
         checkpoints=1,
         device=str(device),
-        dtype=torch.bfloat16,
+        dtype=dtype,
+        batch_tokens=GPU_BATCH_TOKENS,
     )
     model = subject.checkpoints[0]
-    batches = floor_batches(subject.prepared, model, batch_tokens=8192)
+    batches = floor_batches(subject.prepared, model, batch_tokens=GPU_BATCH_TOKENS)
     engine_pass(subject)
     floor_pass(model, batches)
     ours, bare = [], []

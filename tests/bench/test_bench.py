@@ -24,14 +24,18 @@ from benchmark.bench.counting import (
     sequence_lengths,
 )
 from benchmark.bench.floor import floor_batches, floor_pass
+from benchmark.bench.gpu import matrix_rate, shape_rows
 from benchmark.bench.growth import run_of
+from benchmark.bench.report import bench_table, fill
 from benchmark.bench.rows import Row, at_least, at_most, counted, overhead, speedup
 from benchmark.bench.subjects import make_checkpoints, make_subject
+from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptConfig, causal_logits
 
 torch.set_num_threads(1)
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = OptConfig(268, 32, 2, 4, 64, 160, 32)
 
 
@@ -153,3 +157,33 @@ def test_a_run_scores_the_steps_asked_for(subject):
     record = run_of(subject, steps=(1, 3))().record
     assert [step["step"] for step in record["steps"] if step["metrics"]] == [0, 1, 3]
     assert record["stopped_at"] == 3
+
+
+def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):
+    """On a CPU here: the same code, with a shape that fits a test."""
+    config = replace(CONFIG, vocab_size=tokenizer.n_tokens, max_position_embeddings=600)
+    device = torch.device("cpu")
+    rate = matrix_rate(device, torch.float32, size=128)
+    rows = shape_rows(
+        "small", config, small_suite(), tokenizer, device, rate, documents=2, dtype=torch.float32
+    )
+    assert rows["gpu/small/pass"].ours > 0
+    assert 0 < rows["gpu/small/share_of_matrix_rate"].ratio < 1
+
+
+def test_a_page_holds_the_tables_of_its_files():
+    page = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n"
+    row = speedup([1.0], [2.0], "s", at_least(3)).to_json()
+    filled = fill(page, {"bench": bench_table({"x": row})})
+    assert "| x | 1 | 2 | 2 | 0 | s | at least 3, **missed** |" in filled
+    assert filled.startswith("a\n<!-- bench -->\n") and filled.endswith("<!-- /bench -->\nb\n")
+    assert "old" not in filled
+    with pytest.raises(InputError, match="stages"):
+        fill(page, {"stages": ""})
+
+
+def test_the_documentation_shows_what_was_measured():
+    page, measured = ROOT / "docs" / "PERFORMANCE.md", ROOT / "docs" / "bench.json"
+    if not measured.is_file():
+        pytest.skip("no docs/bench.json: run `gapbench bench --out docs`")
+    assert bench_table(json.loads(measured.read_text())) in page.read_text()
