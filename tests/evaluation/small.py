@@ -16,6 +16,14 @@ from benchmark.tasks.suite import Document, Suite, SuiteTask
 
 WORDS = ["the", " cat", " dog", " sat", " on", " a", " mat", " and", " ran", " to", " User", " 1", ".", "\n"]
 UNTIL = "\nUser "
+UNIT_SHAPE: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "ffn_dim": 64,
+    "max_position_embeddings": 160,
+    "word_embed_proj_dim": 32,
+}
 
 
 def write_tokenizer(folder: Path) -> Tokenizer:
@@ -45,16 +53,7 @@ def write_tokenizer(folder: Path) -> Tokenizer:
 
 def random_model(vocabulary: int, *, seed: int = 0, **shape: Any) -> OptModel:
     """Weights large enough that predictions differ from place to place."""
-    sizes: dict[str, Any] = {
-        "vocab_size": vocabulary,
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "ffn_dim": 64,
-        "max_position_embeddings": 160,
-        "word_embed_proj_dim": 32,
-    }
-    config = OptConfig(**(sizes | shape))
+    config = OptConfig(**(UNIT_SHAPE | {"vocab_size": vocabulary} | shape))
     generator = torch.Generator().manual_seed(seed)
     params = {}
     for name, size in config.shapes().items():
