@@ -40,7 +40,10 @@ def name_of(key: tuple[str, str, str]) -> str:
 
 def by_name(keys: list[tuple[str, str, str]]) -> dict[str, tuple[str, str, str]]:
     """Entries by their name; of two with one name the first."""
-    return {name_of(key): key for key in reversed(keys)} if keys else {}
+    named: dict[str, tuple[str, str, str]] = {}
+    for key in keys:
+        named.setdefault(name_of(key), key)
+    return named
 
 
 def scope_word(scope: str) -> str:

@@ -22,8 +22,8 @@ COLUMNS: dict[str, Column] = {
     "rank": Column("Rank", "By score over all tasks. Read it with the rank interval beside it.", "count"),
     "ranks": Column(
         "Rank interval",
-        "Ranks that the data cannot tell apart: 1 + entries significantly better, to the number of entries "
-        "less those significantly worse (Holm over all pairs).",
+        "Ranks that the data cannot tell apart: 1 + entries significantly better, to the number of "
+        "entries less those significantly worse (Holm over all pairs).",
     ),
     "tie_group": Column("Tie group", "Entries of one group have overlapping rank intervals.", "count"),
     "model": Column("Model", "The language model that was treated."),
@@ -37,8 +37,8 @@ COLUMNS: dict[str, Column] = {
     "parameters": Column("Parameters", "Each distinct tensor once, embeddings included.", "size"),
     "score_all": Column(
         "Score",
-        "Mean over all tasks on the test documents (accuracy or F1, 0 to 1); 0.01 is one more right answer "
-        "in a hundred.",
+        "Mean over all tasks on the test documents (accuracy or F1, 0 to 1); 0.01 is one more right "
+        "answer in a hundred.",
         "score",
         ("score_all_low", "score_all_high"),
     ),
@@ -157,8 +157,8 @@ COLUMNS: dict[str, Column] = {
     "verdict": Column("Verdict", "Superior, comparable, inferior, or inconclusive."),
     "mde": Column(
         "Detectable",
-        "Minimum detectable effect: the smallest true difference that this comparison would find in 80 % of "
-        "repetitions.",
+        "Minimum detectable effect: the smallest true difference that this comparison would find in 80 % "
+        "of repetitions.",
         "score",
         ("ci_low", "ci_high"),
     ),

@@ -89,15 +89,18 @@ def attestations(track: str, key: Key | None = None) -> pd.DataFrame:
     if content is None:
         content = _files(track)
     rows = [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
-    frame = pd.json_normalize(rows)
+    frame = pd.DataFrame([_summary(row) for row in rows])
     if frame.empty or key is None:
         return frame
-    if "entry" in frame and "model" not in frame:
-        return frame[frame["entry"].astype(str).str.endswith("/".join(key))]
     for column, value in zip(("model", "arm", "corpus"), key, strict=True):
         if column in frame:
             frame = frame[frame[column] == value]
     return frame.reset_index(drop=True)
+
+
+def _summary(row: dict[str, Any]) -> dict[str, Any]:
+    """The plain facts of an attestation; of lists their length; what is nested stands in the file."""
+    return {k: len(v) if isinstance(v, list) else v for k, v in row.items() if not isinstance(v, dict)}
 
 
 def _files(track: str) -> list[Any]:

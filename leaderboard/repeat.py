@@ -85,8 +85,8 @@ def show_attestation(track: str, key: Key) -> None:
     found = recipe.attestations(track, key)
     if found.empty:
         st.markdown(
-            "**Attestation:** none yet. The state stays `self-reported` until `gapbench verify` succeeds on "
-            "another machine."
+            "**Attestation:** none yet. The state stays `self-reported` until `gapbench verify` succeeds "
+            "on another machine."
         )
         return
     st.markdown("**Attestation:**")

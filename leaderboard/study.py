@@ -46,12 +46,12 @@ def sentences(facts: Any) -> list[str]:
     if isinstance(steps.get("share_same_epoch"), (int, float)):
         said.append(
             f"Dialogue and multiple choice took the same step in {steps['share_same_epoch']:.0%} of runs; "
-            f"in the others they describe two different models."
+            "in the others they describe two different models."
         )
     selection = facts.get("selection") if isinstance(facts.get("selection"), dict) else {}
     if isinstance(selection.get("null_rate"), (int, float)):
         said.append(
             f"In {selection['null_rate']:.0%} of simulated studies in which nothing improves, the same "
-            f"rules call the gain reproduced."
+            "rules call the gain reproduced."
         )
     return said

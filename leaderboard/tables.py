@@ -21,8 +21,8 @@ WORDS = {
 """Columns whose words carry an icon on the page (not in a download)."""
 
 CSV_NOTE = (
-    "CSV opens in a spreadsheet: a text cell that would run there as a formula has an apostrophe before it. "
-    "Parquet holds every cell exactly."
+    "CSV opens in a spreadsheet: a text cell that would run there as a formula has an apostrophe before "
+    "it. Parquet holds every cell exactly."
 )
 
 

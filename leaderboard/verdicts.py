@@ -93,8 +93,8 @@ def short_answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
     if better == "not reproduced":
         return (
             larger,
-            "**Doubtful.** The treated models do not reliably get better; the comparison with larger models "
-            "is not settled.",
+            "**Doubtful.** The treated models do not reliably get better; the comparison with larger "
+            "models is not settled.",
         )
     return (
         larger,
@@ -136,9 +136,10 @@ def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
 
 def part_name(row: Any) -> str:
     """`micro-200k vs micro-600k, code, all`."""
-    other = row.baseline if row.baseline_arm in ("none", "") else row.baseline_arm
-    before = " (untreated)" if row.baseline == row.model and row.baseline_arm in ("none", "") else ""
-    return f"{row.model} vs {other}{before}, {row.corpus}" + ("" if row.scope == "all" else f", {row.scope}")
+    other = row.baseline
+    if row.baseline == row.model:
+        other = "itself untreated" if row.baseline_arm in ("none", "") else row.baseline_arm
+    return f"{row.model} vs {other}, {row.corpus}" + ("" if row.scope == "all" else f", {row.scope}")
 
 
 def tally(frame: pd.DataFrame) -> str:
@@ -156,15 +157,15 @@ def tally(frame: pd.DataFrame) -> str:
     return ", ".join(said) + "."
 
 
-def show_card(claim: dict[str, Any]) -> None:
-    """One claim: question, answer, what with, the sentence with figure and interval, and its comparisons."""
+def show_card(claim: dict[str, Any], place: int) -> None:
+    """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and all comparisons."""
     name, outcome = str(claim["id"]), str(claim["outcome"])
     question = QUESTIONS.get(name)
     colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
     if question:
         st.markdown(f"### {question.ask}")
     else:
-        st.text(f"{name}: {claim.get('title', '')}")
+        st.text(text.visible(f"{name}: {claim.get('title', '')}"))
     answer = question.answers.get(outcome, "") if question else ""
     known = outcome if outcome in COLOURS else "unknown outcome"
     st.markdown(f":{colour}-badge[{icon} {f'{answer}: ' if answer else ''}{known}]")
@@ -173,7 +174,7 @@ def show_card(claim: dict[str, Any]) -> None:
         st.markdown(question.against)
     st.text(text.visible(claim.get("sentence") or tally(frame)))
     measured = frame.dropna(subset=["delta"])
-    with st.expander(f"{name}: the figures", icon=":material/forest:"):
+    with st.expander(f"{name}: the figures" if question else "The figures", icon=":material/forest:"):
         st.text(text.visible(claim.get("title") or ""))
         for measure, rows in measured.groupby("measure", sort=False):
             charts.show(
@@ -181,4 +182,4 @@ def show_card(claim: dict[str, Any]) -> None:
                 f"{measure} with 95 % intervals behind claim {name}",
             )
         shown = frame.drop(columns=["name", "measure"])
-        tables.show(shown, f"claim-{name if name in QUESTIONS else 'other'}")
+        tables.show(shown, f"claim-{place + 1}")

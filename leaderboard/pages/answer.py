@@ -16,12 +16,10 @@ from leaderboard.columns import COLUMNS  # noqa: E402
 
 MOST_SIZES = 36
 LEAD = (
-    "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes it "
-    "*worse* at "
-    "predicting one random text. Its authors reported that this makes the model better at everything else: "
-    "as good as a model "
-    "two to three times larger. This benchmark repeats the experiment, with controls, and says how sure the "
-    "answer is."
+    "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes "
+    "it *worse* at predicting one random text. Its authors reported that this makes the model better at "
+    "everything else: as good as a model two to three times larger. This benchmark repeats the "
+    "experiment, with controls, and says how sure the answer is."
 )
 
 
@@ -62,15 +60,14 @@ def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
         st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
         st.caption(
             "Treated models are compared with three things: themselves before treatment, larger untreated "
-            "models of the same "
-            "family, and placebos. *Reproduced*: every comparison holds. *Not reproduced*: at least one "
-            "rules the effect out. "
-            "*Inconclusive*: neither; more documents or texts would be needed."
+            "models of the same family, and placebos. *Reproduced*: every comparison holds. *Not "
+            "reproduced*: at least one rules the effect out. *Inconclusive*: neither; more documents or "
+            "texts would be needed."
         )
     for first in range(0, len(claims), 2):
-        for column, claim in zip(st.columns(2), claims[first : first + 2], strict=False):
+        for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
             with column, st.container(border=True, height="stretch"):
-                verdicts.show_card(claim)
+                verdicts.show_card(claims[place], place)
 
 
 def show_sizes(frame: pd.DataFrame) -> None:
@@ -82,10 +79,9 @@ def show_sizes(frame: pd.DataFrame) -> None:
         show_ladder(frame)
         return
     st.markdown(
-        "A dot is the size of an untreated model that scores the same; the tick is the treated model's own "
-        "size. The treatment pays "
-        "where the whole line lies right of its tick. As good as a larger model: the dot reaches that "
-        "model's dotted line."
+        "A dot is the size of an untreated model that scores the same; the tick is the treated model's "
+        "own size. The treatment pays where the whole line lies right of its tick. As good as a larger "
+        "model: the dot reaches that model's dotted line."
     )
     if len(sized) > MOST_SIZES:
         st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
@@ -93,16 +89,14 @@ def show_sizes(frame: pd.DataFrame) -> None:
         charts.sizes(sized.head(MOST_SIZES), rungs),
         "Effective size of each treated model with its interval, beside its own size",
     )
-    with st.expander("Score against size", icon=":material/stacked_line_chart:"):
-        show_ladder(frame)
 
 
 def show_ladder(frame: pd.DataFrame) -> None:
     """Scores of treated models beside the untreated family."""
     st.markdown(
         "The line is the untreated family: larger models score higher. A treated model stands at its own "
-        "size. "
-        "To be as good as a larger model it has to reach that model's height; bars are 95 % intervals."
+        "size. To be as good as a larger model it has to reach that model's height; bars are 95 % "
+        "intervals."
     )
     scopes = [scope for scope in choice.SCOPE_WORDS if frame[f"score_{scope}"].notna().any()]
     if not scopes:
@@ -157,8 +151,8 @@ def show_ranking(frame: pd.DataFrame) -> None:
     )
     kept = ranking.sort(kept, sort, descending=descending)
     st.caption(
-        f"{len(kept)} of {text.counted(len(ranked), 'entry', 'entries')}. Click a heading to sort, hover it "
-        f"for what it means."
+        f"{len(kept)} of {text.counted(len(ranked), 'entry', 'entries')}. Click a heading to sort, hover "
+        "it for what it means."
     )
     if kept.empty:
         st.info(
@@ -196,7 +190,10 @@ def show_reference(frame: pd.DataFrame) -> None:
     if reference.empty:
         return
     with st.expander("Not ranked: untreated models and placebos", icon=":material/straighten:"):
-        st.markdown("Untreated models (`rung`) and placebos (`control`), on the same documents.")
+        st.markdown(
+            "Untreated models (`rung`) and placebos (`control`). Untreated models may be scored on more "
+            "documents than runs are, see the last column: for a fair difference read the gain."
+        )
         tables.show(
             tables.ordered(reference, ranking.REFERENCE), "reference", known_widths=tables.widths(frame)
         )

@@ -25,8 +25,8 @@ from leaderboard.choice import scope_word  # noqa: E402
 from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
-    "Two to four treated models head to head: task by task against the same kind of baseline, "
-    "and directly against each other."
+    "Two to four treated models head to head: task by task against the same kind of baseline, and "
+    "directly against each other."
 )
 Key = tuple[str, str, str]
 LABELS = {
@@ -63,7 +63,7 @@ def main() -> None:
     entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
     page.explain(entries, comparisons)
     named = choice.by_name(choice.entry_keys(entries, kinds=("entry",)))
-    names = sorted(named, key=list(named).index, reverse=True)
+    names = list(named)
     if len(named) < 2:
         page.nothing(
             "There are fewer than two entries to compare in this track.",
@@ -149,7 +149,7 @@ def show_forest(comparisons: data.Table, keys: dict[str, Key]) -> None:
     )
     st.caption(
         f"{note}An interval across the dashed line shows no difference. *Detectable* is the smallest true "
-        f"difference that would be found in 80 % of repetitions."
+        "difference that would be found in 80 % of repetitions."
     )
     place = {scope: number for number, scope in enumerate(scopes)}
     ordered = shown.assign(_place=shown["scope"].map(place)).sort_values(["_place", "entry"], kind="stable")

@@ -14,10 +14,9 @@ from leaderboard import charts, data, page, run_charts, state, tables, text  # n
 from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
-    "Each run is driven by one text. Does it matter which? The original study held that text the model was "
-    "*not* trained on works "
-    "best. **Familiarity** is the untreated model's mean loss on a corpus: the lower, the better it knows "
-    "the text."
+    "Each run is driven by one text. Does it matter which? The original study held that text the model "
+    "was *not* trained on works best. **Familiarity** is the untreated model's mean loss on a corpus: the "
+    "lower, the better it knows the text."
 )
 LABELS = {
     "corpus": Column("Corpus", "Name of the set of texts."),

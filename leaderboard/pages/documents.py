@@ -18,8 +18,7 @@ from leaderboard.samples import Checkpoint  # noqa: E402
 
 LEAD = (
     "Every test document of a task with the answers of the untreated model, one treated run of it, and a "
-    "baseline. "
-    "Documents where the treated run changed its score come first."
+    "baseline. Documents where the treated run changed its score come first."
 )
 ROWS = 25
 BASE, TREATED, BASELINE = "untreated", "treated", "baseline"

@@ -161,10 +161,9 @@ def show_steps(track: str, key: Key) -> None:
     """Score by step, each run thin, the mean thick, the steps that either protocol chooses marked."""
     st.header("Step by step", anchor=False)
     st.markdown(
-        "Each thin line is one run, driven by one text; the thick line is the mean with its 95 % interval. "
-        "A mark is a step that "
-        "was chosen: by the score on the `select` documents (what counts here), or, as the original study "
-        "did, on the reported documents themselves."
+        "Each thin line is one run, driven by one text; the thick line is the mean with its 95 % "
+        "interval. A mark is a step that was chosen: by the score on the `select` documents (what counts "
+        "here), or, as the original study did, on the reported documents themselves."
     )
     runs, curves, paths = (data.table(track, name) for name in ("runs.csv", "curves.csv", "run_curves.csv"))
     page.explain(curves, paths)

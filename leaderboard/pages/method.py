@@ -166,7 +166,7 @@ def main() -> None:
     """Draw the page."""
     page.start("method", "Method", LEAD)
     st.markdown(
-        f"The method under test: Yoon, Jang, Kim and Seo, *Gradient Ascent Post-training*, ACL 2023 "
+        "The method under test: Yoon, Jang, Kim and Seo, *Gradient Ascent Post-training*, ACL 2023 "
         f"([paper]({PAPER}), [code]({ORIGINAL}))."
     )
     for heading, body, files in SECTIONS:

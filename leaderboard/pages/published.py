@@ -39,8 +39,7 @@ KNOWN = (
 )
 LEAD = (
     "The study that introduced gradient ascent post-training published one best score a run: 894 runs of "
-    "OPT 350M, 1.3B and 2.7B. "
-    "Here those figures are analysed again, without running a model."
+    "OPT 350M, 1.3B and 2.7B. Here those figures are analysed again, without running a model."
 )
 CAVEATS = """
 - **A best can never be below the start.** The untreated model (epoch 0) was among the candidates, and the
@@ -59,9 +58,9 @@ def main() -> None:
     if TRACK not in data.tracks():
         page.nothing(
             "The re-analysis is not in this results folder.",
-            "It needs the original's `full_results` folder (two CSV files, from the study's repository) and "
-            "takes a minute:",
-            "gapbench published PATH/TO/original --out results/published",
+            "It needs the original's `full_results` folder (two CSV files, from the study's repository) "
+            "and takes a minute:",
+            "gapbench published PATH/TO/full_results --out results/published",
         )
         page.finish()
         return
@@ -82,13 +81,13 @@ def show_claims() -> None:
         page.nothing(
             text.plain(problem or "claims.json holds no claim."),
             "Make it again:",
-            "gapbench published PATH/TO/original --out results/published",
+            "gapbench published PATH/TO/full_results --out results/published",
         )
         return
     for first in range(0, len(claims), 2):
-        for column, claim in zip(st.columns(2), claims[first : first + 2], strict=False):
+        for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
             with column, st.container(border=True, height="stretch"):
-                verdicts.show_card(claim)
+                verdicts.show_card(claims[place], place)
 
 
 def show_choice() -> None:
@@ -109,9 +108,8 @@ def show_choice() -> None:
         return
     st.markdown(
         "Simulated: answers change at random from step to step, so that nothing improves on average; then "
-        "the best step is chosen as the study did. "
-        "Solid: the gain that the choice alone gives, with the range of 95 % of runs. Dashed: the published "
-        "mean gain."
+        "the best step is chosen as the study did. Solid: the gain that the choice alone gives, with the "
+        "range of 95 % of runs. Dashed: the published mean gain."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         family = state.pick_segment(
@@ -144,7 +142,7 @@ def show_runs() -> None:
         page.nothing(
             "`runs.csv` holds no rows.",
             "Make it again:",
-            "gapbench published PATH/TO/original --out results/published",
+            "gapbench published PATH/TO/full_results --out results/published",
         )
         return
     frame, rungs = runs.frame, entries.where(row_kind="rung").sort_values("parameters", kind="stable")

@@ -15,8 +15,8 @@ from leaderboard import data, page, recipe, tables, text  # noqa: E402
 from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
-    "What made these results, and whether somebody else could make them again. "
-    "A result is worth what its repetition is worth."
+    "What made these results, and whether somebody else could make them again. A result is worth what its "
+    "repetition is worth."
 )
 LABELS = {
     "package": Column("Package", "Only packages that can change a figure."),
@@ -49,9 +49,8 @@ def show_commands(track: str) -> None:
     st.markdown("From a fresh clone, everything again, then compared with what is committed:")
     st.code("make repro" if track == "micro" else f"make repro TRACK={track}", language="bash")
     st.markdown(
-        "On a machine of the same kind the results come out byte for byte. On another kind `gapbench diff` "
-        "tells the largest difference by "
-        "column and which verdicts moved."
+        "On a machine of the same kind the results come out byte for byte. On another kind `gapbench "
+        "diff` tells the largest difference by column and which verdicts moved."
     )
 
 
@@ -59,10 +58,9 @@ def show_verification(track: str) -> None:
     """How many entries stand in which state, and the attestations."""
     st.header("Verification", anchor=False)
     st.markdown(
-        "An entry is `self-reported` until `gapbench verify` succeeds on a machine other than the one that "
-        "made it; then it is `reproduced`. "
-        "It is `flagged` where stored samples do not give the stored tables, or repeated runs differ from "
-        "the stored ones."
+        "An entry is `self-reported` until `gapbench verify` succeeds on a machine other than the one "
+        "that made it; then it is `reproduced`. It is `flagged` where stored samples do not give the "
+        "stored tables, or repeated runs differ from the stored ones."
     )
     entries = data.table(track, "entries.csv")
     page.explain(entries)

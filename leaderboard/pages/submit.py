@@ -16,8 +16,7 @@ from leaderboard import page, state, text  # noqa: E402
 
 LEAD = (
     "Add a corpus or a model of your own. Nothing you send is executed: data are data, weights are "
-    "safetensors, Hub sources are "
-    "pinned to a commit. Only what you add is run; all else stays as it is."
+    "safetensors, Hub sources are pinned to a commit. Only what you add is run; all else stays as it is."
 )
 KINDS = {"corpus": "A corpus", "model": "A model"}
 MOST = 4 * 1024 * 1024
@@ -52,8 +51,8 @@ def show_command() -> None:
             placeholder=example,
             width=420,
             help=(
-                "A file or folder on your machine, or `hf://owner/name@<40 hex>[:column]`; for models also "
-                "`owner/name@<40 hex>`."
+                "A file or folder on your machine, or `hf://owner/name@<40 hex>[:column]`; for models "
+                "also `owner/name@<40 hex>`."
             ),
         )
     problem = name_problem(name)
@@ -132,7 +131,7 @@ def check(name: str, content: bytes, column: str | None = None) -> tuple[bool, s
         return (
             False,
             f"{text.visible(name)}: larger than {MOST // 2**20} MB; check it with the command on your "
-            f"machine",
+            "machine",
         )
     try:
         from benchmark.submissions.check import check_file
@@ -159,8 +158,8 @@ def show_after() -> None:
     st.code("make repro\ngit add params.yaml submissions results && git commit", language="bash")
     st.markdown(
         "Then open a pull request. Your entry appears as `self-reported`. When someone repeats runs of it "
-        "on another machine with "
-        "`gapbench verify`, it becomes `reproduced`, or `flagged` where it does not hold."
+        "on another machine with `gapbench verify`, it becomes `reproduced`, or `flagged` where it does "
+        "not hold."
     )
 
 

@@ -61,7 +61,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 
     def open_page(name: str, results: Path, /, **query: Any) -> AppTest:
         monkeypatch.setenv("GAPBENCH_RESULTS", str(results))
-        test = AppTest.from_file(ROOT / "leaderboard" / "pages" / f"{name}.py", default_timeout=60)
+        test = AppTest.from_file(ROOT / "leaderboard" / "pages" / f"{name}.py", default_timeout=240)
         for key, value in query.items():
             test.query_params[key] = value
         return test.run()
