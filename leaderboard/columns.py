@@ -134,6 +134,7 @@ COLUMNS: dict[str, Column] = {
         "where it did not hold.",
     ),
     "open": Column("Details", "Opens the entry in a new tab.", "link"),
+    "name": Column("Compared with", "What the entry is compared with."),
     "baseline": Column("Compared with", "The model that the entry is compared with."),
     "baseline_kind": Column(
         "Kind", "`base`: itself untreated. `control`: a placebo. `rung`: a larger untreated model."

@@ -170,7 +170,7 @@ def sensitivity(frame: pd.DataFrame) -> alt.LayerChart:
 def profile(frame: pd.DataFrame, name: str) -> alt.LayerChart:
     """Share of an entry's runs that score above each threshold, with its interval."""
     moving = frame.loc[(frame["share"] > 0) & (frame["share"] < 1), "threshold"]
-    limits = {"domain": [moving.min(), moving.max()]} if len(moving) > 1 else {}
+    limits = {"domain": [moving.min(), moving.max()], "padding": 12, "nice": True} if len(moving) > 1 else {}
     x = alt.X("threshold:Q", title="Score", scale=alt.Scale(zero=False, clamp=True, **limits))
     title = "Share of runs above it"
     colour = alt.Color(f"{name}:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=320))

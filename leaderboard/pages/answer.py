@@ -62,7 +62,8 @@ def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
             "Treated models are compared with three things: themselves before treatment, larger untreated "
             "models of the same family, and placebos. *Reproduced*: every comparison holds. *Not "
             "reproduced*: at least one rules the effect out. *Inconclusive*: neither; more documents or "
-            "texts would be needed."
+            "texts would be needed. Scores run from 0 to 1; a difference of 0.01 is one more right answer "
+            "in a hundred, and an interval in brackets says how sure it is."
         )
     for first in range(0, len(claims), 2):
         for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
@@ -161,6 +162,7 @@ def show_ranking(frame: pd.DataFrame) -> None:
     tables.show(
         tables.ordered(kept, columns),
         "ranking",
+        height="content" if len(kept) <= 30 else "auto",
         known_widths=tables.widths(frame),
         alt="Ranking of treated models",
         note="Ranks whose intervals overlap are not told apart.",

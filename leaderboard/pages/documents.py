@@ -21,6 +21,7 @@ LEAD = (
     "baseline. Documents where the treated run changed its score come first."
 )
 ROWS = 25
+UNCHANGED = ["= same", "–"]
 BASE, TREATED, BASELINE = "untreated", "treated", "baseline"
 LABELS = {
     f"{BASE} answer": Column("Untreated", "Answer of the model before treatment."),
@@ -97,12 +98,17 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
     frame = samples.differing_first(frame, TREATED, BASE)
     kept = samples.matching(frame, words)
     if only and "change" in kept:
-        kept = kept[~kept["change"].isin(["= same", "–"])]
-    show_page(kept, len(frame), task)
+        kept = kept[~kept["change"].isin(UNCHANGED)]
+    changed = int((~frame["change"].isin(UNCHANGED)).sum()) if "change" in frame else 0
+    st.caption(
+        f"Of {text.counted(len(frame), 'document')} of {text.plain(task)}, the treated run's score differs "
+        f"from the untreated model's on {changed:,}."
+    )
+    show_page(kept, len(frame))
     state.end()
 
 
-def show_page(kept: pd.DataFrame, total: int, task: str) -> None:
+def show_page(kept: pd.DataFrame, total: int) -> None:
     """One page of documents, the one that is read in full, and the downloads of all that fit."""
     if kept.empty:
         st.info(
@@ -122,10 +128,7 @@ def show_page(kept: pd.DataFrame, total: int, task: str) -> None:
     number = state.page_number(pages)
     shown = kept.iloc[(number - 1) * ROWS : number * ROWS]
     with slot:
-        st.caption(
-            f"{len(kept):,} of {text.counted(total, 'document')} of {text.plain(task)}; page {number} of "
-            f"{pages}."
-        )
+        st.caption(f"{len(kept):,} of {text.counted(total, 'document')}; page {number} of {pages}.")
         st.dataframe(
             tables.readable(shown),
             column_config=tables.column_config(shown, LABELS),

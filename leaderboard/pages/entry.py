@@ -30,6 +30,11 @@ LEAD = (
     "and how to repeat it."
 )
 Key = tuple[str, str, str]
+VERIFIED = {
+    "self-reported": ("○ not yet", "self-reported"),
+    "reproduced": ("✔ yes", "reproduced"),
+    "flagged": ("⚑ no", "flagged"),
+}
 
 
 def main() -> None:
@@ -77,7 +82,7 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
             "score_all",
         ),
         (
-            "Gain over untreated",
+            "Gain",
             text.number(
                 row["gain_all"], text.decimals(row["gain_all_low"], row["gain_all_high"]), signed=True
             ),
@@ -93,7 +98,7 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
             text.interval(row["optimism_low"], row["optimism_high"], signed=True),
             "optimism",
         ),
-        ("Verified", text.STATES.get(str(row["verification"]), "–"), "", "verification"),
+        ("Verified", *VERIFIED.get(str(row["verification"]), ("–", "")), "verification"),
     ]
     with st.container(horizontal=True):
         for label, value, note, column in cards:

@@ -85,6 +85,7 @@ def test_a_filter_changes_table_and_address_and_the_address_restores_it(page: An
     assert ranking_rows(page) == 9
     choice = page.locator(".st-key-answer-corpus input")
     choice.fill("unseen")
+    page.locator("[role=option]").filter(has_text="unseen").first.wait_for()
     choice.press("Enter")
     page.get_by_text("3 of 9 entries").wait_for()
     page.wait_for_function("location.search.includes('corpus=unseen')")
