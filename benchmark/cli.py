@@ -151,9 +151,14 @@ def published(
     out: Annotated[Path, typer.Option(help="Folder for the tables.")],
 ) -> None:
     """The original study's published figures, re-analysed."""
+    from benchmark.provenance import write_source_provenance
     from benchmark.scoring.published import run_published
+    from benchmark.scoring.published_source import FILES, published_folder
 
-    print("\n".join(run_published(folder, out)))
+    lines = run_published(folder, out)
+    sources = [published_folder(folder) / name for name in FILES.values()]
+    write_source_provenance(out, "published", Path.cwd(), sources)
+    print("\n".join(lines))
 
 
 @app.command()

@@ -7,9 +7,11 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.corpora.data import sha256_of
 from benchmark.identity import code_digest, digest
 from benchmark.pipeline.files import write_json
 from benchmark.pipeline.layout import Layout
@@ -93,23 +95,38 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def write_provenance(settings: Settings, layout: Layout) -> None:
-    """Write `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
+    """Write a track's `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
     timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
     walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
+    keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(layout)}
+    _write(
+        layout.results,
+        layout.track,
+        layout.root,
+        keys,
+        {wall["stage"]: wall["wall_seconds"] for wall in walls},
+    )
+
+
+def write_source_provenance(out: Path, track: str, root: Path, files: Iterable[Path]) -> None:
+    """Write `provenance.json` of results that are computed from `files` alone: their sha256 are the keys."""
+    keys = {f"file {path.name}": sha256_of(path) for path in files}
+    _write(out, track, root, keys, {})
+
+
+def _write(
+    results: Path, track: str, root: Path, keys: Mapping[str, str], wall_seconds: Mapping[str, float]
+) -> None:
     facts = {
-        "track": layout.track,
-        "revision": revision(layout.root),
+        "track": track,
+        "revision": revision(root),
         "packages": packages(),
         "hardware": machine(),
-        "wall_seconds": {wall["stage"]: wall["wall_seconds"] for wall in walls},
-        "keys": {
-            "code": code_digest(),
-            "settings": digest(settings.model_dump(mode="json")),
-            **_input_keys(layout),
-        },
+        "wall_seconds": wall_seconds,
+        "keys": {"code": code_digest(), **keys},
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    write_json(layout.results / "provenance.json", facts)
+    write_json(results / "provenance.json", facts)
 
 
 def _input_keys(layout: Layout) -> dict[str, str]:

@@ -11,7 +11,8 @@ PR_SET_PDEATHSIG = 1
 def die_with_parent() -> None:
     """Ask the kernel to end this process when its parent dies (Linux; elsewhere nothing happens).
 
-    The stage's `cmd` is one plain command, so that the shell is replaced by it and the parent is `dvc`.
+    A stage's `cmd` begins with `exec`: not every shell gives its place to its last command (dash does not), and the
+    death of `dvc` would only be told to the shell between.
     """
     if sys.platform != "linux":
         return

@@ -144,6 +144,12 @@ class PublishedFigures:
         return tuple(sorted(set(self.classification.rows["corpus"]) | set(self.dialogue.rows["corpus"])))
 
 
+def published_folder(folder: Path) -> Path:
+    """`folder`, or the `full_results/` in it."""
+    inner = folder / "full_results"
+    return inner if inner.is_dir() else folder
+
+
 def read_published(folder: Path) -> PublishedFigures:
     """Read `classification.csv` and `dialog.csv` of `full_results/`, which `folder` is or holds.
 
@@ -155,8 +161,7 @@ def read_published(folder: Path) -> PublishedFigures:
         raise InputError(
             f"{folder} is not a folder; give the original's full_results/ or the folder around it"
         )
-    if (folder / "full_results").is_dir():
-        folder = folder / "full_results"
+    folder = published_folder(folder)
     return PublishedFigures(_read_family(folder, "classification"), _read_family(folder, "dialogue"))
 
 

@@ -77,7 +77,7 @@ def test_killed_in_the_middle_of_posttrain_it_continues_and_ends_the_same(
     dvc = subprocess.Popen(
         ["dvc", "repro"],
         cwd=copy,
-        env=environment(copy),
+        env=environment(copy, SHELL="/bin/sh"),  # a shell that may stay between dvc and the stage
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
