@@ -2,7 +2,7 @@
 
 A record of a CSV file ends at ``\\n`` only, as the original study reads its corpora, so fields may hold line
 breaks (quoted) and bare carriage returns. A table's text stands in the column ``text`` or the one named. A
-plain text file is one text; a folder is one text a file, in the order of their paths.
+plain text file holds one text a line; a folder is one text a file, in the order of their paths.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ from benchmark.corpora.read import read_text
 from benchmark.errors import InputError
 
 TABLES = (".csv", ".jsonl", ".parquet")
+LINES = ("", ".txt", ".text")
+"""Endings of files that hold one text a line; a file of any other ending but ``TABLES`` is one text."""
 ID_LENGTH = 16
 
 
@@ -67,6 +69,8 @@ def read_texts(
         found: Iterable[tuple[str, str]] = ((str(file), _plain(file)) for file in _files(path))
     elif path.suffix.lower() in TABLES:
         found = _table(path, column)
+    elif path.suffix.lower() in LINES:
+        found = _lines(path)
     else:
         found = [(str(path), _plain(path))]
     return _checked(islice(found, limit), str(path), limits)
@@ -127,6 +131,14 @@ def _files(path: Path) -> list[Path]:
 
 def _plain(path: Path) -> str:
     return read_text(path).removeprefix("\ufeff")
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """A text a line; lines end at LF or CRLF, blank ones are left out."""
+    for number, line in enumerate(_plain(path).split("\n"), 1):
+        text = line.removesuffix("\r")
+        if text.strip():
+            yield f"{path} line {number}", text
 
 
 def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> tuple[Text, ...]:

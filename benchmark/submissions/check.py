@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.corpora.texts import LINES, TABLES
 from benchmark.errors import InputError
 from benchmark.plain_yaml import read_yaml
 from benchmark.settings import FileCorpus, FolderModel, Settings, validate
@@ -21,7 +22,7 @@ from benchmark.submissions.manifest import (
 )
 from benchmark.submissions.model import PICKLE_ENDINGS, check_model, copy_model
 from benchmark.submissions.names import FOLDERS
-from benchmark.submissions.reading import LINES, TABLES, local_texts
+from benchmark.submissions.reading import local_texts
 from benchmark.submissions.report import Report, describe
 from benchmark.submissions.safetensors_header import read_header, refuse_not_finite
 from benchmark.submissions.tracking import check_dvc_file

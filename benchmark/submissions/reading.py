@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.corpora.texts import Limits, hub_texts, read_texts
+from benchmark.corpora.texts import LINES, TABLES, Limits, hub_texts, read_texts
 from benchmark.errors import InputError
 from benchmark.submissions.corpus import MAX_TEXT_CHARACTERS, MAX_TEXTS
 from benchmark.submissions.files import MAX_CORPUS_BYTES, MAX_FOLDER_FILES, kind_of, sha256_of, stable_copy
 from benchmark.submissions.manifest import FileOrigin, HubOrigin
 from benchmark.submissions.sources import HubSource
 
-LINES = ("", ".txt", ".text")
-TABLES = (".csv", ".jsonl", ".parquet")
 STRANGERS = Limits(
     total_bytes=MAX_CORPUS_BYTES,
     characters=MAX_TEXT_CHARACTERS,
@@ -44,12 +42,9 @@ def local_texts(source: Path, column: str | None, copy: Path) -> tuple[list[str]
         )
     copy = copy.with_suffix(ending)
     stored = stable_copy(source, copy, MAX_CORPUS_BYTES)
-    if ending in LINES:
-        if column is not None:
-            raise InputError(f"{source}: a text file has no column {column!r}: leave --column out")
-        texts = _lines(copy.read_bytes(), source)
-    else:
-        texts = _parquet(copy, source, column) if ending == ".parquet" else _shielded(copy, source, column)
+    if ending in LINES and column is not None:
+        raise InputError(f"{source}: a text file has no column {column!r}: leave --column out")
+    texts = _parquet(copy, source, column) if ending == ".parquet" else _shielded(copy, source, column)
     origin = FileOrigin(
         kind="file", name=_name(source), column=column, bytes=stored.bytes, sha256=stored.sha256
     )
@@ -68,16 +63,6 @@ def remote_texts(source: HubSource, limit: int | None) -> tuple[list[str], HubOr
     found = hub_texts(source.id, source.revision, column=source.column or "text", limit=limit, limits=strict)
     origin = HubOrigin(kind="hub", id=source.id, revision=source.revision, column=source.column)
     return [text.text for text in found], origin
-
-
-def _lines(data: bytes, source: Path) -> list[str]:
-    """A text a line; lines end at LF or CRLF, blank ones are left out."""
-    try:
-        content = data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{source}: not UTF-8 at byte {error.start}: save it as UTF-8") from None
-    lines = (line.removesuffix("\r") for line in content.split("\n"))
-    return [line for line in lines if line.strip()]
 
 
 def _shielded(copy: Path, source: Path, column: str | None) -> list[str]:

@@ -40,12 +40,22 @@ def test_the_only_column_needs_no_name(tmp_path):
     assert words(write(tmp_path / "a.csv", "body\none\n")) == ["one"]
 
 
-def test_a_text_file_is_one_text_and_a_folder_one_a_file_in_order_of_path(tmp_path):
+def test_a_folder_is_one_text_a_file_in_order_of_path(tmp_path):
     (tmp_path / "sub").mkdir()
     for name in ("b.txt", "a.txt", "sub/c.py", ".hidden"):
-        write(tmp_path / name, name)
-    assert words(tmp_path / "a.txt") == ["a.txt"]
-    assert words(tmp_path) == ["a.txt", "b.txt", "sub/c.py"]
+        write(tmp_path / name, f"{name}\nits second line")
+    assert words(tmp_path) == [f"{name}\nits second line" for name in ("a.txt", "b.txt", "sub/c.py")]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.TEXT", "a"])
+def test_a_text_file_is_one_text_a_line(tmp_path, name):
+    path = write(tmp_path / name, "\ufeffone\r\n \t\n  two, indented\r\nthree\rwith a return\u2028inside")
+    assert words(path) == ["one", "  two, indented", "three\rwith a return\u2028inside"]
+    assert [text.index for text in read_texts(path, limit=2)] == [0, 1]
+
+
+def test_a_file_of_another_ending_is_one_text(tmp_path):
+    assert words(write(tmp_path / "a.py", "import os\n\nos\n")) == ["import os\n\nos\n"]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path):
@@ -78,7 +88,10 @@ REFUSED = {
     "NUL in CSV": ("a.csv", b"text\na\0b\n", {}, "NUL"),
     "NUL in JSON": ("a.jsonl", '"a\\u0000b"', {}, "row 1 holds a NUL"),
     "half a surrogate": ("a.jsonl", '"\\ud800"', {}, "half a surrogate pair"),
-    "empty file": ("a.txt", "", {}, "a.txt is empty"),
+    "empty file": ("a.txt", "", {}, "holds no text"),
+    "blank lines only": ("a.txt", " \n\t\r\n", {}, "holds no text"),
+    "empty file of another ending": ("a.py", "", {}, "a.py is empty"),
+    "NUL in a line": ("a.txt", b"a\nb\0", {}, "line 2 holds a NUL"),
     "blank text": ("a.jsonl", '"x"\n" "\n', {}, "row 2 is empty"),
     "no rows": ("a.csv", "text\n", {}, "holds no text"),
     "empty CSV": ("a.csv", "", {}, "is no CSV table"),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from benchmark.corpora.open import open_corpus
 from benchmark.errors import InputError
 from benchmark.plain_yaml import read_yaml
 from benchmark.settings import load_settings
+from benchmark.single import find_text
 from benchmark.submissions.check import check_file
 from benchmark.submissions.submit import submit_corpus
 
@@ -69,10 +71,28 @@ def test_texts_that_look_like_code_arrive_unchanged(repository: Path, tmp_path: 
     assert str(report).isprintable() or all(line.isprintable() for line in str(report).splitlines())
 
 
-def test_a_text_file_holds_one_text_a_line(repository: Path, tmp_path: Path) -> None:
-    path = tmp_path / "lines.txt"
+def as_lines(folder: Path) -> Path:
+    path = folder / "odd.txt"
     path.write_bytes("\ufefffirst line\r\n\r\n  second, indented\r\nthird".encode())
-    submit_corpus("lines", str(path), params=repository / "params.yaml")
+    return path
+
+
+@pytest.mark.parametrize("write", [as_lines, as_csv, as_jsonl, as_parquet, as_folder])
+def test_a_file_holds_the_same_texts_whether_it_is_submitted_or_given_to_a_run(
+    repository: Path, tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    path = write(tmp_path)
+    submit_corpus("odd", str(path), params=repository / "params.yaml")
+    settings = load_settings(repository / "params.yaml")
+    given = [find_text(str(path), index, settings, repository)[1] for index in range(3)]
+    submitted = open_corpus(settings.corpora["odd"], repository)
+    assert [(text.index, text.text_id, text.text) for text in given] == [
+        (text.index, text.text_id, text.text) for text in submitted[:3]
+    ]
+
+
+def test_a_text_file_holds_one_text_a_line(repository: Path, tmp_path: Path) -> None:
+    submit_corpus("lines", str(as_lines(tmp_path)), params=repository / "params.yaml")
     assert stored(repository, "lines") == ["first line", "  second, indented", "third"]
 
 
