@@ -18,7 +18,7 @@ from benchmark.errors import CheckFailed, InputError
 from benchmark.settings import load_settings
 from benchmark.submissions import apply as applying
 from benchmark.submissions import transaction
-from benchmark.submissions.submit import submit_corpus
+from benchmark.submissions.submit import submit_corpus, submit_model
 
 from .conftest import snapshot
 
@@ -27,6 +27,15 @@ NEW_FILES = {
     "submissions/data/mine/.gitignore",
     "submissions/data/mine/texts.jsonl",
     "submissions/data/mine/texts.jsonl.dvc",
+}
+NEW_MODEL_FILES = {
+    "submissions/models/mine.yaml",
+    "submissions/data/mine/.gitignore",
+    "submissions/data/mine/model.dvc",
+    *(
+        f"submissions/data/mine/model/{name}"
+        for name in ("config.json", "model.safetensors", "tokenizer.json")
+    ),
 }
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "subprocess.Popen", "fcntl.flock", "os.chmod"}
 FAILED, REFUSED = 11, 12
@@ -54,13 +63,18 @@ def _work_and_exit(work: Callable[[], object]) -> NoReturn:
     os._exit(status)
 
 
-def at_change(number: int, act: Callable[[], object], root: Path) -> None:
-    """Call `act` at change `number` (from 0) of the file system, as Python's audit events tell them."""
+def at_change(number: int, act: Callable[[], object], root: Path, *, in_dvc: bool = False) -> None:
+    """Call `act` at change `number` (from 0) of the file system, as Python's audit events tell them.
+
+    Changes inside `.dvc` are counted apart: their number differs from one time to the next.
+    """
     left = [number]
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         writes = event == "open" and isinstance(arguments[1], str) and arguments[1][:1] in {"w", "x", "a"}
-        if not (writes or event in CHANGES) or ".dvc" in str(arguments[0]).replace(str(root), ""):
+        if not (writes or event in CHANGES):
+            return
+        if (f"{os.sep}.dvc{os.sep}" in str(arguments[0]).replace(str(root), "")) != in_dvc:
             return
         left[0] -= 1
         if left[0] == -1:
@@ -85,12 +99,12 @@ def everything_or_nothing(before: dict[str, bytes], after: dict[str, bytes]) -> 
     """True for everything, False for nothing; fails on what is between."""
     if after == before:
         return False
-    assert after.keys() - before.keys() == NEW_FILES
-    assert b"  mine: {kind: file" in after["params.yaml"]
+    assert after.keys() - before.keys() in (NEW_FILES, NEW_MODEL_FILES)
+    assert after["params.yaml"].count(b"  mine: {kind: ") == 1
     return True
 
 
-def changes(repository: Path, texts_file: Path) -> int:
+def changes(repository: Path, texts_file: Path, *, in_dvc: bool = False) -> int:
     """How many changes a submission makes, counted in a child that gives them back as its status."""
     pid = os.fork()
     if pid == 0:
@@ -100,7 +114,7 @@ def changes(repository: Path, texts_file: Path) -> int:
             count[0] += 1
 
         for number in range(200):
-            at_change(number, more, repository)
+            at_change(number, more, repository, in_dvc=in_dvc)
         submit(repository, texts_file, "counted")()
         os._exit(count[0])
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -153,6 +167,27 @@ def test_killed_at_any_time_it_leaves_everything_or_nothing(
         if pid == 0:
             _work_and_exit(submit(root, texts_file))
         time.sleep(took * number / 18)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        everything_or_nothing(before, settled(root))
+
+
+def test_a_model_killed_at_any_time_leaves_everything_or_nothing(
+    repository: Path, model_template: Path, tmp_path: Path
+) -> None:
+    def submit_it(root: Path, name: str = "mine") -> None:
+        submit_model(name, str(model_template), params=root / "params.yaml")
+
+    submit_it(repository, "warm")
+    started = time.monotonic()
+    submit_it(repository, "timed")
+    took = time.monotonic() - started
+    for number, root in enumerate(copies(repository, tmp_path / "killed", 8)):
+        before = snapshot(root)
+        pid = os.fork()
+        if pid == 0:
+            _work_and_exit(lambda root=root: submit_it(root))
+        time.sleep(took * number / 7)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         everything_or_nothing(before, settled(root))
@@ -253,6 +288,31 @@ def test_a_full_disk_at_any_write_leaves_nothing_and_says_so(
         done = everything_or_nothing(before, settled(root))
         assert done == (statuses[-1] == 0)
     assert set(statuses) == {0, FAILED}
+
+
+def test_a_disk_that_is_full_for_dvcs_cache_leaves_nothing_and_says_so(
+    repository: Path, texts_file: Path, tmp_path: Path
+) -> None:
+    submit(repository, texts_file, "warm")()
+    other = tmp_path / "other.txt"
+    other.write_text("a text\nthat the cache\ndoes not hold yet\n", encoding="utf-8")
+    (template,) = copies(repository, tmp_path, 1)
+    count = changes(template, other, in_dvc=True)
+    statuses = []
+    for number, root in enumerate(copies(repository, tmp_path / "full", count)):
+        before = snapshot(root)
+
+        def full() -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def work(root: Path = root, number: int = number) -> None:
+            at_change(number, full, root, in_dvc=True)
+            submit(root, other)()
+
+        statuses.append(in_child(work))
+        assert everything_or_nothing(before, settled(root)) == (statuses[-1] == 0)
+    assert FAILED in statuses
+    assert set(statuses) <= {0, FAILED}
 
 
 def test_a_limit_of_the_kernel_on_file_size_leaves_nothing(repository: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Corpora and names that are refused with one line, nothing written, nothing executed."""
 
+import json
 import os
 import pickle
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,9 @@ import pytest
 from benchmark.errors import InputError
 from benchmark.submissions import files, reading
 from benchmark.submissions.check import check_file
-from benchmark.submissions.submit import submit_corpus, submit_model
+from benchmark.submissions.submit import submit_corpus
+
+from .conftest import snapshot
 
 CAP = 1_000_000
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -33,16 +37,25 @@ def test_names_are_refused(
     texts_file: Path,
     model_template: Path,
     unchanged: Callable[[], bool],
+    refusal: Callable[..., str],
     name: str,
     kind: str,
 ) -> None:
-    with pytest.raises(InputError) as refused:
-        if kind == "corpus":
-            submit_corpus(name, str(texts_file), params=repository / "params.yaml")
-        else:
-            submit_model(name, str(model_template), params=repository / "params.yaml")
-    assert "name" in str(refused.value)
+    source = str(texts_file if kind == "corpus" else model_template)
+    assert "name" in refusal("submit", kind, "--params", str(repository / "params.yaml"), "--", name, source)
     assert unchanged()
+
+
+@pytest.mark.parametrize("kind", ["corpus", "model"])
+def test_the_name_of_another_submission_is_refused(
+    repository: Path, texts_file: Path, model_template: Path, refusal: Callable[..., str], kind: str
+) -> None:
+    params = repository / "params.yaml"
+    submit_corpus("mine", str(texts_file), params=params)
+    before = snapshot(repository)
+    source = str(texts_file if kind == "corpus" else model_template)
+    assert "taken" in refusal("submit", kind, "--params", str(params), "mine", source)
+    assert snapshot(repository) == before
 
 
 def lines(folder: Path, *content: bytes, name: str = "source.txt") -> Path:
@@ -145,8 +158,8 @@ SOURCES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
         lambda d: lines(d, b'{"text":"a"}', b'{"text":"\\ud800"}', name="a.jsonl"),
         "surrogate",
     ),
-    "empty file": (lambda d: lines(d), "0 distinct"),
-    "blank lines only": (lambda d: lines(d, b" ", b"\t"), "0 distinct"),
+    "empty file": (lambda d: lines(d), "holds no text"),
+    "blank lines only": (lambda d: lines(d, b" ", b"\t"), "holds no text"),
     "empty folder": (empty_folder, "empty folder"),
     "one text": (lambda d: lines(d, b"only one"), "1 distinct"),
     "one text twice": (lambda d: lines(d, b"the same", b"the same"), "1 distinct"),
@@ -196,6 +209,7 @@ def test_sources_are_refused(
     repository: Path,
     tmp_path: Path,
     unchanged: Callable[[], bool],
+    refusal: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
     case: str,
 ) -> None:
@@ -203,11 +217,27 @@ def test_sources_are_refused(
     make, said = SOURCES[case]
     source = tmp_path / "brought"
     source.mkdir()
-    with pytest.raises(InputError) as refused:
-        submit_corpus("mine", str(make(source)), params=repository / "params.yaml")
-    assert said in str(refused.value)
-    assert len(str(refused.value).splitlines()) == 1
+    params = str(repository / "params.yaml")
+    assert said in refusal("submit", "corpus", "--params", params, "mine", str(make(source)))
     assert unchanged()
+
+
+def test_a_text_of_no_token_is_refused(
+    repository: Path, tmp_path: Path, model_template: Path, refusal: Callable[..., str]
+) -> None:
+    """A tokenizer that knows no capital letter has no token for a text of them."""
+    rung = repository / "data" / "micro" / "models" / "micro-1"
+    shutil.copytree(model_template, rung)
+    tokenizer = json.loads((rung / "tokenizer.json").read_text(encoding="utf-8"))
+    for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
+        del tokenizer["model"]["vocab"][letter]
+    (rung / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    (rung / "model.json").write_text('{"parameters": 3000}', encoding="utf-8")
+    before = snapshot(repository)
+    source = str(lines(tmp_path, b"some small letters", b"ABC", b"more"))
+    said = refusal("submit", "corpus", "--params", str(repository / "params.yaml"), "mine", source)
+    assert "text 1 has no token under the tokenizer of micro-1" in said
+    assert snapshot(repository) == before
 
 
 def test_the_check_refuses_the_same_files(tmp_path: Path) -> None:
