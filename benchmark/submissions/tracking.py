@@ -36,7 +36,8 @@ def track(root: Path, staged: Path, name: str) -> Tracked:
     from dvc_data.hashfile.build import build
     from dvc_data.hashfile.transfer import transfer
 
-    logging.getLogger("dvc").setLevel(logging.ERROR)
+    for library in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         with Repo(str(root)) as repo:
             cache = repo.cache.local
