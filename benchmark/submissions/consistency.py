@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import CheckFailed, InputError
 from benchmark.pipeline.layout import Layout
+from benchmark.schema import NO_ARM
 from benchmark.submissions.entry import Entry
 
 TOLERANCE = 1e-12
@@ -63,14 +64,27 @@ class Difference:
 
 @dataclass(frozen=True)
 class Recomputed(Layout):
-    """A track's folders with its results elsewhere."""
+    """A track's folders with its results elsewhere, and links to its cells: scoring drops stale ones."""
 
     elsewhere: Path
 
     @property
     def results(self) -> Path:
         """Where the tables are computed again."""
-        return self.elsewhere
+        return self.elsewhere / "results"
+
+    @property
+    def runs(self) -> Path:
+        """Links to the cells that the settings name."""
+        return self.elsewhere / "runs"
+
+    def link(self, entry: Entry) -> None:
+        """Make the folders and the links."""
+        self.results.mkdir()
+        for model in entry.settings.models:
+            (self.runs / model).mkdir(parents=True)
+            for corpus in (NO_ARM, *entry.settings.corpora):
+                self.cell(model, corpus).symlink_to(entry.layout.cell(model, corpus))
 
 
 def check_tables(entry: Entry) -> list[Difference]:
@@ -87,12 +101,14 @@ def check_tables(entry: Entry) -> list[Difference]:
     if not (stored / "entries.csv").is_file():
         raise InputError(f"{entry}: no {stored / 'entries.csv'}: run `dvc repro` first")
     with tempfile.TemporaryDirectory() as folder:
-        computed = Path(folder)
-        layout = Recomputed(entry.layout.root, entry.layout.track, computed)
+        layout = Recomputed(entry.layout.root, entry.layout.track, Path(folder))
+        computed = layout.results
         try:
+            layout.link(entry)
             write_track_results(entry.settings, layout)
         except (InputError, OSError) as error:
-            raise CheckFailed(f"{entry}: the tables cannot be computed again: {error}") from None
+            told = str(error).replace(str(layout.runs), str(entry.layout.runs))
+            raise CheckFailed(f"{entry}: the tables cannot be computed again: {told}") from None
         found = [*table_differences(stored, computed), *document_differences(stored, computed, entry)]
     elsewhere = any(not difference.shared and difference.entry != entry.key for difference in found)
     own = [difference for difference in found if difference.entry == entry.key]

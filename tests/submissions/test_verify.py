@@ -1,6 +1,7 @@
 """`gapbench verify`: what was altered is flagged, what was not is not, and states follow from machines."""
 
 import csv
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -340,10 +341,23 @@ def test_a_damaged_attestation_is_refused(layout: Layout, pristine: Path) -> Non
 
 
 def test_tables_that_cannot_be_computed_change_no_state(layout: Layout, pristine: Path) -> None:
-    (layout.cell("large", "none") / "base.json").unlink()
-    with pytest.raises(CheckFailed):
+    missing = layout.cell("large", "none") / "base.json"
+    missing.unlink()
+    with pytest.raises(CheckFailed, match=re.escape(str(missing))):
         checked(layout, pristine)
     assert not layout.attestations.exists()
+
+
+def test_looking_removes_nothing(layout: Layout, pristine: Path) -> None:
+    """Scoring drops the cells that the settings no longer name; a check may not."""
+    stale = layout.cell("small", "gone")
+    shutil.copytree(layout.cell("small", "code"), stale)
+    before = {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
+    assert checked(layout, pristine).outcome == "agrees"
+    (attestation,) = layout.attestations.iterdir()
+    after = {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
+    assert after.keys() - before.keys() == {attestation}
+    assert before.items() <= after.items()
 
 
 def test_printed_figures_agree_to_their_digits() -> None:
