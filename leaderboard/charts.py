@@ -54,7 +54,8 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
         [rows[c] for c in ("parameters", "effective_size_low", "effective_size_high")] + [rungs["parameters"]]
     ).dropna()
     scale = alt.Scale(type="log", domain=[bounds.min() / 1.4, bounds.max() * 1.4], nice=False)
-    title = "Parameters of an untreated model with the same score, with 95 % interval"
+    title = ["Parameters of an untreated model", "with the same score, with 95 % interval"]
+    small = alt.ExprRef("width < 300 ? 8 : 12")  # four names stand side by side on a telephone too
     x = alt.X(
         "effective_size:Q", title=title, scale=scale, axis=alt.Axis(format="~s", grid=False, tickCount=6)
     )
@@ -80,7 +81,7 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
     lines = family.mark_rule(color=quiet(), strokeDash=[2, 3]).encode(
         alt.X("parameters:Q", scale=scale, title=title)
     )
-    names = family.mark_text(dy=-8, color=ink(), fontSize=12).encode(
+    names = family.mark_text(dy=-8, color=ink(), fontSize=small).encode(
         alt.X("parameters:Q", scale=scale, title=title), alt.YValue(0), text="label:N"
     )
     kept = rows[

@@ -32,6 +32,8 @@ TASK_LABELS = {
     "delta": Column("Gain", "Entry less untreated model, same documents.", "signed", ("ci_low", "ci_high")),
     "verdict": Column("Verdict", "On the gain; for single tasks by q-value."),
 }
+CONTROLS = {"descent": "training as usual"}
+"""Controls that are no placebos, in words."""
 HELD_OUT, CHOICE_RULE, DIALOGUE_RULE = (
     "held-out choice",
     "original's rule, multiple choice",
@@ -44,7 +46,7 @@ def baseline_name(row: Any) -> str:
     if row.baseline_kind == "base":
         return "itself untreated"
     if row.baseline_kind == "control":
-        return f"placebo: {row.baseline_arm}"
+        return f"{CONTROLS.get(row.baseline_arm, 'placebo')}: {row.baseline_arm}"
     return f"larger: {row.baseline}" + (
         "" if row.size_ratio != row.size_ratio else f" ({row.size_ratio:.1f}×)"
     )

@@ -18,11 +18,16 @@ PAGES = [
     ("submit", "Submit", ":material/upload_file:"),
 ]
 _HELD = "_pages"
+_CHOSEN = (
+    "<style>[data-testid='stMultiSelect'] [data-tag] { background-color: #1f5fa8; color: #ffffff; }</style>"
+)
+"""Chosen options: Streamlit writes them in white on the theme's main colour, which is light in the dark theme."""
 
 
 def chosen_page() -> st.Page:
     """Draw the bar; returns the page that the address names."""
     st.set_page_config(page_title="GAPbench", page_icon=str(FOLDER / "icon.png"), layout="wide")
+    st.html(_CHOSEN)
     pages = {
         name: st.Page(
             FOLDER / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "answer"

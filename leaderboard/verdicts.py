@@ -103,6 +103,32 @@ def short_answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
     )
 
 
+def basis(entries: pd.DataFrame) -> str:
+    """What the answer rests on, counted from the rows of `entries.csv`; empty where nothing is ranked."""
+    ranked = entries[entries["row_kind"] == "entry"] if "row_kind" in entries else entries
+    if ranked.empty:
+        return ""
+    sizes = ranked.drop_duplicates("model").sort_values("parameters", kind="stable")
+    models = text.listed(
+        [f"{text.plain(row.model)} ({text.size(row.parameters)})" for row in sizes.itertuples()]
+    )
+    rungs = entries[(entries["row_kind"] == "rung") & ~entries["model"].isin(sizes["model"])]
+    rungs = rungs.sort_values("parameters", kind="stable")
+    larger = text.listed(
+        [f"{text.plain(row.model)} ({text.size(row.parameters)})" for row in rungs.itertuples()]
+    )
+    said = f"**Tested on** {models}"
+    said += f", beside the untreated {larger}; in brackets their parameters." if larger else "."
+    texts, questions = ranked["n_runs"].max(), ranked["n_docs"].max()
+    if not text.missing(texts) and not text.missing(questions):
+        said += (
+            f" Each was treated with up to {text.counted(text.whole(texts), 'text')} from each of "
+            f"{text.counted(ranked['corpus'].nunique(), 'source')} and asked "
+            f"{text.counted(text.whole(questions), 'question')} after each."
+        )
+    return said
+
+
 def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
     """The comparisons behind a claim, one a row, with a name a row for charts."""
     columns = [
@@ -174,7 +200,7 @@ def show_card(claim: dict[str, Any], place: int) -> None:
         st.markdown(question.against)
     st.text(text.visible(claim.get("sentence") or tally(frame)))
     measured = frame.dropna(subset=["delta"])
-    with st.expander(f"{name}: the figures" if question else "The figures", icon=":material/forest:"):
+    with st.expander(f"{name}: the figures" if question else "The figures", icon=":material/query_stats:"):
         st.text(text.visible(claim.get("title") or ""))
         for measure, rows in measured.groupby("measure", sort=False):
             charts.show(

@@ -21,6 +21,14 @@ LEAD = (
     "everything else: as good as a model two to three times larger. This benchmark repeats the "
     "experiment, with controls, and says how sure the answer is."
 )
+HOW_TO_READ = """
+- **Compared with what?** With three things: the same model before treatment, larger untreated models of the
+  same family, and placebos: changes of the same size that carry no signal.
+- **How sure?** Scores run from 0 to 1; 0.01 is one more right answer in a hundred. The range after "95 %" is
+  where the true difference plausibly lies; a range that holds 0 shows neither gain nor loss.
+- **When is the answer yes?** *Reproduced*: every comparison holds. *Not reproduced*: at least one rules the
+  effect out. *Inconclusive*: neither; it would take more questions or texts to tell.
+"""
 
 
 def main() -> None:
@@ -30,7 +38,7 @@ def main() -> None:
         return
     claims, problem = data.document(track, "claims.json")
     entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
-    show_claims(verdicts.readable(claims), problem)
+    show_claims(verdicts.readable(claims), problem, verdicts.basis(entries.frame))
     page.explain(entries, comparisons)
     if entries:
         frame = ranking.of_track(track)
@@ -46,8 +54,8 @@ def main() -> None:
     page.finish()
 
 
-def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
-    """The short answer, then a card a claim."""
+def show_claims(claims: list[dict[str, Any]], problem: str, basis: str) -> None:
+    """The short answer and what it rests on, then a card a claim."""
     if not claims:
         page.nothing(
             text.plain(problem) if problem else "`claims.json` holds no claim.",
@@ -58,13 +66,9 @@ def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
     outcome, sentence = verdicts.short_answer(claims)
     with st.container(border=True):
         st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
-        st.caption(
-            "Treated models are compared with three things: themselves before treatment, larger untreated "
-            "models of the same family, and placebos. *Reproduced*: every comparison holds. *Not "
-            "reproduced*: at least one rules the effect out. *Inconclusive*: neither; more documents or "
-            "texts would be needed. Scores run from 0 to 1; a difference of 0.01 is one more right answer "
-            "in a hundred, and an interval in brackets says how sure it is."
-        )
+        if basis:
+            st.markdown(basis)
+        st.markdown(HOW_TO_READ)
     for first in range(0, len(claims), 2):
         for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
             with column, st.container(border=True, height="stretch"):
@@ -73,7 +77,7 @@ def show_claims(claims: list[dict[str, Any]], problem: str) -> None:
 
 def show_sizes(frame: pd.DataFrame) -> None:
     """What size of untreated model each treated one behaves like; the score against size where that is not known."""
-    st.header("How large does a treated model behave?", anchor=False)
+    st.header("What size of model does a treated one behave like?", anchor=False)
     sized = frame[(frame["row_kind"] == "entry") & frame["effective_size"].notna()]
     rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
     if sized.empty or rungs.empty:

@@ -71,9 +71,9 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
             page.nothing("No run of this entry is listed in `runs.csv`.", "Choose another one.")
             return
         text_id = state.pick_one("Text of the run", texts, "text", help="One text drives one run.", width=170)
-        tasks = _tasks(track, key)
+        tasks, moved = _tasks(track, key)
         task = (
-            state.pick_one("Task", tasks, "task", width=170)
+            state.pick_one("Task", tasks, "task", default=moved, explicit=True, width=170)
             if tasks
             else state.search("Task", "task", width=170)
         )
@@ -161,13 +161,17 @@ def show_one(shown: pd.DataFrame) -> None:
             )
 
 
-def _tasks(track: str, key: tuple[str, str, str]) -> list[str]:
+def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None]:
+    """The tasks by name, and the one whose score the treatment moved most: the first that a reader wants to see."""
     comparisons = data.table(track, "comparisons.csv")
     found = comparisons.where(model=key[0], arm=key[1], corpus=key[2])
-    scopes = choice.scopes_in_order(
-        (found if len(found) else comparisons.frame).get("scope", pd.Series(dtype=str))
-    )
-    return [scope for scope in scopes if scope not in choice.SCOPE_WORDS]
+    found = found if len(found) else comparisons.frame
+    if found.empty:
+        return [], None
+    found = found[~found["scope"].isin(choice.SCOPE_WORDS)]
+    gains = found[found["baseline_kind"] == "base"].dropna(subset=["delta"])
+    moved = gains.loc[gains["delta"].abs().idxmax(), "scope"] if len(gains) else None
+    return choice.scopes_in_order(found["scope"]), moved
 
 
 def _baselines(

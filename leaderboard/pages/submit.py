@@ -99,7 +99,7 @@ def show_check() -> None:
         )
         pasted = st.text_area("Or paste a manifest or params.yaml", height=180, max_chars=200_000)
         column = st.text_input("Text column, for a corpus given as a table", max_chars=100)
-        asked = st.form_submit_button("Check", type="primary", icon=":material/rule:")
+        asked = st.form_submit_button("Check", icon=":material/rule:")
     if not asked:
         return
     if upload is None and not pasted.strip():

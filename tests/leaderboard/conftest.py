@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest  # noqa: E402
 
 from leaderboard.browser import Server, browsing, chromium, serving  # noqa: E402
 
+RESULTS = ROOT / "results"
 PAGES = [
     "answer",
     "compare",
@@ -28,6 +29,16 @@ PAGES = [
     "submit",
     "method",
 ]
+
+PAPER = {
+    "micro-70k": "opt-350m",
+    "micro-200k": "opt-1-3b",
+    "micro-600k": "opt-2-7b",
+    "micro-1500k": "opt-6-7b",
+    "seen": "pile-cc",
+    "unseen": "tdec",
+}
+"""The paper track's own names for the models and corpora that `made_results` makes."""
 
 HOSTILE = {
     "micro-200k": "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
@@ -41,9 +52,10 @@ HOSTILE = {
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made results folder with one track."""
+    """A made results folder: a micro track, and a paper track with the original's names."""
     folder = tmp_path_factory.mktemp("made")
     made_results.write(folder, made_results.Sizes(texts=4, documents=40))
+    made_results.write(folder, made_results.Sizes("paper", texts=3, documents=8, steps=3, names=PAPER))
     return folder
 
 
@@ -76,10 +88,10 @@ def _need_chromium() -> None:
 
 
 @pytest.fixture(scope="session")
-def server(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The leaderboard on the made results."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The leaderboard on the committed results."""
     _need_chromium()
-    with serving(made, tmp_path_factory.mktemp("log") / "server.log") as running:
+    with serving(RESULTS, tmp_path_factory.mktemp("log") / "server.log") as running:
         yield running
 
 
