@@ -34,7 +34,7 @@ def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_le
 
     few = subject(16, 8)
     by_documents = {size: subject(size, 1) for size in (20, 80, 320)}
-    run = run_of(few)
+    run = run_on(few)
 
     def checkpoints(count: int) -> float:
         return timed(lambda: _evaluate_all(few, count))
@@ -64,7 +64,13 @@ def _evaluate_all(subject: Subject, count: int) -> None:
         evaluate(model, prepared)
 
 
-def run_of(subject: Subject, *, steps: Sequence[int] = (1, 5, 15)) -> Callable[[], object]:
+def run_on(subject: Subject) -> Callable[[], object]:
+    """The run of `gap_run` as something to call."""
+    request, scorer = gap_run(subject)
+    return lambda: execute_run(request, scorer)
+
+
+def gap_run(subject: Subject, *, steps: Sequence[int] = (1, 5, 15)) -> tuple[RunRequest, Scorer]:
     """A gap run of 15 steps on a text of 200 tokens, of which ``steps`` are scored on the subject's documents.
 
     Every other document is made a ``select`` one, so that the run chooses its step as the pipeline's do.
@@ -90,7 +96,7 @@ def run_of(subject: Subject, *, steps: Sequence[int] = (1, 5, 15)) -> Callable[[
         seed=0,
         posttrain=Posttrain(max_steps=max(steps)),
     )
-    return lambda: execute_run(request, scorer)
+    return request, scorer
 
 
 def _halved(task: SuiteTask) -> SuiteTask:

@@ -10,10 +10,11 @@ import torch
 from benchmark.bench import rows as table_of
 from benchmark.bench.compare import Say, compare, timed
 from benchmark.bench.counting import needed, one_sequence_a_choice, padded_positions
-from benchmark.bench.growth import growth_rows, run_of
+from benchmark.bench.growth import growth_rows, run_on
 from benchmark.bench.memory import peak_row
 from benchmark.bench.rows import Row, at_least, at_most, counted, speedup
 from benchmark.bench.subjects import BATCH_TOKENS, DOCUMENTS, bench_suite, make_subject
+from benchmark.bench.workers import workers_row
 from benchmark.corpora.data import locate
 from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptConfig, Tokenizer
@@ -71,14 +72,17 @@ def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE) -> dict[str, 
         )
         if name == next(iter(rungs)):
             say(f"{name}: a run beside one call of lm-eval a scored step")
-            run = run_of(subject)
+            run = run_on(subject)
             run()
             seconds = [timed(run) / 3 for _ in range(3)]
             best = rows[f"micro12/{name}/lm_eval_at_best"].peer
             rows[f"micro12/{name}/run"] = speedup(seconds, [best] * 3, "s a scored step", at_least(3))
     first = next(iter(rungs.values()))
+    length = settings.evaluation.max_length
     say("growth with checkpoints, documents and texts")
-    return rows | growth_rows(suite, tokenizer, first, max_length=settings.evaluation.max_length)
+    rows |= growth_rows(suite, tokenizer, first, max_length=length)
+    say("two workers beside one")
+    return rows | workers_row(suite, tokenizer, first, max_length=length)
 
 
 def gap12_rows(say: Say, *, shape: OptConfig = GAP12_SHAPE, documents: int = SAMPLE) -> dict[str, Row]:

@@ -25,13 +25,17 @@ from benchmark.bench.counting import (
 )
 from benchmark.bench.floor import floor_batches, floor_pass
 from benchmark.bench.gpu import matrix_rate, shape_rows
-from benchmark.bench.growth import run_of
+from benchmark.bench.growth import gap_run
 from benchmark.bench.report import bench_table, fill
 from benchmark.bench.rows import Row, at_least, at_most, counted, overhead, speedup
 from benchmark.bench.subjects import make_checkpoints, make_subject
+from benchmark.bench.workers import workers_row
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
+from benchmark.execution import worker_count
 from benchmark.models.opt import OptConfig, causal_logits
+from benchmark.posttrain.run import execute_run
+from benchmark.settings import Execution
 
 torch.set_num_threads(1)
 
@@ -154,9 +158,16 @@ def test_cost_an_item_is_that_at_the_largest_size_over_that_at_the_smallest():
 
 
 def test_a_run_scores_the_steps_asked_for(subject):
-    record = run_of(subject, steps=(1, 3))().record
+    record = execute_run(*gap_run(subject, steps=(1, 3))).record
     assert [step["step"] for step in record["steps"] if step["metrics"]] == [0, 1, 3]
     assert record["stopped_at"] == 3
+
+
+@pytest.mark.skipif(worker_count(Execution(), 2) < 2, reason="one core: nothing to run side by side")
+def test_workers_do_the_same_runs_side_by_side(tokenizer):
+    config = replace(CONFIG, vocab_size=tokenizer.n_tokens)
+    (row,) = workers_row(small_suite(), tokenizer, config, max_length=120, runs=2).values()
+    assert row.ours > 0 and row.peer > 0
 
 
 def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):

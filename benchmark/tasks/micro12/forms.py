@@ -1,9 +1,10 @@
 """Data sets and forms of the micro tasks: splits from the world, prompts in the original tasks' forms."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from benchmark.tasks.dialogue import SPEAKERS, DialogueTask
+from benchmark.tasks.kept import kept_rows
 from benchmark.tasks.rows import Rows, numbered
 from benchmark.world.documents import SIZES, documents
 
@@ -14,9 +15,13 @@ DECISIONS = ("yes", "maybe", "no")
 
 def dataset(*, source: str, protocol: str = "held-out", **_metadata: Any) -> dict[str, Rows]:
     """The rows of ``select`` and ``test``, numbered through both; under ``paper`` there is ``test`` alone."""
-    test = numbered(documents(source, "test"), start=SIZES["select"])
-    select = Rows() if protocol == "paper" else numbered(documents(source, "select"))
+    test = numbered(_kept(source, "test"), start=SIZES["select"])
+    select = Rows() if protocol == "paper" else numbered(_kept(source, "select"))
     return {"select": select, "test": test}
+
+
+def _kept(source: str, split: Literal["select", "test"]) -> Sequence[Row]:
+    return kept_rows(f"{source}-{split}", lambda: documents(source, split))
 
 
 def before_blank(row: Row) -> str:
