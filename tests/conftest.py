@@ -1,7 +1,9 @@
 """Fixtures that every area of the tests shares: one thread, and the folder of real data."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +30,22 @@ def golden_dir(data_dir: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no golden figures in {folder}: they are not part of the public data")
     return folder
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A Ray cluster of a head and one worker node, each with one core, on the loopback."""
+    ray = pytest.importorskip("ray", reason="ray is an optional extra: pip install 'gapbench[ray]'")
+    from ray._private import services
+    from ray.cluster_utils import Cluster
+
+    # The nodes take each other's address from here; they must not listen beyond this machine.
+    monkeypatch.setattr(services, "get_node_ip_address", lambda *_: "127.0.0.1")
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda *_: "127.0.0.1")
+    code = f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'execution'}"
+    monkeypatch.setenv("PYTHONPATH", f"{code}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1)
+    yield nodes
+    ray.shutdown()
+    nodes.shutdown()

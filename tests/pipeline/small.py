@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,36 @@ def tree(folder: Path, skip: tuple[str, ...] = ("provenance.json",)) -> dict[str
     """Bytes of every file below a folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in skip)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def small_micro(target: Path) -> Path:
+    """A copy whose micro track has two tiny rungs, one corpus and few documents."""
+    copy = copy_repository(target)
+    rung = {"kind": "micro", "tokens": 20000, "hidden": 16, "layers": 1, "heads": 2, "ffn": 32}
+    edit_params(
+        copy / "params.yaml",
+        {
+            "models": {"tiny": rung, "larger": {**rung, "role": "baseline", "hidden": 40, "ffn": 80}},
+            "corpora": {"code": {"kind": "micro", "part": "code", "texts": 6}},
+            "arms": {"gap": {"kind": "ascent"}, "random": {"kind": "random"}},
+            "posttrain": {"max_steps": 15},
+            "evaluation": {"documents": 60, "select_documents": 40, "base_documents": 60, "steps": None},
+            "execution": {"workers": 1},
+            "scoring": {"resamples": 200},
+            "claims": {"corpora": ["code"], "pairs": {"tiny": "larger"}},
+        },
+    )
+    commit(copy)
+    return copy
+
+
+def journal(repository: Path) -> dict[Path, int]:
+    """The finished runs and when each was written."""
+    return {path: path.stat().st_mtime_ns for path in repository.glob(".gapbench/journal/*/*/run.json")}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 600) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)

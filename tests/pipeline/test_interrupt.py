@@ -3,49 +3,13 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.small import commit, copy_repository, edit_params, environment, shell, tree
+from tests.pipeline.small import environment, journal, shell, small_micro, tree, wait_for
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
-
-CELL = "posttrain@tiny-code"
-
-
-def small_micro(target: Path) -> Path:
-    """A copy whose micro track has two tiny rungs, one corpus and few documents."""
-    copy = copy_repository(target)
-    rung = {"kind": "micro", "tokens": 20000, "hidden": 16, "layers": 1, "heads": 2, "ffn": 32}
-    edit_params(
-        copy / "params.yaml",
-        {
-            "models": {"tiny": rung, "larger": {**rung, "role": "baseline", "hidden": 40, "ffn": 80}},
-            "corpora": {"code": {"kind": "micro", "part": "code", "texts": 6}},
-            "arms": {"gap": {"kind": "ascent"}, "random": {"kind": "random"}},
-            "posttrain": {"max_steps": 15},
-            "evaluation": {"documents": 60, "select_documents": 40, "base_documents": 60, "steps": None},
-            "execution": {"workers": 1},
-            "scoring": {"resamples": 200},
-            "claims": {"corpora": ["code"], "pairs": {"tiny": "larger"}},
-        },
-    )
-    commit(copy)
-    return copy
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = small_micro(tmp_path_factory.mktemp("undisturbed"))
-    shell(copy, "dvc", "repro")
-    return copy
-
-
-def journal(repository: Path) -> dict[Path, int]:
-    """The finished runs and when each was written."""
-    return {path: path.stat().st_mtime_ns for path in repository.glob(".gapbench/journal/*/*/run.json")}
 
 
 def stage_processes(repository: Path) -> list[int]:
@@ -60,13 +24,6 @@ def stage_processes(repository: Path) -> list[int]:
         if here and b"posttrain" in words and b"stage" in words:
             found.append(int(process.name))
     return found
-
-
-def wait_for(condition: "object", seconds: float = 600) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("victim", ["stage", "dvc"])

@@ -1,0 +1,46 @@
+"""The grid on a Ray cluster of two nodes gives the results of this machine's pool, whatever dies on the way."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.small import commit, edit_params, environment, journal, shell, small_micro, tree, wait_for
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
+
+
+def workers() -> list[int]:
+    """Processes that Ray has a unit of this test in."""
+    listed = subprocess.run(["pgrep", "-f", "ray::_ray_work"], capture_output=True, text=True, check=False)
+    return [int(number) for number in listed.stdout.split()]
+
+
+def test_a_worker_and_a_node_killed_in_the_middle_of_the_grid_change_nothing(
+    cluster: Any, undisturbed: Path, tmp_path: Path
+) -> None:
+    copy = small_micro(tmp_path / "ray")
+    edit_params(copy / "params.yaml", {"execution": {"engine": "ray"}})
+    commit(copy)
+    log = tmp_path / "log"
+    with log.open("w") as said:
+        dvc = subprocess.Popen(
+            ["dvc", "repro"],
+            cwd=copy,
+            env=environment(copy, RAY_ADDRESS=cluster.address),
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        wait_for(lambda: dvc.poll() is not None or (len(journal(copy)) >= 2 and workers()))
+        assert dvc.poll() is None, log.read_text()
+        os.kill(workers()[0], signal.SIGKILL)
+        killed_at = len(journal(copy))
+        wait_for(lambda: dvc.poll() is not None or len(journal(copy)) > killed_at)
+        cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
+        assert killed_at < len(journal(copy)) < 12, "the grid was in its middle"
+        assert dvc.wait(timeout=300) == 0, log.read_text()
+    assert tree(copy / "results") == tree(undisturbed / "results")
+    assert "Data and pipelines are up to date." in shell(copy, "dvc", "repro")
