@@ -140,7 +140,7 @@ def sensitivity(frame: pd.DataFrame) -> alt.LayerChart:
     """Gain by step, one line a learning rate, with its interval."""
     shown = frame.assign(rate=[f"{rate:.0e}".replace("e-0", "e-") for rate in frame["learning_rate"]])
     x = alt.X("step:Q", title="Steps applied", axis=alt.Axis(tickMinStep=1, format="d"))
-    colour = alt.Color("rate:N", title="Learning rate", legend=alt.Legend(orient="top"))
+    colour = alt.Color("rate:N", title="Learning rate", legend=alt.Legend(orient="top", symbolOpacity=1))
     base = alt.Chart(shown)
     zero = (
         alt.Chart(pd.DataFrame({"zero": [0.0]}))
@@ -173,7 +173,9 @@ def profile(frame: pd.DataFrame, name: str) -> alt.LayerChart:
     limits = {"domain": [moving.min(), moving.max()], "padding": 12, "nice": True} if len(moving) > 1 else {}
     x = alt.X("threshold:Q", title="Score", scale=alt.Scale(zero=False, clamp=True, **limits))
     title = "Share of runs above it"
-    colour = alt.Color(f"{name}:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=320))
+    colour = alt.Color(
+        f"{name}:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=320, symbolOpacity=1)
+    )
     base = alt.Chart(frame)
     band = base.mark_area(opacity=0.15).encode(x, alt.Y("low:Q", title=title), y2="high:Q", color=colour)
     line = base.mark_line(strokeWidth=2.2).encode(
@@ -195,7 +197,7 @@ def chosen_by_chance(simulated: pd.DataFrame, published: pd.DataFrame) -> alt.La
     )
     title = "Gain from the choice alone"
     base = alt.Chart(simulated)
-    colour = alt.Color("model:N", title="Model", legend=alt.Legend(orient="top"))
+    colour = alt.Color("model:N", title="Model", legend=alt.Legend(orient="top", symbolOpacity=1))
     band = base.mark_area(opacity=0.13).encode(
         x, alt.Y("gain_low:Q", title=title), y2="gain_high:Q", color=colour
     )

@@ -90,6 +90,7 @@ def corpora(track: str) -> tuple[pd.DataFrame, str]:
         if frame.empty:
             frame = known
         elif "corpus" in frame and "familiarity" not in frame and len(known):
+            known = known[[c for c in known if c == "corpus" or c not in frame]]
             frame = frame.merge(known, on="corpus", how="left")
     first = [
         c

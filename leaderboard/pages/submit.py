@@ -155,7 +155,9 @@ def check(name: str, content: bytes, column: str | None = None) -> tuple[bool, s
 def show_after() -> None:
     """What happens to a submission."""
     st.header("3. Run it and send it", anchor=False)
-    st.code("make repro\ngit add params.yaml submissions results && git commit", language="bash")
+    st.code(
+        "make repro\ngit add params.yaml submissions results && git commit", language="bash", wrap_lines=True
+    )
     st.markdown(
         "Then open a pull request. Your entry appears as `self-reported`. When someone repeats runs of it "
         "on another machine with `gapbench verify`, it becomes `reproduced`, or `flagged` where it does "
