@@ -275,7 +275,7 @@ def test_hostile_names_are_shown_as_text(page: Any, hostile: Path, tmp_path: Pat
             assert page.locator("[data-testid='stMain'] script").count() == 0, name
             assert page.locator("[data-testid='stMain'] a[href^='javascript']").count() == 0, name
             assert page.locator("[data-testid='stMain'] .katex").count() == 0, name
-        show(page, strange, "entry")
-        assert page.get_by_text(":material/home:").count() >= 1
+            if name == "entry":
+                assert page.get_by_text(":material/home:").count() >= 1
         assert strange.errors() == []
     assert own_errors(page) == []

@@ -1,5 +1,6 @@
 """Each page run alone: no error on any folder, figures as stored, filters that filter, links that restore."""
 
+import functools
 import json
 import re
 import shutil
@@ -9,9 +10,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import PAGES, ROOT
+from conftest import PAGES, RESULTS, ROOT
 
 Open = Callable[..., Any]
+WITHOUT_TRACK = ("published", "submit", "method")
+"""Pages that show the same whatever track is chosen."""
+COMMITTED = sorted({"micro", "published", *(path.parent.name for path in RESULTS.glob("*/entries.csv"))})
 CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)
 
 
@@ -32,6 +36,32 @@ def texts(test: Any) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in getattr(test, kind))
 
 
+@functools.cache
+def stored_figures(track: Path) -> set[float]:
+    """Every number in the files of a track, in CSV, Parquet and JSON."""
+    found: set[float] = set()
+    frames = [pd.read_csv(path) for path in track.glob("*.csv")]
+    if (track / "documents.parquet").is_file():
+        frames.append(pd.read_parquet(track / "documents.parquet", columns=["value", "doc_id"]))
+    for frame in frames:
+        for column in frame.select_dtypes("number"):
+            found |= set(frame[column].dropna().astype(float).unique())
+    for path in track.glob("*.json"):
+        found |= {float(figure) for figure in re.findall(r"-?\d+\.?\d*(?:[eE][-+]?\d+)?", path.read_text())}
+    return found
+
+
+def strange_figures(test: Any, stored: set[float]) -> list[tuple[str, float]]:
+    """Numbers in a page's tables that stand in no file: what the page would have computed of its own."""
+    return [
+        (str(name), float(cell))
+        for shown in test.dataframe
+        for name in shown.value.select_dtypes("number")
+        for cell in shown.value[name].dropna().unique()
+        if float(cell) not in stored
+    ]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_opens_on_made_results(opened: Open, made: Path, page: str) -> None:
     test = opened(page, made)
@@ -40,13 +70,41 @@ def test_a_page_opens_on_made_results(opened: Open, made: Path, page: str) -> No
     assert test.title
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("track", ["micro", "paper", "published"])
-def test_a_page_opens_on_the_committed_results(opened: Open, page: str, track: str) -> None:
-    if not (ROOT / "results" / track / "entries.csv").is_file():
-        pytest.skip(f"results/{track} is not committed")
-    test = opened(page, ROOT / "results", track=track)
+@pytest.mark.parametrize(
+    ("track", "page"),
+    [("micro", page) for page in WITHOUT_TRACK]
+    + [(track, page) for track in COMMITTED for page in PAGES if page not in WITHOUT_TRACK],
+)
+def test_a_page_opens_on_the_committed_results_and_shows_their_figures(
+    opened: Open, page: str, track: str
+) -> None:
+    test = opened(page, RESULTS, track=track)
     assert not test.exception and not test.error and not test.warning
+    joined = [name for shown in test.dataframe for name in shown.value if str(name).endswith(("_x", "_y"))]
+    assert joined == [], "two tables' columns of one name stand side by side"
+    if page not in ("submit", "method", "reproducibility"):
+        shown = "published" if page == "published" else track
+        assert strange_figures(test, stored_figures(RESULTS / shown)) == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in WITHOUT_TRACK])
+def test_a_page_opens_on_a_paper_track(opened: Open, made: Path, page: str) -> None:
+    test = opened(page, made, track="paper")
+    assert not test.exception and not test.error and not test.warning
+    if page == "reproducibility":
+        assert any("make repro TRACK=paper" in code.value for code in test.code)
+    if page == "entry":
+        assert any("--model opt-" in code.value and "--suite gap12" in code.value for code in test.code)
+        assert any("facebook/opt-" in code.value for code in test.code), "the recipe names no pinned model"
+
+
+def test_the_documents_of_every_committed_run_are_committed_with_it() -> None:
+    runs = pd.read_csv(RESULTS / "micro" / "runs.csv", dtype={"text_id": str})
+    keys = ["model", "arm", "corpus", "text_id", "seed", "step"]
+    stored = pd.read_parquet(RESULTS / "micro" / "documents.parquet", columns=[*keys, "task"])
+    counts = stored.groupby(keys)["task"].nunique()
+    wanted = runs.rename(columns={"selected_step": "step"})[keys].itertuples(index=False, name=None)
+    assert {key: counts.get(key, 0) for key in wanted if counts.get(key, 0) != 12} == {}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -64,9 +122,12 @@ def listed(query: Any) -> dict[str, list[str]]:
     return {key: [value] if isinstance(value, str) else list(value) for key, value in query.items()}
 
 
-def _spoiled(made: Path, tmp_path: Path, how: str) -> Path:
-    folder = tmp_path / how
-    shutil.copytree(made, folder)
+@pytest.fixture(scope="module", params=["garbage", "headers", "keys", "entries", "bases"])
+def spoiled(request: pytest.FixtureRequest, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The made results, spoiled in one of several ways; the folder is named after the way."""
+    how = request.param
+    folder = tmp_path_factory.mktemp("spoiled") / how
+    shutil.copytree(made / "micro", folder / "micro")
     track = folder / "micro"
     for path in track.iterdir():
         if how == "garbage":
@@ -87,14 +148,11 @@ def _spoiled(made: Path, tmp_path: Path, how: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("how", ["garbage", "headers", "keys", "entries", "bases"])
-@pytest.mark.parametrize("page", [p for p in PAGES if p not in ("submit", "method", "published")])
-def test_a_page_helps_where_results_are_partial_or_broken(
-    opened: Open, made: Path, tmp_path: Path, page: str, how: str
-) -> None:
-    test = opened(page, _spoiled(made, tmp_path, how))
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in WITHOUT_TRACK])
+def test_a_page_helps_where_results_are_partial_or_broken(opened: Open, spoiled: Path, page: str) -> None:
+    test = opened(page, spoiled)
     assert not test.exception
-    assert how in ("bases", "keys") or test.info or test.warning or test.caption
+    assert spoiled.name in ("bases", "keys") or test.info or test.warning or test.caption
 
 
 @pytest.mark.parametrize("page", PAGES)
