@@ -54,7 +54,7 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
         [rows[c] for c in ("parameters", "effective_size_low", "effective_size_high")] + [rungs["parameters"]]
     ).dropna()
     scale = alt.Scale(type="log", domain=[bounds.min() / 1.4, bounds.max() * 1.4], nice=False)
-    title = ["Parameters of an untreated model", "with the same score, with 95 % interval"]
+    title = ["Size of the untreated model with", "the same score (95 % interval)"]
     small = alt.ExprRef("width < 300 ? 8 : 12")  # four names stand side by side on a telephone too
     x = alt.X(
         "effective_size:Q", title=title, scale=scale, axis=alt.Axis(format="~s", grid=False, tickCount=6)
@@ -201,7 +201,13 @@ def forest(
     )
     shift = [alt.YOffset(f"{colour_by}:N")] if colour_by else []
     legend = alt.Legend(orient="top", title=None, columns=1 if colour_by else 4, labelLimit=300)
-    shape = alt.Shape(f"{word}:N", legend=legend, scale=alt.Scale(domain=words, range=[s for s, _ in look]))
+    if colour_by:  # a legend of shapes alone is black by itself, which the dark theme swallows
+        shapes = alt.Legend(
+            orient="top", title=None, columns=1, symbolFillColor=ink(), symbolStrokeColor=ink()
+        )
+    else:
+        shapes = legend
+    shape = alt.Shape(f"{word}:N", legend=shapes, scale=alt.Scale(domain=words, range=[s for s, _ in look]))
     if colour_by:
         colour: Any = alt.Color(f"{colour_by}:N", legend=legend)
     else:

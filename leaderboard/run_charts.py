@@ -97,7 +97,7 @@ def texts(runs: pd.DataFrame, score: str, lines: pd.DataFrame, lane: str = "lane
         dash = alt.StrokeDash(
             "what:N",
             title=None,
-            legend=alt.Legend(orient="top", labelLimit=300, columns=1),
+            legend=alt.Legend(orient="top", labelLimit=300, columns=1, symbolStrokeColor=ink()),
             scale=alt.Scale(domain=names, range=[[6, 4] if d else [1, 0] for d in lines["dashed"]]),
         )
         layers.append(

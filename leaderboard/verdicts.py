@@ -76,7 +76,7 @@ def short_answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
                 "times larger.",
             )
         rest = (
-            "nor are they shown to get better everywhere"
+            "nor is it shown that they reliably get better"
             if better == "inconclusive"
             else "and they do not reliably get better either"
         )
