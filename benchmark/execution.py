@@ -120,9 +120,13 @@ def _on_ray(
         # Without a cluster to join, one is started that nothing outside this machine can reach.
         own = {"num_cpus": worker_count(settings, len(units)), "_node_ip_address": "127.0.0.1"}
         ray.init(address=address, include_dashboard=False, log_to_driver=False, **({} if address else own))
+    # lm-eval loads the code of a suite by its path: no worker can import a module of such a name.
+    for name in [name for name in sys.modules if os.sep in name]:
+        ray.cloudpickle.register_pickle_by_value(sys.modules[name])
     shared = ray.put(context)
     remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_ray_work)
-    pending = {remote.remote(work, shared, unit): unit for unit in units}
+    # In a list, Ray hands the reference itself over: each worker fetches the context once, not for every unit.
+    pending = {remote.remote(work, [shared], unit): unit for unit in units}
     while pending:
         done, _ = ray.wait(list(pending), num_returns=1)
         for reference in done:
@@ -130,8 +134,17 @@ def _on_ray(
             yield unit, ray.get(reference)
 
 
-def _ray_work(work: Work[Context, Unit, Result], context: Context, unit: Unit) -> Result:
+_fetched: dict[Any, Any] = {}
+"""In a Ray worker: the context of the units it is given."""
+
+
+def _ray_work(work: Work[Context, Unit, Result], shared: Sequence[Any], unit: Unit) -> Result:
+    import ray
     import torch
 
     torch.set_num_threads(1)
-    return work(context, unit)
+    (reference,) = shared
+    if reference not in _fetched:
+        _fetched.clear()
+        _fetched[reference] = ray.get(reference)
+    return work(_fetched[reference], unit)

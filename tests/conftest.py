@@ -39,9 +39,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from ray._private import services
     from ray.cluster_utils import Cluster
 
-    # The nodes take each other's address from here; they must not listen beyond this machine.
-    monkeypatch.setattr(services, "get_node_ip_address", lambda *_: "127.0.0.1")
-    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda *_: "127.0.0.1")
+    # The nodes take each other's address from here; they must not listen beyond this machine. Ray replaces
+    # 127.0.0.1 by an outer address where another process names it, other addresses of the loopback it leaves.
+    monkeypatch.setattr(services, "get_node_ip_address", lambda *_: "127.0.0.2")
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda *_: "127.0.0.2")
     code = f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'execution'}"
     monkeypatch.setenv("PYTHONPATH", f"{code}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})

@@ -93,7 +93,7 @@ def small_micro(target: Path) -> Path:
             "models": {"tiny": rung, "larger": {**rung, "role": "baseline", "hidden": 40, "ffn": 80}},
             "corpora": {"code": {"kind": "micro", "part": "code", "texts": 6}},
             "arms": {"gap": {"kind": "ascent"}, "random": {"kind": "random"}},
-            "posttrain": {"max_steps": 15},
+            "posttrain": {"max_steps": 8},
             "evaluation": {"documents": 60, "select_documents": 40, "base_documents": 60, "steps": None},
             "execution": {"workers": 1},
             "scoring": {"resamples": 200},
