@@ -189,22 +189,29 @@ def _sentence(claim: str, outcome: str, rows: Sequence[Mapping[str, Any]]) -> st
     if outcome == NOT_REPRODUCED:
         strongest = min(against, key=lambda row: row["ci_high"])
         return (
-            f"Not reproduced: {said}{lacks}, and {len(against)} exclude the claimed effect; "
+            f"Not reproduced: {said}{lacks}, and {len(against)} rule{'s' * (len(against) == 1)} it out; "
             f"the clearest is {_figure(strongest)}."
         )
     known = [row for row in rows if row["delta"] is not None]
     if not known:
         return f"Inconclusive: no {what} has data ({missing} declared)."
     widest = min(known, key=lambda row: row["delta"])
-    return f"Inconclusive: {said}{lacks}, none excludes the claimed effect; the lowest is {_figure(widest)}."
+    return f"Inconclusive: {said}{lacks}, none rules it out; the lowest is {_figure(widest)}."
 
 
 def _figure(row: Mapping[str, Any]) -> str:
     interval = ""
     if row["ci_low"] is not None:
-        interval = f" (95 % {row['ci_low']:+.4f} to {row['ci_high']:+.4f})"
+        interval = f" (95 % {_signed(row['ci_low'])} to {_signed(row['ci_high'])})"
     against = row["baseline"]
     if against == row["model"]:
         against = "the unmodified model" if row["baseline_arm"] == NO_ARM else row["baseline_arm"]
     where = f"{row['model']} on {row['corpus']} against {against}, {row['scope']}"
-    return f"{row['delta']:+.4f}{interval}, {where}"
+    return f"{_signed(row['delta'])}{interval}, {where}"
+
+
+def _signed(figure: float) -> str:
+    """Four decimals; what they would show as a zero with a sign is said in words."""
+    if round(figure, 4):
+        return f"{figure:+.4f}"
+    return "0" if figure == 0 else "just above 0" if figure > 0 else "just below 0"

@@ -1,5 +1,7 @@
 """Claims: the rule that decides them, their families, and the parts that tables give."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -58,7 +60,12 @@ def test_one_part_that_excludes_the_effect_is_enough_against_a_claim() -> None:
     claim = decide("C4", [_part(0.05, 0.01), _part(-0.05, 0.01)])
     assert claim["outcome"] == "not reproduced"
     assert [part["outcome"] for part in claim["parts"]] == ["reproduced", "not reproduced"]
-    assert "-0.0500" in claim["sentence"]
+    assert "1 rules it out" in claim["sentence"] and "-0.0500" in claim["sentence"]
+
+
+def test_no_sentence_shows_a_zero_with_a_sign() -> None:
+    said = decide("C4", [replace(_part(-0.02, 0.01), ci_high=-0.00002)])["sentence"]
+    assert "to just below 0)" in said and "0.0000" not in said
 
 
 def test_p_adjusted_is_holm_over_the_parts_of_the_claim() -> None:
