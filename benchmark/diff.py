@@ -3,7 +3,7 @@
 import io
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,8 +87,8 @@ def _diff_track(root: Path, commit: str, track: str) -> list[str]:
     )
     _largest_differences(old, new)
     moved = _moved_verdicts(old.get("comparisons.csv"), new.get("comparisons.csv"))
-    for move in moved:
-        print(f"  verdict {move.where}: {move.before} -> {move.after}")
+    for move in [*moved, *_moved_claims(old.get("claims.json"), new.get("claims.json"))]:
+        print(f"  {move.where}: {move.before} -> {move.after}")
     print(f"  {len(moved)} verdicts moved, {sum(move.crossed for move in moved)} of them across parity")
     problems = [f"{track}: bytes differ on a like machine"] if like else []
     if any(move.crossed for move in moved):
@@ -146,9 +146,23 @@ def _moved_verdicts(old: bytes | None, new: bytes | None) -> list[Moved]:
     shared = before.index.intersection(after.index)
     left, right = before.loc[shared].to_numpy(dtype=str), after.loc[shared].to_numpy(dtype=str)
     return [
-        Moved(" ".join(str(part) for part in shared[place] if pd.notna(part)), left[place], right[place])
+        Moved(_named("verdict", shared[place]), left[place], right[place])
         for place in np.flatnonzero(left != right).tolist()
     ]
+
+
+def _named(what: str, key: Iterable[Any]) -> str:
+    return " ".join([what, *(str(part) for part in key if pd.notna(part))])
+
+
+def _moved_claims(old: bytes | None, new: bytes | None) -> list[Moved]:
+    if old is None or new is None:
+        return []
+    before, after = (
+        {claim["id"]: claim["outcome"] for claim in json.loads(content)["claims"]} for content in (old, new)
+    )
+    both = sorted(before.keys() & after.keys())
+    return [Moved(f"claim {name}", before[name], after[name]) for name in both if before[name] != after[name]]
 
 
 def _committed(root: Path, commit: str, folder: str) -> list[str]:

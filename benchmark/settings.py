@@ -123,6 +123,10 @@ class HubCorpus(Strict):
 CorpusSpec = Annotated[MicroCorpus | OriginalCorpus | FileCorpus | HubCorpus, Field(discriminator="kind")]
 
 
+PLACEBOS = frozenset({"descent", "random", "shuffled"})
+"""Kinds of arm that ascent is compared with."""
+
+
 class Arm(Strict):
     """A named preset of what is done to a base model; unset values are those of `posttrain`."""
 
@@ -135,8 +139,8 @@ class Arm(Strict):
 
     @property
     def is_control(self) -> bool:
-        """Whether the arm's entries are reference rows rather than candidates."""
-        return (self.role or ("treatment" if self.kind in {"ascent", "soup"} else "control")) == "control"
+        """Whether the arm's entries are reference rows rather than candidates; the placebos are unless told."""
+        return (self.role or ("control" if self.kind in PLACEBOS else "treatment")) == "control"
 
 
 class Posttrain(Strict):

@@ -55,7 +55,10 @@ def single_run(
     from benchmark.posttrain.run import execute_run
     from benchmark.posttrain.samples import base_samples
 
-    check_arm(settings, arm)
+    if check_arm(settings, arm).kind == "soup":
+        raise InputError(
+            f"--arm {arm}: a soup averages other runs and has no run of its own: `gapbench verify` repeats it"
+        )
     corpus_name, text = find_text(corpus, index, settings, root)
     name, folder = find_model(model, root)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)

@@ -59,6 +59,12 @@ def run_command(key: Key, runs: pd.DataFrame) -> str:
     return " ".join(map(shlex.quote, [*words, "--seed", str(seed), "--suite", suite, "--out", "run-again"]))
 
 
+def has_runs_of_its_own(track: str, key: Key) -> bool:
+    """False for a soup, which averages the runs of another arm."""
+    arm = settings(track).get("arms", {}).get(key[1])
+    return not (isinstance(arm, dict) and arm.get("kind") == "soup")
+
+
 def verify_command(track: str, key: Key) -> str:
     """The command that repeats runs of the entry and writes the attestation."""
     return f"gapbench verify {shlex.quote('/'.join((track, *key)))} --runs 3"

@@ -61,8 +61,9 @@ def show_recipe(track: str, key: Key) -> None:
     """How to repeat it, from what, and who did."""
     st.header("Repeat it", anchor=False)
     runs = data.table(track, "runs.csv").where(model=key[0], arm=key[1], corpus=key[2])
-    st.markdown("One run, outside the pipeline, into an empty folder:")
-    st.code(recipe.run_command(key, runs), language="bash", wrap_lines=True)
+    if recipe.has_runs_of_its_own(track, key):
+        st.markdown("One run, outside the pipeline, into an empty folder:")
+        st.code(recipe.run_command(key, runs), language="bash", wrap_lines=True)
     st.markdown("Some of its runs again, compared with what is stored:")
     st.code(recipe.verify_command(track, key), language="bash", wrap_lines=True)
     provenance, problem = data.document(track, "provenance.json")

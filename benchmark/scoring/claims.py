@@ -16,6 +16,7 @@ INCONCLUSIVE = "inconclusive"
 FEWEST_TEXTS = 3
 ALPHA_DIFFERENCE = 0.05
 ALPHA_NONINFERIOR = 0.025
+ALPHA_AGAINST = 0.025
 
 TITLES = {
     "C1": "A few steps on random unlabelled text improve the model, on classification and on dialogue",
@@ -82,28 +83,35 @@ class Part:
         return self.delta is not None and self.ci_high is not None and self.n_runs >= FEWEST_TEXTS
 
     @property
-    def excludes_claim(self) -> bool:
-        """Whether the two-sided 95 % interval excludes the claimed effect."""
-        if not self.decidable or self.ci_high is None:
-            return False
-        if self.margin is None:
-            return self.ci_high <= 0
-        if self.p_noninferior is not None:
-            return self.p_noninferior >= 1 - ALPHA_NONINFERIOR
-        return self.ci_high < -max(self.margin, 0.0)
+    def p_against(self) -> float | None:
+        """One-sided p-value of the claimed effect itself, small where the figures speak against it.
+
+        Where a part has an interval and no test, 0 for an interval that excludes the effect, else 1.
+        """
+        if not self.decidable or self.delta is None or self.ci_high is None:
+            return None
+        if self.margin is not None:
+            if self.p_noninferior is not None:
+                return 1 - self.p_noninferior
+            return float(self.ci_high >= -max(self.margin, 0.0))
+        if self.p_value is not None:
+            return self.p_value / 2 if self.delta < 0 else 1 - self.p_value / 2
+        return float(self.ci_high > 0)
 
 
 def decide(claim: str, parts: Sequence[Part], *, caveat: str = "", cannot_fail: str = "") -> dict[str, Any]:
     """One claim of `claims.json`; `caveat` is added to its sentence.
 
     `reproduced` where every part holds after Holm over the parts, `not reproduced` where some part excludes
-    the claimed effect, else `inconclusive`. A part with fewer than three texts, or without data, decides
-    nothing. `cannot_fail` says why the figures could not have come out against the claim; they then
-    reproduce nothing.
+    the claimed effect, after Holm as well: among twelve parts without any effect one 95 % interval in four
+    studies would else exclude it by chance. Else `inconclusive`. A part with fewer than three texts, or
+    without data, decides nothing. `cannot_fail` says why the figures could not have come out against the
+    claim; they then reproduce nothing.
     """
     adjusted = _holm([part.p_value if part.decidable else None for part in parts])
     noninferior = _holm([part.p_noninferior if part.decidable else None for part in parts])
-    rows = [_row(*each) for each in zip(parts, adjusted, noninferior, strict=True)]
+    against = _holm([part.p_against for part in parts])
+    rows = [_row(*each) for each in zip(parts, adjusted, noninferior, against, strict=True)]
     outcomes = {row["outcome"] for row in rows}
     outcome = INCONCLUSIVE
     if NOT_REPRODUCED in outcomes:
@@ -126,11 +134,14 @@ def claims_document(
     return {"track": track, "suite_version": suite_version, "claims": list(decided)}
 
 
-def _row(part: Part, p_adjusted: float | None, noninferior: float | None) -> dict[str, Any]:
+def _row(
+    part: Part, p_adjusted: float | None, noninferior: float | None, against: float | None
+) -> dict[str, Any]:
     above = part.delta is not None and part.delta > 0 and _below(p_adjusted, ALPHA_DIFFERENCE)
     holds = part.decidable and (above or _below(noninferior, ALPHA_NONINFERIOR))
     shows_noninferior = part.p_noninferior is not None
-    outcome = REPRODUCED if holds else NOT_REPRODUCED if part.excludes_claim else INCONCLUSIVE
+    excluded = _below(against, ALPHA_AGAINST)
+    outcome = REPRODUCED if holds else NOT_REPRODUCED if excluded else INCONCLUSIVE
     return {
         "model": part.model,
         "arm": part.arm,

@@ -18,9 +18,10 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
     (
         "The treatment",
         """
-One **run** takes a finished model and one text. Adam (learning rate 5e-5) *raises* the mean next-token loss
-of that text, one step at a time, up to 15 steps: gradient ascent. The unit of replication is the **text**:
-a run on another text is another observation, a second seed on the same text is not, so seeds within a text
+One **run** takes a finished model and one text. Adam (learning rate 5e-5 in the original study, each track's own
+in its parameters) *raises* the mean next-token loss of that text, one step at a time, up to 15 steps:
+gradient ascent. The unit of replication is the **text**: a run on another text is another observation, a
+second seed on the same text is not, so seeds within a text
 are averaged first.
 
 Three placebos, or **controls**, run beside it. `random` moves every weight as far as the treatment did,
@@ -122,8 +123,8 @@ entries whose intervals overlap. Placebos and untreated models are not ranked.
 - **C4** (the claim behind the claims) holds where the treated models beat both placebos, `random` and
   `shuffled`.
 
-*Reproduced*: every part holds after Holm over the claim's parts. *Not reproduced*: some part's 95 %
-interval excludes the claimed effect. Else *inconclusive*.
+*Reproduced*: every part holds after Holm over the claim's parts. *Not reproduced*: some part excludes the
+claimed effect, after Holm as well. Else *inconclusive*.
 """,
         ["benchmark/scoring/claims.py", "benchmark/scoring/claim_parts.py"],
     ),

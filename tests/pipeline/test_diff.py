@@ -13,10 +13,19 @@ HEAD = "track,model,arm,corpus,baseline,baseline_kind,baseline_arm,scope,delta,v
 ROW = "t,m,gap,c,big,rung,none,all,{delta},{verdict}\n"
 
 
-def write(root: Path, *, delta: str = "0.1", verdict: str = "comparable", flags: str = "same") -> None:
+def write(
+    root: Path,
+    *,
+    delta: str = "0.1",
+    verdict: str = "comparable",
+    flags: str = "same",
+    claim: str = "reproduced",
+) -> None:
     folder = root / "results" / "t"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "comparisons.csv").write_text(HEAD + ROW.format(delta=delta, verdict=verdict))
+    claims = {"claims": [{"id": "C4", "outcome": claim, "parts": []}]}
+    (folder / "claims.json").write_text(json.dumps(claims))
     machine = {"cpu": "c", "cpu_flags_sha256": flags, "gpu": []}
     (folder / "provenance.json").write_text(json.dumps({"hardware": machine, "packages": {"torch": "1"}}))
 
@@ -50,6 +59,12 @@ def test_other_bytes_on_another_machine_are_none_and_the_largest_difference_is_p
     printed = capsys.readouterr().out
     assert "comparisons.csv delta: largest difference 0.0001" in printed
     assert "comparable -> inconclusive" in printed
+
+
+def test_a_claim_that_moves_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(root, claim="not reproduced", flags="other")
+    diff(root, "HEAD", "t")
+    assert "claim C4: reproduced -> not reproduced" in capsys.readouterr().out
 
 
 def test_a_verdict_that_crosses_parity_is_a_fault_on_any_machine(root: Path) -> None:
