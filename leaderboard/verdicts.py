@@ -36,7 +36,7 @@ QUESTIONS = {
     ),
     "C4": Question(
         "Is it more than a placebo?",
-        "Compared with changes of the same size that carry no signal: a random direction, the same words "
+        "Compared with changes that cannot teach anything: steps in a random direction, the same words "
         "shuffled.",
         {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
     ),
@@ -118,7 +118,8 @@ def basis(entries: pd.DataFrame) -> str:
         [f"{text.plain(row.model)} ({text.size(row.parameters)})" for row in rungs.itertuples()]
     )
     said = f"**Tested on** {models}"
-    said += f", beside the untreated {larger}; in brackets their parameters." if larger else "."
+    above = f", with {larger} above them on the ladder" if larger else ""
+    said += f"{above}; in brackets their parameters."
     texts, questions = ranked["n_runs"].max(), ranked["n_docs"].max()
     if not text.missing(texts) and not text.missing(questions):
         said += (

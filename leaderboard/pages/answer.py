@@ -23,9 +23,9 @@ LEAD = (
 )
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
-  same family, and placebos: changes of the same size that carry no signal.
-- **How sure?** Scores run from 0 to 1; 0.01 is one more right answer in a hundred. The range after "95 %" is
-  where the true difference plausibly lies; a range that holds 0 shows neither gain nor loss.
+  same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
+- **How sure?** Scores run from 0 to 1: the share of right answers, or for dialogues of right words. The range
+  after "95 %" is where the true difference plausibly lies; a range that holds 0 shows neither gain nor loss.
 - **When is the answer yes?** *Reproduced*: every comparison holds. *Not reproduced*: at least one rules the
   effect out. *Inconclusive*: neither; it would take more questions or texts to tell.
 """
