@@ -269,29 +269,6 @@ def test_of_two_with_one_name_one_is_refused(repository: Path, texts_file: Path)
     assert (repository / "params.yaml").read_text(encoding="utf-8").count("  mine: ") == 1
 
 
-def test_a_full_disk_at_any_write_leaves_nothing_and_says_so(
-    repository: Path, texts_file: Path, tmp_path: Path
-) -> None:
-    submit(repository, texts_file, "warm")()
-    (template,) = copies(repository, tmp_path, 1)
-    count = changes(template, texts_file)
-    statuses = []
-    for number, root in enumerate(copies(repository, tmp_path / "full", count)):
-        before = snapshot(root)
-
-        def full() -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        def work(root: Path = root, number: int = number) -> None:
-            at_change(number, full, root)
-            submit(root, texts_file)()
-
-        statuses.append(in_child(work))
-        done = everything_or_nothing(before, settled(root))
-        assert done == (statuses[-1] == 0)
-    assert set(statuses) == {0, FAILED}
-
-
 class Listener(logging.Handler):
     """Keeps what is said."""
 
@@ -315,14 +292,15 @@ def silent(*loggers: str) -> Iterator[None]:
         assert not listener.heard, listener.heard
 
 
-def test_a_disk_that_is_full_for_dvcs_cache_leaves_nothing_and_dvc_says_nothing_of_its_own(
-    repository: Path, texts_file: Path, tmp_path: Path
-) -> None:
-    submit(repository, texts_file, "warm")()
-    other = tmp_path / "other.txt"
-    other.write_text("a text\nthat the cache\ndoes not hold yet\n", encoding="utf-8")
+def with_a_full_disk_at_each_write(
+    repository: Path, source: Path, tmp_path: Path, *, in_dvc: bool = False, mute: tuple[str, ...] = ()
+) -> list[int]:
+    """Exit codes of as many submissions as one makes changes, the disk being full at another of them each time.
+
+    Each leaves everything where it exits with 0 and else nothing; the loggers of `mute` must say nothing.
+    """
     (template,) = copies(repository, tmp_path, 1)
-    count = changes(template, other, in_dvc=True)
+    count = changes(template, source, in_dvc=in_dvc)
     statuses = []
     for number, root in enumerate(copies(repository, tmp_path / "full", count)):
         before = snapshot(root)
@@ -331,12 +309,32 @@ def test_a_disk_that_is_full_for_dvcs_cache_leaves_nothing_and_dvc_says_nothing_
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         def work(root: Path = root, number: int = number) -> None:
-            at_change(number, full, root, in_dvc=True)
-            with silent("dvc", "dvc_data", "dvc_objects"):
-                submit(root, other)()
+            at_change(number, full, root, in_dvc=in_dvc)
+            with silent(*mute):
+                submit(root, source)()
 
         statuses.append(in_child(work))
         assert everything_or_nothing(before, settled(root)) == (statuses[-1] == 0)
+    return statuses
+
+
+def test_a_full_disk_at_any_write_leaves_nothing_and_says_so(
+    repository: Path, texts_file: Path, tmp_path: Path
+) -> None:
+    submit(repository, texts_file, "warm")()
+    statuses = with_a_full_disk_at_each_write(repository, texts_file, tmp_path)
+    assert set(statuses) == {0, FAILED}
+
+
+def test_a_disk_that_is_full_for_dvcs_cache_leaves_nothing_and_dvc_says_nothing_of_its_own(
+    repository: Path, texts_file: Path, tmp_path: Path
+) -> None:
+    submit(repository, texts_file, "warm")()
+    other = tmp_path / "other.txt"
+    other.write_text("a text\nthat the cache\ndoes not hold yet\n", encoding="utf-8")
+    statuses = with_a_full_disk_at_each_write(
+        repository, other, tmp_path, in_dvc=True, mute=("dvc", "dvc_data", "dvc_objects")
+    )
     assert FAILED in statuses
     assert set(statuses) <= {0, FAILED}
 
