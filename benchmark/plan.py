@@ -1,5 +1,6 @@
 """`gapbench plan`: what a track will cost before it starts, and what its comparisons can detect."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,27 +8,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 
 from benchmark.corpora.data import locate
+from benchmark.corpora.open import open_corpus
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import Prepared, prepare
-from benchmark.models.opt import EMBEDDING, OptConfig, read_config
+from benchmark.models.opt import EMBEDDING, POSITIONS, OptConfig, read_config
 from benchmark.models.shapes import SHAPES
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.pipeline.layout import Layout
 from benchmark.posttrain.base import suite_of
-from benchmark.posttrain.plan import seeds_that_count
-from benchmark.settings import HubModel, MicroModel, ModelSpec, Settings, load_settings
+from benchmark.scoring.inference import Part, combined
+from benchmark.settings import CorpusSpec, HubModel, MicroModel, ModelSpec, Settings, load_settings
 from benchmark.single import params_files
 
 FORWARD = 2
 BACKWARD = 4
+GRADIENT = FORWARD + BACKWARD
 """FLOPs a parameter and position: a multiply-add forward, two backward (Kaplan et al. 2020, section 2.1)."""
 
 PLANNING_FLIPS = 0.10
 PLANNING_SHARED = 0.5
 PLANNING_TEXT_SD = 0.005
+PLANNED_TEXTS = (3, 5, 10, 20, 100)
 """Assumed where there are no results: the share of documents whose value a run changes, how much of that all
 texts share, and the standard deviation of a run's average over texts."""
 
@@ -37,8 +40,10 @@ class Cost:
     """What one model of a track costs.
 
     Attributes:
-        passes: evaluations of all documents; `positions` pushed in each.
-        flops: of evaluation and of post-training together.
+        passes: evaluations of all documents; `positions` pushed in all of them together.
+        training: FLOPs of making the model, where it is trained here.
+        posttraining: FLOPs of the optimiser steps of its runs, at most: texts may be shorter than they may be.
+        evaluation: FLOPs of all passes.
         bytes: peak memory of a run: weights, their start, the last step's, gradients, Adam's two moments,
             and what a pass holds beside them.
     """
@@ -47,8 +52,15 @@ class Cost:
     parameters: int
     passes: int
     positions: int
-    flops: float
+    training: float
+    posttraining: float
+    evaluation: float
     bytes: int
+
+    @property
+    def flops(self) -> float:
+        """All of them."""
+        return self.training + self.posttraining + self.evaluation
 
 
 def plan(root: Path, track: str, rate: float | None) -> None:
@@ -68,15 +80,17 @@ def plan(root: Path, track: str, rate: float | None) -> None:
     counts = f"{len(settings.models)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms"
     print(f"track {track}: {counts}")
     print(f"rate: {rate:.3g} FLOP/s, {'measured here on one thread' if measured else 'as given'}")
-    heads = f"{'model':12} {'parameters':>13} {'passes':>7} {'positions':>11}"
-    print(f"{heads} {'FLOPs':>9} {'memory':>9} {'hours':>8}")
+    print("FLOPs of making a model, of the steps of its runs, and of all passes over the documents")
+    heads = f"{'model':12} {'parameters':>13} {'passes':>7} {'positions':>13}"
+    print(f"{heads} {'training':>9} {'runs':>9} {'passes':>9} {'memory':>9} {'hours':>8}")
     for one in costs:
         memory = f"{one.bytes / 2**30:.2f} GiB"
         hours = one.flops / rate / 3600
-        row = f"{one.model:12} {one.parameters:>13,} {one.passes:>7} {one.positions:>11,}"
-        print(f"{row} {one.flops:>9.3g} {memory:>9} {hours:>8.3g}")
+        row = f"{one.model:12} {one.parameters:>13,} {one.passes:>7} {one.positions:>13,}"
+        flops = f"{one.training:>9.3g} {one.posttraining:>9.3g} {one.evaluation:>9.3g}"
+        print(f"{row} {flops} {memory:>9} {hours:>8.3g}")
     total = sum(one.flops for one in costs)
-    pushed = sum(one.passes * one.positions for one in costs)
+    pushed = sum(one.positions for one in costs)
     print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {total / rate / 3600:.3g} hours at that rate")
     print_power(settings, layout)
 
@@ -118,35 +132,59 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
         )
 
     whole, documents = prepared(evaluation.base_documents), prepared(evaluation.documents)
-    runs = run_count(settings) if spec.role != "baseline" else 0
-    steps = evaluation.steps or range(1, settings.posttrain.max_steps + 1)
-    evaluated = runs * sum(step <= settings.posttrain.max_steps for step in steps)
-    cells = len(settings.corpora) if runs else 0
-    parameters = sum(int(np.prod(shape)) for shape in config.shapes().values())
-    pushed = whole.positions_pushed + (evaluated + cells) * documents.positions_pushed
-    # The embedding is looked up at most positions and multiplied at the scored ones only.
-    body = parameters - int(np.prod(config.shapes()[EMBEDDING]))
-    training = (
-        runs
-        * settings.posttrain.max_steps
-        * min(evaluation.max_length, 512)
-        * parameters
-        * (FORWARD + BACKWARD)
-    )
+    work = work_of(settings, layout) if spec.role != "baseline" else Work(0, 0)
+    cells = len(settings.corpora) if work.passes else 0
+    sizes = {name: int(np.prod(shape)) for name, shape in config.shapes().items()}
+    # Positions are looked up, never multiplied; so is the embedding but at the scored ones.
+    multiplied = sum(sizes.values()) - sizes[POSITIONS]
+    pushed = whole.positions_pushed + (work.passes + cells) * documents.positions_pushed
+    tokens = min(evaluation.max_length, config.max_position_embeddings)
     return Cost(
-        name,
-        parameters,
-        1 + cells + evaluated,
-        documents.positions_pushed if runs else whole.positions_pushed,
-        float(FORWARD * body * pushed + training),
-        (6 if runs else 1) * 4 * parameters + max(whole.peak_bytes(config), documents.peak_bytes(config)),
+        model=name,
+        parameters=sum(sizes.values()),
+        passes=1 + cells + work.passes,
+        positions=pushed,
+        training=float(GRADIENT * multiplied * spec.tokens) if isinstance(spec, MicroModel) else 0.0,
+        posttraining=float(GRADIENT * multiplied * tokens * work.steps),
+        evaluation=float(FORWARD * (multiplied - sizes[EMBEDDING]) * pushed),
+        bytes=(6 if work.passes else 1) * 4 * sum(sizes.values())
+        + max(whole.peak_bytes(config), documents.peak_bytes(config)),
     )
 
 
-def run_count(settings: Settings) -> int:
-    """Runs of one treated model over all corpora and arms."""
-    texts = sum(corpus.texts or 0 for corpus in settings.corpora.values())
-    return texts * sum(len(seeds_that_count(arm)) for arm in settings.arms.values() if arm.kind != "soup")
+@dataclass(frozen=True)
+class Work:
+    """What a treated model's runs come to: optimiser steps, and passes over all documents."""
+
+    steps: int
+    passes: int
+
+
+def work_of(settings: Settings, layout: Layout) -> Work:
+    """The work of all runs of one treated model; a soup repeats the runs that it averages and is scored once."""
+    most = settings.posttrain.max_steps
+    evaluation = settings.evaluation
+    named = None if evaluation.protocol == "paper" else evaluation.steps
+    scored = [step for step in named or range(1, most + 1) if step <= most]
+    texts = [text_count(name, corpus, layout) for name, corpus in settings.corpora.items()]
+    runs = soups = averaged = 0
+    for arm in settings.arms.values():
+        if arm.kind == "soup":
+            groups = sum(count // arm.group for count in texts)
+            soups, averaged = soups + groups, averaged + groups * arm.group
+        else:
+            runs += sum(texts) * len(arm.seeds)
+    return Work((runs + averaged) * most, runs * len(scored) + soups)
+
+
+def text_count(name: str, spec: CorpusSpec, layout: Layout) -> int:
+    """Texts of a corpus: as the settings say, else as its stage found, else as its source has."""
+    if spec.texts is not None:
+        return spec.texts
+    facts = layout.corpus(name) / "corpus.json"
+    if facts.is_file():
+        return int(json.loads(facts.read_text(encoding="utf-8"))["texts"])
+    return len(open_corpus(spec, layout.root))
 
 
 def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
@@ -181,40 +219,38 @@ def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
 
 def print_power(settings: Settings, layout: Layout) -> None:
     """Print the minimum detectable effect by texts and documents, and what the committed results had."""
-    tasks = 12
+    tasks = len(suite_of(settings.evaluation, documents=1).tasks)
     print("minimum detectable effect at `all` (two-sided 5 %, power 80 %), planned with")
     print(
         f"  {PLANNING_FLIPS:.0%} of documents changed by a run, {PLANNING_SHARED:.0%} of that by all alike,"
     )
-    print(f"  standard deviation over texts {PLANNING_TEXT_SD}:")
+    print(f"  standard deviation over texts {PLANNING_TEXT_SD}, {tasks} tasks:")
     counts = (100, 320, 500)
     print("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
-    for texts in (3, 5, 10, 20, 100):
+    for texts in PLANNED_TEXTS:
         print(f"  {texts:5}  " + "".join(f"{detectable(texts, count, tasks):>22.4f}" for count in counts))
     path = layout.results / "comparisons.csv"
     if not path.is_file():
         return
-    print("as found in results/: minimum detectable effect, and half the ladder gap that it must not exceed")
+    print("as found in results/: minimum detectable effect, and the margin that it must not exceed")
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     arm = settings.claims.arm
     kept = table[(table["scope"] == "all") & (table["baseline_kind"] == "rung") & (table["arm"] == arm)]
     for row in kept.to_dict("records"):
-        half = row["margin"] / settings.scoring.margin / 2
-        verdict = "can conclude" if row["mde"] <= half else "cannot"
+        verdict = "can conclude" if row["mde"] <= row["margin"] else "cannot"
         pair = f"{row['model']} {row['corpus']} against {row['baseline']}"
-        print(f"  {pair}: {row['mde']:.4f}, half the gap {half:.4f}: {verdict}")
+        print(f"  {pair}: {row['mde']:.4f}, margin {row['margin']:.4f}: {verdict}")
 
 
 def detectable(texts: int, documents: int, tasks: int) -> float:
-    """Minimum detectable effect of a paired difference under the planning values.
+    """Minimum detectable effect of a paired difference under the planning values, by the rule of scoring.
 
-    Documents x texts crossed: var = shared / N + (flips - shared) / (N texts) + sd^2 / texts with N documents
-    over all tasks; Satterthwaite's degrees of freedom from the text part.
+    With N documents over all tasks: what texts share varies as shared / N, texts as sd^2 / texts, and their
+    interaction, which the mean squares of both hold, as (flips - shared) / (N texts).
     """
     number = documents * tasks
-    shared = PLANNING_FLIPS * PLANNING_SHARED
-    by_document = shared / number + (PLANNING_FLIPS - shared) / (number * texts)
-    by_text = PLANNING_TEXT_SD**2 / texts
-    variance = by_document + by_text
-    df = variance**2 / (by_text**2 / (texts - 1) + by_document**2 / (number - tasks))
-    return float((stats.t.ppf(0.975, df) + stats.t.ppf(0.8, df)) * variance**0.5)
+    shared = PLANNING_FLIPS * PLANNING_SHARED / number
+    interaction = np.array([PLANNING_FLIPS * (1 - PLANNING_SHARED) / (number * texts)])
+    by_document = Part(shared + interaction, np.array([float(number - tasks)]))
+    by_text = Part(PLANNING_TEXT_SD**2 / texts + interaction, np.array([texts - 1.0]))
+    return float(combined(np.zeros(1), by_document, [by_text], interaction, texts).detectable()[0])

@@ -123,8 +123,12 @@ class HubCorpus(Strict):
 CorpusSpec = Annotated[MicroCorpus | OriginalCorpus | FileCorpus | HubCorpus, Field(discriminator="kind")]
 
 
-PLACEBOS = frozenset({"descent", "random", "shuffled"})
-"""Kinds of arm that ascent is compared with."""
+PLACEBOS = ("random", "shuffled")
+"""Kinds of arm that disturb the weights and have nothing to teach."""
+CONTROLS = (*PLACEBOS, "descent")
+"""Kinds of arm that treatments are compared with: the placebos, and training as usual."""
+SEEDLESS = frozenset({"ascent", "descent", "soup"})
+"""Kinds of arm that draw nothing at random, so that every seed gives the same run."""
 
 
 class Arm(Strict):
@@ -139,8 +143,17 @@ class Arm(Strict):
 
     @property
     def is_control(self) -> bool:
-        """Whether the arm's entries are reference rows rather than candidates; the placebos are unless told."""
-        return (self.role or ("control" if self.kind in PLACEBOS else "treatment")) == "control"
+        """Whether the arm's entries are reference rows rather than candidates; `role` before the kind."""
+        return (self.role or ("control" if self.kind in CONTROLS else "treatment")) == "control"
+
+    @model_validator(mode="after")
+    def _seeds_draw(self) -> "Arm":
+        if self.kind in SEEDLESS and len(self.seeds) > 1:
+            raise ValueError(
+                f"seeds {list(self.seeds)}: '{self.kind}' draws nothing at random, so every seed would give "
+                "the same run: give one seed or none"
+            )
+        return self
 
 
 class Posttrain(Strict):
@@ -186,7 +199,11 @@ class Checkpoints(Strict):
 
 
 class Scoring(Strict):
-    """How models are compared."""
+    """How models are compared.
+
+    `margin` is the share of the ladder gap that may remain for `comparable`; `ratio` bounds baseline size /
+    own size, both ends included.
+    """
 
     margin: float = Field(default=0.5, gt=0, lt=1)
     ratio: tuple[float, float] = (1.9, 4.2)
@@ -201,12 +218,16 @@ class Scoring(Strict):
 
 
 class Claims(Strict):
-    """The entries over which the claims C1-C4 are decided."""
+    """The entries over which the claims C1-C4 are decided: the treatment, its corpora, each model's larger rung.
+
+    Empty `corpora` means every corpus with an entry of `arm`; empty `pairs` every model with one. `placebos`
+    are names of arms.
+    """
 
     arm: str = "gap"
     corpora: tuple[str, ...] = ()
     target_corpus: str = "code"
-    placebos: tuple[str, ...] = ("random", "shuffled")
+    placebos: tuple[str, ...] = PLACEBOS
     pairs: Mapping[str, str] = Field(default_factory=dict)
 
 
@@ -248,7 +269,27 @@ class Settings(Strict):
         for name, arm in self.arms.items():
             if arm.of is not None and arm.of not in self.arms:
                 raise ValueError(f"arms.{name}.of: no arm '{arm.of}'{nearest(arm.of, self.arms)}")
+            if arm.of is not None and self.arms[arm.of].kind == "soup":
+                raise ValueError(f"arms.{name}.of: '{arm.of}' is a soup itself: name an arm that has runs")
         return self
+
+    def learning_rate(self, arm: str) -> float:
+        """The rate at which the runs of an arm take their steps; a soup's is that of the runs it averages."""
+        spec = self.arms[arm]
+        if spec.of is not None:
+            return self.learning_rate(spec.of)
+        return self.posttrain.learning_rate if spec.learning_rate is None else spec.learning_rate
+
+    def controls_of(self, arm: str) -> tuple[str, ...]:
+        """The control arms that a treatment is compared with: those with its learning rate.
+
+        A control at another rate moves the weights another distance, so a difference from it would be one of
+        dose. A soup has none: its texts are groups of texts, which no control has.
+        """
+        if self.arms[arm].kind == "soup":
+            return ()
+        rate = self.learning_rate(arm)
+        return tuple(n for n, spec in self.arms.items() if spec.is_control and self.learning_rate(n) == rate)
 
 
 def check_name(name: object) -> str:

@@ -121,16 +121,14 @@ def scoring_settings(settings: Settings, bases: dict[str, dict[str, Any]]) -> Sc
     """The scoring section with what scoring has to know of the track."""
     versions = {str(facts["suite_version"]) for facts in bases.values()}
     return ScoringSettings(
-        margin=settings.scoring.margin,
-        ratio=settings.scoring.ratio,
-        resamples=settings.scoring.resamples,
-        seed=settings.scoring.seed,
+        **settings.scoring.model_dump(),
         protocol=settings.evaluation.protocol,
         suite_version=versions.pop() if len(versions) == 1 else None,
         treatments=tuple(name for name, arm in settings.arms.items() if not arm.is_control),
-        # A soup's texts are groups of texts, which no control has.
-        controls={name: () for name, arm in settings.arms.items() if arm.kind == "soup"},
-        claims=settings.claims.model_dump(mode="json"),
+        controls={
+            name: settings.controls_of(name) for name, arm in settings.arms.items() if not arm.is_control
+        },
+        claims=settings.claims,
     )
 
 

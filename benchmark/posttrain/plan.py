@@ -33,9 +33,7 @@ def request(
         InputError: the arm is not in the settings, its kind is not known, or the text has no token.
     """
     arm = check_arm(settings, arm_name)
-    posttrain = settings.posttrain
-    if arm.learning_rate is not None:
-        posttrain = posttrain.model_copy(update={"learning_rate": arm.learning_rate})
+    posttrain = settings.posttrain.model_copy(update={"learning_rate": settings.learning_rate(arm_name)})
     positions = base.model.config.max_position_embeddings
     try:
         tokens = text_tokens(
@@ -77,7 +75,7 @@ def cell_requests(
         if arm.kind == "soup":
             continue
         for text in texts:
-            for seed in seeds_that_count(arm):
+            for seed in arm.seeds:
                 yield request(settings, base, corpus, text, arm_name, seed)
 
 
@@ -106,11 +104,6 @@ def soup_requests(
                 first, arm_name=arm_name, arm=arm, text_id=f"soup-{names[:12]}", index=place // arm.group,
                 members=members,
             )  # fmt: skip
-
-
-def seeds_that_count(arm: Arm) -> tuple[int, ...]:
-    """The arm's seeds; only the first where the arm is deterministic."""
-    return arm.seeds if arm.kind in {"random", "shuffled"} else arm.seeds[:1]
 
 
 def run_key(run: RunRequest, scorer: Scorer) -> str:

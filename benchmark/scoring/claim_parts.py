@@ -1,6 +1,7 @@
 """The parts of claims C1-C4 on a held-out track, from its comparisons, runs and pairs of entries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from benchmark.schema import NO_ARM
-from benchmark.scoring.claims import ClaimSettings, Part, claims_document, decide
+from benchmark.scoring.claims import Part, claims_document, decide
+from benchmark.settings import Claims
 
 KEY = ["model", "arm", "corpus", "baseline_kind", "baseline", "baseline_arm", "scope"]
 PAIR_KEY = ["model", "arm", "corpus", "other_model", "other_arm", "other_corpus", "scope"]
+NO_CONTROL = "not compared: this placebo is no control of the treatment (other learning rate or texts)"
 SHARE_SCOPE = "share of runs with a gain"
 
 Rows = Mapping[tuple[Any, ...], Mapping[Any, Any]]
@@ -22,7 +25,7 @@ def decide_claims(
     suite_version: str | None,
     comparisons: pd.DataFrame,
     runs: pd.DataFrame,
-    settings: ClaimSettings,
+    settings: Claims,
     pairs: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """C1-C4 of a held-out track, as the content of `claims.json`.
@@ -38,14 +41,12 @@ def decide_claims(
         decide("C1", base_parts(table, models, corpora, settings)),
         decide("C2", rung_parts(table, models, corpora, settings)),
         decide("C3", corpus_parts(runs, pairs, models, corpora, settings)),
-        decide("C4", placebo_parts(table, models, corpora, settings)),
+        decide("C4", placebo_parts(table, models, corpora, settings, _present(runs))),
     ]
     return claims_document(track, suite_version, decided)
 
 
-def declared_entries(
-    comparisons: pd.DataFrame, settings: ClaimSettings
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def declared_entries(comparisons: pd.DataFrame, settings: Claims) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The models and corpora that the claims are about, in sorted order."""
     of_arm = comparisons[comparisons["arm"] == settings.arm]
     models = sorted(settings.pairs) or sorted(of_arm["model"].unique())
@@ -53,9 +54,7 @@ def declared_entries(
     return tuple(models), tuple(corpora)
 
 
-def base_parts(
-    table: Rows, models: Sequence[str], corpora: Sequence[str], settings: ClaimSettings
-) -> list[Part]:
+def base_parts(table: Rows, models: Sequence[str], corpora: Sequence[str], settings: Claims) -> list[Part]:
     """C1: treated minus base, on both families."""
     return [
         _from_table(table, model, settings.arm, corpus, "base", model, NO_ARM, scope)
@@ -65,9 +64,7 @@ def base_parts(
     ]
 
 
-def rung_parts(
-    table: Rows, models: Sequence[str], corpora: Sequence[str], settings: ClaimSettings
-) -> list[Part]:
+def rung_parts(table: Rows, models: Sequence[str], corpora: Sequence[str], settings: Claims) -> list[Part]:
     """C2: treated minus the declared larger rung, over all tasks, with the non-inferiority margin."""
     return [
         _from_table(table, model, settings.arm, corpus, "rung", settings.pairs[model], NO_ARM, "all")
@@ -78,14 +75,28 @@ def rung_parts(
 
 
 def placebo_parts(
-    table: Rows, models: Sequence[str], corpora: Sequence[str], settings: ClaimSettings
+    table: Rows,
+    models: Sequence[str],
+    corpora: Sequence[str],
+    settings: Claims,
+    present: Collection[tuple[str, str, str]] = (),
 ) -> list[Part]:
-    """C4: treated minus each placebo, over all tasks."""
-    return [
+    """C4: treated minus each placebo, over all tasks.
+
+    `present` are the entries (model, arm, corpus) that have runs: a part says so where a placebo has runs and
+    is no control of the treatment.
+    """
+    parts = [
         _from_table(table, model, settings.arm, corpus, "control", model, placebo, "all")
         for model in models
         for corpus in corpora
         for placebo in settings.placebos
+    ]
+    return [
+        replace(part, note=NO_CONTROL)
+        if part.delta is None and (part.model, part.baseline_arm, part.corpus) in present
+        else part
+        for part in parts
     ]
 
 
@@ -94,7 +105,7 @@ def corpus_parts(
     pairs: pd.DataFrame | None,
     models: Sequence[str],
     corpora: Sequence[str],
-    settings: ClaimSettings,
+    settings: Claims,
 ) -> list[Part]:
     """C3: target corpus minus each other corpus: (a) mean gain, over documents and texts, (b) share of gains.
 
@@ -111,7 +122,7 @@ def corpus_parts(
 
 
 def share_of_gains_part(
-    ours: Sequence[float], theirs: Sequence[float], model: str, other: str, settings: ClaimSettings
+    ours: Sequence[float], theirs: Sequence[float], model: str, other: str, settings: Claims
 ) -> Part:
     """C3 (b): share of texts with a gain above 0 in `ours` minus that in `theirs`, both [texts].
 
@@ -141,7 +152,7 @@ def share_of_gains_part(
     )
 
 
-def _share_part(runs: pd.DataFrame, model: str, other: str, settings: ClaimSettings) -> Part:
+def _share_part(runs: pd.DataFrame, model: str, other: str, settings: Claims) -> Part:
     mine = runs[(runs["model"] == model) & (runs["arm"] == settings.arm)]
     texts = mine.dropna(subset=["gain"]).groupby(["corpus", "text_id"])["gain"].mean()
     present = texts.index.get_level_values("corpus")
@@ -151,7 +162,7 @@ def _share_part(runs: pd.DataFrame, model: str, other: str, settings: ClaimSetti
     return share_of_gains_part(list(ours), list(theirs), model, other, settings)
 
 
-def _gain_part(both: Rows, model: str, other: str, settings: ClaimSettings) -> Part:
+def _gain_part(both: Rows, model: str, other: str, settings: Claims) -> Part:
     key = (model, settings.arm, settings.target_corpus, model, settings.arm, other, "all")
     row = both.get(key)
     if row is None:
@@ -170,7 +181,7 @@ def _gain_part(both: Rows, model: str, other: str, settings: ClaimSettings) -> P
     )
 
 
-def _part(model: str, settings: ClaimSettings, other: str, scope: str, **figures: Any) -> Part:
+def _part(model: str, settings: Claims, other: str, scope: str, **figures: Any) -> Part:
     return Part(
         model=model,
         arm=settings.arm,
@@ -180,6 +191,10 @@ def _part(model: str, settings: ClaimSettings, other: str, scope: str, **figures
         scope=scope,
         **figures,
     )
+
+
+def _present(runs: pd.DataFrame) -> set[tuple[str, str, str]]:
+    return set(runs[["model", "arm", "corpus"]].itertuples(index=False, name=None))
 
 
 def _keyed(table: pd.DataFrame, key: Sequence[str]) -> Rows:

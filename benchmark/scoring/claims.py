@@ -1,19 +1,19 @@
 """Claims: the rule that decides one from its parts, by Holm within the claim, and its one plain sentence."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from benchmark.schema import NO_ARM
 from benchmark.scoring.multiplicity import holm
+from benchmark.scoring.settings import FEWEST_TEXTS
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 INCONCLUSIVE = "inconclusive"
 
-FEWEST_TEXTS = 3
 ALPHA_DIFFERENCE = 0.05
 ALPHA_NONINFERIOR = 0.025
 ALPHA_AGAINST = 0.025
@@ -24,33 +24,6 @@ TITLES = {
     "C3": "Text that the model was not trained on gives the most reliable gains",
     "C4": "The gain is more than that of placebos which move the weights as far",
 }
-
-
-@dataclass(frozen=True)
-class ClaimSettings:
-    """What the claims are about: the treatment, its corpora, and each model's larger rung.
-
-    Empty `corpora` means every corpus with an entry of `arm`; empty `pairs` every model with one.
-    """
-
-    arm: str = "gap"
-    corpora: tuple[str, ...] = ()
-    target_corpus: str = "code"
-    placebos: tuple[str, ...] = ("random", "shuffled")
-    pairs: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, declared: object) -> "ClaimSettings":
-        """From a mapping or from any object with these attributes; None gives the defaults."""
-        if declared is None:
-            return cls()
-        names = [one.name for one in fields(cls)]
-        if isinstance(declared, Mapping):
-            values = {name: declared[name] for name in names if name in declared}
-        else:
-            values = {name: getattr(declared, name) for name in names if hasattr(declared, name)}
-        values |= {name: tuple(values[name]) for name in ("corpora", "placebos") if name in values}
-        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from benchmark.scoring.inference import Estimate, crossed, mcnemar_exact
 from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Ints, Layout, shared_columns
 from benchmark.scoring.multiplicity import benjamini_hochberg, holm
 from benchmark.scoring.records import Model
-from benchmark.scoring.settings import ScoringSettings
+from benchmark.scoring.settings import FEWEST_TEXTS, ScoringSettings
 
 LEVEL = 0.05
 LEVEL_NONINFERIOR = 0.025
-TEXTS_FOR_VERDICT = 3
 
 
 @dataclass(frozen=True)
@@ -232,7 +231,7 @@ def verdict(delta: float, p_adjusted: float, p_noninferior_adjusted: float, text
     `p_adjusted` is two-sided and corrected, `p_noninferior_adjusted` one-sided and corrected. Fewer than
     three texts give no verdict: the variance between texts cannot be told.
     """
-    if texts < TEXTS_FOR_VERDICT:
+    if texts < FEWEST_TEXTS:
         return "inconclusive"
     if p_adjusted < LEVEL and delta > 0:
         return "superior"

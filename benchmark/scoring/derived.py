@@ -9,10 +9,10 @@ import pandas as pd
 from benchmark.schema import COMPARISONS, PAIRS, RUN_CURVES, RUNS
 from benchmark.scoring.aggregates import performance_profile
 from benchmark.scoring.claim_parts import decide_claims
-from benchmark.scoring.claims import ClaimSettings
 from benchmark.scoring.familiarity import familiarity_table
 from benchmark.scoring.sensitivity import sensitivity_table
 from benchmark.scoring.write import csv_text
+from benchmark.settings import Claims
 
 Rows = list[dict[str, Any]]
 RUN = ["model", "arm", "corpus", "text_id", "seed"]
@@ -21,7 +21,7 @@ RUN = ["model", "arm", "corpus", "text_id", "seed"]
 def derive(
     tables: Mapping[str, Rows],
     records: Iterable[Mapping[str, Any]],
-    claims: object,
+    claims: Claims,
     treatments: Iterable[str],
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """`sensitivity.csv`, `profile.csv` and `familiarity.csv` by name, and the content of `claims.json`.
@@ -48,7 +48,7 @@ def derive(
         version,
         _frame(tables["comparisons.csv"], COMPARISONS.names),
         runs,
-        ClaimSettings.read(claims),
+        claims,
         _frame(tables["pairs.csv"], PAIRS.names),
     )
     return derived, decided

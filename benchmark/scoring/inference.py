@@ -125,16 +125,27 @@ def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> E
             part, shared = _text_variance(group, layout)
             parts.append(part)
             interaction = interaction + shared
-    parts = [Part(np.maximum(documents - interaction, 0.0), df), *parts]
+    fewest = min((group.shape[-2] for group in groups if group.shape[-2] > 1), default=1)
+    return combined(value, Part(documents, df), parts, interaction, fewest)
+
+
+def combined(
+    value: Floats, documents: Part, texts: Sequence[Part], interaction: Floats, fewest: int
+) -> Estimate:
+    """The estimate whose variance has these parts, as `crossed` weighs them; `gapbench plan` uses it too.
+
+    `documents` and each set of `texts` hold the interaction, which is taken off the documents. `fewest` is
+    the number of texts of the smallest set, 1 where no set has more than one.
+    """
+    parts = (Part(np.maximum(documents.variance - interaction, 0.0), documents.df), *texts)
     total: Any = sum(part.variance for part in parts)
-    spread: Any = documents**2 / df + sum(part.variance**2 / part.df for part in parts[1:])
+    spread: Any = documents.variance**2 / documents.df + sum(part.variance**2 / part.df for part in texts)
     nothing = total <= ROUNDING**2
     with np.errstate(divide="ignore", invalid="ignore"):
         satterthwaite = np.where(nothing, np.inf, total**2 / spread)
     variance = np.where(nothing, np.where(value == 0, 0.0, np.nan), total)
-    fewest = min((group.shape[-2] - 1 for group in groups if group.shape[-2] > 1), default=0)
-    trust = max(0.0, 1 - 2 / fewest) if fewest else 1.0
-    return Estimate(value, variance, tuple(parts), satterthwaite, trust)
+    trust = max(0.0, 1 - 2 / (fewest - 1)) if fewest > 1 else 1.0
+    return Estimate(value, variance, parts, satterthwaite, trust)
 
 
 def _document_variance(by_document: Floats, task_means: Floats, layout: Layout) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.schema import NO_ARM
 from benchmark.scoring.claim_parts import SHARE_SCOPE, share_of_gains_part
-from benchmark.scoring.claims import ClaimSettings, Part, claims_document, decide
+from benchmark.scoring.claims import Part, claims_document, decide
 from benchmark.scoring.published_source import FAMILIES, NEXT_LARGER, FamilyFigures, PublishedFigures
 from benchmark.scoring.published_tables import (
     ARM,
@@ -19,11 +19,12 @@ from benchmark.scoring.published_tables import (
     by_text,
     difference_of_means,
 )
+from benchmark.settings import Claims
 
 MARGIN = 0.5
 """Share of the ladder gap that may remain; used only to say what an interval excludes."""
 
-SETTINGS = ClaimSettings(arm=ARM)
+SETTINGS = Claims(arm=ARM)
 CONDITIONAL = "conditional on the documents"
 PARTIAL = "no verdict here holds the uncertainty of the documents."
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.scoring.comparisons import LEVEL, TEXTS_FOR_VERDICT
+from benchmark.scoring.comparisons import LEVEL
 from benchmark.scoring.inference import Estimate, crossed
 from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout, shared_columns
 from benchmark.scoring.multiplicity import holm
+from benchmark.scoring.settings import FEWEST_TEXTS
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def paired(first: DocumentScores, second: DocumentScores, layout: Layout) -> tup
     common = (
         [text for text in first.texts if text in set(second.texts)] if first.corpus == second.corpus else []
     )
-    if len(common) >= TEXTS_FOR_VERDICT or (common and first.texts == second.texts):
+    if len(common) >= FEWEST_TEXTS or (common and first.texts == second.texts):
         difference = ours[first.rows(common)] - theirs[second.rows(common)]
         return crossed([difference], None, shared), len(common), shared
     return crossed([ours, -theirs], None, shared), 0, shared
@@ -85,7 +86,7 @@ def ranking(scores: Floats, rows: Sequence[dict[str, Any]]) -> Ranking:
     better, worse = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     decided = [row for row in rows if row["scope"] == "all"]
     for (i, j), row in zip(combinations(range(n), 2), decided, strict=True):
-        if row["p_adjusted"] < LEVEL and row["n_texts"] >= TEXTS_FOR_VERDICT and row["delta"] != 0:
+        if row["p_adjusted"] < LEVEL and row["n_texts"] >= FEWEST_TEXTS and row["delta"] != 0:
             above, below = (i, j) if row["delta"] > 0 else (j, i)
             worse[above] += 1
             better[below] += 1

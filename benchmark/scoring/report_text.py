@@ -15,6 +15,7 @@ PUBLISHED = (
     "Intervals are 95 %, two-sided, over texts only and conditional on the documents; p is adjusted (Holm) "
     "within the entry; the best step was chosen on the documents that are reported."
 )
+NO_CONTROL = "Compared with no control: none runs at its learning rate on its texts."
 
 Record = dict[str, Any]
 
@@ -64,7 +65,7 @@ def _p_value(value: float | None) -> str:
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
-def _facts(row: Record) -> list[str]:
+def _facts(row: Record, comparisons: list[Record]) -> list[str]:
     """What stands beside the tables, as plain sentences."""
     facts = [
         f"Track {row.get('track')}, suite {row.get('suite_version')}, {row.get('n_runs')} texts, "
@@ -78,7 +79,15 @@ def _facts(row: Record) -> list[str]:
         facts.append(f"Effective size {_size(size)}{interval}, own size {_size(row['parameters'])}{said}.")
     if row.get("optimism") is not None:
         facts.append(f"Choosing the step on the reported documents would add {row['optimism']:.4f}.")
-    return [*facts, PUBLISHED if row.get("track") == "published" else CONDITIONAL]
+    if row.get("track") == "published":
+        return [*facts, PUBLISHED]
+    if row["row_kind"] == "entry" and comparisons and not any(map(_with_control, comparisons)):
+        facts.append(NO_CONTROL)
+    return [*facts, CONDITIONAL]
+
+
+def _with_control(comparison: Record) -> bool:
+    return bool(comparison["baseline_kind"] == "control")
 
 
 def _size(parameters: float) -> str:
@@ -99,7 +108,12 @@ def markdown(row: Record, comparisons: list[Record], citation: Citation) -> str:
     if comparisons:
         head = ["against", "scope", "difference", "95 %", "adjusted p", "verdict"]
         lines += ["", *_markdown_table(head, [_comparison_cells(one) for one in comparisons])]
-    lines += ["", *(_escape_markdown(fact) for fact in _facts(row)), "", f"Cite as: {citation.text}"]
+    lines += [
+        "",
+        *(_escape_markdown(fact) for fact in _facts(row, comparisons)),
+        "",
+        f"Cite as: {citation.text}",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -114,7 +128,7 @@ def _escape_markdown(text: str) -> str:
 
 def latex(row: Record, comparisons: list[Record], citation: Citation) -> str:
     """A LaTeX table (booktabs), the citation's BibTeX as a comment behind it."""
-    facts = " ".join(_escape_latex(fact) for fact in _facts(row))
+    facts = " ".join(_escape_latex(fact) for fact in _facts(row, comparisons))
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",

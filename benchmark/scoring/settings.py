@@ -1,48 +1,35 @@
-"""What scoring is told: margin, ratio, resamples and which arms are treatments, as strict typed settings."""
+"""What scoring is told: the `scoring` section of the settings, and what it has to know of the track."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
-CONTROL_KINDS = ("random", "shuffled", "descent")
-"""Arms of these names (or beginning with one and a hyphen) are controls where no treatment is declared."""
+from benchmark.settings import CONTROLS, Claims, Scoring
+
+FEWEST_TEXTS = 3
+"""Fewer texts decide nothing: the variance between texts cannot be told."""
 
 
-class ScoringSettings(BaseModel):
+class ScoringSettings(Scoring):
     """Settings of one call of scoring; unknown keys are refused.
 
-    `margin` is the share of the ladder gap that may remain for `comparable`; `ratio` bounds baseline size /
-    own size, both ends included. `treatments` names the arms that are ranked; empty, every arm is one that is
-    not named as a control kind. `controls` may say which control arms belong to which treatment; a treatment
-    that it does not name is compared with every control of its model and corpus. `claims` is read by
-    `scoring.claims`.
+    `treatments` names the arms that are ranked; empty, every arm is one whose name is not that of a kind of
+    control, nor begins with one and a hyphen. `controls` may say which control arms belong to which
+    treatment; a treatment that it does not name is compared with every control of its model and corpus.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    margin: float = Field(default=0.5, gt=0, lt=1)
-    ratio: tuple[float, float] = (1.9, 4.2)
-    resamples: int = Field(default=10_000, ge=100)
-    seed: int = 0
     protocol: Literal["held-out", "paper"] = "held-out"
     suite_version: str | None = None
     treatments: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    claims: Any = None
-
-    @field_validator("ratio")
-    @classmethod
-    def _ratio_in_order(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 1 <= value[0] <= value[1]:
-            raise ValueError("ratio must be two numbers, 1 <= low <= high")
-        return value
+    claims: Claims = Claims()
 
     def is_treatment(self, arm: str) -> bool:
         """Whether runs of `arm` form ranked entries; all other arms are controls."""
         if self.treatments:
             return arm in self.treatments
-        return not any(arm == kind or arm.startswith(f"{kind}-") for kind in CONTROL_KINDS)
+        return not any(arm == kind or arm.startswith(f"{kind}-") for kind in CONTROLS)
 
     def controls_of(self, arm: str, present: tuple[str, ...]) -> tuple[str, ...]:
         """Those of `present` (arms of one model and corpus) that are controls of treatment `arm`, sorted."""

@@ -5,7 +5,7 @@ import pyarrow as pa
 from benchmark.errors import InputError
 from benchmark.pipeline.stages import stored_texts
 from benchmark.posttrain.base import load_base, suite_of
-from benchmark.posttrain.plan import request, seeds_that_count, soup_requests
+from benchmark.posttrain.plan import request, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult, execute_run
 from benchmark.schema import SAMPLES
 from benchmark.submissions.entry import Entry
@@ -57,7 +57,7 @@ class PipelineRepeater:
         finished = [
             (self._request(mixed, text_id, seed), RunResult(by_run[text_id, seed], SAMPLES.empty_table()))
             for text_id in self.texts
-            for seed in seeds_that_count(entry.settings.arms[mixed])
+            for seed in entry.settings.arms[mixed].seeds
             if (text_id, seed) in by_run
         ]
         soups = soup_requests(entry.settings, {mixed: finished})

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmark.ladder import ladder, read_rungs
+from benchmark.pipeline.results import scoring_settings
 from benchmark.schema import TABLES
 from benchmark.settings import load_settings
 
@@ -65,3 +66,9 @@ def test_every_entry_of_the_settings_is_in_the_table() -> None:
     found = {(row["model"], row["arm"], row["corpus"]) for row in entries.to_dict("records")}
     treated = [name for name, spec in settings.models.items() if spec.role != "baseline"]
     assert {(m, a, c) for m in treated for a in settings.arms for c in settings.corpora} <= found
+
+
+def test_no_control_of_another_learning_rate_is_held_against_a_treatment() -> None:
+    known = scoring_settings(load_settings(PARAMS), {"micro-1": {"suite_version": "1"}})
+    assert known.controls_of("gap", ("gap", "random", "shuffled")) == ("random", "shuffled")
+    assert known.controls_of("gap-lr1e-3", ("gap-lr1e-3", "random", "shuffled")) == ()

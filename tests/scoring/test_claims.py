@@ -8,7 +8,8 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.scoring.claim_parts import decide_claims, share_of_gains_part
-from benchmark.scoring.claims import ClaimSettings, Part, claims_document, decide
+from benchmark.scoring.claims import Part, claims_document, decide
+from benchmark.settings import Claims
 
 PART_KEYS = {
     "model",
@@ -122,14 +123,14 @@ def test_a_score_below_the_margin_beyond_doubt_speaks_against_c2() -> None:
 
 def test_the_share_of_gains_has_the_interval_of_its_definition() -> None:
     ours, theirs = [1.0] * 9 + [0.0], [0.1] * 3 + [-0.1] * 7
-    part = share_of_gains_part(ours, theirs, "m", "cc", ClaimSettings())
+    part = share_of_gains_part(ours, theirs, "m", "cc", Claims())
     assert part.delta == pytest.approx(0.6)
     assert 0 < part.ci_low < 0.6 < part.ci_high < 1
     assert part.p_value < 0.05
 
 
 def test_shares_that_do_not_differ_have_p_one() -> None:
-    part = share_of_gains_part([1.0] * 5, [1.0] * 5, "m", "cc", ClaimSettings())
+    part = share_of_gains_part([1.0] * 5, [1.0] * 5, "m", "cc", Claims())
     assert (part.delta, part.p_value) == (0.0, 1.0)
     assert part.ci_low < 0 < part.ci_high
 
@@ -141,7 +142,7 @@ def test_the_interval_of_the_share_covers_the_truth() -> None:
         hits = 0
         for _ in range(600):
             ours, theirs = (rng.random(100) < first) * 1.0, (rng.random(94) < second) * 1.0
-            part = share_of_gains_part(list(ours), list(theirs), "m", "cc", ClaimSettings())
+            part = share_of_gains_part(list(ours), list(theirs), "m", "cc", Claims())
             hits += part.ci_low <= first - second <= part.ci_high
         assert 0.923 <= hits / 600 <= 0.977
 
@@ -229,7 +230,7 @@ def _tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(rows), runs, pairs
 
 
-SETTINGS = ClaimSettings(pairs={"m1": "m2", "m2": "m3"})
+SETTINGS = Claims(pairs={"m1": "m2", "m2": "m3"})
 
 
 def test_four_claims_come_from_the_tables_of_a_track() -> None:
@@ -254,7 +255,7 @@ def test_a_pair_is_found_in_either_direction() -> None:
 
 def test_an_entry_that_is_declared_and_not_scored_says_no_data() -> None:
     comparisons, runs, pairs = _tables()
-    settings = ClaimSettings(corpora=("code", "github"), pairs=SETTINGS.pairs)
+    settings = Claims(corpora=("code", "github"), pairs=SETTINGS.pairs)
     document = decide_claims("t", "v", comparisons, runs, settings, pairs)
     assert {claim["outcome"] for claim in document["claims"]} == {"inconclusive"}
     assert any(part["note"] == "no data" for part in document["claims"][0]["parts"])
@@ -271,7 +272,7 @@ def test_a_rung_without_a_gap_to_close_is_said_to_be_one() -> None:
 
 def test_an_entry_that_is_not_declared_changes_no_claim() -> None:
     comparisons, runs, pairs = _tables()
-    settings = ClaimSettings(corpora=("code", "seen"), pairs=SETTINGS.pairs)
+    settings = Claims(corpora=("code", "seen"), pairs=SETTINGS.pairs)
     more = pd.concat([comparisons, comparisons.assign(corpus="mine", delta=-0.5, ci_high=-0.4)])
     first, second = (decide_claims("t", "v", table, runs, settings, pairs) for table in (comparisons, more))
     assert first == second
@@ -282,16 +283,6 @@ def test_the_order_of_rows_does_not_matter() -> None:
     shuffled = [table.sample(frac=1, random_state=1) for table in (comparisons, runs, pairs)]
     first = decide_claims("t", "v", comparisons, runs, SETTINGS, pairs)
     assert first == decide_claims("t", "v", shuffled[0], shuffled[1], SETTINGS, shuffled[2])
-
-
-def test_settings_are_read_from_a_mapping_or_an_object() -> None:
-    class Declared:
-        arm = "gap-lr"
-        placebos = ("random",)
-
-    assert ClaimSettings.read(Declared()).arm == "gap-lr"
-    assert ClaimSettings.read({"corpora": ["a"]}).corpora == ("a",)
-    assert ClaimSettings.read(None) == ClaimSettings()
 
 
 def test_the_document_of_no_claims_keeps_its_frame() -> None:

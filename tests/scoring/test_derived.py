@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmark.scoring.claim_parts import NO_CONTROL
 from benchmark.scoring.derived import arm_rates
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
+from benchmark.settings import Claims
 from tests.scoring.synthetic import MODELS, TASKS, Study
 
 ENTRIES = {
@@ -17,7 +19,7 @@ ENTRIES = {
     ("small", "random", "code"): 0.0,
     ("small", "random", "seen"): 0.0,
 }
-CLAIMS = {"placebos": ["random"], "pairs": {"small": "middle"}}
+CLAIMS = Claims(placebos=("random",), pairs={"small": "middle"})
 
 
 def _record(arm: str, corpus: str, text: int) -> dict:
@@ -90,3 +92,21 @@ def test_an_arm_s_own_learning_rate_comes_before_the_track_s() -> None:
     other = _record("gap-lr1e-4", "code", 0)
     other["settings"]["arm"] = {"kind": "ascent", "learning_rate": 1e-4}
     assert arm_rates([record, other]) == {"gap": ("ascent", 5e-5), "gap-lr1e-4": ("ascent", 1e-4)}
+
+
+def test_a_placebo_at_another_learning_rate_is_compared_with_nothing_and_the_claim_says_so(
+    tmp_path: Path,
+) -> None:
+    samples = Study(entries=ENTRIES, documents=40).write(tmp_path / "samples.parquet")
+    settings = ScoringSettings(claims=CLAIMS, treatments=("gap",), controls={"gap": ()})
+    run_score([samples], MODELS, tmp_path / "out", tasks=TASKS, settings=settings)
+    entries, comparisons = (
+        pd.read_csv(tmp_path / "out" / name) for name in ("entries.csv", "comparisons.csv")
+    )
+    assert set(comparisons.query("arm == 'gap'")["baseline_kind"]) == {"base", "rung"}
+    assert entries.query("arm == 'gap'")["p_improve_control"].isna().all()
+    assert set(entries.query("arm == 'random'")["row_kind"]) == {"control"}
+    claim = json.loads((tmp_path / "out" / "claims.json").read_text())["claims"][3]
+    assert claim["outcome"] == "inconclusive"
+    assert {part["note"] for part in claim["parts"]} == {NO_CONTROL}
+    assert "no comparison with a placebo has data" in claim["sentence"]

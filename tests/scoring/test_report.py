@@ -163,3 +163,10 @@ def test_a_broken_citation_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "CITATION.cff").write_text("version: 1\n")
     with pytest.raises(InputError, match="has no title"):
         read_citation(tmp_path)
+
+
+def test_an_entry_without_a_control_says_so(results: Path, tmp_path: Path) -> None:
+    said = "Compared with no control"
+    assert said not in report(results, "micro-1/gap/code_x")
+    _write(tmp_path / "alone", [ENTRY], [COMPARISON])
+    assert said in report(tmp_path / "alone", "micro-1/gap/code_x")

@@ -90,3 +90,36 @@ def test_an_override_takes_yaml_values_at_any_depth() -> None:
 def test_yaml_with_tags_aliases_or_doubled_keys_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="not plain YAML"):
         parse_yaml(text, "test")
+
+
+def test_a_treatment_is_compared_with_the_controls_at_its_own_learning_rate() -> None:
+    settings = load_settings(
+        ROOT / "params.yaml", ["arms.random-lr1e-3={kind: random, learning_rate: 1.0e-3}"]
+    )
+    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
+    assert settings.controls_of("gap-lr1e-3") == ("random-lr1e-3",)
+    assert settings.controls_of("soup") == ()
+    assert load_settings(ROOT / "params.yaml").controls_of("gap-lr1e-3") == ()
+
+
+def test_an_arm_that_names_the_rate_of_the_track_shares_its_controls() -> None:
+    settings = load_settings(ROOT / "params.yaml", ["arms.gap.learning_rate=0.0001"])
+    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
+    assert settings.learning_rate("soup") == settings.learning_rate("gap") == 1e-4
+
+
+@pytest.mark.parametrize("kind", ["ascent", "descent"])
+def test_seeds_that_would_repeat_one_run_are_refused(kind: str) -> None:
+    with pytest.raises(InputError, match=r"arms\.a.*every seed would give the same run"):
+        validate({**MINIMAL, "arms": {"a": {"kind": kind, "seeds": [0, 1]}}}, "test")
+
+
+def test_seeds_count_where_they_draw() -> None:
+    arms = {"random": {"kind": "random", "seeds": [0, 1]}, "own": {"kind": "own-kind", "seeds": [3, 4]}}
+    assert validate({**MINIMAL, "arms": arms}, "test").arms["own"].seeds == (3, 4)
+
+
+def test_a_soup_of_a_soup_is_refused() -> None:
+    arms = {"one": {"kind": "soup", "of": "one"}}
+    with pytest.raises(InputError, match="'one' is a soup itself"):
+        validate({**MINIMAL, "arms": arms}, "test")
