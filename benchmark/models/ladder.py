@@ -23,8 +23,10 @@ CODE = (
     "models/packed.py",
     "models/opt.py",
     "models/tokenizer.py",
+    "models/weights.py",
     "world",
 )
+"""What the bytes of a rung follow from."""
 
 
 @dataclass(frozen=True)
