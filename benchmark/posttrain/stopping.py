@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 FIRST_COUNTED_EPOCH = 5
 PATIENCE = 2
+TIE_DECIMALS = 12
 FAMILIES = ("classification", "dialogue")
 
 Averages = dict[str, float | None]
@@ -37,6 +38,10 @@ class EarlyStop:
 def best_step(scored: Sequence[tuple[int, Averages]], average: str) -> int | None:
     """The step with the highest `average`, ties to the earliest; null where no step has one.
 
+    Averages are rounded first, so that equal ones summed in another order still tie. Scoring applies the same
+    rule to whole tables (`scoring.selection.best_step`) and shares no code with the stage whose tables it
+    reads; a test holds the two together, because the documents that are kept in git are those of this step.
+
     Args:
         scored: (step, averages) of every candidate in the order in which they were reached.
         average: `all`, `classification` or `dialogue`.
@@ -44,6 +49,6 @@ def best_step(scored: Sequence[tuple[int, Averages]], average: str) -> int | Non
     best: tuple[float, int] | None = None
     for step, averages in scored:
         value = averages.get(average)
-        if value is not None and (best is None or value > best[0]):
-            best = (value, step)
+        if value is not None and (best is None or round(value, TIE_DECIMALS) > best[0]):
+            best = (round(value, TIE_DECIMALS), step)
     return best[1] if best else None

@@ -50,7 +50,8 @@ class EntrySelection:
 def best_step(scores: Floats) -> Ints:
     """Place of the highest score along the last axis, ties to the first; NO_STEP where all are nan.
 
-    Scores are rounded to 12 decimals first, so that equal averages summed in another order still tie.
+    Scores are rounded to 12 decimals first, so that equal averages summed in another order still tie. It is
+    the rule by which a run's record names its step (`posttrain.stopping.best_step`).
     """
     rounded = np.where(np.isnan(scores), -np.inf, np.round(scores, TIE_DECIMALS))
     return np.where(np.isneginf(rounded.max(axis=-1)), NO_STEP, rounded.argmax(axis=-1)).astype(np.int64)

@@ -1,8 +1,11 @@
 """The original's early stop and both choices of a step, on made averages."""
 
+import numpy as np
 import pytest
 
 from benchmark.posttrain.stopping import EarlyStop, best_step
+from benchmark.scoring.selection import NO_STEP
+from benchmark.scoring.selection import best_step as best_step_of_tables
 
 
 def stopped_at(pairs: list[tuple[float, float]]) -> int | None:
@@ -42,3 +45,15 @@ def test_the_best_step_is_the_earliest_of_the_highest(
     scored: list[tuple[int, float | None]], best: int | None
 ) -> None:
     assert best_step([(step, {"all": value}) for step, value in scored], "all") == best
+
+
+def test_the_step_of_a_run_record_is_the_step_that_scoring_reports() -> None:
+    rng = np.random.default_rng(0)
+    # A few levels give many ties; what is added is below rounding, as another order of summing is.
+    scores = rng.integers(0, 3, (500, 4)) / 10 + rng.choice([0.0, 5e-17, -5e-17, 1e-16], (500, 4))
+    scores[rng.random(scores.shape) < 0.2] = np.nan
+    scores[0] = np.nan
+    found = best_step_of_tables(scores)
+    for row, place in zip(scores, found, strict=True):
+        scored = [(step, {"all": None if np.isnan(score) else score}) for step, score in enumerate(row)]
+        assert best_step(scored, "all") == (None if place == NO_STEP else place)
