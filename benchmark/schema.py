@@ -8,9 +8,6 @@ import pyarrow as pa
 NO_ARM = "none"  # arm and corpus of a base model
 NO_TEXT = "-"  # text_id of a base model
 
-KEY = ["track", "model", "arm", "corpus"]
-"""What identifies an entry."""
-
 SAMPLES = pa.schema(
     [
         ("track", pa.string()),
@@ -34,7 +31,6 @@ SAMPLES = pa.schema(
 """One scored document of one checkpoint; `value` in [0, 1]. The last three columns may be absent."""
 
 SAMPLES_OPTIONAL = ("prediction", "target", "choice_logprobs")
-SAMPLES_KEY = [*KEY, "text_id", "seed", "step", "task", "split", "doc_id"]
 
 RUNS = pa.schema(
     [

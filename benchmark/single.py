@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from benchmark.posttrain.plan import CorpusText
 
 HUB_MODEL = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)@([0-9a-f]{40})")
-OUTPUTS = ("run.json", "samples.parquet")
 
 
 def single_run(

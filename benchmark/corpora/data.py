@@ -17,7 +17,6 @@ from benchmark.corpora.sources import SOURCES, Source
 from benchmark.errors import InputError
 
 TIMEOUT_SECONDS = 30
-_used: dict[str, Path] = {}
 
 
 def data_folder() -> Path | None:
@@ -51,25 +50,15 @@ def locate(*paths: str) -> Path:
     if folder is not None:
         for path in paths:
             if (folder / path).is_file():
-                return _noted(path, folder / path)
+                return folder / path
         raise InputError(f"{named} is missing in GAPBENCH_DATA={folder}: add it as docs/DATA.md describes it")
     for path in paths:
         if path in SOURCES:
-            return _noted(path, _cached(path, SOURCES[path]))
+            return _cached(path, SOURCES[path])
     raise InputError(
         f"{named} has no pinned public source: put it into a folder laid out as docs/DATA.md says "
         "and set GAPBENCH_DATA to that folder"
     )
-
-
-def used_files() -> dict[str, str]:
-    """Path in the layout -> sha256 of every file that this process has located, sorted by path."""
-    return {path: sha256_of(_used[path]) for path in sorted(_used)}
-
-
-def _noted(path: str, found: Path) -> Path:
-    _used[path] = found
-    return found
 
 
 def sha256_of(path: Path) -> str:

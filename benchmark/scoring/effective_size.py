@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student_t
 
 from benchmark.scoring.inference import crossed
 from benchmark.scoring.layout import Layout
@@ -82,10 +81,9 @@ def effective_size(
     """The size on the ladder that has `score`, with an interval.
 
     `rung_scores`, `rung_parameters`: [rungs]; rungs of one size count as their mean. `half_widths` comes from
-    `widths_from_resamples` or `widths_from_documents`; without it, or where a variance cannot be told, the
-    interval is empty. The interval holds every size x at which `score` does not differ from the ladder's at x:
-    inversion of a test, as Fieller (1954) for a ratio, which unlike percentiles of the inverted curve stays
-    valid on a flat ladder.
+    `widths_from_documents`; without it, or where a variance cannot be told, the interval is empty. The
+    interval holds every size x at which `score` does not differ from the ladder's at x: inversion of a test,
+    as Fieller (1954) for a ratio, which unlike percentiles of the inverted curve stays valid on a flat ladder.
     """
     positions, merge = _merged(np.log(np.asarray(rung_parameters, dtype=np.float64)))
     scores = merge @ np.asarray(rung_scores, dtype=np.float64)
@@ -104,29 +102,6 @@ def effective_size(
     excess = np.abs(score - weights @ scores) - np.nan_to_num(widths)
     low, high, clipped = _hull(excess, grid, point)
     return _sized(point, low, high, own_parameters, note or clipped)
-
-
-def widths_from_resamples(
-    score_resamples: FloatArray,
-    rung_resamples: FloatArray,
-    *,
-    degrees_of_freedom: float = np.inf,
-    level: float = 0.95,
-) -> HalfWidths:
-    """Half-widths from the covariance of resampled scores.
-
-    `score_resamples` [R] and `rung_resamples` [R, rungs] are drawn with common documents. The ladder's score
-    at any size is a linear contrast of two rungs, so the covariance gives its variance exactly.
-    """
-    covariance = np.cov(np.column_stack([score_resamples, rung_resamples]), rowvar=False)
-    critical = float(student_t.ppf(0.5 + level / 2, degrees_of_freedom))
-
-    def half_widths(weights: FloatArray) -> FloatArray:
-        contrast = np.column_stack([np.ones(len(weights)), -weights])
-        variance = np.einsum("gi,ij,gj->g", contrast, covariance, contrast)
-        return np.asarray(critical * np.sqrt(np.maximum(variance, 0.0)), dtype=np.float64)
-
-    return half_widths
 
 
 def widths_from_documents(

@@ -87,12 +87,6 @@ def test_a_local_folder_is_taken_as_it_is(public, monkeypatch, tmp_path):
     assert locate("tasks/x/absent.jsonl", path).read_bytes() == b"other rows"
 
 
-def test_the_digests_of_what_was_used_can_be_told(public, monkeypatch):
-    path = publish(monkeypatch, public, b"rows")
-    locate(path)
-    assert data.used_files()[path] == sha256(b"rows")
-
-
 def test_a_file_that_a_local_folder_lacks_is_never_downloaded_instead(public, monkeypatch, tmp_path):
     path = publish(monkeypatch, public, b"rows")
     monkeypatch.setenv("GAPBENCH_DATA", str(tmp_path))

@@ -2,21 +2,34 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from benchmark.scoring.effective_size import (
     BELOW,
     BEYOND,
     INTERVAL_BEYOND,
     NO_LADDER,
+    HalfWidths,
     centred_isotonic,
     effective_size,
     widths_from_documents,
-    widths_from_resamples,
 )
 from benchmark.scoring.size_simulation import LADDERS, coverage, draw_study, layout_of, main
 
 PARAMETERS = np.array([1e6, 2e6, 4e6, 8e6])
 SCORES = np.array([0.40, 0.45, 0.55, 0.60])
+
+
+def widths_from_resamples(score_resamples: np.ndarray, rung_resamples: np.ndarray) -> HalfWidths:
+    """Half-widths from the covariance of scores [resamples] and [resamples, rungs] with common documents."""
+    covariance = np.cov(np.column_stack([score_resamples, rung_resamples]), rowvar=False)
+
+    def half_widths(weights: np.ndarray) -> np.ndarray:
+        contrast = np.column_stack([np.ones(len(weights)), -weights])
+        variance = np.einsum("gi,ij,gj->g", contrast, covariance, contrast)
+        return norm.ppf(0.975) * np.sqrt(np.maximum(variance, 0.0))
+
+    return half_widths
 
 
 def test_a_score_between_two_rungs_is_a_size_between_them_on_the_log_scale() -> None:
