@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from leaderboard import state
+from leaderboard import order, state
 from leaderboard.data import KEY, Table
 
 SCOPE_WORDS = {"all": "All tasks", "classification": "Multiple choice", "dialogue": "Dialogue"}
@@ -10,17 +10,15 @@ SEPARATOR = " / "
 
 
 def entry_keys(
-    entries: Table, *, kinds: tuple[str, ...] = ("entry", "control")
+    entries: Table, track: str, *, kinds: tuple[str, ...] = ("entry", "control")
 ) -> list[tuple[str, str, str]]:
-    """(model, arm, corpus) of the rows of these kinds, entries by rank before controls."""
+    """(model, arm, corpus) of the rows of these kinds, in the order of the ranking, entries before controls."""
     frame = entries.frame
     if frame.empty:
         return []
     frame = frame[frame["row_kind"].isin(kinds)] if frame["row_kind"].notna().any() else frame
-    order = frame.assign(_kind=(frame["row_kind"] != "entry").astype(int)).sort_values(
-        ["_kind", "rank", *KEY], kind="stable"
-    )
-    return list(order[KEY].itertuples(index=False, name=None))
+    placed = order.standing(frame, order.claims_arm(track)).sort_values("standing")
+    return list(placed[KEY].itertuples(index=False, name=None))
 
 
 def pick_entry(keys: list[tuple[str, str, str]], **layout: object) -> tuple[str, str, str]:

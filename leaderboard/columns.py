@@ -19,11 +19,18 @@ _95 = "95 % interval over documents and texts, two-sided, not adjusted for multi
 
 COLUMNS: dict[str, Column] = {
     "track": Column("Track", "A closed comparison with its own models, texts and tasks."),
+    "standing": Column(
+        "Standing",
+        "The treatment that the claims are about first, then other treatments, each by gain; entries with "
+        "fewer than three texts last, without a place.",
+        "count",
+    ),
     "rank": Column("Rank", "By score over all tasks. Read it with the rank interval beside it.", "count"),
     "ranks": Column(
-        "Rank interval",
-        "Ranks that the data cannot tell apart: 1 + entries significantly better, to the number of "
-        "entries less those significantly worse (Holm over all pairs).",
+        "Rank by score",
+        "Ranks by score that the data cannot tell apart: 1 + entries significantly better, to the number of "
+        "entries less those significantly worse (Holm over all pairs). Larger models score higher, treated or "
+        "not: for the treatment read the gain.",
     ),
     "tie_group": Column("Tie group", "Entries of one group have overlapping rank intervals.", "count"),
     "model": Column("Model", "The language model that was treated."),

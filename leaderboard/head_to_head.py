@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from leaderboard import charts, choice, data, page, run_charts, samples, state, tables, text
+from leaderboard import charts, choice, data, page, questions, run_charts, samples, state, tables, text
 from leaderboard.choice import scope_word
 from leaderboard.columns import Column
 from leaderboard.samples import Checkpoint
@@ -43,13 +43,14 @@ def show_documents(track: str, keys: dict[str, Key]) -> None:
             "gapbench run --help",
         )
         return
-    frame = samples.differing_first(frame, "first", "second")
+    frame, _ = questions.beside(samples.differing_first(frame, "first", "second"), track, task)
     differ = frame[frame["change"].isin(["▲ better", "▼ worse"])]
     st.caption(
         f"The scores differ on {len(differ):,} of {text.counted(len(frame), 'document')}. First: "
         f"{text.plain(first)}. Second: {text.plain(second)}."
     )
     labels = {
+        "question": Column("Question", "What the models are given."),
         "first answer": Column("First", "Answer of the first entry's run."),
         "second answer": Column("Second", "Answer of the second entry's run."),
         "first score": Column("Score, first", "1 right, 0 wrong; for dialogue F1.", "score3"),
@@ -59,7 +60,16 @@ def show_documents(track: str, keys: dict[str, Key]) -> None:
     tables.show(
         tables.ordered(
             differ,
-            ["doc_id", "change", "target", "first answer", "second answer", "first score", "second score"],
+            [
+                "doc_id",
+                "question",
+                "change",
+                "target",
+                "first answer",
+                "second answer",
+                "first score",
+                "second score",
+            ],
         ),
         "discordant",
         labels=labels,

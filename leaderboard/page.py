@@ -94,7 +94,7 @@ def link(label: str, page: str, icon: str | None = None, /, **parameters: object
 def finish() -> None:
     """The last line of every page."""
     st.caption("This page's address is a link to exactly this view, with every filter and selection.")
-    state.end()
+    state.end(whole=True)
 
 
 def file_text(path: Path, most: int = 20_000) -> str:

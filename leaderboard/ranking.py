@@ -1,28 +1,29 @@
 """The ranking as readers see it: a row an entry, its verdicts beside its figures. Joins tables, computes nothing."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from leaderboard import data, text
+from leaderboard import data, order, tables, text
 from leaderboard.data import KEY, Stamp, Table
 from leaderboard.state import relative_link
 
 SHOWN = [
-    "ranks",
     "model",
     "arm",
     "corpus",
-    "score_all",
-    "score_interval",
-    "against_rungs",
-    "behaves_like",
     "gain_all",
     "gain_interval",
     "against_base",
     "against_controls",
+    "against_rungs",
+    "behaves_like",
+    "score_all",
+    "score_interval",
+    "ranks",
     "optimism",
     "n_runs",
     "verification",
@@ -70,21 +71,42 @@ REFERENCE = [
 """The columns of the rows that are not ranked."""
 
 
-def of_track(track: str) -> pd.DataFrame:
-    """The ranking of a track, built anew when one of its two tables changes."""
-    marks = [data.stamp(data.results_folder() / track / name) for name in ("entries.csv", "comparisons.csv")]
-    return _built(track, *marks)
+@dataclass(frozen=True)
+class Ranking:
+    """A track's rows as readers see them, and what every filter needs of them; shared by all readers, never written.
+
+    `frame` holds all rows, `ranked` those that compete, `lines` the words of each of these that a search looks
+    through, in lower case.
+    """
+
+    frame: pd.DataFrame
+    ranked: pd.DataFrame
+    lines: list[str]
+    first_view: list[str]
+    options: dict[str, list[str]]
+    widths: tables.Widths
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _built(track: str, entries: Stamp | None, comparisons: Stamp | None) -> pd.DataFrame:
-    del entries, comparisons  # they are the cache's key
-    return build(data.table(track, "entries.csv"), data.table(track, "comparisons.csv"), track)
+def of_track(track: str) -> Ranking:
+    """The ranking of a track, built anew when one of its tables changes."""
+    names = ("entries.csv", "comparisons.csv", "claims.json")
+    return _built(track, *(data.stamp(data.results_folder() / track / name) for name in names))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _built(track: str, *marks: Stamp | None) -> Ranking:
+    del marks  # they are the cache's key
+    frame = build(data.table(track, "entries.csv"), data.table(track, "comparisons.csv"), track)
+    ranked = frame[frame["row_kind"] == "entry"].reset_index(drop=True)
+    searched = ranked[[*KEY, "against_rungs", "verification"]].fillna("").astype(str)
+    lines = [" ".join(cells).casefold() for cells in searched.itertuples(index=False, name=None)]
+    options = {column: sorted(ranked[column].dropna().unique()) for column in KEY}
+    return Ranking(frame, ranked, lines, first_view(ranked), options, tables.widths(frame))
 
 
 def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
-    """All rows of `entries.csv` with their verdicts over all tasks, entries first by rank, then rungs and controls."""
-    frame = entries.frame
+    """All rows of `entries.csv` with their verdicts over all tasks, entries in their order, then rungs and controls."""
+    frame = order.standing(entries.frame, order.claims_arm(track))
     frame["row_kind"] = frame["row_kind"].fillna("entry")
     found = verdicts_by_entry(comparisons)
     keys = list(frame[KEY].itertuples(index=False, name=None))
@@ -97,7 +119,8 @@ def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
         frame[column] = ["; ".join(_said(row, kind) for row in group) or "–" for group in rows]
         frame[f"_{kind}"] = [tuple(row.verdict for row in group) for group in rows]
     frame["ranks"] = [
-        text.rank_range(*pair) for pair in zip(frame["rank_low"], frame["rank_high"], strict=True)
+        order.unranked(row.n_runs) or text.rank_range(row.rank_low, row.rank_high)
+        for row in frame.itertuples()
     ]
     frame["score_interval"] = _intervals(frame, "score_all")
     frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
@@ -117,9 +140,9 @@ def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
         )
     ]
     frame["open"] = [relative_link("entry", track=track, model=m, arm=a, corpus=c) for m, a, c in keys]
-    order = frame["row_kind"].map({"entry": 0, "rung": 1, "control": 2}).fillna(3)
-    return frame.assign(_order=order).sort_values(
-        ["_order", "rank", "parameters", *KEY], kind="stable", ignore_index=True
+    kind = frame["row_kind"].map({"entry": 0, "rung": 1, "control": 2}).fillna(3)
+    return frame.assign(_order=kind).sort_values(
+        ["_order", "standing", "parameters", *KEY], kind="stable", ignore_index=True
     )
 
 
@@ -163,7 +186,7 @@ def first_view(frame: pd.DataFrame) -> list[str]:
 
 
 def keep(
-    frame: pd.DataFrame,
+    ranking: Ranking,
     *,
     models: Iterable[str] = (),
     arms: Iterable[str] = (),
@@ -172,17 +195,26 @@ def keep(
     states: Iterable[str] = (),
     words: str = "",
 ) -> pd.DataFrame:
-    """Rows that fit every filter given; `verdicts` looks at those against larger models."""
-    kept = frame
-    for column, values in (("model", models), ("arm", arms), ("corpus", corpora), ("verification", states)):
-        if wanted := set(values):
-            kept = kept[kept[column].isin(wanted)]
-    if wanted := set(verdicts):
-        kept = kept[[bool(wanted & set(found)) for found in kept["_rung"]]]
-    for word in words.casefold().split():
-        line = kept[[*KEY, "against_rungs", "verification"]].fillna("").agg(" ".join, axis=1).str.casefold()
-        kept = kept[line.str.contains(word, regex=False)]
-    return kept
+    """Ranked rows that fit every filter given; `verdicts` looks at those against larger models."""
+    frame, asked = ranking.ranked, words.casefold().split()
+    wanted = [
+        (list(frame[column]), set(values))
+        for column, values in (
+            ("model", models),
+            ("arm", arms),
+            ("corpus", corpora),
+            ("verification", states),
+        )
+        if set(values)
+    ]
+    verdict = set(verdicts)
+    fits = [
+        all(cells[row] in values for cells, values in wanted)
+        and (not verdict or bool(verdict & set(found)))
+        and all(word in line for word in asked)
+        for row, (line, found) in enumerate(zip(ranking.lines, frame["_rung"], strict=True))
+    ]
+    return frame if all(fits) else frame[fits]
 
 
 def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
@@ -193,6 +225,8 @@ def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
         "gain_interval": "gain_all_low",
         "behaves_like": "effective_size",
     }
+    if (column, descending) == ("standing", False):
+        return frame  # their order as they are kept
     return frame.sort_values(
         by.get(column, column), ascending=not descending, kind="stable", na_position="last"
     )

@@ -125,8 +125,8 @@ def differing_first(frame: pd.DataFrame, treated: str, other: str) -> pd.DataFra
 
 
 def matching(frame: pd.DataFrame, words: str) -> pd.DataFrame:
-    """Rows whose answers or target hold every word."""
-    texts = [name for name in frame if str(name).endswith(" answer") or name == "target"]
+    """Rows whose question, answers or target hold every word."""
+    texts = [name for name in frame if str(name).endswith(" answer") or name in ("target", "question")]
     kept = frame
     for word in words.casefold().split():
         line = kept[texts].fillna("").astype(str).agg(" ".join, axis=1).str.casefold()

@@ -13,16 +13,22 @@ import streamlit as st
 _TOUCHED = "_touched"
 _TRACK = "_track"
 _PAGE = "_page"
+_WHOLE = "_whole"
 
 
 def begin(page: str) -> None:
     """Start a page: its widgets' keys begin with its name, so that pages do not share them by accident."""
     st.session_state[_PAGE] = page
+    st.session_state[_WHOLE] = True
 
 
-def end() -> None:
-    """End a page or a fragment: from here on the address rules again where it is edited."""
-    st.session_state[_TOUCHED] = False
+def end(*, whole: bool = False) -> None:
+    """End a fragment, or the `whole` page: from here on the address rules again where it is edited.
+
+    A fragment that is drawn with its page does not end the page: the widgets after it follow the same change.
+    """
+    if whole or not st.session_state.get(_WHOLE):
+        st.session_state[_TOUCHED] = st.session_state[_WHOLE] = False
 
 
 def relative_link(page: str, /, **parameters: object) -> str:
@@ -141,6 +147,22 @@ def switch(label: str, key: str, *, help: str | None = None, default: bool = Fal
     value = bool(st.toggle(label, key=widget, help=help, on_change=_touch))
     _keep(key, [str(int(value))], [str(int(default))])
     return value
+
+
+def unfold(label: str, key: str, *, icon: str | None = None) -> Any:
+    """A part that opens by a click, by the query parameter `key`; its `open` says whether to draw what it holds.
+
+    What is closed costs neither the server nor the reader's machine anything.
+    """
+    widget = _restore(key, lambda found: found == ["1"])
+    part = st.expander(label, key=widget, icon=icon, on_change=_touch)
+    _keep(key, ["1"] if part.open else [])
+    return part
+
+
+def noted(key: str, options: Sequence[str], default: Sequence[str]) -> list[str]:
+    """What the address says of a choice of some of `options` whose widget is not drawn."""
+    return [one for one in st.query_params.get_all(key) if one in options] or list(default)
 
 
 def page_number(pages: int, key: str = "page") -> int:

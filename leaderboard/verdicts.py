@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from leaderboard import charts, tables, text
+from leaderboard import charts, state, tables, text
 
 
 @dataclass(frozen=True)
@@ -200,13 +200,27 @@ def show_card(claim: dict[str, Any], place: int) -> None:
     if question:
         st.markdown(question.against)
     st.text(text.visible(claim.get("sentence") or tally(frame)))
-    measured = frame.dropna(subset=["delta"])
-    with st.expander(f"{name}: the figures" if question else "The figures", icon=":material/query_stats:"):
-        st.text(text.visible(claim.get("title") or ""))
-        for measure, rows in measured.groupby("measure", sort=False):
-            charts.show(
-                charts.forest(rows, "name", "outcome", title=f"{measure}, with 95 % interval", row_height=22),
-                f"{measure} with 95 % intervals behind claim {name}",
-            )
-        shown = frame.drop(columns=["name", "measure"])
-        tables.show(shown, f"claim-{place + 1}")
+    show_figures(claim, frame, place)
+
+
+@st.fragment
+def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None:
+    """All comparisons behind a claim, as a chart and a table, drawn where the reader opens them."""
+    name = str(claim["id"])
+    known = name in QUESTIONS
+    with state.unfold(
+        f"{name}: the figures" if known else "The figures",
+        f"figures{place + 1}",
+        icon=":material/query_stats:",
+    ) as part:
+        if part.open:
+            st.text(text.visible(claim.get("title") or ""))
+            for measure, rows in frame.dropna(subset=["delta"]).groupby("measure", sort=False):
+                charts.show(
+                    charts.forest(
+                        rows, "name", "outcome", title=f"{measure}, with 95 % interval", row_height=22
+                    ),
+                    f"{measure} with 95 % intervals behind claim {name}",
+                )
+            tables.show(frame.drop(columns=["name", "measure"]), f"claim-{place + 1}")
+    state.end()

@@ -15,6 +15,7 @@ from leaderboard import charts, choice, data, page, ranking, state, tables, text
 from leaderboard.columns import COLUMNS  # noqa: E402
 
 MOST_SIZES = 36
+ORDER = "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not told apart."
 LEAD = (
     "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes "
     "it *worse* at predicting one random text. Its authors reported that this makes the model better at "
@@ -41,10 +42,10 @@ def main() -> None:
     show_claims(verdicts.readable(claims), problem, verdicts.basis(entries.frame))
     page.explain(entries, comparisons)
     if entries:
-        frame = ranking.of_track(track)
-        show_sizes(frame)
-        show_ranking(frame)
-        show_reference(frame)
+        of_track = ranking.of_track(track)
+        show_sizes(of_track.frame)
+        show_ranking(of_track)
+        show_reference(of_track)
     else:
         page.nothing(
             text.plain(entries.problem or "entries.csv holds no rows yet."),
@@ -119,11 +120,11 @@ def show_ladder(frame: pd.DataFrame) -> None:
 
 
 @st.fragment
-def show_ranking(frame: pd.DataFrame) -> None:
+def show_ranking(rows: ranking.Ranking) -> None:
     """The ranking with its filters; only this part is drawn anew when a filter changes."""
     st.header("Ranking", anchor=False)
-    ranked = frame[frame["row_kind"] == "entry"]
-    if ranked.empty:
+    total = len(rows.ranked)
+    if not total:
         page.nothing("No treated model has been scored yet.", "Continue with:", "dvc repro")
         return
     places = iter([*st.columns(3), *st.columns(3)])
@@ -132,11 +133,11 @@ def show_ranking(frame: pd.DataFrame) -> None:
             "Search", "q", placeholder="model, text, verdict", help="Rows that hold every word."
         )
     with next(places):
-        models = state.pick_many("Model", _options(ranked, "model"), "model", placeholder="All")
+        models = state.pick_many("Model", rows.options["model"], "model", placeholder="All")
     with next(places):
-        arms = state.pick_many("Treatment", _options(ranked, "arm"), "arm", placeholder="All")
+        arms = state.pick_many("Treatment", rows.options["arm"], "arm", placeholder="All")
     with next(places):
-        corpora = state.pick_many("Texts from", _options(ranked, "corpus"), "corpus", placeholder="All")
+        corpora = state.pick_many("Texts from", rows.options["corpus"], "corpus", placeholder="All")
     with next(places):
         found = state.pick_many(
             "Verdict",
@@ -150,14 +151,14 @@ def show_ranking(frame: pd.DataFrame) -> None:
         states = state.pick_many(
             "Verified", list(text.STATES), "state", placeholder="All", words=text.STATES.__getitem__
         )
-    columns, sort, descending = choose_columns(ranking.first_view(ranked))
+    columns, sort, descending = choose_columns(rows.first_view)
     kept = ranking.keep(
-        ranked, models=models, arms=arms, corpora=corpora, verdicts=found, states=states, words=words
+        rows, models=models, arms=arms, corpora=corpora, verdicts=found, states=states, words=words
     )
     kept = ranking.sort(kept, sort, descending=descending)
     st.caption(
-        f"{len(kept)} of {text.counted(len(ranked), 'entry', 'entries')}. Click a heading to sort, hover "
-        "it for what it means."
+        f"{len(kept)} of {text.counted(total, 'entry', 'entries')}. Click a heading to sort, hover it for "
+        "what it means."
     )
     if kept.empty:
         st.info(
@@ -167,9 +168,9 @@ def show_ranking(frame: pd.DataFrame) -> None:
         tables.ordered(kept, columns),
         "ranking",
         height="content" if len(kept) <= 30 else "auto",
-        known_widths=tables.widths(frame),
+        known_widths=rows.widths,
         alt="Ranking of treated models",
-        note="Ranks whose intervals overlap are not told apart.",
+        note=ORDER if (sort, descending) == ("standing", False) else "",
     )
     state.end()
 
@@ -177,36 +178,39 @@ def show_ranking(frame: pd.DataFrame) -> None:
 def choose_columns(first_view: list[str]) -> tuple[list[str], str, bool]:
     """Columns shown, the column that sorts, and whether highest first."""
     names = [*first_view, *(name for name in (*ranking.SHOWN, *ranking.OPTIONAL) if name not in first_view)]
-    with st.expander("Columns and order", icon=":material/view_column:"):
-        label = lambda name: COLUMNS[name].label  # noqa: E731
-        extra = state.pick_many("Columns", names, "cols", default=first_view, words=label)
-        first, second = st.columns(2, vertical_alignment="bottom")
-        with first:
-            sort = state.pick_one(
-                "Order by", [n for n in names if n != "open"], "sort", default="rank", words=label
-            )
-        with second:
-            descending = state.switch("Highest first", "desc")
-    return [name for name in names if name in extra] or first_view, sort, descending
+    sorts = ["standing", *(name for name in names if name != "open")]
+    with state.unfold("Columns and order", "layout", icon=":material/view_column:") as part:
+        if part.open:
+            label = lambda name: COLUMNS[name].label  # noqa: E731
+            chosen = state.pick_many("Columns", names, "cols", default=first_view, words=label)
+            first, second = st.columns(2, vertical_alignment="bottom")
+            with first:
+                sort = state.pick_one("Order by", sorts, "sort", default="standing", words=label)
+            with second:
+                descending = state.switch("Highest first", "desc")
+        else:
+            chosen = state.noted("cols", names, first_view)
+            sort = state.noted("sort", sorts, ["standing"])[0]
+            descending = state.noted("desc", ["0", "1"], ["0"])[0] == "1"
+    return [name for name in names if name in chosen] or first_view, sort, descending
 
 
-def show_reference(frame: pd.DataFrame) -> None:
+@st.fragment
+def show_reference(rows: ranking.Ranking) -> None:
     """The rows that are not ranked."""
-    reference = frame[frame["row_kind"] != "entry"]
+    reference = rows.frame[rows.frame["row_kind"] != "entry"]
     if reference.empty:
         return
-    with st.expander("Not ranked: untreated models and placebos", icon=":material/straighten:"):
-        st.markdown(
-            "Untreated models (`rung`) and placebos (`control`). Untreated models may be scored on more "
-            "documents than runs are, see the last column: for a fair difference read the gain."
-        )
-        tables.show(
-            tables.ordered(reference, ranking.REFERENCE), "reference", known_widths=tables.widths(frame)
-        )
-
-
-def _options(frame: pd.DataFrame, column: str) -> list[str]:
-    return sorted(frame[column].dropna().unique())
+    with state.unfold(
+        "Not ranked: untreated models and placebos", "reference", icon=":material/straighten:"
+    ) as part:
+        if part.open:
+            st.markdown(
+                "Untreated models (`rung`) and placebos (`control`). Untreated models may be scored on more "
+                "documents than runs are, see the last column: for a fair difference read the gain."
+            )
+            tables.show(tables.ordered(reference, ranking.REFERENCE), "reference", known_widths=rows.widths)
+    state.end()
 
 
 main()

@@ -62,7 +62,7 @@ def main() -> None:
         return
     entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
     page.explain(entries, comparisons)
-    named = choice.by_name(choice.entry_keys(entries, kinds=("entry",)))
+    named = choice.by_name(choice.entry_keys(entries, track, kinds=("entry",)))
     names = list(named)
     if len(named) < 2:
         page.nothing(

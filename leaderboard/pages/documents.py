@@ -12,18 +12,21 @@ if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
 from benchmark.schema import NO_ARM  # noqa: E402
-from leaderboard import choice, data, page, samples, state, tables, text  # noqa: E402
+from leaderboard import choice, data, page, questions, samples, state, tables, text  # noqa: E402
 from leaderboard.columns import Column  # noqa: E402
 from leaderboard.samples import Checkpoint  # noqa: E402
 
 LEAD = (
-    "Every test document of a task with the answers of the untreated model, one treated run of it, and a "
+    "Every test question of a task with the answers of the untreated model, one treated run of it, and a "
     "baseline. Documents where the treated run changed its score come first."
 )
 ROWS = 25
 UNCHANGED = ["= same", "–"]
 BASE, TREATED, BASELINE = "untreated", "treated", "baseline"
 LABELS = {
+    "question": Column(
+        "Question", "What the model is given; its choices stand below, where one is read in full."
+    ),
     f"{BASE} answer": Column("Untreated", "Answer of the model before treatment."),
     f"{TREATED} answer": Column("Treated", "Answer of the treated run at its selected step."),
     f"{BASELINE} answer": Column("Baseline", "Answer of the chosen baseline."),
@@ -44,7 +47,7 @@ def main() -> None:
         return
     entries, runs = data.table(track, "entries.csv"), data.table(track, "runs.csv")
     page.explain(entries, runs)
-    keys, problem = choice.entry_keys(entries), samples.available(track)
+    keys, problem = choice.entry_keys(entries, track), samples.available(track)
     if problem or not keys:
         page.nothing(
             text.plain(problem or "This track has no entry yet."),
@@ -83,7 +86,7 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
             name = state.pick_one("Baseline", list(baselines), "baseline", width=170)
             who[BASELINE] = baselines[name]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = state.search("Search answers", "q", placeholder="words in an answer or the target", width=340)
+        words = state.search("Search", "q", placeholder="words in a question or an answer", width=340)
         only = state.switch("Only where the score changed", "changed")
     frame, absent = samples.side_by_side(track, task, {TREATED: who.pop(TREATED), **who})
     if TREATED in absent or frame.empty:
@@ -95,7 +98,9 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
         return
     if absent:
         st.caption(f"Not stored: the documents of {text.listed(absent)}.")
-    frame = samples.differing_first(frame, TREATED, BASE)
+    frame, asked = questions.beside(samples.differing_first(frame, TREATED, BASE), track, task)
+    if asked.problem:
+        st.caption(f":material/info: {text.plain(asked.problem)}")
     kept = samples.matching(frame, words)
     if only and "change" in kept:
         kept = kept[~kept["change"].isin(UNCHANGED)]
@@ -104,11 +109,11 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
         f"Of {text.counted(len(frame), 'document')} of {text.plain(task)}, the treated run's score differs "
         f"from the untreated model's on {changed:,}."
     )
-    show_page(kept, len(frame))
+    show_page(kept, len(frame), asked)
     state.end()
 
 
-def show_page(kept: pd.DataFrame, total: int) -> None:
+def show_page(kept: pd.DataFrame, total: int, asked: questions.Questions) -> None:
     """One page of documents, the one that is read in full, and the downloads of all that fit."""
     if kept.empty:
         st.info(
@@ -118,6 +123,7 @@ def show_page(kept: pd.DataFrame, total: int) -> None:
         return
     order = [
         "doc_id",
+        "question",
         "change",
         "target",
         *(f"{who} {part}" for part in ("answer", "score") for who in (BASE, TREATED, BASELINE)),
@@ -138,14 +144,21 @@ def show_page(kept: pd.DataFrame, total: int) -> None:
             placeholder="–",
         )
     tables.offer(kept, "documents", note="All documents that fit, not this page alone.")
-    show_one(shown)
+    show_one(shown, asked)
 
 
-def show_one(shown: pd.DataFrame) -> None:
-    """One document's answers in full, as plain text."""
+def show_one(shown: pd.DataFrame, asked: questions.Questions) -> None:
+    """One document in full, as plain text: what it asks, its choices, the answers."""
     numbers = [str(number) for number in shown["doc_id"]]
     chosen = state.pick_one("Read one in full", numbers, "doc", width=170)
     row = shown.iloc[numbers.index(chosen)]
+    question = asked.by_document.get(int(chosen))
+    if question:
+        choices = [f"{place}: {words}" for place, words in enumerate(question.choices)]
+        st.caption(
+            "What the model is given, and what it may choose from" if choices else "What the model is given"
+        )
+        _plain("\n".join([question.asked, *(["", *choices] if choices else [])]))
     answers = [("Right answer", row["target"])] + [
         (LABELS[f"{who} answer"].label, row[f"{who} answer"])
         for who in (BASE, TREATED, BASELINE)
@@ -154,11 +167,11 @@ def show_one(shown: pd.DataFrame) -> None:
     for column, (label, words) in zip(st.columns(len(answers)), answers, strict=True):
         with column:
             st.caption(label)
-            st.code(
-                "" if text.missing(words) else text.visible(words, keep="\n\t")[:4000],
-                language=None,
-                wrap_lines=True,
-            )
+            _plain("" if text.missing(words) else str(words))
+
+
+def _plain(words: str) -> None:
+    st.code(text.visible(words, keep="\n\t")[:4000], language=None, wrap_lines=True)
 
 
 def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None]:

@@ -44,7 +44,7 @@ def main() -> None:
         return
     entries = data.table(track, "entries.csv")
     page.explain(entries)
-    keys = choice.entry_keys(entries)
+    keys = choice.entry_keys(entries, track)
     if not keys:
         page.nothing(
             "There is no entry in this track yet.",

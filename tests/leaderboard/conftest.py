@@ -30,6 +30,14 @@ PAGES = [
     "method",
 ]
 
+UNFOLDED = {
+    "answer": {key: "1" for key in ("figures1", "figures2", "figures3", "figures4", "reference", "layout")},
+    "published": {key: "1" for key in ("figures1", "figures2", "figures3", "figures4")},
+    "entry": {key: "1" for key in ("runs", "recipe")},
+    "method": {"code1": "1", "columns": "1"},
+}
+"""What opens by a click on each page, as its address opens it."""
+
 PAPER = {
     "micro-70k": "opt-350m",
     "micro-200k": "opt-1-3b",
@@ -69,12 +77,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Run a page alone on a results folder with given query parameters."""
+    """Run a page alone on a results folder with given query parameters, what can be unfolded unfolded."""
 
-    def open_page(name: str, results: Path, /, **query: Any) -> AppTest:
+    def open_page(name: str, results: Path, /, *, folded: bool = False, **query: Any) -> AppTest:
         monkeypatch.setenv("GAPBENCH_RESULTS", str(results))
         test = AppTest.from_file(ROOT / "leaderboard" / "pages" / f"{name}.py", default_timeout=240)
-        for key, value in query.items():
+        for key, value in (query if folded else UNFOLDED.get(name, {}) | query).items():
             test.query_params[key] = value
         return test.run()
 

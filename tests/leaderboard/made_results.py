@@ -536,6 +536,7 @@ def _document_rows(
 def _claims(sizes: Sizes, comparisons: pd.DataFrame) -> dict:
     def parts(kind: str, scopes: list[str]) -> list[dict]:
         rows = comparisons[(comparisons["baseline_kind"] == kind) & comparisons["scope"].isin(scopes)]
+        rows = rows[rows["arm"].isin([_name(sizes, arm) for arm in sizes.treatments])]
         rows = rows[rows["corpus"] == _name(sizes, sizes.corpora[0])].sort_values("size_ratio", kind="stable")
         return [
             {

@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 from conftest import PAGES, RESULTS, ROOT
 
+from benchmark.scoring import claims
+from leaderboard import order
+
 Open = Callable[..., Any]
 WITHOUT_TRACK = ("published", "submit", "method")
 """Pages that show the same whatever track is chosen."""
@@ -168,7 +171,8 @@ def test_hostile_names_are_text(opened: Open, hostile: Path, page: str) -> None:
 def test_the_ranking_shows_the_stored_figures(opened: Open, made: Path) -> None:
     test = opened("answer", made)
     shown = _ranking(test)
-    stored = pd.read_csv(made / "micro" / "entries.csv").query("row_kind == 'entry'").sort_values("rank")
+    stored = pd.read_csv(made / "micro" / "entries.csv").query("row_kind == 'entry'")
+    stored = stored.sort_values("gain_all", ascending=False)
     for column in ("score_all", "gain_all", "optimism", "n_runs"):
         assert list(shown[column]) == list(stored[column]), column
     assert list(shown["model"]) == list(stored["model"])
@@ -182,10 +186,44 @@ def test_the_ranking_shows_the_stored_figures(opened: Open, made: Path) -> None:
         )
 
 
+def test_what_the_claims_are_about_stands_first_and_too_few_texts_last(
+    opened: Open, made: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(made / "micro", tmp_path / "micro")
+    entries = pd.read_csv(tmp_path / "micro" / "entries.csv")
+    own = entries["row_kind"] == "entry"
+    soup = entries[own].assign(arm="soup", n_runs=2, gain_all=0.9, score_all=0.99, rank=1)
+    other = entries[own].assign(arm="gap-fast", gain_all=0.8, rank=1)
+    pd.concat([soup, other, entries]).to_csv(tmp_path / "micro" / "entries.csv", index=False)
+    shown = _ranking(opened("answer", tmp_path))
+    count = int(own.sum())
+    assert list(shown["arm"]) == ["gap"] * count + ["gap-fast"] * count + ["soup"] * count
+    assert list(shown["gain_all"][:count]) == sorted(entries.loc[own, "gain_all"], reverse=True)
+    assert set(shown["ranks"][-count:]) == {"2 texts: no verdict"}
+    assert not shown["ranks"][:-count].str.contains("no verdict").any()
+    assert order.FEWEST_TEXTS == claims.FEWEST_TEXTS
+    for page in ("entry", "documents"):
+        first = next(w for w in opened(page, tmp_path).selectbox if w.key == f"{page}.arm")
+        assert first.value == "gap", page
+
+
+def test_the_figures_behind_a_claim_are_drawn_when_they_are_opened(opened: Open, made: Path) -> None:
+    closed, wide = opened("answer", made, folded=True), opened("answer", made, folded=True, figures2="1")
+    assert not any("baseline_arm" in shown.value for shown in closed.dataframe)
+    assert sum("baseline_arm" in shown.value for shown in wide.dataframe) == 1
+
+
+def test_a_closed_choice_of_columns_still_rules(opened: Open, made: Path) -> None:
+    test = opened("answer", made, folded=True, cols=["model", "score_all"], sort="score_all", desc="1")
+    shown = _ranking(test)
+    assert list(shown.columns) == ["model", "score_all"]
+    assert list(shown["score_all"]) == sorted(shown["score_all"], reverse=True)
+
+
 def test_claims_are_shown_as_decided(opened: Open, made: Path) -> None:
-    claims = json.loads((made / "micro" / "claims.json").read_text())["claims"]
+    decided = json.loads((made / "micro" / "claims.json").read_text())["claims"]
     words = texts(opened("answer", made))
-    assert all(claim["sentence"] in words and claim["outcome"] in words for claim in claims)
+    assert all(claim["sentence"] in words and claim["outcome"] in words for claim in decided)
 
 
 def test_the_entry_page_shows_the_stored_figures(opened: Open, made: Path) -> None:
