@@ -9,8 +9,8 @@ from benchmark.bench.counting import flops, needed, one_sequence_a_choice, saved
 from benchmark.bench.floor import floor_batches, floor_pass
 from benchmark.bench.rows import Bound, Row, at_least, at_most, counted, overhead, speedup
 from benchmark.bench.stock import Stock, padded_pass
-from benchmark.bench.subjects import Subject
-from benchmark.evaluation.engine import evaluate
+from benchmark.bench.subjects import BATCH_TOKENS, Subject
+from benchmark.evaluation.engine import Evaluation, evaluate
 
 REPETITIONS = 3
 UNIT = "s a checkpoint"
@@ -26,8 +26,27 @@ def timed(work: Callable[[], object]) -> float:
 
 def engine_pass(subject: Subject) -> float:
     """Wall seconds a checkpoint, over all checkpoints of the subject."""
-    seconds = timed(lambda: [evaluate(model, subject.prepared) for model in subject.checkpoints])
+    seconds = timed(lambda: [score(subject, number) for number in _each(subject)])
     return seconds / len(subject.checkpoints)
+
+
+def score(subject: Subject, number: int) -> Evaluation:
+    """One checkpoint as a run scores it."""
+    return evaluate(subject.checkpoints[number], subject.prepared, drafts=subject.drafts)
+
+
+def floor_row(
+    subject: Subject, bound: Bound | None, *, batch_tokens: int = BATCH_TOKENS
+) -> tuple[Row, list[float]]:
+    """The engine beside a bare forward, in turn; the row, and the engine's seconds."""
+    batches = floor_batches(subject.prepared, subject.checkpoints[0], batch_tokens=batch_tokens)
+    engine_pass(subject)
+    floor_pass(subject.checkpoints[0], batches)
+    ours, bare = [], []
+    for _ in range(REPETITIONS):
+        ours.append(engine_pass(subject))
+        bare.append(timed(lambda: floor_pass(subject.checkpoints[0], batches)))
+    return overhead(ours, bare, UNIT, bound), ours
 
 
 def compare(
@@ -43,13 +62,8 @@ def compare(
     """Rows of one subject: two ways of calling stock lm-eval, the floor, and the padded pass where it has a bound."""
     name = subject.name
     say(f"{name}: engine and floor")
-    batches = floor_batches(subject.prepared, subject.checkpoints[0])
-    engine_pass(subject)
-    ours, bare = [], []
-    for _ in range(REPETITIONS):
-        ours.append(engine_pass(subject))
-        bare.append(timed(lambda: floor_pass(subject.checkpoints[0], batches)))
-    rows = {f"{name}/floor": overhead(ours, bare, UNIT, floor)}
+    row, ours = floor_row(subject, floor)
+    rows = {f"{name}/floor": row, f"{name}/texts_as_drafted": _drafted(subject)}
     with tempfile.TemporaryDirectory() as folder:
         stock = Stock.of(subject, Path(folder))
         size = stock.best_batch_size()
@@ -90,9 +104,19 @@ def _share_of_counted(subject: Subject, row: Row) -> dict[str, Row]:
     return {f"{subject.name}/share_of_counted_flops": share}
 
 
+def _drafted(subject: Subject) -> Row:
+    """Texts that are those of the unmodified model."""
+    written = [score(subject, number).written["test"] for number in _each(subject)]
+    drafts = [row for group in subject.drafts["test"] if group for row in group.tokens.tolist()]
+    plan = subject.prepared.splits["test"].workload.plan
+    units = [unit for group in plan.groups if group.ending for batch in group.batches for unit in batch.trees]
+    equal = sum(texts[unit] == draft for texts in written for unit, draft in zip(units, drafts, strict=True))
+    return counted(equal, len(written) * len(units), "texts")
+
+
 def _agreement(subject: Subject, stock: dict[str, float]) -> Row:
     """Documents of the sample on which the two accuracies differ; stock lm-eval tokenises jointly."""
-    metrics = evaluate(subject.checkpoints[0], subject.prepared).metrics["test"]
+    metrics = score(subject, 0).metrics["test"]
     differing = documents = 0
     for task, rows in subject.rows.items():
         if "acc" in metrics[task]:

@@ -2,10 +2,9 @@
 
 import torch
 
-from benchmark.bench.compare import REPETITIONS, Say, engine_pass, timed
+from benchmark.bench.compare import Say, floor_row, timed
 from benchmark.bench.counting import flops, needed, saved_in_last_layer
-from benchmark.bench.floor import floor_batches, floor_pass
-from benchmark.bench.rows import Row, at_most, counted, overhead
+from benchmark.bench.rows import Row, at_most, counted
 from benchmark.bench.subjects import DOCUMENTS, make_subject
 from benchmark.models.opt import OptConfig, Tokenizer
 from benchmark.models.shapes import SHAPES
@@ -63,16 +62,8 @@ def shape_rows(
         dtype=dtype,
         batch_tokens=GPU_BATCH_TOKENS,
     )
-    model = subject.checkpoints[0]
-    batches = floor_batches(subject.prepared, model, batch_tokens=GPU_BATCH_TOKENS)
-    engine_pass(subject)
-    floor_pass(model, batches)
-    ours, bare = [], []
-    for _ in range(REPETITIONS):
-        ours.append(engine_pass(subject))
-        bare.append(timed(lambda: floor_pass(model, batches)))
+    row, _ = floor_row(subject, at_most(1.3), batch_tokens=GPU_BATCH_TOKENS)
     work = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
-    row = overhead(ours, bare, "s a checkpoint", at_most(1.3))
     fraction = counted(work / row.ours / 1e12, rate / 1e12, "TFLOP/s, measured matrix rate")
     return {f"gpu/{name}/pass": row, f"gpu/{name}/share_of_matrix_rate": fraction}
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from benchmark.bench.compare import per_item, timed
+from benchmark.bench.compare import per_item, score, timed
 from benchmark.bench.rows import Row, at_most
 from benchmark.bench.subjects import Subject, make_subject
 from benchmark.evaluation.engine import evaluate
@@ -41,7 +41,7 @@ def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_le
 
     def documents(count: int) -> float:
         one = by_documents[count]
-        return timed(lambda: evaluate(one.checkpoints[0], one.prepared))
+        return timed(lambda: score(one, 0))
 
     def texts(count: int) -> float:
         return timed(lambda: [run() for _ in range(count)])
@@ -57,11 +57,11 @@ def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_le
 
 
 def _evaluate_all(subject: Subject, count: int) -> None:
-    """As a stage does it: the suite is prepared once, whatever the number of checkpoints."""
+    """As a stage does it: whatever the number of checkpoints, the suite is prepared once."""
     length = subject.max_length
     prepared = prepare(subject.suite, subject.tokenizer, max_length=length, positions=length, splits=["test"])
     for model in subject.checkpoints[:count]:
-        evaluate(model, prepared)
+        evaluate(model, prepared, drafts=subject.drafts)
 
 
 def run_on(subject: Subject) -> Callable[[], object]:
@@ -78,9 +78,7 @@ def gap_run(subject: Subject, *, steps: Sequence[int] = (1, 5, 15)) -> tuple[Run
     model, length = subject.checkpoints[0], subject.max_length
     suite = replace(subject.suite, tasks=tuple(_halved(task) for task in subject.suite.tasks))
     prepared = prepare(suite, subject.tokenizer, max_length=length, positions=length)
-    scorer = Scorer(
-        suite, prepared, Evaluation(suite=suite.name, steps=tuple(steps)), evaluate(model, prepared)
-    )
+    scorer = Scorer.of(model, suite, prepared, Evaluation(suite=suite.name, steps=tuple(steps)))
     text = " ".join(str(document.row) for document in suite.tasks[0].documents["test"])
     request = RunRequest(
         track="bench",

@@ -27,7 +27,7 @@ def _measure(
     import torch
 
     from benchmark.bench.subjects import make_checkpoints
-    from benchmark.evaluation.engine import evaluate
+    from benchmark.evaluation.engine import drafts_from, evaluate
     from benchmark.evaluation.prepare import prepare
     from benchmark.models.shapes import opt_shape
     from benchmark.models.tokenizer import Tokenizer
@@ -37,11 +37,12 @@ def _measure(
     tokenizer = Tokenizer.from_files(vocabulary, merges)
     loaded = load_suite(suite, protocol=protocol, documents=documents)
     prepared = prepare(loaded, tokenizer, max_length=512, positions=2048, batch_tokens=batch_tokens)
-    (model,) = make_checkpoints(opt_shape(320, 8, 5), 1)
+    base, neighbour = make_checkpoints(opt_shape(320, 8, 5), 1)
     before = _status_bytes("VmRSS")
     CLEAR.write_text("5")  # sets the high-water mark back to the present
-    evaluate(model, prepared)
-    return _status_bytes("VmHWM") - before, prepared.peak_bytes(model.config)
+    drafts = drafts_from(evaluate(base, prepared), prepared)
+    evaluate(neighbour, prepared, drafts=drafts)
+    return _status_bytes("VmHWM") - before, prepared.peak_bytes(base.config)
 
 
 def _status_bytes(field: str) -> int:

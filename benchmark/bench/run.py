@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from benchmark.bench import rows as table_of
-from benchmark.bench.compare import Say, compare, timed
+from benchmark.bench.compare import Say, compare, floor_row, timed
 from benchmark.bench.counting import needed, one_sequence_a_choice, padded_positions
 from benchmark.bench.growth import growth_rows, run_on
 from benchmark.bench.memory import peak_row
@@ -70,6 +70,18 @@ def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE) -> dict[str, 
         rows |= compare(
             subject, as_called=at_least(10), at_best=at_least(4), floor=None, padded=None, say=say
         )
+        say(f"{name}: floor at {DOCUMENTS} documents")
+        whole = make_subject(
+            name,
+            suite,
+            "held-out",
+            tokenizer,
+            config,
+            max_length=settings.evaluation.max_length,
+            documents=DOCUMENTS,
+            checkpoints=1,
+        )
+        rows[f"micro12/{name}/floor_at_{DOCUMENTS}"], _ = floor_row(whole, at_most(1.3))
         if name == next(iter(rungs)):
             say(f"{name}: a run beside one call of lm-eval a scored step")
             run = run_on(subject)

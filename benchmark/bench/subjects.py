@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from benchmark.evaluation.engine import DraftTexts, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.models.opt import OptConfig, OptModel, Tokenizer
 from benchmark.tasks.suite import Suite, load_suite
@@ -20,7 +21,8 @@ DOCUMENTS = 320
 class Subject:
     """``suite`` holds the sampled ``test`` documents, ``rows`` their places among the task's documents.
 
-    ``metadata`` is what stock lm-eval's ``TaskManager`` needs to build the same documents.
+    ``metadata`` is what stock lm-eval's ``TaskManager`` needs to build the same documents. ``drafts`` are the texts
+    of the unmodified model, which a run's scorer has as well.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Subject:
     checkpoints: tuple[OptModel, ...]
     max_length: int
     prepared: Prepared
+    drafts: DraftTexts
 
     @property
     def folder(self) -> str:
@@ -68,15 +71,18 @@ def make_subject(
             for task in suite.tasks
         ),
     )
+    base, *neighbours = make_checkpoints(config, checkpoints, device=device, dtype=dtype)
+    prepared = prepare(sampled, tokenizer, splits=["test"], **settings)
     return Subject(
         name,
         sampled,
         rows,
         {"protocol": protocol, "split_source": "halves"},
         tokenizer,
-        make_checkpoints(config, checkpoints, device=device, dtype=dtype),
+        tuple(neighbours),
         length,
-        prepare(sampled, tokenizer, splits=["test"], **settings),
+        prepared,
+        drafts_from(evaluate(base, prepared), prepared),
     )
 
 
@@ -100,16 +106,20 @@ def _by_length(prepared: Prepared, task: int, documents: int) -> list[int]:
 def make_checkpoints(
     config: OptConfig, count: int, *, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> tuple[OptModel, ...]:
-    """Random weights of OPT's scale (0.02), and neighbours a thousandth of that away."""
+    """A model of random weights of OPT's scale (0.02), and ``count`` neighbours of it, a hundredth of that away.
+
+    At that distance as many texts differ from the model's own as those of real runs do (docs/PERFORMANCE.md).
+    """
     generator = torch.Generator().manual_seed(0)
     base = {
         name: torch.randn(shape, generator=generator) * 0.02 + ("norm.weight" in name)
         for name, shape in config.shapes().items()
     }
     models = []
-    for _ in range(count):
+    for number in range(count + 1):
+        distance = 2e-4 if number else 0.0
         moved = {
-            name: tensor + 2e-5 * torch.randn(tensor.shape, generator=generator)
+            name: tensor + distance * torch.randn(tensor.shape, generator=generator)
             for name, tensor in base.items()
         }
         models.append(OptModel(config, {name: tensor.to(device, dtype) for name, tensor in moved.items()}))

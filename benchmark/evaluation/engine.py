@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benchmark.errors import InputError
+from benchmark.evaluation.drafts import Drafts, make_drafts
 from benchmark.evaluation.network import Network
 from benchmark.evaluation.prepare import Prepared, PreparedSplit, PreparedTask
 from benchmark.evaluation.run import Outcome, Progress, run_workload
@@ -38,13 +39,31 @@ SAMPLE_COLUMNS = [
 class Evaluation:
     """``samples``: one row a document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
     task's ``acc`` or ``f1`` and its ``loss`` in nats; ``averages[split]`` the means over tasks. ``finite`` is
-    false where a logit was not: then every document scores chance and losses are None.
+    false where a logit was not: then every document scores chance and losses are None. ``written[split]``: the
+    tokens of every generated text, by its unit's number.
     """
 
     samples: pa.Table
     metrics: dict[str, Metrics]
     averages: dict[str, Averages]
     finite: bool
+    written: dict[str, dict[int, list[int]]]
+
+
+DraftTexts = Mapping[str, Sequence[Drafts | None]]
+"""For each split, drafts for each group of its plan."""
+
+
+def drafts_from(evaluation: Evaluation, prepared: Prepared) -> DraftTexts:
+    """What one model wrote, as drafts for its neighbours on the same ``prepared`` suite."""
+    return {
+        name: [
+            make_drafts(group, written, workload.tables, prepared.tokenizer.eos_id) if group.ending else None
+            for group in workload.plan.groups
+        ]
+        for name, written in evaluation.written.items()
+        for workload in [prepared.splits[name].workload]
+    }
 
 
 @dataclass(frozen=True)
@@ -62,9 +81,13 @@ def evaluate(
     *,
     loss_batch_size: int = 64,
     splits: Sequence[str] | None = None,
+    drafts: DraftTexts | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score ``model`` on all prepared splits, or on ``splits``. Weights stay as they are, on their device.
+
+    ``drafts``: texts that a neighbour of the model wrote (``drafts_from``). They save time where the model writes
+    the same, and never change what it writes.
 
     ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many
     documents, weighted by the documents, as the original study has it.
@@ -78,6 +101,7 @@ def evaluate(
     tables: list[pa.Table] = []
     metrics: dict[str, Metrics] = {}
     averages: dict[str, Averages] = {}
+    written: dict[str, dict[int, list[int]]] = {}
     finite = True
     for name in prepared.splits if splits is None else splits:
         split = prepared.splits[name]
@@ -86,8 +110,10 @@ def evaluate(
             split.workload,
             eos_id=prepared.tokenizer.eos_id,
             logits_bytes=prepared.logits_bytes,
+            drafts=drafts[name] if drafts else None,
             progress=progress,
         )
+        written[name] = outcome.tokens
         sums = split.workload.sums(outcome.logprobs)
         split_finite = bool(np.isfinite(sums).all())
         finite = finite and split_finite
@@ -103,7 +129,7 @@ def evaluate(
             for task, one in zip(split.tasks, scored, strict=True)
         }
         averages[name] = _averages(split.tasks, metrics[name])
-    return Evaluation(pa.concat_tables(tables), metrics, averages, finite)
+    return Evaluation(pa.concat_tables(tables), metrics, averages, finite, written)
 
 
 def _score(

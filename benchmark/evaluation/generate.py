@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from benchmark.evaluation.drafts import Drafts, agreement
 from benchmark.evaluation.logits import LogitSpace
 from benchmark.evaluation.network import Cache, Network
 
@@ -24,45 +25,84 @@ def continue_greedily(
     new_tokens: int,
     eos_id: int,
     stops: Sequence[Tensor],
+    drafts: Drafts | None = None,
 ) -> Tensor:
     """Tokens [rows, new_tokens] that follow the cached prompts, ``first`` [rows] being the first of each.
 
     ``prompts`` [rows] holds the prompts' lengths. A row ends with ``eos_id`` or where one of the ``stops``
-    (automata of ``stop_table``) has matched; it is filled up with ``eos_id``.
+    (automata of ``stop_table``) has matched; it is filled up with ``eos_id``. ``drafts`` are guesses at the
+    texts: any guess leads to the same texts, a good one sooner.
     """
-    device = network.device
-    rows = len(first)
-    text = torch.full((rows, new_tokens), eos_id, dtype=torch.int64, device=device)
-    going = torch.arange(rows, device=device)
-    states = [torch.zeros(rows, dtype=torch.int64, device=device) for _ in stops]
-    mask = _slot_mask(network, cache, prompts)
-    token, done = first, torch.zeros(rows, dtype=torch.bool, device=device)
-    look = 1 if device.type == "cpu" else STEPS_A_LOOK
-    for number in range(new_tokens):
-        if number:
-            positions = prompts + (number - 1)
-            output = network.step(token, positions, cache, cache.prompt + number - 1, mask)
-            token = space.most_likely(output)
-        text[going, number] = torch.where(done, eos_id, token)
-        done = done | (token == eos_id)
-        for place, table in enumerate(stops):
-            states[place] = table[states[place], token].long()
-            done = done | (states[place] == len(table) - 1)
-        if number % look == look - 1 and number + 1 < new_tokens:
-            alive = (~done).nonzero().view(-1)
-            if not len(alive):
-                break
-            if len(alive) <= SHRINK_AT * len(done):
-                cache.keep(alive)
-                going, token, done = going[alive], token[alive], done[alive]
-                prompts, mask = prompts[alive], mask[alive]
-                states = [state[alive] for state in states]
-    return text
+    texts = _Texts(len(first), new_tokens, eos_id, stops, first.device)
+    if drafts is not None:
+        agreed, first = agreement(network, cache, space, first, prompts, drafts)
+        texts.begin(drafts, agreed)
+    texts.write(first)
+    mask = cache.mask(prompts, texts.written[:, None] - 1, cache.prompt + new_tokens)
+    look = 1 if network.device.type == "cpu" else STEPS_A_LOOK
+    while len(alive := texts.unfinished()):
+        reach = cache.prompt + min(int(texts.written[alive].max()) + look - 1, new_tokens)
+        if len(alive) <= SHRINK_AT * len(mask):
+            cache.keep(alive)
+            texts.keep(alive)
+            prompts, mask = prompts[alive], mask[alive]
+        for _ in range(look):
+            last = texts.written - 1
+            slot = cache.prompt + last
+            mask[texts.place, 0, 0, slot] = 0.0
+            output = network.extend(
+                texts.token[:, None],
+                (prompts + last)[:, None],
+                cache,
+                slot[:, None],
+                mask[..., :reach],
+                rows=None,
+            )
+            texts.write(space.most_likely(output))
+    return texts.table[:, :new_tokens]
 
 
-def _slot_mask(network: Network, cache: Cache, prompts: Tensor) -> Tensor:
-    """Additive mask [rows, 1, 1, slots]: minus infinity between a row's prompt and the longest prompt."""
-    slot = torch.arange(cache.keys.shape[3], device=network.device)
-    gap = (slot[None] >= prompts[:, None]) & (slot[None] < cache.prompt)
-    mask = torch.zeros(gap.shape, dtype=network.dtype, device=network.device)
-    return mask.masked_fill_(gap, -torch.inf)[:, None, None, :]
+class _Texts:
+    """Texts being written, and the tokens [n] that each of them has; a finished one counts as full.
+
+    ``table`` [all rows, new tokens + 1]: what is written to a finished text goes to the last column.
+    """
+
+    def __init__(
+        self, rows: int, new_tokens: int, eos_id: int, stops: Sequence[Tensor], device: torch.device
+    ) -> None:
+        self.new_tokens, self.eos_id, self.stops = new_tokens, eos_id, stops
+        self.table = torch.full((rows, new_tokens + 1), eos_id, device=device)
+        self.row = self.place = torch.arange(rows, device=device)
+        self.written = torch.zeros(rows, dtype=torch.int64, device=device)
+        self.states = [torch.zeros_like(self.written) for _ in stops]
+        self.token = self.written
+
+    def begin(self, drafts: Drafts, agreed: Tensor) -> None:
+        """Take over the first ``agreed`` [rows] tokens of each draft."""
+        column = torch.arange(self.new_tokens, device=agreed.device)
+        shared = column < agreed[:, None]
+        self.table[:, : self.new_tokens] = torch.where(shared, drafts.tokens, self.eos_id)
+        self.written = torch.where(agreed == drafts.lengths, self.new_tokens, agreed)
+        before = agreed.clamp(max=self.new_tokens - 1)
+        self.states = [state[self.row, before] for state in drafts.states]
+
+    def write(self, token: Tensor) -> None:
+        """Add ``token`` [n] to every text that is not finished."""
+        self.table[self.row, self.written] = token
+        ended = token == self.eos_id
+        for number, table in enumerate(self.stops):
+            self.states[number] = table[self.states[number], token].long()
+            ended = ended | (self.states[number] == len(table) - 1)
+        self.written = (self.written + 1).masked_fill_(ended, self.new_tokens).clamp_(max=self.new_tokens)
+        self.token = token
+
+    def unfinished(self) -> Tensor:
+        """Places [unfinished] among the texts that are kept."""
+        return (self.written < self.new_tokens).nonzero().view(-1)
+
+    def keep(self, places: Tensor) -> None:
+        """Drop all others from what is written on; the table keeps them."""
+        self.row, self.written, self.token = self.row[places], self.written[places], self.token[places]
+        self.states = [state[places] for state in self.states]
+        self.place = torch.arange(len(places), device=places.device)

@@ -37,7 +37,7 @@ class Norm:
     bias: Tensor | None
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        return functional.layer_norm(hidden, hidden.shape[-1:], self.weight, self.bias, LAYER_NORM_EPSILON)
+        return torch.layer_norm(hidden, hidden.shape[-1:], self.weight, self.bias, LAYER_NORM_EPSILON)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Cache:
     """Keys and values [layers, rows, heads, slots, head width] of prompts that are being continued.
 
     A prompt of n tokens fills the first n slots of its row; what is generated goes to the slots behind the
-    longest prompt, the same slot for all rows.
+    longest prompt.
     """
 
     def __init__(self, network: "Network", rows: int, prompt: int, new_tokens: int) -> None:
@@ -73,6 +73,17 @@ class Cache:
         self.keys = torch.zeros(shape, dtype=network.dtype, device=network.device)
         self.values = torch.zeros_like(self.keys)
         self.prompt = prompt
+
+    def mask(self, prompts: Tensor, written: Tensor, reach: int) -> Tensor:
+        """Additive mask [rows, 1, width, reach] that hides the slots that a row has not filled.
+
+        ``prompts`` [rows]: tokens of the prompts; ``written`` [rows, width]: tokens behind them that are seen.
+        """
+        slot = torch.arange(reach, device=prompts.device)
+        filled = (slot >= self.prompt) & (slot < self.prompt + written[:, :, None])
+        filled = filled | (slot < prompts[:, None, None])
+        mask = torch.zeros(filled.shape, dtype=self.keys.dtype, device=prompts.device)
+        return mask.masked_fill_(~filled, -torch.inf)[:, None]
 
     def keep(self, rows: Tensor) -> None:
         """Drop all rows but ``rows`` (row numbers)."""
@@ -127,27 +138,41 @@ class Network:
             hidden = self._after_attention(layer, hidden, mixed)
         return self._output(hidden)
 
-    def step(self, tokens: Tensor, positions: Tensor, cache: Cache, slot: int, mask: Tensor) -> Tensor:
-        """Outputs [rows, embedding width] for one more token a row.
+    def extend(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        cache: Cache,
+        slots: Tensor,
+        mask: Tensor,
+        *,
+        rows: Tensor | None,
+    ) -> Tensor:
+        """Outputs [rows * width, embedding width] for ``width`` more tokens a row.
 
-        ``positions`` [rows] counts each row's own tokens; ``mask`` [rows, 1, 1, slots] is additive.
+        ``tokens``, ``positions`` and ``slots`` [rows, width]: the tokens, where they stand in their texts, and where
+        in the ``cache`` their keys and values go. ``mask`` [rows, 1, width, reach] is additive, over the first
+        ``reach`` slots. ``rows``: the rows of the cache that are extended; None: all of them.
         """
-        rows = len(tokens)
-        hidden = self._embed(tokens, positions)
-        seen = mask[..., : slot + 1]
+        count, width = tokens.shape
+        row = (torch.arange(count, device=self.device) if rows is None else rows)[:, None]
+        reach = mask.shape[-1]
+        hidden = self._embed(tokens.reshape(-1), positions.reshape(-1))
         for number, layer in enumerate(self.layers):
             normed = layer.attention_norm(hidden) if self.config.do_layer_norm_before else hidden
-            query, key, value = self._heads(layer.joined(normed), rows, 1, 3)
-            cache.keys[number, :, :, slot : slot + 1] = key
-            cache.values[number, :, :, slot : slot + 1] = value
+            joined = layer.joined(normed)
+            query, key, value = joined.view(count, width, 3, -1, self.config.head_dim).unbind(2)
+            keys, values = cache.keys[number], cache.values[number]
+            keys[row, :, slots] = key
+            values[row, :, slots] = value
+            keys, values = keys[:, :, :reach], values[:, :, :reach]
+            if rows is not None:
+                keys, values = keys.index_select(0, rows), values.index_select(0, rows)
             mixed = functional.scaled_dot_product_attention(
-                query,
-                cache.keys[number, :, :, : slot + 1],
-                cache.values[number, :, :, : slot + 1],
-                attn_mask=seen,
-                scale=self.scale,
+                query.transpose(1, 2), keys, values, attn_mask=mask, scale=self.scale
             )
-            hidden = self._after_attention(layer, hidden, mixed.reshape(rows, -1))
+            mixed = mixed.transpose(1, 2).reshape(count * width, -1)
+            hidden = self._after_attention(layer, hidden, mixed)
         return self._output(hidden)
 
     def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Push a workload through a model: log-probabilities of the scored tokens, and the generated tokens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmark.errors import InputError
 from benchmark.evaluation.batches import TreeBatch
+from benchmark.evaluation.drafts import Drafts
 from benchmark.evaluation.generate import continue_greedily
 from benchmark.evaluation.logits import LogitSpace, rows_at_once
 from benchmark.evaluation.network import Cache, Network
@@ -43,9 +44,13 @@ def run_workload(
     eos_id: int,
     logits_bytes: int = LOGITS_BYTES,
     want_greedy: bool = False,
+    drafts: Sequence[Drafts | None] | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Run every group of the plan. Raises InputError where a text needs more positions than the model has."""
+    """Run every group of the plan, given ``drafts`` of its texts or not (``make_drafts``, one a group).
+
+    Raises InputError where a text needs more positions than the model has.
+    """
     if workload.longest > network.config.max_position_embeddings:
         limit = network.config.max_position_embeddings
         raise InputError(
@@ -55,12 +60,13 @@ def run_workload(
     reader = _Reader(network, rows_at_once(network, logits_bytes), want_greedy)
     tokens: dict[int, list[int]] = {}
     done = 0
-    for group, batches in zip(work.plan.groups, work.groups, strict=True):
+    guesses = drafts or [None] * len(work.plan.groups)
+    for group, batches, guess in zip(work.plan.groups, work.groups, guesses, strict=True):
         if group.ending is None:
             for batch in batches:
                 reader.read(network.read_rows(batch), batch)
         else:
-            text = _generate(network, work, group, batches, reader, eos_id)
+            text = _generate(network, work, group, batches, reader, eos_id, guess)
             order = [number for batch in group.batches for number in batch.trees]
             tokens.update(zip(order, text.tolist(), strict=True))
         done += group.positions
@@ -71,7 +77,13 @@ def run_workload(
 
 
 def _generate(
-    network: Network, work: Workload, group: Group, batches: list[TreeBatch], reader: "_Reader", eos_id: int
+    network: Network,
+    work: Workload,
+    group: Group,
+    batches: list[TreeBatch],
+    reader: "_Reader",
+    eos_id: int,
+    drafts: Drafts | None,
 ) -> Tensor:
     assert group.ending is not None
     cache = Cache(network, group.rows, group.prompt, group.ending.new_tokens)
@@ -92,6 +104,7 @@ def _generate(
         new_tokens=group.ending.new_tokens,
         eos_id=eos_id,
         stops=[work.tables[stop] for stop in group.ending.stops],
+        drafts=drafts.to(network.device) if drafts else None,
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 
 from benchmark.errors import InputError
-from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptModel, load_opt, read_config, weights_sha256
 from benchmark.models.tokenizer import Tokenizer
@@ -63,9 +62,8 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
         positions=model.config.max_position_embeddings,
         batch_tokens=settings.batch_tokens,
     )
-    start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
     digest = f"{weights_sha256(model.params)}-{tokenizer.digest}"
-    return Base(name, model, tokenizer, digest, Scorer(suite, prepared, settings, start))
+    return Base(name, model, tokenizer, digest, Scorer.of(model, suite, prepared, settings))
 
 
 def torch_device(execution: Execution) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from benchmark.evaluation.engine import Evaluation, evaluate
+from benchmark.evaluation.engine import DraftTexts, Evaluation, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared
 from benchmark.models.opt import OptModel, weights_sha256
 from benchmark.posttrain.arms import ARMS, Member, Start
@@ -31,16 +31,26 @@ class Scorer:
         suite: the documents and what they are called.
         prepared: their token ids and batch plan for the model's tokenizer.
         start: the scores of the unmodified model on the same documents.
+        drafts: the texts that the unmodified model wrote for them.
     """
 
     suite: Suite
     prepared: Prepared
     settings: EvaluationSettings
     start: Evaluation
+    drafts: DraftTexts | None = None
+
+    @classmethod
+    def of(cls, model: OptModel, suite: Suite, prepared: Prepared, settings: EvaluationSettings) -> "Scorer":
+        """Score the unmodified `model`, whose texts its checkpoints will mostly write again."""
+        start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
+        return cls(suite, prepared, settings, start, drafts_from(start, prepared))
 
     def score(self, model: OptModel) -> Evaluation:
         """All documents under `model`."""
-        return evaluate(model, self.prepared, loss_batch_size=self.settings.loss_batch_size)
+        return evaluate(
+            model, self.prepared, loss_batch_size=self.settings.loss_batch_size, drafts=self.drafts
+        )
 
 
 @dataclass(frozen=True)

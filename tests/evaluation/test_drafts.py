@@ -1,0 +1,146 @@
+"""Drafts change how soon a text is written, never the text."""
+
+import random
+
+import pytest
+import torch
+from small import UNTIL, random_model, small_suite, write_tokenizer
+from test_engine import SHAPES
+
+from benchmark.evaluation.drafts import make_drafts
+from benchmark.evaluation.engine import drafts_from, evaluate
+from benchmark.evaluation.network import Network
+from benchmark.evaluation.plan import Batch, Ending, Group
+from benchmark.evaluation.prepare import prepare
+from benchmark.evaluation.stops import stop_table, token_bytes
+from benchmark.models.opt import OptModel
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+
+
+@pytest.fixture(scope="module")
+def suite():
+    return small_suite()
+
+
+def neighbour(model, distance=0.02, seed=5):
+    generator = torch.Generator().manual_seed(seed)
+    return OptModel(
+        model.config,
+        {
+            name: tensor + distance * torch.randn(tensor.shape, generator=generator)
+            for name, tensor in model.params.items()
+        },
+    )
+
+
+def guesses(kind, model, prepared, tokenizer):
+    """Drafts of one kind, as another evaluation would have them."""
+    evaluation = evaluate(neighbour(model) if kind == "neighbour" else model, prepared)
+    rng = random.Random(0)
+    stop = tokenizer.encode(UNTIL, bos=False)
+    for texts in evaluation.written.values():
+        for unit, text in texts.items():
+            if kind == "noise":
+                texts[unit] = [rng.randrange(tokenizer.n_tokens) for _ in text]
+            if kind == "empty":
+                texts[unit] = [tokenizer.eos_id] * len(text)
+            if kind == "stopped at once":
+                texts[unit] = (stop + [tokenizer.eos_id] * len(text))[: len(text)]
+            if kind == "one token off":
+                place = rng.randrange(len(text))
+                texts[unit] = [*text[:place], (text[place] + 1) % tokenizer.n_tokens, *text[place + 1 :]]
+    return drafts_from(evaluation, prepared)
+
+
+def single_steps(monkeypatch):
+    """Counts the calls that push one token a row."""
+    seen = []
+    extend = Network.extend
+
+    def counting(self, tokens, *rest, rows):
+        seen.extend([len(tokens)] if rows is None else [])
+        return extend(self, tokens, *rest, rows=rows)
+
+    monkeypatch.setattr(Network, "extend", counting)
+    return seen
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["own", "neighbour", "one token off", "noise", "empty", "stopped at once"])
+def test_any_draft_leads_to_the_texts_of_plain_decoding(tokenizer, suite, shape, kind):
+    model = random_model(tokenizer.n_tokens, **SHAPES[shape])
+    for batch_tokens in (1, 64, 8192):
+        prepared = prepare(suite, tokenizer, max_length=120, batch_tokens=batch_tokens)
+        plain = evaluate(model, prepared)
+        drafted = evaluate(model, prepared, drafts=guesses(kind, model, prepared, tokenizer))
+        assert drafted.written == plain.written
+        assert drafted.samples.equals(plain.samples)
+
+
+def test_a_model_that_writes_its_draft_takes_no_single_step(tokenizer, suite, monkeypatch):
+    model = random_model(tokenizer.n_tokens)
+    prepared = prepare(suite, tokenizer, max_length=120)
+    drafts = guesses("own", model, prepared, tokenizer)
+    steps = single_steps(monkeypatch)
+    evaluate(model, prepared, drafts=drafts)
+    assert steps == []
+    evaluate(model, prepared)
+    assert len(steps) >= 10
+
+
+def test_a_row_goes_on_from_where_it_departs_from_its_draft(tokenizer, suite, monkeypatch):
+    """One token off in the middle: about half of the tokens are written singly."""
+    model = random_model(tokenizer.n_tokens)
+    prepared = prepare(suite, tokenizer, max_length=120)
+    drafts = guesses("one token off", model, prepared, tokenizer)
+    steps = single_steps(monkeypatch)
+    evaluate(model, prepared)
+    plain = sum(steps)
+    steps.clear()
+    evaluate(model, prepared, drafts=drafts)
+    assert 0.2 * plain < sum(steps) < 0.8 * plain
+
+
+def test_a_draft_ends_with_its_first_end_of_sequence_or_stop_string(tokenizer):
+    stop, other, end = (
+        tokenizer.encode(UNTIL, bos=False),
+        tokenizer.encode("at", bos=False)[0],
+        tokenizer.eos_id,
+    )
+    new = 2 + len(stop)
+    written = {
+        0: [other, *stop, end],
+        1: [other, end] + [end] * (new - 2),
+        2: [other] * new,
+        3: [end] * new,
+        4: [*stop, other, end],
+    }
+    group = Group((Batch((3, 1, 0), 20), Batch((2, 4), 9)), 4, Ending(new, (UNTIL,)))
+    table = stop_table(token_bytes(tokenizer), UNTIL)
+    drafts = make_drafts(group, written, {UNTIL: table}, end)
+    assert drafts.tokens.tolist() == [written[number] for number in (3, 1, 0, 2, 4)]
+    assert drafts.lengths.tolist() == [1, 2, 1 + len(stop), new, len(stop)]
+    assert drafts.states[0][2, :2].tolist() == [0, 0]
+    assert int(table[drafts.states[0][4, len(stop) - 1], stop[-1]]) == len(table) - 1
+
+
+def test_no_part_pushes_more_than_the_largest_batch_of_its_group(tokenizer, suite):
+    prepared = prepare(suite, tokenizer, max_length=120, batch_tokens=64)
+    drafts = drafts_from(evaluate(random_model(tokenizer.n_tokens), prepared), prepared)
+    groups = prepared.splits["test"].workload.plan.groups
+    several = 0
+    for group, draft in zip(groups, drafts["test"], strict=True):
+        assert (draft is None) == (group.ending is None)
+        if draft is not None:
+            largest = max(batch.positions for batch in group.batches)
+            assert all(len(part.rows) * part.width <= largest for part in draft.parts)
+            pushed = sorted(row for part in draft.parts for row in part.rows.tolist())
+            assert pushed == [row for row, length in enumerate(draft.lengths.tolist()) if length > 1]
+            several += len(draft.parts) > 1
+    assert several
