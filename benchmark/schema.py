@@ -77,7 +77,7 @@ ENTRIES = pa.schema(
         *((f"score_{s}{e}", pa.float64()) for s in _SCOPES for e in ("", "_low", "_high")),
         ("corrected_all", pa.float64()),  # chance-corrected averages (F1 not corrected)
         ("corrected_classification", pa.float64()),
-        ("iqm_all", pa.float64()),  # interquartile mean over texts
+        *((f"iqm_all{e}", pa.float64()) for e in ("", "_low", "_high")),  # interquartile mean over texts
         ("gain_all", pa.float64()),  # entry minus its base model, same documents
         ("gain_all_low", pa.float64()),
         ("gain_all_high", pa.float64()),

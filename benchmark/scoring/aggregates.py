@@ -1,11 +1,11 @@
-"""Aggregates beside the plain mean: chance-corrected averages, interquartile mean, improvement, profiles."""
+"""Aggregates beside the plain mean: chance-corrected averages, improvement, profiles."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import mannwhitneyu, trim_mean
+from scipy.stats import mannwhitneyu
 from statsmodels.stats.proportion import proportion_confint
 
 PROFILE_POINTS = 101
@@ -47,15 +47,6 @@ def corrected_averages(
         member = [value for task, value in zip(tasks, corrected, strict=True) if families[task] == family]
         averages[family] = float(np.mean(member)) if member else None
     return averages
-
-
-def interquartile_mean(values: ArrayLike) -> float | None:
-    """Mean over texts without the lowest and the highest quarter (Agarwal et al. 2021, section 4.3).
-
-    `values` [texts]; a quarter is rounded down, so with three texts or fewer it is the mean. None when empty.
-    """
-    finite = _finite(values)
-    return float(trim_mean(finite, 0.25)) if len(finite) else None
 
 
 def probability_of_improvement(treated: ArrayLike, reference: ArrayLike) -> float | None:

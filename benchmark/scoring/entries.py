@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from benchmark.scoring.aggregates import (
     corrected_averages,
-    interquartile_mean,
     probability_of_improvement,
 )
 from benchmark.scoring.effective_size import EffectiveSize, effective_size, widths_from_documents
 from benchmark.scoring.inference import crossed, mean_over_texts, wilson
 from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
 from benchmark.scoring.records import Model, Records
+from benchmark.scoring.resampling import Resampling, interquartile_interval
 from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import EntrySelection
 
@@ -95,18 +95,21 @@ def reference_row(scores: DocumentScores, found: Scored, kind: str, model: Model
     return row | {f"corrected_{scope}": corrected[scope] for scope in ("all", "classification")}
 
 
-def entry_columns(selection: EntrySelection, start: Floats) -> Row:
+def entry_columns(selection: EntrySelection, start: Floats, resampling: Resampling) -> Row:
     """Gain over the base model's scores `start` [documents], and what the choice of step is worth."""
     chosen, layout = selection.chosen, selection.layout
     gain = crossed([chosen.values], -start, layout)
     low, high = gain.interval()
     by_text = layout.scope_means(chosen.values)[:, 0]
+    middle = interquartile_interval(chosen.values, layout, resampling)
     optimism = mean_over_texts(selection.by_text(selection.optimism))
     return {
         "gain_all": gain.value[0],
         "gain_all_low": low[0],
         "gain_all_high": high[0],
-        "iqm_all": interquartile_mean(by_text),
+        "iqm_all": middle[0],
+        "iqm_all_low": middle[1],
+        "iqm_all_high": middle[2],
         "p_improve_base": probability_of_improvement(by_text, layout.scope_means(start)[0]),
         "optimism": optimism[0],
         "optimism_low": optimism[1],

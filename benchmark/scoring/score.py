@@ -27,6 +27,7 @@ from benchmark.scoring.entries import (
 from benchmark.scoring.layout import DocumentScores
 from benchmark.scoring.ranks import pair_rows, ranking
 from benchmark.scoring.records import Model, Records, read_models, read_records, suite_version
+from benchmark.scoring.resampling import Resampling
 from benchmark.scoring.runs import run_rows
 from benchmark.scoring.samples import Samples, read_samples
 from benchmark.scoring.selection import EntrySelection, base_scores, select_entry
@@ -124,11 +125,12 @@ def _rows(
     entries: list[Row] = []
     scores: list[Row] = []
     layout = samples.layouts["test"]
+    resampling = Resampling(settings.resamples, settings.seed)
     for (model, arm, corpus), selection in selections.items():
         kind = "entry" if settings.is_treatment(arm) else "control"
         chosen, found = selection.chosen, scored(selection.chosen, layout)
         row = reference_row(chosen, found, kind, models[model])
-        row |= entry_columns(selection, bases[model].at(chosen.columns)[0])
+        row |= entry_columns(selection, bases[model].at(chosen.columns)[0], resampling)
         row |= size_columns(chosen, _ladder(models[model], models, bases), models[model], layout)
         if kind == "entry":
             arms = tuple(a for m, a, c in selections if (m, c) == (model, corpus))

@@ -4,12 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import trim_mean
 
 from benchmark.scoring.aggregates import (
     chance_corrected,
     corrected_averages,
-    interquartile_mean,
     performance_profile,
     probability_of_improvement,
 )
@@ -32,19 +30,6 @@ def test_the_corrected_average_leaves_f1_as_it_is() -> None:
 
 def test_a_family_without_tasks_has_no_average() -> None:
     assert corrected_averages({"piqa": 0.6}, {}, {"piqa": "classification"})["dialogue"] is None
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 19, 100])
-def test_the_interquartile_mean_drops_a_quarter_at_each_end(n: int) -> None:
-    values = np.random.default_rng(n).standard_normal(n)
-    kept = np.sort(values)[n // 4 : n - n // 4]
-    assert interquartile_mean(values) == pytest.approx(kept.mean())
-    assert interquartile_mean(values) == pytest.approx(trim_mean(values, 0.25))
-
-
-def test_one_wild_text_does_not_move_the_interquartile_mean() -> None:
-    assert interquartile_mean([0.5, 0.5, 0.5, 0.5, 0.0]) == pytest.approx(0.5)
-    assert interquartile_mean([]) is None
 
 
 @pytest.mark.parametrize("seed", range(5))
