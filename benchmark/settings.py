@@ -193,7 +193,10 @@ class Execution(Strict):
 
 
 class Checkpoints(Strict):
-    """Which weights of a run are kept; dropped ones are rebuilt from their recipe."""
+    """Which weights of a run are kept beside its samples; the recipe and every step's digest always are.
+
+    `selected` are the steps that a run is judged by.
+    """
 
     keep: Literal["none", "selected", "all"] = "none"
 

@@ -37,6 +37,8 @@ def single_run(
 ) -> None:
     """Do one run and write `run.json` and `samples.parquet`; never reads the journal.
 
+    The folder `checkpoints` is there where `checkpoints.keep` asks for weights.
+
     Raises:
         InputError: anything that is named does not exist or does not fit, or `out` holds something.
     """
@@ -49,6 +51,7 @@ def single_run(
     ]
     settings = load_settings(params_for(suite, root), chosen)
 
+    from benchmark.pipeline.checkpoints import keep_run
     from benchmark.posttrain.base import load_base, suite_of
     from benchmark.posttrain.plan import check_arm, request
     from benchmark.posttrain.run import execute_run
@@ -62,15 +65,13 @@ def single_run(
     name, folder = find_model(model, root)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
     base = load_base(name, folder, documents, settings.evaluation, settings.execution)
-    result = execute_run(
-        request(settings, base, corpus_name, text, arm, seed),
-        base.scorer,
-        progress=lambda line: print(line, flush=True),
-    )
+    asked = request(settings, base, corpus_name, text, arm, seed)
+    result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))
     start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name)
     out.mkdir(parents=True, exist_ok=True)
     write_parquet(out / "samples.parquet", pa.concat_tables([start, result.samples]))
     write_json(out / "run.json", result.record)
+    keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
 
 
 def check_out(out: Path, force: bool) -> None:

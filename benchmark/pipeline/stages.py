@@ -168,6 +168,7 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
 
 def _posttrain(settings: Settings, layout: Layout, model_name: str, corpus_name: str) -> None:
     from benchmark.pipeline.cell import write_cell
+    from benchmark.pipeline.checkpoints import keep_cell
     from benchmark.pipeline.journal import Journal
     from benchmark.posttrain.base import load_base, suite_of
 
@@ -176,7 +177,9 @@ def _posttrain(settings: Settings, layout: Layout, model_name: str, corpus_name:
     loaded = load_base(model_name, layout.model(model_name), suite, evaluation, settings.execution)
     texts = stored_texts(layout.corpus(corpus_name))
     journal = Journal(layout.work / "journal")
-    write_cell(settings, loaded, corpus_name, texts, layout.cell(model_name, corpus_name), journal)
+    cell = layout.cell(model_name, corpus_name)
+    write_cell(settings, loaded, corpus_name, texts, cell, journal)
+    keep_cell(settings, loaded, corpus_name, texts, cell)
 
 
 def stored_texts(folder: Path) -> "list[StoredText]":
