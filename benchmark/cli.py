@@ -84,7 +84,9 @@ def run(
     corpus: Annotated[str, typer.Option(help="Corpus name or file.")],
     index: Annotated[int, typer.Option(help="Row of the text in its corpus.")],
     arm: Annotated[str, typer.Option(help="An arm of the settings, such as gap.")],
-    seed: Annotated[int, typer.Option()],
+    seed: Annotated[
+        int, typer.Option(help="Drives what `random` and `shuffled` draw; other arms only note it.")
+    ],
     suite: Annotated[str, typer.Option(help="micro12, gap12, or either with -5shot.")],
     out: Annotated[Path, typer.Option(help="An empty folder.")],
     limit: Annotated[int | None, typer.Option(help="First N documents a task and split.")] = None,
@@ -122,7 +124,7 @@ def diff(
 
 @app.command()
 def plan(
-    track: Annotated[str, typer.Option()] = "micro",
+    track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
     rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; measured here where absent.")] = None,
 ) -> None:
     """What a track will cost before it starts, and what its comparisons can detect."""
@@ -206,7 +208,9 @@ def bench(
 
 @submit.command("corpus")
 def submit_corpus(
-    name: str,
+    name: Annotated[
+        str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")
+    ],
     source: Annotated[str, typer.Argument(help="File, folder, or hf://owner/name@<40 hex>[:column].")],
     params: Params = Path("params.yaml"),
     column: Annotated[str | None, typer.Option(help="Text column of a table.")] = None,
@@ -220,7 +224,9 @@ def submit_corpus(
 
 @submit.command("model")
 def submit_model(
-    name: str,
+    name: Annotated[
+        str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")
+    ],
     source: Annotated[str, typer.Argument(help="Folder of safetensors, or owner/name@<40 hex>.")],
     params: Params = Path("params.yaml"),
 ) -> None:
@@ -231,7 +237,13 @@ def submit_model(
 
 
 @submit.command("check")
-def submit_check(file: Path, column: Annotated[str | None, typer.Option()] = None) -> None:
+def submit_check(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A params.yaml, a manifest, a corpus file, or a folder of a corpus or model."),
+    ],
+    column: Annotated[str | None, typer.Option(help="Text column, where FILE is a table.")] = None,
+) -> None:
     """Validate settings, a manifest, a corpus or a model folder; writes nothing, runs nothing."""
     from benchmark.submissions.check import check_file
 

@@ -14,14 +14,19 @@ import pandas as pd
 from benchmark.errors import CheckFailed, InputError
 from benchmark.schema import TABLES
 
-VERDICT_KEY = ["model", "arm", "corpus", "baseline", "baseline_kind", "baseline_arm", "scope"]
+ENTRY = ["model", "arm", "corpus"]
+RUN = [*ENTRY, "text_id", "seed"]
+VERDICT_KEY = [*ENTRY, "baseline", "baseline_kind", "baseline_arm", "scope"]
 KEYS = {
     "comparisons.csv": VERDICT_KEY,
-    "entries.csv": ["model", "arm", "corpus"],
-    "runs.csv": ["model", "arm", "corpus", "text_id", "seed"],
-    "curves.csv": ["model", "arm", "corpus", "step", "scope"],
+    "entries.csv": ENTRY,
+    "runs.csv": RUN,
+    "curves.csv": [*ENTRY, "step", "scope"],
+    "scores.csv": [*ENTRY, "scope"],
+    "run_curves.csv": [*RUN, "step", "split", "scope"],
+    "pairs.csv": [*ENTRY, "other_model", "other_arm", "other_corpus", "scope"],
 }
-STANDING = {"superior": 1, "comparable": 1, "inferior": -1, "inconclusive": 0}
+STANDING = {"superior": 1, "comparable": 1, "inferior": -1, "inconclusive": 0, "no data": 0}
 SKIPPED = {"provenance.json"}
 LIKE_MACHINE = ("cpu_flags_sha256", "gpu")
 
@@ -77,7 +82,7 @@ def _diff_track(root: Path, commit: str, track: str) -> list[str]:
     }
     changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     changed = [name for name in changed if name not in SKIPPED]
-    like = _machines(track, old, new)
+    like = _machines(track, {f"results/{track} at {commit[:10]}": old, str(folder): new})
     if not changed:
         print(f"{track}: results/ equals {commit[:10]} byte for byte ({len(old)} files, provenance apart)")
         return []
@@ -96,15 +101,15 @@ def _diff_track(root: Path, commit: str, track: str) -> list[str]:
     return problems
 
 
-def _machines(track: str, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> bool:
-    """Print the two machines; true where they are alike: same CPU flags, GPU and versions."""
-    before, after = (_provenance(files) for files in (old, new))
-    for label, facts in (("committed on", before), ("here", after)):
+def _machines(track: str, sides: Mapping[str, Mapping[str, bytes]]) -> bool:
+    """Print the machines of both sides by their names; true where they are alike: CPU flags, GPU and versions."""
+    before, after = (_provenance(files) for files in sides.values())
+    for label, facts in zip(sides, (before, after), strict=True):
         hardware = facts.get("hardware", {})
         described = ", ".join(
             f"{key} {hardware[key]}" for key in ("cpu", "cores", "system", "gpu") if hardware.get(key)
         )
-        print(f"{track}: {label}: {described or 'unknown machine'}")
+        print(f"{track}: {label}: made on {described or 'an unknown machine'}")
     if not before or not after:
         return False
     same_versions = before.get("packages") == after.get("packages")

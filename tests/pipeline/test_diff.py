@@ -4,10 +4,13 @@ import json
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from benchmark.diff import diff
 from benchmark.errors import CheckFailed, InputError
+from benchmark.schema import TABLES
+from benchmark.scoring.write import write_csv
 
 HEAD = "track,model,arm,corpus,baseline,baseline_kind,baseline_arm,scope,delta,verdict\n"
 ROW = "t,m,gap,c,big,rung,none,all,{delta},{verdict}\n"
@@ -30,13 +33,16 @@ def write(
     (folder / "provenance.json").write_text(json.dumps({"hardware": machine, "packages": {"torch": "1"}}))
 
 
+def commit_all(root: Path) -> None:
+    for command in (("add", "-A"), ("commit", "-qm", "results")):
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=root, check=True)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     write(tmp_path)
-    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "results")):
-        subprocess.run(
-            ["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=tmp_path, check=True
-        )
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    commit_all(tmp_path)
     return tmp_path
 
 
@@ -83,3 +89,34 @@ def test_provenance_alone_does_not_count(root: Path, capsys: pytest.CaptureFixtu
 def test_an_unknown_revision_or_track_is_refused(root: Path, revision: str, track: str) -> None:
     with pytest.raises(InputError):
         diff(root, revision, track)
+
+
+def test_both_sides_are_named_by_revision_and_path(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=root, text=True).strip()
+    diff(root, "HEAD", "t")
+    printed = capsys.readouterr().out
+    assert f"results/t at {commit[:10]}: made on cpu c" in printed
+    assert f"{root / 'results' / 't'}: made on cpu c" in printed
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_every_table_that_moves_has_its_largest_difference_told(
+    name: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = TABLES[name]
+    figure = next(field.name for field in reversed(schema) if field.type == pa.float64())
+    rows = [
+        {field.name: 0.25 if field.type == pa.float64() else 1 for field in schema} | {"scope": scope}
+        for scope in (("all", "dialogue") if "scope" in schema.names else ("all",))
+    ]
+    path = root / "results" / "t" / name
+    for value in (0.25, 0.5):
+        rows[-1][figure] = value
+        if "verdict" in schema.names:
+            rows = [{**row, "verdict": "inconclusive"} for row in rows]
+        write_csv(path, rows, schema)
+        if value == 0.25:
+            commit_all(root)
+    with pytest.raises(CheckFailed):
+        diff(root, "HEAD", "t")
+    assert f"{name} {figure}: largest difference 0.25" in capsys.readouterr().out
