@@ -1,6 +1,6 @@
 """The ranking as readers see it: a row an entry, its verdicts beside its figures. Joins tables, computes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -186,27 +186,14 @@ def first_view(frame: pd.DataFrame) -> list[str]:
 
 
 def keep(
-    ranking: Ranking,
-    *,
-    models: Iterable[str] = (),
-    arms: Iterable[str] = (),
-    corpora: Iterable[str] = (),
-    verdicts: Iterable[str] = (),
-    states: Iterable[str] = (),
-    words: str = "",
+    ranking: Ranking, chosen: Mapping[str, Iterable[str]], *, verdicts: Iterable[str] = (), words: str = ""
 ) -> pd.DataFrame:
-    """Ranked rows that fit every filter given; `verdicts` looks at those against larger models."""
+    """Ranked rows with one of the `chosen` values in each column, where any is chosen, and every word.
+
+    `verdicts` looks at those against larger models.
+    """
     frame, asked = ranking.ranked, words.casefold().split()
-    wanted = [
-        (list(frame[column]), set(values))
-        for column, values in (
-            ("model", models),
-            ("arm", arms),
-            ("corpus", corpora),
-            ("verification", states),
-        )
-        if set(values)
-    ]
+    wanted = [(list(frame[column]), set(values)) for column, values in chosen.items() if set(values)]
     verdict = set(verdicts)
     fits = [
         all(cells[row] in values for cells, values in wanted)

@@ -15,6 +15,8 @@ from leaderboard import charts, choice, data, page, ranking, state, tables, text
 from leaderboard.columns import COLUMNS  # noqa: E402
 
 MOST_SIZES = 36
+FILTER = 275
+"""Width of a filter in pixels: one a row on a telephone."""
 ORDER = "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not told apart."
 LEAD = (
     "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes "
@@ -127,18 +129,18 @@ def show_ranking(rows: ranking.Ranking) -> None:
     if not total:
         page.nothing("No treated model has been scored yet.", "Continue with:", "dvc repro")
         return
-    places = iter([*st.columns(3), *st.columns(3)])
-    with next(places):
+    with st.container(horizontal=True):
         words = state.search(
-            "Search", "q", placeholder="model, text, verdict", help="Rows that hold every word."
+            "Search",
+            "q",
+            placeholder="model, text, verdict",
+            help="Rows that hold every word.",
+            width=FILTER,
         )
-    with next(places):
-        models = state.pick_many("Model", rows.options["model"], "model", placeholder="All")
-    with next(places):
-        arms = state.pick_many("Treatment", rows.options["arm"], "arm", placeholder="All")
-    with next(places):
-        corpora = state.pick_many("Texts from", rows.options["corpus"], "corpus", placeholder="All")
-    with next(places):
+        chosen = {
+            column: state.pick_many(label, rows.options[column], column, placeholder="All", width=FILTER)
+            for label, column in (("Model", "model"), ("Treatment", "arm"), ("Texts from", "corpus"))
+        }
         found = state.pick_many(
             "Verdict",
             list(text.VERDICTS),
@@ -146,15 +148,18 @@ def show_ranking(rows: ranking.Ranking) -> None:
             placeholder="All",
             words=text.VERDICTS.__getitem__,
             help="Entries with this verdict against at least one larger model.",
+            width=FILTER,
         )
-    with next(places):
-        states = state.pick_many(
-            "Verified", list(text.STATES), "state", placeholder="All", words=text.STATES.__getitem__
+        chosen["verification"] = state.pick_many(
+            "Verified",
+            list(text.STATES),
+            "state",
+            placeholder="All",
+            words=text.STATES.__getitem__,
+            width=FILTER,
         )
     columns, sort, descending = choose_columns(rows.first_view)
-    kept = ranking.keep(
-        rows, models=models, arms=arms, corpora=corpora, verdicts=found, states=states, words=words
-    )
+    kept = ranking.keep(rows, chosen, verdicts=found, words=words)
     kept = ranking.sort(kept, sort, descending=descending)
     st.caption(
         f"{len(kept)} of {text.counted(total, 'entry', 'entries')}. Click a heading to sort, hover it for "

@@ -31,9 +31,9 @@ PAGES = [
 ]
 
 UNFOLDED = {
-    "answer": {key: "1" for key in ("figures1", "figures2", "figures3", "figures4", "reference", "layout")},
-    "published": {key: "1" for key in ("figures1", "figures2", "figures3", "figures4")},
-    "entry": {key: "1" for key in ("runs", "recipe")},
+    "answer": dict.fromkeys(("figures1", "figures2", "figures3", "figures4", "reference", "layout"), "1"),
+    "published": dict.fromkeys(("figures1", "figures2", "figures3", "figures4"), "1"),
+    "entry": dict.fromkeys(("runs", "recipe"), "1"),
     "method": {"code1": "1", "columns": "1"},
 }
 """What opens by a click on each page, as its address opens it."""
