@@ -15,6 +15,8 @@ from benchmark.tasks.suite import Suite, SuiteTask
 
 LINEAR = at_most(1.15)
 """An item may cost this much more at the largest size than at the smallest: the noise of a shared machine."""
+RUN_STEPS = (1, 5, 15)
+"""The steps of a run that are scored, where nothing else is asked for."""
 
 
 def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_length: int) -> dict[str, Row]:
@@ -64,13 +66,13 @@ def _evaluate_all(subject: Subject, count: int) -> None:
         evaluate(model, prepared, drafts=subject.drafts)
 
 
-def run_on(subject: Subject) -> Callable[[], object]:
+def run_on(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> Callable[[], object]:
     """The run of `gap_run` as something to call."""
-    request, scorer = gap_run(subject)
+    request, scorer = gap_run(subject, steps=steps)
     return lambda: execute_run(request, scorer)
 
 
-def gap_run(subject: Subject, *, steps: Sequence[int] = (1, 5, 15)) -> tuple[RunRequest, Scorer]:
+def gap_run(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> tuple[RunRequest, Scorer]:
     """A gap run of 15 steps on a text of 200 tokens, of which ``steps`` are scored on the subject's documents.
 
     Every other document is made a ``select`` one, so that the run chooses its step as the pipeline's do.

@@ -2,18 +2,20 @@
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from benchmark.bench import rows as table_of
-from benchmark.bench.compare import Say, compare, floor_row, timed
+from benchmark.bench.compare import REPETITIONS, Say, compare, floor_row, timed
 from benchmark.bench.counting import needed, one_sequence_a_choice, padded_positions
-from benchmark.bench.growth import growth_rows, run_on
+from benchmark.bench.growth import RUN_STEPS, growth_rows, run_on
 from benchmark.bench.memory import peak_row
 from benchmark.bench.rows import Row, at_least, at_most, counted, speedup
-from benchmark.bench.subjects import BATCH_TOKENS, DOCUMENTS, bench_suite, make_subject
+from benchmark.bench.stock import BATCH_SIZES, Stock
+from benchmark.bench.subjects import BATCH_TOKENS, DOCUMENTS, Subject, bench_suite, make_subject
 from benchmark.bench.workers import workers_row
 from benchmark.corpora.data import locate
 from benchmark.evaluation.prepare import prepare
@@ -44,8 +46,10 @@ def run_bench(out: Path | None, params: Path = Path("params.yaml")) -> int:
     return 1 if missed else 0
 
 
-def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE) -> dict[str, Row]:
-    """The micro suite on every rung of the ladder of ``params``; growth and a run on the smallest."""
+def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE, whole: int = DOCUMENTS) -> dict[str, Row]:
+    """The micro suite on every rung of the ladder of ``params``, runs on those that are treated; growth and
+    workers on the smallest.
+    """
     from benchmark.models.micro import micro_tokenizer, rung_config
 
     settings = load_settings(params)
@@ -55,46 +59,47 @@ def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE) -> dict[str, 
     rungs = {
         name: rung_config(spec) for name, spec in settings.models.items() if isinstance(spec, MicroModel)
     }
+    length = settings.evaluation.max_length
     rows: dict[str, Row] = {}
     for name, config in rungs.items():
-        subject = make_subject(
-            f"micro12/{name}",
-            suite,
-            "held-out",
-            tokenizer,
-            config,
-            max_length=settings.evaluation.max_length,
-            documents=documents,
-            checkpoints=CHECKPOINTS,
-        )
-        rows |= compare(
-            subject, as_called=at_least(10), at_best=at_least(4), floor=None, padded=None, say=say
-        )
-        say(f"{name}: floor at {DOCUMENTS} documents")
-        whole = make_subject(
-            name,
-            suite,
-            "held-out",
-            tokenizer,
-            config,
-            max_length=settings.evaluation.max_length,
-            documents=DOCUMENTS,
-            checkpoints=1,
-        )
-        rows[f"micro12/{name}/floor_at_{DOCUMENTS}"], _ = floor_row(whole, at_most(1.3))
-        if name == next(iter(rungs)):
-            say(f"{name}: a run beside one call of lm-eval a scored step")
-            run = run_on(subject)
-            run()
-            seconds = [timed(run) / 3 for _ in range(3)]
-            best = rows[f"micro12/{name}/lm_eval_at_best"].peer
-            rows[f"micro12/{name}/run"] = speedup(seconds, [best] * 3, "s a scored step", at_least(3))
+
+        def subject(
+            documents: int, checkpoints: int, name: str = name, config: OptConfig = config
+        ) -> Subject:
+            return make_subject(
+                f"micro12/{name}",
+                suite,
+                "held-out",
+                tokenizer,
+                config,
+                max_length=length,
+                documents=documents,
+                checkpoints=checkpoints,
+            )
+
+        sample = subject(documents, CHECKPOINTS)
+        rows |= compare(sample, as_called=at_least(10), at_best=at_least(4), floor=None, padded=None, say=say)
+        say(f"{name}: {whole} documents a task")
+        large = subject(whole, 1)
+        rows[f"{large.name}/floor_at_{whole}"], _ = floor_row(large, at_most(1.3))
+        if settings.models[name].role != "baseline":
+            rows[f"{large.name}/run_at_{whole}"] = _run_row(large, settings.evaluation.steps or ())
     first = next(iter(rungs.values()))
-    length = settings.evaluation.max_length
     say("growth with checkpoints, documents and texts")
     rows |= growth_rows(suite, tokenizer, first, max_length=length)
     say("two workers beside one")
     return rows | workers_row(suite, tokenizer, first, max_length=length)
+
+
+def _run_row(subject: Subject, steps: Sequence[int]) -> Row:
+    """A scored step of a run of 15 steps, beside the fastest of lm-eval's calls on its documents, one a batch size."""
+    run = run_on(subject, steps=steps or RUN_STEPS)
+    run()
+    ours = [timed(run) / len(steps or RUN_STEPS) for _ in range(REPETITIONS)]
+    with tempfile.TemporaryDirectory() as folder:
+        stock = Stock.of(subject, Path(folder))
+        called = min(stock.at_its_best(0, size)[0] for size in BATCH_SIZES)
+    return speedup(ours, [called], "s a scored step", at_least(3))
 
 
 def gap12_rows(say: Say, *, shape: OptConfig = GAP12_SHAPE, documents: int = SAMPLE) -> dict[str, Row]:

@@ -1,6 +1,12 @@
-"""Greedy continuation of many prompts at once, with a key-value cache; finished rows leave the batch."""
+"""Greedy continuation of many prompts at once, with a key-value cache.
+
+A group's texts begin with what they share with their drafts. Few are left then; those of several groups are put
+together and written token by token, since a step costs much the same for ten texts as for a hundred.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -15,94 +21,157 @@ SHRINK_AT = 0.8
 """Share of rows still going at which the cache is copied without the finished ones."""
 
 
-def continue_greedily(
+@dataclass(frozen=True)
+class Rules:
+    """When a text ends: at ``new_tokens`` tokens, with ``eos_id``, or where one of the ``stops`` (automata of
+    ``stop_table``) has matched.
+    """
+
+    new_tokens: int
+    eos_id: int
+    stops: Sequence[Tensor]
+
+
+@dataclass
+class Texts:
+    """Texts that are being written. All but the table are [n], the rows of the ``cache``.
+
+    table: [rows, new tokens + 1], filled up with end-of-sequence; what is written to a finished text goes to the
+    last column. row: where each text stands in it. written: tokens that a text has; a finished one counts as full.
+    token: the last of them. states: where the automaton of each stop string stands.
+    """
+
+    rules: Rules
+    cache: Cache
+    table: Tensor
+    row: Tensor
+    prompts: Tensor
+    written: Tensor
+    token: Tensor
+    states: list[Tensor]
+
+    @property
+    def tokens(self) -> Tensor:
+        """[rows, new tokens]."""
+        return self.table[:, : self.rules.new_tokens]
+
+    @property
+    def slots(self) -> int:
+        """Positions that the cache holds."""
+        return len(self.row) * (self.cache.prompt + self.rules.new_tokens)
+
+    def write(self, token: Tensor) -> None:
+        """Add ``token`` [n] to every text that is not finished."""
+        full = self.rules.new_tokens
+        self.table[self.row, self.written] = token
+        ended = token == self.rules.eos_id
+        for number, table in enumerate(self.rules.stops):
+            self.states[number] = table[self.states[number], token].long()
+            ended = ended | (self.states[number] == len(table) - 1)
+        self.written = (self.written + 1).masked_fill_(ended, full).clamp_(max=full)
+        self.token = token
+
+    def unfinished(self) -> Tensor:
+        """Places [unfinished] of the texts that have not ended."""
+        return (self.written < self.rules.new_tokens).nonzero().view(-1)
+
+    def keep(self, places: Tensor) -> None:
+        """Drop all other texts; the table keeps them."""
+        self.cache.keep(places)
+        self.row, self.prompts = self.row[places], self.prompts[places]
+        self.written, self.token = self.written[places], self.token[places]
+        self.states = [state[places] for state in self.states]
+
+
+def begin_texts(
     network: Network,
     cache: Cache,
     space: LogitSpace,
     first: Tensor,
     prompts: Tensor,
-    *,
-    new_tokens: int,
-    eos_id: int,
-    stops: Sequence[Tensor],
+    rules: Rules,
     drafts: Drafts | None = None,
-) -> Tensor:
-    """Tokens [rows, new_tokens] that follow the cached prompts, ``first`` [rows] being the first of each.
+) -> Texts:
+    """Begin the continuations of the cached prompts, ``first`` [rows] being the first token of each.
 
-    ``prompts`` [rows] holds the prompts' lengths. A row ends with ``eos_id`` or where one of the ``stops``
-    (automata of ``stop_table``) has matched; it is filled up with ``eos_id``. ``drafts`` are guesses at the
-    texts: any guess leads to the same texts, a good one sooner.
+    ``prompts`` [rows]: their lengths. ``drafts`` are guesses at the texts: any guess leads to the same texts, a good
+    one sooner. Finished texts are left out of what is returned, but for its table.
     """
-    texts = _Texts(len(first), new_tokens, eos_id, stops, first.device)
+    new_tokens = rules.new_tokens
+    written = torch.zeros_like(first)
+    table = torch.full((len(first), new_tokens + 1), rules.eos_id, device=first.device)
+    row = torch.arange(len(first), device=first.device)
+    states = [torch.zeros_like(first) for _ in rules.stops]
     if drafts is not None:
         agreed, first = agreement(network, cache, space, first, prompts, drafts)
-        texts.begin(drafts, agreed)
+        shared = torch.arange(new_tokens, device=first.device) < agreed[:, None]
+        table[:, :new_tokens] = torch.where(shared, drafts.tokens, rules.eos_id)
+        written = torch.where(agreed == drafts.lengths, new_tokens, agreed)
+        states = [state[row, agreed.clamp(max=new_tokens - 1)] for state in drafts.states]
+    texts = Texts(rules, cache, table, row, prompts, written, first, states)
     texts.write(first)
-    mask = cache.mask(prompts, texts.written[:, None] - 1, cache.prompt + new_tokens)
+    places = texts.unfinished()
+    if len(places) <= SHRINK_AT * len(row):
+        texts.keep(places)
+    return texts
+
+
+def finish_texts(network: Network, space: LogitSpace, parts: Sequence[Texts]) -> None:
+    """Write all texts to their ends, those of several groups together; their tables are filled."""
+    if len(parts) == 1:
+        _step_to_the_end(network, space, parts[0])
+    elif parts:
+        texts, bounds = _joined(network, parts)
+        table = texts.table
+        _step_to_the_end(network, space, texts)
+        for part, (start, stop) in zip(parts, pairwise(bounds), strict=True):
+            part.table[part.row] = table[start:stop]
+
+
+def _joined(network: Network, parts: Sequence[Texts]) -> tuple[Texts, list[int]]:
+    """The texts of all parts in one cache, and the bounds [parts + 1] of each part's rows."""
+    rules = parts[0].rules
+    bounds = [0]
+    for part in parts:
+        bounds.append(bounds[-1] + len(part.row))
+    prompt = max(part.cache.prompt for part in parts)
+    cache = Cache(network, bounds[-1], prompt, rules.new_tokens)
+    for part, (start, stop) in zip(parts, pairwise(bounds), strict=True):
+        cache.take(part.cache, slice(start, stop))
+    texts = Texts(
+        rules,
+        cache,
+        torch.cat([part.table[part.row] for part in parts]),
+        torch.arange(bounds[-1], device=network.device),
+        torch.cat([part.prompts for part in parts]),
+        torch.cat([part.written for part in parts]),
+        torch.cat([part.token for part in parts]),
+        [torch.cat(states) for states in zip(*(part.states for part in parts), strict=True)],
+    )
+    return texts, bounds
+
+
+def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
+    """Write one token a step; finished texts leave the batch."""
     look = 1 if network.device.type == "cpu" else STEPS_A_LOOK
-    while len(alive := texts.unfinished()):
-        reach = cache.prompt + min(int(texts.written[alive].max()) + look - 1, new_tokens)
-        if len(alive) <= SHRINK_AT * len(mask):
-            cache.keep(alive)
-            texts.keep(alive)
-            prompts, mask = prompts[alive], mask[alive]
+    full = texts.cache.prompt + texts.rules.new_tokens
+    mask = texts.cache.mask(texts.prompts, texts.written[:, None] - 1, full)
+    row = torch.arange(len(mask), device=network.device)
+    while len(places := texts.unfinished()):
+        reach = min(texts.cache.prompt + int(texts.written[places].max()) + look - 1, full)
+        if len(places) <= SHRINK_AT * len(mask):
+            texts.keep(places)
+            mask, row = mask[places], row[: len(places)]
         for _ in range(look):
             last = texts.written - 1
-            slot = cache.prompt + last
-            mask[texts.place, 0, 0, slot] = 0.0
+            slot = texts.cache.prompt + last
+            mask[row, 0, 0, slot] = 0.0
             output = network.extend(
                 texts.token[:, None],
-                (prompts + last)[:, None],
-                cache,
+                (texts.prompts + last)[:, None],
+                texts.cache,
                 slot[:, None],
                 mask[..., :reach],
                 rows=None,
             )
             texts.write(space.most_likely(output))
-    return texts.table[:, :new_tokens]
-
-
-class _Texts:
-    """Texts being written, and the tokens [n] that each of them has; a finished one counts as full.
-
-    ``table`` [all rows, new tokens + 1]: what is written to a finished text goes to the last column.
-    """
-
-    def __init__(
-        self, rows: int, new_tokens: int, eos_id: int, stops: Sequence[Tensor], device: torch.device
-    ) -> None:
-        self.new_tokens, self.eos_id, self.stops = new_tokens, eos_id, stops
-        self.table = torch.full((rows, new_tokens + 1), eos_id, device=device)
-        self.row = self.place = torch.arange(rows, device=device)
-        self.written = torch.zeros(rows, dtype=torch.int64, device=device)
-        self.states = [torch.zeros_like(self.written) for _ in stops]
-        self.token = self.written
-
-    def begin(self, drafts: Drafts, agreed: Tensor) -> None:
-        """Take over the first ``agreed`` [rows] tokens of each draft."""
-        column = torch.arange(self.new_tokens, device=agreed.device)
-        shared = column < agreed[:, None]
-        self.table[:, : self.new_tokens] = torch.where(shared, drafts.tokens, self.eos_id)
-        self.written = torch.where(agreed == drafts.lengths, self.new_tokens, agreed)
-        before = agreed.clamp(max=self.new_tokens - 1)
-        self.states = [state[self.row, before] for state in drafts.states]
-
-    def write(self, token: Tensor) -> None:
-        """Add ``token`` [n] to every text that is not finished."""
-        self.table[self.row, self.written] = token
-        ended = token == self.eos_id
-        for number, table in enumerate(self.stops):
-            self.states[number] = table[self.states[number], token].long()
-            ended = ended | (self.states[number] == len(table) - 1)
-        self.written = (self.written + 1).masked_fill_(ended, self.new_tokens).clamp_(max=self.new_tokens)
-        self.token = token
-
-    def unfinished(self) -> Tensor:
-        """Places [unfinished] among the texts that are kept."""
-        return (self.written < self.new_tokens).nonzero().view(-1)
-
-    def keep(self, places: Tensor) -> None:
-        """Drop all others from what is written on; the table keeps them."""
-        self.row, self.written, self.token = self.row[places], self.written[places], self.token[places]
-        self.states = [state[places] for state in self.states]
-        self.place = torch.arange(len(places), device=places.device)

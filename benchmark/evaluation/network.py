@@ -85,6 +85,12 @@ class Cache:
         mask = torch.zeros(filled.shape, dtype=self.keys.dtype, device=prompts.device)
         return mask.masked_fill_(~filled, -torch.inf)[:, None]
 
+    def take(self, other: "Cache", rows: slice) -> None:
+        """Copy all rows of a cache with prompts no longer than this one's into ``rows``."""
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            mine[:, rows, :, : other.prompt] = theirs[:, :, :, : other.prompt]
+            mine[:, rows, :, self.prompt :] = theirs[:, :, :, other.prompt :]
+
     def keep(self, rows: Tensor) -> None:
         """Drop all rows but ``rows`` (row numbers)."""
         self.keys = self.keys.index_select(1, rows)

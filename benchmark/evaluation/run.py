@@ -11,10 +11,10 @@ from torch import Tensor
 from benchmark.errors import InputError
 from benchmark.evaluation.batches import TreeBatch
 from benchmark.evaluation.drafts import Drafts
-from benchmark.evaluation.generate import continue_greedily
+from benchmark.evaluation.generate import Rules, Texts, begin_texts, finish_texts
 from benchmark.evaluation.logits import LogitSpace, rows_at_once
 from benchmark.evaluation.network import Cache, Network
-from benchmark.evaluation.plan import Group
+from benchmark.evaluation.plan import Ending, Group
 from benchmark.evaluation.workload import Workload
 
 LOGITS_BYTES = 64 * 2**20
@@ -58,7 +58,7 @@ def run_workload(
         )
     work = workload.on(network.device)
     reader = _Reader(network, rows_at_once(network, logits_bytes), want_greedy)
-    tokens: dict[int, list[int]] = {}
+    writer = _Writer(network, reader.space, work, eos_id)
     done = 0
     guesses = drafts or [None] * len(work.plan.groups)
     for group, batches, guess in zip(work.plan.groups, work.groups, guesses, strict=True):
@@ -66,46 +66,72 @@ def run_workload(
             for batch in batches:
                 reader.read(network.read_rows(batch), batch)
         else:
-            text = _generate(network, work, group, batches, reader, eos_id, guess)
-            order = [number for batch in group.batches for number in batch.trees]
-            tokens.update(zip(order, text.tolist(), strict=True))
+            writer.write(group, batches, reader, guess)
         done += group.positions
         if progress is not None:
             progress(done, work.plan.positions_pushed)
+    tokens = writer.collect()
     logprobs, greedy = reader.collect(int(work.first_slot[-1]))
     return Outcome(logprobs, greedy, tokens)
 
 
-def _generate(
-    network: Network,
-    work: Workload,
-    group: Group,
-    batches: list[TreeBatch],
-    reader: "_Reader",
-    eos_id: int,
-    drafts: Drafts | None,
-) -> Tensor:
-    assert group.ending is not None
-    cache = Cache(network, group.rows, group.prompt, group.ending.new_tokens)
-    first = []
-    row = 0
-    for batch in batches:
-        output = network.read_rows(batch, cache, row)
-        first.append(reader.space.most_likely(output[: batch.prompts]))
-        reader.read(output, batch)
-        row += batch.prompts
-    prompts = [len(work.units[number].prompt) for batch in group.batches for number in batch.trees]
-    return continue_greedily(
-        network,
-        cache,
-        reader.space,
-        torch.cat(first),
-        torch.tensor(prompts, device=network.device),
-        new_tokens=group.ending.new_tokens,
-        eos_id=eos_id,
-        stops=[work.tables[stop] for stop in group.ending.stops],
-        drafts=drafts.to(network.device) if drafts else None,
-    )
+class _Writer:
+    """Writes the groups' texts; the few that depart from their drafts wait for those of other groups."""
+
+    def __init__(self, network: Network, space: LogitSpace, work: Workload, eos_id: int) -> None:
+        self.network, self.space, self.work, self.eos_id = network, space, work, eos_id
+        self.room = max((group.slots for group in work.plan.groups), default=0) // 2
+        self.waiting: list[Texts] = []
+        self.ending: Ending | None = None
+        self.tables: list[tuple[Group, Tensor]] = []
+
+    def write(self, group: Group, batches: list[TreeBatch], reader: "_Reader", drafts: Drafts | None) -> None:
+        """Score a group's batches and continue its prompts."""
+        network, ending = self.network, group.ending
+        assert ending is not None
+        cache = Cache(network, group.rows, group.prompt, ending.new_tokens)
+        first = []
+        row = 0
+        for batch in batches:
+            output = network.read_rows(batch, cache, row)
+            first.append(self.space.most_likely(output[: batch.prompts]))
+            reader.read(output, batch)
+            row += batch.prompts
+        prompts = [len(self.work.units[number].prompt) for batch in group.batches for number in batch.trees]
+        texts = begin_texts(
+            network,
+            cache,
+            self.space,
+            torch.cat(first),
+            torch.tensor(prompts, device=network.device),
+            Rules(ending.new_tokens, self.eos_id, [self.work.tables[stop] for stop in ending.stops]),
+            drafts.to(network.device) if drafts else None,
+        )
+        self.tables.append((group, texts.tokens))
+        self._finish_later(texts, ending)
+
+    def _finish_later(self, texts: Texts, ending: Ending) -> None:
+        """Let texts wait as long as their caches hold no more than half of what the largest group's does."""
+        if texts.slots > self.room:
+            finish_texts(self.network, self.space, [texts])
+            return
+        if ending != self.ending or sum(part.slots for part in [*self.waiting, texts]) > self.room:
+            self._finish_waiting()
+            self.ending = ending
+        self.waiting.append(texts)
+
+    def _finish_waiting(self) -> None:
+        finish_texts(self.network, self.space, self.waiting)
+        self.waiting = []
+
+    def collect(self) -> dict[int, list[int]]:
+        """All texts, by the numbers of their units."""
+        self._finish_waiting()
+        tokens: dict[int, list[int]] = {}
+        for group, table in self.tables:
+            order = [number for batch in group.batches for number in batch.trees]
+            tokens.update(zip(order, table.tolist(), strict=True))
+        return tokens
 
 
 class _Reader:

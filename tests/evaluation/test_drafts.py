@@ -7,6 +7,7 @@ import torch
 from small import UNTIL, random_model, small_suite, write_tokenizer
 from test_engine import SHAPES
 
+from benchmark.evaluation import run
 from benchmark.evaluation.drafts import make_drafts
 from benchmark.evaluation.engine import drafts_from, evaluate
 from benchmark.evaluation.network import Network
@@ -144,3 +145,20 @@ def test_no_part_pushes_more_than_the_largest_batch_of_its_group(tokenizer, suit
             assert pushed == [row for row, length in enumerate(draft.lengths.tolist()) if length > 1]
             several += len(draft.parts) > 1
     assert several
+
+
+def test_texts_left_over_from_several_groups_are_written_together(tokenizer, monkeypatch):
+    model = random_model(tokenizer.n_tokens)
+    prepared = prepare(small_suite(60), tokenizer, max_length=120, batch_tokens=160)
+    plain = evaluate(model, prepared)
+    drafts = drafts_from(evaluate(neighbour(model, 0.005), prepared), prepared)
+    together = []
+    finish = run.finish_texts
+
+    def counting(network, space, parts):
+        together.append(sum(len(part.row) > 0 for part in parts))
+        finish(network, space, parts)
+
+    monkeypatch.setattr(run, "finish_texts", counting)
+    assert evaluate(model, prepared, drafts=drafts).samples.equals(plain.samples)
+    assert max(together) > 1
