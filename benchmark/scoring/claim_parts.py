@@ -9,13 +9,12 @@ import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from benchmark.schema import NO_ARM
-from benchmark.scoring.claims import Part, claims_document, decide
+from benchmark.scoring.claims import SHARE_SCOPE, Part, claims_document, decide
 from benchmark.settings import Claims
 
 KEY = ["model", "arm", "corpus", "baseline_kind", "baseline", "baseline_arm", "scope"]
 PAIR_KEY = ["model", "arm", "corpus", "other_model", "other_arm", "other_corpus", "scope"]
 NO_CONTROL = "not compared: this placebo is no control of the treatment (other learning rate or texts)"
-SHARE_SCOPE = "share of runs with a gain"
 
 Rows = Mapping[tuple[Any, ...], Mapping[Any, Any]]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.schema import NO_ARM
+from benchmark.scoring.comparisons import LEVEL, LEVEL_NONINFERIOR
 from benchmark.scoring.multiplicity import holm
 from benchmark.scoring.settings import FEWEST_TEXTS
 
@@ -14,9 +15,10 @@ REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 INCONCLUSIVE = "inconclusive"
 
-ALPHA_DIFFERENCE = 0.05
-ALPHA_NONINFERIOR = 0.025
-ALPHA_AGAINST = 0.025
+LEVEL_AGAINST = 0.025
+
+SHARE_SCOPE = "share of runs with a gain"
+"""Ends the scope of a part whose difference is one of shares; every other part's is one of scores."""
 
 TITLES = {
     "C1": "A few steps on random unlabelled text improve the model, on classification and on dialogue",
@@ -110,10 +112,10 @@ def claims_document(
 def _row(
     part: Part, p_adjusted: float | None, noninferior: float | None, against: float | None
 ) -> dict[str, Any]:
-    above = part.delta is not None and part.delta > 0 and _below(p_adjusted, ALPHA_DIFFERENCE)
-    holds = part.decidable and (above or _below(noninferior, ALPHA_NONINFERIOR))
+    above = part.delta is not None and part.delta > 0 and _below(p_adjusted, LEVEL)
+    holds = part.decidable and (above or _below(noninferior, LEVEL_NONINFERIOR))
     shows_noninferior = part.p_noninferior is not None
-    excluded = _below(against, ALPHA_AGAINST)
+    excluded = _below(against, LEVEL_AGAINST)
     outcome = REPRODUCED if holds else NOT_REPRODUCED if excluded else INCONCLUSIVE
     return {
         "model": part.model,
@@ -166,32 +168,52 @@ def _sentence(claim: str, outcome: str, rows: Sequence[Mapping[str, Any]]) -> st
     against = [row for row in rows if row["outcome"] == NOT_REPRODUCED]
     missing = sum(row["delta"] is None for row in rows)
     if outcome == REPRODUCED:
-        weakest = min(rows, key=lambda row: row["delta"])
-        return f"Reproduced: every {what} {verb} ({hold} of {len(rows)}); the smallest is {_figure(weakest)}."
+        return f"Reproduced: every {what} {verb} ({hold} of {len(rows)}); {_extremes('smallest', rows, 'delta')}."
     said = f"{hold} of {len(rows)} {verb.replace('shows', 'show')}"
     lacks = f", {missing} without data" if missing else ""
     if outcome == NOT_REPRODUCED:
-        strongest = min(against, key=lambda row: row["ci_high"])
         return (
             f"Not reproduced: {said}{lacks}, and {len(against)} rule{'s' * (len(against) == 1)} it out; "
-            f"the clearest is {_figure(strongest)}."
+            f"{_extremes('clearest', against, 'ci_high')}."
         )
     known = [row for row in rows if row["delta"] is not None]
     if not known:
         return f"Inconclusive: no {what} has data ({missing} declared)."
-    widest = min(known, key=lambda row: row["delta"])
-    return f"Inconclusive: {said}{lacks}, none rules it out; the lowest is {_figure(widest)}."
+    return f"Inconclusive: {said}{lacks}, none rules it out; {_extremes('lowest', known, 'delta')}."
 
 
-def _figure(row: Mapping[str, Any]) -> str:
+def _extremes(word: str, rows: Sequence[Mapping[str, Any]], by: str) -> str:
+    """The lowest row by a column, of differences in score and of differences in shares apart."""
+    shares = [row["scope"].endswith(SHARE_SCOPE) for row in rows]
+    said = []
+    for share, unit in ((False, "score"), (True, SHARE_SCOPE)):
+        alike = [row for row, is_share in zip(rows, shares, strict=True) if is_share == share]
+        if alike:
+            least = min(alike, key=lambda row: row[by])
+            said.append(f"the {word} difference in {unit} is {_figure(least, share)}")
+    return "; ".join(said)
+
+
+SCOPES = {"all": "all tasks", "classification": "multiple choice"}
+
+
+def _figure(row: Mapping[str, Any], share: bool) -> str:
+    signed = _percent if share else _signed
     interval = ""
     if row["ci_low"] is not None:
-        interval = f" (95 % {_signed(row['ci_low'])} to {_signed(row['ci_high'])})"
+        interval = f" (95 % {signed(row['ci_low'])} to {signed(row['ci_high'])})"
     against = row["baseline"]
     if against == row["model"]:
         against = "the unmodified model" if row["baseline_arm"] == NO_ARM else row["baseline_arm"]
-    where = f"{row['model']} on {row['corpus']} against {against}, {row['scope']}"
-    return f"{_signed(row['delta'])}{interval}, {where}"
+    scope = row["scope"].removesuffix(SHARE_SCOPE).rstrip(": ")
+    tasks = f", {SCOPES.get(scope, scope)}" if scope else ""
+    points = " points" if share else ""
+    return f"{signed(row['delta'])}{points}{interval}, {row['model']} on {row['corpus']} against {against}{tasks}"
+
+
+def _percent(share: float) -> str:
+    """A difference of shares in percentage points, without decimals."""
+    return f"{100 * share:+.0f}" if round(100 * share) else "0"
 
 
 def _signed(figure: float) -> str:

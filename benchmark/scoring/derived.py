@@ -10,6 +10,7 @@ from benchmark.schema import COMPARISONS, PAIRS, RUN_CURVES, RUNS
 from benchmark.scoring.aggregates import performance_profile
 from benchmark.scoring.claim_parts import decide_claims
 from benchmark.scoring.familiarity import familiarity_table
+from benchmark.scoring.selection import TIE_DECIMALS
 from benchmark.scoring.sensitivity import sensitivity_table
 from benchmark.scoring.write import csv_text
 from benchmark.settings import Claims
@@ -78,7 +79,8 @@ def _gains(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.Series:
     start = curves[(curves["step"] == 0) & (curves["split"] == "test") & (curves["scope"] == "all")]
     base = runs[RUN].join(start.set_index(RUN)["score"], on=RUN)["score"]
     gains = runs["test_all"].astype(float) - base.astype(float)
-    return gains.round(12)
+    # A run that changed nothing has a gain of 0, in whatever order its documents were summed: C3 counts gains.
+    return gains.round(TIE_DECIMALS)
 
 
 def _texts(runs: pd.DataFrame) -> pd.DataFrame:

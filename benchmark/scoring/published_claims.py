@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.schema import NO_ARM
-from benchmark.scoring.claim_parts import SHARE_SCOPE, share_of_gains_part
-from benchmark.scoring.claims import Part, claims_document, decide
+from benchmark.scoring.claim_parts import share_of_gains_part
+from benchmark.scoring.claims import SHARE_SCOPE, Part, claims_document, decide
 from benchmark.scoring.published_source import FAMILIES, NEXT_LARGER, FamilyFigures, PublishedFigures
 from benchmark.scoring.published_tables import (
     ARM,

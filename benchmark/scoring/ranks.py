@@ -11,6 +11,7 @@ from benchmark.scoring.comparisons import LEVEL
 from benchmark.scoring.inference import Estimate, crossed
 from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout, shared_columns
 from benchmark.scoring.multiplicity import holm
+from benchmark.scoring.selection import TIE_DECIMALS
 from benchmark.scoring.settings import FEWEST_TEXTS
 
 
@@ -91,7 +92,8 @@ def ranking(scores: Floats, rows: Sequence[dict[str, Any]]) -> Ranking:
             worse[above] += 1
             better[below] += 1
     low, high = 1 + better, n - worse
-    rank = np.array([1 + int((np.round(scores, 12) > np.round(s, 12)).sum()) for s in scores], dtype=np.int64)
+    rounded = np.round(scores, TIE_DECIMALS)
+    rank = np.array([1 + int((rounded > score).sum()) for score in rounded], dtype=np.int64)
     group = np.zeros(n, dtype=np.int64)
     number, reach = 0, 0
     for place in sorted(range(n), key=lambda place: (low[place], rank[place], place)):

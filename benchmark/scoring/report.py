@@ -3,7 +3,6 @@
 import difflib
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -11,15 +10,13 @@ import pyarrow as pa
 from benchmark.errors import InputError
 from benchmark.schema import COMPARISONS, ENTRIES
 from benchmark.scoring.citation import read_citation
-from benchmark.scoring.report_text import SCOPES, latex, markdown
+from benchmark.scoring.layout import SUMMARY_SCOPES
+from benchmark.scoring.report_text import KEY, Record, latex, markdown
 
 FORMATS = ("md", "latex", "json")
-KEY = ("model", "arm", "corpus")
 INTEGERS = {
     field.name for schema in (ENTRIES, COMPARISONS) for field in schema if pa.types.is_integer(field.type)
 }
-
-Record = dict[str, Any]
 
 
 def report(results_dir: Path, entry: str, format: str = "md") -> str:
@@ -105,5 +102,5 @@ def _comparisons(folder: Path, row: Record) -> list[Record]:
     return [
         comparison
         for comparison in _read(path, needed)
-        if comparison["scope"] in SCOPES and all(comparison[name] == row[name] for name in KEY)
+        if comparison["scope"] in SUMMARY_SCOPES and all(comparison[name] == row[name] for name in KEY)
     ]

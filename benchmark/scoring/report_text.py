@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 from benchmark.scoring.citation import Citation
+from benchmark.scoring.layout import SUMMARY_SCOPES
 
-SCOPES = ("all", "classification", "dialogue")
 KEY = ("model", "arm", "corpus")
 CONDITIONAL = (
     "Intervals are 95 %, two-sided, over documents and texts; p is adjusted (Holm) within the entry; "
@@ -22,7 +22,7 @@ Record = dict[str, Any]
 
 def _score_cells(row: Record) -> list[list[str]]:
     cells = []
-    for scope in SCOPES:
+    for scope in SUMMARY_SCOPES:
         score, low, high = (row.get(f"score_{scope}{end}") for end in ("", "_low", "_high"))
         if score is not None:
             cells.append([scope, *_with_interval(score, low, high)])

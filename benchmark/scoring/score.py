@@ -1,6 +1,6 @@
 """From sample tables to the tables of `results/<track>/`: choice of step, comparisons, ranks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ def _on_documents_of_runs(base: DocumentScores, samples: Samples) -> DocumentSco
     return replace(base, columns=columns, values=base.at(columns))
 
 
-def _order(models: Mapping[str, Model]) -> Any:
+def _order(models: Mapping[str, Model]) -> Callable[[Row], tuple[int, int, str, str, str]]:
     def key(row: Row) -> tuple[int, int, str, str, str]:
         kind = KIND_ORDER[row["row_kind"]]
         return kind, models[row["model"]].parameters, row["model"], row["arm"], row["corpus"]

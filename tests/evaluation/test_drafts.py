@@ -151,7 +151,7 @@ def test_texts_left_over_from_several_groups_are_written_together(tokenizer, mon
     model = random_model(tokenizer.n_tokens)
     prepared = prepare(small_suite(60), tokenizer, max_length=120, batch_tokens=160)
     plain = evaluate(model, prepared)
-    drafts = drafts_from(evaluate(neighbour(model, 0.005), prepared), prepared)
+    drafts = drafts_from(evaluate(neighbour(model, 0.001), prepared), prepared)
     together = []
     finish = run.finish_texts
 

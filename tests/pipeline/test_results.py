@@ -72,3 +72,11 @@ def test_no_control_of_another_learning_rate_is_held_against_a_treatment() -> No
     known = scoring_settings(load_settings(PARAMS), {"micro-1": {"suite_version": "1"}})
     assert known.controls_of("gap", ("gap", "random", "shuffled")) == ("random", "shuffled")
     assert known.controls_of("gap-lr1e-3", ("gap-lr1e-3", "random", "shuffled")) == ()
+
+
+def test_the_data_page_states_the_familiarity_that_was_measured() -> None:
+    entries = table("entries.csv").query("arm == 'gap'").set_index(["model", "corpus"])["familiarity"]
+    page = (ROOT / "docs" / "DATA.md").read_text(encoding="utf-8")
+    for model in ("micro-1", "micro-2"):
+        cells = [f"{entries[model, corpus]:.2f}" for corpus in ("unseen", "seen", "code")]
+        assert f"| {model} | {' | '.join(cells)} |" in page
