@@ -26,7 +26,8 @@ KEYS = {
     "run_curves.csv": [*RUN, "step", "split", "scope"],
     "pairs.csv": [*ENTRY, "other_model", "other_arm", "other_corpus", "scope"],
 }
-STANDING = {"superior": 1, "comparable": 1, "inferior": -1, "inconclusive": 0, "no data": 0}
+STANDING = {"superior": 1, "comparable": 1, "inferior": -1}
+"""Which side of parity a verdict is on; every other word is on neither."""
 SKIPPED = {"provenance.json"}
 LIKE_MACHINE = ("cpu_flags_sha256", "gpu")
 
@@ -42,7 +43,7 @@ class Moved:
     @property
     def crossed(self) -> bool:
         """Whether the move is between {superior, comparable} and inferior."""
-        return STANDING[self.before] * STANDING[self.after] < 0
+        return STANDING.get(self.before, 0) * STANDING.get(self.after, 0) < 0
 
 
 def diff(start: Path, revision: str, track: str) -> None:

@@ -120,3 +120,11 @@ def test_every_table_that_moves_has_its_largest_difference_told(
     with pytest.raises(CheckFailed):
         diff(root, "HEAD", "t")
     assert f"{name} {figure}: largest difference 0.25" in capsys.readouterr().out
+
+
+def test_a_verdict_that_gives_way_to_no_data_is_told_and_crosses_nothing(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, verdict="no data", flags="other")
+    diff(root, "HEAD", "t")
+    assert "comparable -> no data" in capsys.readouterr().out
