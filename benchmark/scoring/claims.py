@@ -8,7 +8,6 @@ import numpy as np
 
 from benchmark.schema import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_NONINFERIOR
-from benchmark.scoring.comparisons import LEVEL, LEVEL_NONINFERIOR
 from benchmark.scoring.multiplicity import holm
 from benchmark.scoring.settings import FEWEST_TEXTS
 
