@@ -6,6 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -23,6 +25,7 @@ from benchmark.bench.counting import (
     saved_in_last_layer,
     sequence_lengths,
 )
+from benchmark.bench.drafted import shares
 from benchmark.bench.floor import floor_batches, floor_pass
 from benchmark.bench.gpu import matrix_rate, shape_rows
 from benchmark.bench.growth import gap_run
@@ -198,3 +201,30 @@ def test_the_documentation_shows_what_was_measured():
     if not measured.is_file():
         pytest.skip("no docs/bench.json: run `gapbench bench --out docs`")
     assert bench_table(json.loads(measured.read_text())) in page.read_text()
+
+
+def test_the_share_of_texts_that_repeat_the_base_is_counted_by_arm_and_step(tmp_path):
+    def write(cell, arm, step, predictions):
+        rows = [
+            {
+                "task": "talk",
+                "split": "test",
+                "doc_id": number,
+                "family": "dialogue",
+                "model": "m",
+                "arm": arm,
+            }
+            | {"step": step, "prediction": text}
+            for number, text in enumerate(predictions)
+        ]
+        rows.append(rows[0] | {"family": "classification", "task": "choice", "prediction": "0"})
+        folder = tmp_path / "runs" / "m" / cell
+        folder.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(rows), folder / "samples.parquet")
+
+    write("none", "none", 0, ["a", "b", "c", "d"])
+    write("code", "gap", 5, ["a", "b", "c", "x"])
+    table = shares(tmp_path)
+    assert table.loc[("gap", 5), "m"] == 0.75
+    with pytest.raises(InputError, match="make repro"):
+        shares(tmp_path / "nothing")
