@@ -11,6 +11,7 @@ VERDICTS = {
     "inferior": "▼ inferior",
     "inconclusive": "? inconclusive",
     "no data": "– no data",
+    "no test": "– no test",
 }
 """Icon and word, so that no verdict is told by colour alone."""
 

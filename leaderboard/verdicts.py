@@ -8,6 +8,9 @@ import streamlit as st
 
 from leaderboard import charts, state, tables, text
 
+SHARE_SCOPE = "share of runs with a gain"
+"""Ends the scope of a part that compares shares; all others compare scores."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -154,7 +157,7 @@ def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
     for column in ("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "outcome", "note"):
         frame[column] = frame[column].fillna("").astype(str)
     frame["name"] = [part_name(row) for row in frame.itertuples()]
-    shares = frame["note"].str.contains("share of runs", regex=False)
+    shares = frame["scope"].str.endswith(SHARE_SCOPE)
     frame["measure"] = shares.map(
         {True: "Difference in share of runs with a gain", False: "Difference in score"}
     )

@@ -81,7 +81,7 @@ def decide(claim: str, parts: Sequence[Part], *, caveat: str = "", cannot_fail: 
     the claimed effect, after Holm as well: among twelve parts without any effect one 95 % interval in four
     studies would else exclude it by chance. Else `inconclusive`. A part with fewer than three texts, or
     without data, decides nothing. `cannot_fail` says why the figures could not have come out against the
-    claim; they then reproduce nothing.
+    claim; they then reproduce nothing, and no p-value is given.
     """
     adjusted = _holm([part.p_value if part.decidable else None for part in parts])
     noninferior = _holm([part.p_noninferior if part.decidable else None for part in parts])
@@ -94,6 +94,8 @@ def decide(claim: str, parts: Sequence[Part], *, caveat: str = "", cannot_fail: 
     elif outcomes == {REPRODUCED}:
         outcome = REPRODUCED
     said = _sentence(claim, outcome, rows)
+    if cannot_fail:  # a test that could only come out one way is none
+        rows = [{**row, "p_value": None, "p_adjusted": None} for row in rows]
     if cannot_fail and outcome == REPRODUCED:
         outcome = INCONCLUSIVE
         rows = [{**row, "outcome": INCONCLUSIVE} for row in rows]

@@ -24,6 +24,7 @@ from benchmark.scoring.published_source import FAMILIES, PublishedFigures, read_
 from benchmark.scoring.published_tables import (
     SUITE_VERSION,
     TRACK,
+    as_stored,
     comparison_rows,
     entry_rows,
     run_rows,
@@ -50,7 +51,7 @@ def run_published(full_results_dir: Path, out: Path, *, seed: int = 0) -> list[s
     claims = published_claims(figures, comparisons, by_choice)
     write_csv(out / "runs.csv", run_rows(figures), RUNS)
     write_csv(out / "entries.csv", entry_rows(figures), ENTRIES)
-    write_csv(out / "comparisons.csv", comparisons, COMPARISONS)
+    write_csv(out / "comparisons.csv", [as_stored(row) for row in comparisons], COMPARISONS)
     write_text(out / "selection_simulation.csv", csv_text(simulated, COLUMNS))
     write_json(out / "published.json", _ten_digits(facts))
     write_json(out / "claims.json", _ten_digits(claims))

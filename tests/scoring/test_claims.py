@@ -82,6 +82,14 @@ def test_no_sentence_shows_a_zero_with_a_sign() -> None:
     assert "to just below 0)" in said and "0.0000" not in said
 
 
+def test_differences_in_score_and_in_shares_are_never_set_against_each_other() -> None:
+    share = replace(_part(-0.4, 0.3), scope="share of runs with a gain", baseline="other")
+    said = decide("C3", [_part(-0.01, 0.02), share, _part(0.03, 0.02)])["sentence"]
+    assert "difference in score is -0.0100" in said
+    assert "difference in share of runs with a gain is -40 points (95 % -99 to +19), m on code" in said
+    assert "share" not in decide("C1", [_part(-0.01, 0.02)])["sentence"]
+
+
 def test_p_adjusted_is_holm_over_the_parts_of_the_claim() -> None:
     parts = [_part(d, 0.01) for d in (0.05, 0.02, 0.03, 0.001)]
     expected = multipletests([p.p_value for p in parts], method="holm")[1]

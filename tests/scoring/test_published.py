@@ -134,9 +134,21 @@ def test_adjusted_p_values_are_holm_within_an_entry(written: tuple[Path, list[st
 
     table = pd.read_csv(written[0] / "comparisons.csv").query("delta.notna()")
     for _, entry in table.groupby(["model", "corpus"]):
-        family = entry[entry["scope"].isin(FAMILIES)]
+        family = entry[entry["scope"].isin(FAMILIES) & (entry["baseline_kind"] == "rung")]
+        if family.empty:
+            continue
         expected = multipletests(family["p_value"], method="holm")[1]
         np.testing.assert_allclose(family["p_adjusted"], expected, rtol=1e-5)
+
+
+def test_what_cannot_fail_is_not_tested(written: tuple[Path, list[str]]) -> None:
+    table = pd.read_csv(written[0] / "comparisons.csv").query("delta.notna()")
+    chosen = (table["baseline_kind"] == "base") & table["scope"].isin(FAMILIES)
+    assert (table.loc[chosen, "delta"] >= 0).all() and set(table.loc[chosen, "verdict"]) == {"no test"}
+    assert table.loc[chosen, ["p_value", "p_adjusted", "q_value", "mde"]].isna().all(axis=None)
+    assert table.loc[~chosen, "p_value"].notna().all() and "no test" not in set(table.loc[~chosen, "verdict"])
+    claims = json.loads((written[0] / "claims.json").read_text())["claims"]
+    assert all(part["p_value"] is None and part["p_adjusted"] is None for part in claims[0]["parts"])
 
 
 def test_claims_say_what_the_files_cannot_show(written: tuple[Path, list[str]]) -> None:
