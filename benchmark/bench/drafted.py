@@ -35,7 +35,9 @@ def shares(data: Path) -> pd.DataFrame:
 
 def _texts(path: Path) -> pd.DataFrame:
     columns = ["model", "arm", "step", *DOCUMENT, "prediction"]
-    return pq.read_table(path, columns=columns, filters=[("family", "=", "dialogue")]).to_pandas()
+    table = pq.read_table(path, columns=columns, filters=[("family", "=", "dialogue")])
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def main() -> None:
