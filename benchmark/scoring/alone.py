@@ -11,7 +11,7 @@ from benchmark.errors import InputError
 from benchmark.plain_yaml import parse_yaml
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
-from benchmark.settings import nearest
+from benchmark.settings import describe, nearest
 
 MAX_BYTES = 10_000_000
 
@@ -62,5 +62,4 @@ def scoring_overrides(overrides: Sequence[str]) -> ScoringSettings:
     try:
         return ScoringSettings.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(f"--set scoring.{first['loc'][0]}: {first['msg']}") from None
+        raise InputError(f"--set scoring: {describe(error)}") from None
