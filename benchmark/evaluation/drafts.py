@@ -86,18 +86,22 @@ def agreement(
     """
     chosen = drafts.tokens.clone()
     chosen[:, 0] = first
+    begins_so = first == drafts.tokens[:, 0]
     for part in drafts.parts:
-        begin = prompts[part.rows]
+        rows = part.rows[begins_so[part.rows]]
+        if not len(rows):
+            continue
+        begin = prompts[rows]
         place = torch.arange(part.width, device=begin.device)
         output = network.extend(
-            drafts.tokens[part.rows, : part.width],
+            drafts.tokens[rows, : part.width],
             begin[:, None] + place,
             cache,
             (cache.prompt + place).expand(len(begin), -1),
             cache.mask(begin, (place + 1).expand(len(begin), -1), cache.prompt + part.width),
-            rows=part.rows,
+            rows=rows,
         )
-        chosen[part.rows, 1 : part.width + 1] = space.most_likely(output).view(-1, part.width)
+        chosen[rows, 1 : part.width + 1] = space.most_likely(output).view(-1, part.width)
     place = torch.arange(chosen.shape[1], device=chosen.device)
     agrees = (chosen == drafts.tokens) & (place < drafts.lengths[:, None])
     agreed = agrees.cumprod(1).sum(1)
