@@ -37,7 +37,7 @@ class Server:
 
     def errors(self) -> list[str]:
         """Lines of the log that tell of an error."""
-        words = ("Traceback", "Error", "Exception", "Uncaught")
+        words = ("Traceback", "Error", "Exception", "Uncaught", "WARNING", "Session State API")
         return [
             line
             for line in self.log.read_text(errors="replace").splitlines()

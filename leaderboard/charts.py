@@ -130,7 +130,7 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
     smallest, largest = named["parameters"].min() / 1.35, named["parameters"].max() * 1.35
     x = alt.X(
         "parameters:Q",
-        title="Parameters (each step right is several times larger)",
+        title=["Parameters", "(each step right is several times larger)"],
         scale=alt.Scale(type="log", domain=[smallest, largest], nice=False),
         axis=alt.Axis(format="~s", grid=False),
     )
@@ -174,6 +174,14 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
     return alt.layer(line, bars, points).properties(height=330)
 
 
+def with_margin(frame: pd.DataFrame, margin: str | None = "margin") -> pd.DataFrame:
+    """Rows whose margin means something: there is a gap to close, and a test of non-inferiority."""
+    if not margin or margin not in frame:
+        return frame.head(0)
+    tested = frame["p_noninferior"].notna() if "p_noninferior" in frame else True
+    return frame[(frame[margin] > 0) & tested]
+
+
 def forest(
     frame: pd.DataFrame,
     label: str,
@@ -203,7 +211,7 @@ def forest(
     legend = alt.Legend(orient="top", title=None, columns=1 if colour_by else 4, labelLimit=300)
     if colour_by:  # a legend of shapes alone is black by itself, which the dark theme swallows
         shapes = alt.Legend(
-            orient="top", title=None, columns=1, symbolFillColor=ink(), symbolStrokeColor=ink()
+            orient="bottom", title=None, columns=1, symbolFillColor=ink(), symbolStrokeColor=ink()
         )
     else:
         shapes = legend
@@ -225,8 +233,9 @@ def forest(
         tip.insert(0, alt.Tooltip(f"{colour_by}:N", title="Entry"))
     base = alt.Chart(frame)
     layers = []
-    if margin and margin in frame and frame[margin].notna().any():
-        band = frame.dropna(subset=[margin]).assign(zero=0.0, floor=lambda rows: -rows[margin])
+    band = with_margin(frame, margin)
+    if len(band):
+        band = band.assign(zero=0.0, floor=lambda rows: -rows[margin])
         layers.append(
             alt.Chart(band)
             .mark_bar(opacity=0.22, color=palette()[1], height=row_height - 8)

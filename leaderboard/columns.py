@@ -88,7 +88,7 @@ COLUMNS: dict[str, Column] = {
         "Verdict on the difference to the model before treatment, adjusted for multiplicity (Holm).",
     ),
     "against_controls": Column(
-        "Against placebos",
+        "Against controls",
         "Verdict against each control: same distance in a random direction, the same words shuffled, or "
         "training as usual.",
     ),
@@ -116,7 +116,8 @@ COLUMNS: dict[str, Column] = {
     "size_multiplier": Column("Size multiplier", "Effective size / own size.", "ratio"),
     "optimism": Column(
         "Optimism",
-        "What choosing the step on the reported documents would have added to the score.",
+        "What choosing the step on the reported documents would have added to the score. Empty where one step "
+        "alone was scored.",
         "signed",
         ("optimism_low", "optimism_high"),
     ),

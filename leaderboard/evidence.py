@@ -75,6 +75,15 @@ def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str)
     return pd.concat(found, ignore_index=True)
 
 
+def candidate_steps(curves: Table) -> dict[Key, int]:
+    """How many steps each entry's step was chosen from: those scored, the untreated model apart."""
+    if not curves:
+        return {}
+    steps = curves.frame[["model", "arm", "corpus", "step"]].drop_duplicates()
+    steps = steps[steps["step"] > 0]
+    return {key: len(rows) for key, rows in steps.groupby(["model", "arm", "corpus"])}
+
+
 def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
     """A row a run and scope: the test score at the selected step."""
     kept = ["corpus", "text_id", "seed", "selected_step"]

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from leaderboard import data, order, tables, text
+from leaderboard import data, evidence, order, tables, text
 from leaderboard.data import KEY, Stamp, Table
 from leaderboard.state import relative_link
 
@@ -89,7 +89,7 @@ class Ranking:
 
 def of_track(track: str) -> Ranking:
     """The ranking of a track, built anew when one of its tables changes."""
-    names = ("entries.csv", "comparisons.csv", "claims.json")
+    names = ("entries.csv", "comparisons.csv", "curves.csv", "claims.json")
     return _built(track, *(data.stamp(data.results_folder() / track / name) for name in names))
 
 
@@ -122,6 +122,11 @@ def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
         order.unranked(row.n_runs) or text.rank_range(row.rank_low, row.rank_high)
         for row in frame.itertuples()
     ]
+    steps = evidence.candidate_steps(data.table(track, "curves.csv"))
+    single = [steps.get(key) == 1 for key in keys]
+    frame.loc[single, ["optimism", "optimism_low", "optimism_high"]] = (
+        None  # there was nothing to choose from
+    )
     frame["score_interval"] = _intervals(frame, "score_all")
     frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
     for family in ("classification", "dialogue"):

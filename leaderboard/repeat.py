@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from leaderboard import data, page, recipe, tables, text
+from leaderboard import data, page, recipe, state, tables, text
 
 Key = tuple[str, str, str]
 
@@ -28,18 +28,29 @@ def show_runs(track: str, key: Key) -> None:
     for column, (label, run) in zip(st.columns(2), ends, strict=True):
         with column:
             for one in run.itertuples():
-                show_text(label, one, texts)
-    with st.expander(f"All {text.counted(len(chosen), 'run')}", icon=":material/list:"):
-        page.explain(runs)
-        tables.show(chosen.drop(columns=["track", "suite_version", "model", "arm", "corpus"]), "runs")
+                show_text(label, one, texts, of_its_own=recipe.has_runs_of_its_own(track, key))
+    show_all(runs, chosen)
 
 
-def show_text(label: str, run: Any, texts: data.Table) -> None:
-    """The text that drove one run, as it stands."""
+@st.fragment
+def show_all(runs: data.Table, chosen: pd.DataFrame) -> None:
+    """Every run as a table, drawn where the reader opens it."""
+    with state.unfold(f"All {text.counted(len(chosen), 'run')}", "runs", icon=":material/list:") as part:
+        if part.open:
+            page.explain(runs)
+            tables.show(chosen.drop(columns=["track", "suite_version", "model", "arm", "corpus"]), "runs")
+    state.end()
+
+
+def show_text(label: str, run: Any, texts: data.Table, *, of_its_own: bool = True) -> None:
+    """The text that drove one run, as it stands; a soup has none `of_its_own`."""
     st.markdown(
         f"**{label}:** {text.number(run.test_all, 4)} at step {text.number(run.selected_step, 0)}, text "
         f"{text.plain(run.text_id)}"
     )
+    if not of_its_own:
+        st.markdown("No single text drove it: it averages the weights of runs on several texts.")
+        return
     found = (
         texts.where(corpus=run.corpus, text_id=run.text_id)
         if texts.has("text_id", "text")
@@ -66,19 +77,29 @@ def show_recipe(track: str, key: Key) -> None:
         st.code(recipe.run_command(key, runs), language="bash", wrap_lines=True)
     st.markdown("Some of its runs again, compared with what is stored:")
     st.code(recipe.verify_command(track, key), language="bash", wrap_lines=True)
-    provenance, problem = data.document(track, "provenance.json")
-    keys = recipe.keys_of(provenance, key)
-    with st.expander("Recipe and keys", icon=":material/key:"):
-        settings = recipe.settings_of(track, key)
-        if settings:
-            st.markdown("Settings of this treatment, from the track's parameters:")
-            st.code(settings, language="yaml")
-        if keys.empty:
-            st.markdown(text.plain(problem or "No key of this entry's inputs is stored in provenance.json."))
-        else:
-            st.markdown("Digests of what went in:")
-            tables.show(keys, "keys")
+    show_keys(track, key)
     show_attestation(track, key)
+
+
+@st.fragment
+def show_keys(track: str, key: Key) -> None:
+    """The settings of the entry and the digests of what went in."""
+    with state.unfold("Recipe and keys", "recipe", icon=":material/key:") as part:
+        if part.open:
+            provenance, problem = data.document(track, "provenance.json")
+            keys = recipe.keys_of(provenance, key)
+            settings = recipe.settings_of(track, key)
+            if settings:
+                st.markdown("Settings of this treatment, from the track's parameters:")
+                st.code(settings, language="yaml")
+            if keys.empty:
+                st.markdown(
+                    text.plain(problem or "No key of this entry's inputs is stored in provenance.json.")
+                )
+            else:
+                st.markdown("Digests of what went in:")
+                tables.show(keys, "keys")
+    state.end()
 
 
 def show_attestation(track: str, key: Key) -> None:

@@ -9,7 +9,9 @@ from leaderboard.charts import ink, palette, quiet
 def steps(run_curves: pd.DataFrame, mean: pd.DataFrame, marks: pd.DataFrame) -> alt.LayerChart:
     """Score by step: each run a thin line, the mean a thick one with its interval, chosen steps as marks."""
     x = alt.X(
-        "step:Q", title="Steps applied (0 is the untreated model)", axis=alt.Axis(tickMinStep=1, format="d")
+        "step:Q",
+        title=["Steps applied", "(0 is the untreated model)"],
+        axis=alt.Axis(tickMinStep=1, format="d"),
     )
     layers = []
     if len(run_curves):
@@ -110,7 +112,7 @@ def familiarity(entries: pd.DataFrame) -> alt.LayerChart:
     """Gain against familiarity, one point an entry, with the gain's interval."""
     x = alt.X(
         "familiarity:Q",
-        title="Familiarity: loss on the corpus in nats (right is less familiar)",
+        title=["Familiarity: loss on the corpus in nats", "(right is less familiar)"],
         scale=alt.Scale(zero=False, padding=18),
     )
     base = alt.Chart(entries)
@@ -191,7 +193,7 @@ def chosen_by_chance(simulated: pd.DataFrame, published: pd.DataFrame) -> alt.La
     """Gain that choosing the best step gives when nothing improves, against how much the answers change."""
     x = alt.X(
         "changed:Q",
-        title="Share of answers drawn anew at every step (none of them better on average)",
+        title=["Share of answers drawn anew at every step", "(none of them better on average)"],
         scale=alt.Scale(type="log"),
         axis=alt.Axis(format="~%"),
     )

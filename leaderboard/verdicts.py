@@ -60,8 +60,26 @@ def readable(content: Any) -> list[dict[str, Any]]:
     return [c for c in claims if isinstance(c, dict) and c.get("id") and c.get("outcome")]
 
 
-def short_answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
-    """The outcome of the main question and a sentence that answers it, from the outcomes of C1, C2 and C4."""
+ORIGINAL_SMALLEST = 300e6
+"""Parameters: fewer than the original study's smallest model (OPT-350M) has."""
+
+
+def below_original(entries: pd.DataFrame) -> bool:
+    """Whether every treated model is smaller than any that the original study treated."""
+    treated = (
+        entries.loc[entries["row_kind"] == "entry", "parameters"].dropna() if len(entries) else pd.Series()
+    )
+    return len(treated) > 0 and bool(treated.max() < ORIGINAL_SMALLEST)
+
+
+def short_answer(claims: list[dict[str, Any]], *, small: bool = False) -> tuple[str, str]:
+    """The outcome of the main question and a sentence that answers it; `small` says at what scale it holds."""
+    outcome, sentence = _answer(claims)
+    return outcome, sentence.replace(".**", ", at this scale.**", 1) if small else sentence
+
+
+def _answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
+    """From the outcomes of C1, C2 and C4."""
     outcome = {str(c["id"]): str(c["outcome"]) for c in claims}
     better, larger, placebo = outcome.get("C1"), outcome.get("C2"), outcome.get("C4")
     if larger is None:
@@ -123,6 +141,11 @@ def basis(entries: pd.DataFrame) -> str:
     said = f"**Tested on** {models}"
     above = f", with {larger} above them on the ladder" if larger else ""
     said += f"{above}; in brackets their parameters."
+    if below_original(entries):
+        said += (
+            " The original study treated OPT models of 350M to 2.7B: **nothing here says what happens at that "
+            "size.**"
+        )
     texts, questions = ranked["n_runs"].max(), ranked["n_docs"].max()
     if not text.missing(texts) and not text.missing(questions):
         said += (
@@ -187,7 +210,23 @@ def tally(frame: pd.DataFrame) -> str:
     return ", ".join(said) + "."
 
 
-def show_card(claim: dict[str, Any], place: int) -> None:
+def detectable(frame: pd.DataFrame, comparisons: pd.DataFrame) -> str:
+    """What size of effect the comparisons behind a claim would have found, from their stored `mde`."""
+    key = ["model", "arm", "corpus", "baseline", "baseline_arm", "scope"]
+    if comparisons.empty or not {*key, "mde"} <= set(comparisons):
+        return ""
+    found = frame[key].merge(comparisons[[*key, "mde"]], on=key)["mde"].dropna()
+    if found.empty:
+        return ""
+    low, high = (text.number(bound, 3) for bound in (found.min(), found.max()))
+    size = f"{low} to {high}, depending on the comparison" if low != high else low
+    return (
+        f"What could be missed: differences in score smaller than {size}. Larger ones are found in 80 % of "
+        "repetitions."
+    )
+
+
+def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> None:
     """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and all comparisons."""
     name, outcome = str(claim["id"]), str(claim["outcome"])
     question = QUESTIONS.get(name)
@@ -203,6 +242,8 @@ def show_card(claim: dict[str, Any], place: int) -> None:
     if question:
         st.markdown(question.against)
     st.text(text.visible(claim.get("sentence") or tally(frame)))
+    if outcome == "inconclusive" and (said := detectable(frame, comparisons)):
+        st.caption(said)
     show_figures(claim, frame, place)
 
 

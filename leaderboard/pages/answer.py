@@ -11,12 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import charts, choice, data, page, ranking, state, tables, text, verdicts  # noqa: E402
+from leaderboard import charts, choice, data, order, page, ranking, state, tables, text, verdicts  # noqa: E402
 from leaderboard.columns import COLUMNS  # noqa: E402
 
 MOST_SIZES = 36
-FILTER = 275
-"""Width of a filter in pixels: one a row on a telephone."""
+FILTER = 275  # pixels: one a row on a telephone; a bare string below it would stand on the page
 ORDER = "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not told apart."
 LEAD = (
     "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes "
@@ -41,7 +40,7 @@ def main() -> None:
         return
     claims, problem = data.document(track, "claims.json")
     entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
-    show_claims(verdicts.readable(claims), problem, verdicts.basis(entries.frame))
+    show_claims(verdicts.readable(claims), problem, entries.frame, comparisons.frame)
     page.explain(entries, comparisons)
     if entries:
         of_track = ranking.of_track(track)
@@ -57,7 +56,9 @@ def main() -> None:
     page.finish()
 
 
-def show_claims(claims: list[dict[str, Any]], problem: str, basis: str) -> None:
+def show_claims(
+    claims: list[dict[str, Any]], problem: str, entries: pd.DataFrame, comparisons: pd.DataFrame
+) -> None:
     """The short answer and what it rests on, then a card a claim."""
     if not claims:
         page.nothing(
@@ -66,22 +67,24 @@ def show_claims(claims: list[dict[str, Any]], problem: str, basis: str) -> None:
             "dvc repro",
         )
         return
-    outcome, sentence = verdicts.short_answer(claims)
+    outcome, sentence = verdicts.short_answer(claims, small=verdicts.below_original(entries))
     with st.container(border=True):
         st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
-        if basis:
+        if basis := verdicts.basis(entries):
             st.markdown(basis)
         st.markdown(HOW_TO_READ)
     for first in range(0, len(claims), 2):
         for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
             with column, st.container(border=True, height="stretch"):
-                verdicts.show_card(claims[place], place)
+                verdicts.show_card(claims[place], place, comparisons)
 
 
 def show_sizes(frame: pd.DataFrame) -> None:
     """What size of untreated model each treated one behaves like; the score against size where that is not known."""
     st.header("What size of model does a treated one behave like?", anchor=False)
     sized = frame[(frame["row_kind"] == "entry") & frame["effective_size"].notna()]
+    small = [bool(order.unranked(count)) for count in sized["n_runs"]]
+    sized, left_out = sized[~pd.Series(small, index=sized.index)], sum(small)
     rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
     if sized.empty or rungs.empty:
         show_ladder(frame)
@@ -93,6 +96,8 @@ def show_sizes(frame: pd.DataFrame) -> None:
     )
     if len(sized) > MOST_SIZES:
         st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
+    if left_out:
+        st.caption(f"Not drawn: {text.counted(left_out, 'entry', 'entries')} of fewer than three texts.")
     charts.show(
         charts.sizes(sized.head(MOST_SIZES), rungs),
         "Effective size of each treated model with its interval, beside its own size",

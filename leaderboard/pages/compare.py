@@ -16,6 +16,7 @@ from leaderboard import (  # noqa: E402
     data,
     evidence,
     head_to_head,
+    order,
     page,
     state,
     tables,
@@ -25,8 +26,8 @@ from leaderboard.choice import scope_word  # noqa: E402
 from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
-    "Two to four treated models head to head: task by task against the same kind of baseline, and "
-    "directly against each other."
+    "Two to four treated models or placebos head to head: task by task against the same kind of baseline, "
+    "and directly against each other."
 )
 Key = tuple[str, str, str]
 LABELS = {
@@ -62,7 +63,7 @@ def main() -> None:
         return
     entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
     page.explain(entries, comparisons)
-    named = choice.by_name(choice.entry_keys(entries, track, kinds=("entry",)))
+    named = choice.by_name(choice.entry_keys(entries, track))
     names = list(named)
     if len(named) < 2:
         page.nothing(
@@ -76,7 +77,7 @@ def main() -> None:
         "Entries (two to four)",
         names,
         "entry",
-        default=names[:2],
+        default=first_view(track, named),
         most=4,
         explicit=True,
         help="Type to search. The order chosen is kept.",
@@ -86,7 +87,7 @@ def main() -> None:
         page.finish()
         return
     keys = {name: named[name] for name in chosen}
-    show_forest(comparisons, keys)
+    show_forest(track, comparisons, keys)
     show_direct(track, keys)
     head_to_head.show_documents(track, keys)
     head_to_head.show_profiles(track, keys)
@@ -94,7 +95,16 @@ def main() -> None:
     page.finish()
 
 
-def show_forest(comparisons: data.Table, keys: dict[str, Key]) -> None:
+def first_view(track: str, named: dict[str, Key]) -> list[str]:
+    """The best entry of the claims' treatment beside the placebos that the claims set against it; else two entries."""
+    names = list(named)
+    model, _, corpus = named[names[0]]
+    placebos = [choice.name_of((model, arm, corpus)) for arm in order.claims_placebos(track)]
+    beside = [name for name in placebos if name in named and name != names[0]]
+    return [names[0], *beside][:4] if beside else names[:2]
+
+
+def show_forest(track: str, comparisons: data.Table, keys: dict[str, Key]) -> None:
     """Differences from one kind of baseline by task, entries side by side."""
     st.header("Task by task", anchor=False)
     rows = [
@@ -112,7 +122,10 @@ def show_forest(comparisons: data.Table, keys: dict[str, Key]) -> None:
     nearest = frame[frame["baseline_kind"] == "rung"].groupby("entry")["size_ratio"].transform("min")
     frame = frame[(frame["baseline_kind"] != "rung") | (frame["size_ratio"] == nearest.reindex(frame.index))]
     kinds = list(dict.fromkeys(frame["against"]))
-    kinds.sort(key=lambda name: (not name.startswith("larger"), not name.startswith("itself"), name))
+    holders = frame.groupby("against")["entry"].nunique()
+    placebo = any(key[1] in order.claims_placebos(track) for key in keys.values())
+    first = ("itself", "larger") if placebo else ("larger", "itself")
+    kinds.sort(key=lambda name: (-holders[name], *(not name.startswith(word) for word in first), name))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         against = state.pick_one("Each against", kinds, "against", width=280)
         level = state.pick_segment(
@@ -125,7 +138,7 @@ def show_forest(comparisons: data.Table, keys: dict[str, Key]) -> None:
     scopes = scopes if level == "tasks" else [scope for scope in scopes if scope in choice.SCOPE_WORDS]
     shown = frame[(frame["against"] == against) & frame["scope"].isin(scopes)]
     shown = shown.assign(what=shown["scope"].map(scope_word))
-    order = [scope_word(scope) for scope in scopes]
+    in_order = [scope_word(scope) for scope in scopes]
     if shown.empty:
         page.nothing("None of these entries has this comparison.", "Choose another baseline.")
         return
@@ -136,7 +149,7 @@ def show_forest(comparisons: data.Table, keys: dict[str, Key]) -> None:
             "verdict",
             title="Difference in score, with 95 % interval",
             margin="margin",
-            order=order,
+            order=in_order,
             colour_by="entry",
             row_height=19,
         ),
@@ -144,7 +157,7 @@ def show_forest(comparisons: data.Table, keys: dict[str, Key]) -> None:
     )
     note = (
         "Shaded: the shortfall that still counts as comparable (half the gap to the larger model). "
-        if shown["margin"].notna().any()
+        if len(charts.with_margin(shown))
         else ""
     )
     st.caption(
@@ -177,11 +190,13 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
         names.get(key)
         for key in frame[["other_model", "other_arm", "other_corpus"]].itertuples(index=False, name=None)
     ]
-    frame = frame.dropna(subset=["entry", "other"])
+    frame = pd.concat(
+        [frame.dropna(subset=["entry", "other"]), against_placebos(track, names)], ignore_index=True
+    )
     if frame.empty:
         page.nothing(
             "No direct comparison of these entries is stored.",
-            "Only ranked entries are compared with each other.",
+            "Ranked entries are compared with each other and with the placebos of their own model and corpus.",
         )
         return
     shown = tables.ordered(
@@ -206,6 +221,21 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
         labels=LABELS,
         note="Difference: entry less the other, on documents that both have; Holm over all pairs.",
     )
+
+
+def against_placebos(track: str, names: dict[Key, str]) -> pd.DataFrame:
+    """The comparisons of chosen entries with chosen placebos, over all tasks and the families."""
+    rows = data.table(track, "comparisons.csv").where(
+        baseline_kind="control", scope=list(choice.SCOPE_WORDS), model=[key[0] for key in names]
+    )
+    entry = rows[["model", "arm", "corpus"]].itertuples(index=False, name=None)
+    other = rows[["baseline", "baseline_arm", "corpus"]].itertuples(index=False, name=None)
+    rows = rows.assign(
+        entry=[names.get(key) for key in entry],
+        other=[names.get(key) for key in other],
+        n_paired_texts=rows["n_runs"],
+    )
+    return rows.dropna(subset=["entry", "other"])
 
 
 main()

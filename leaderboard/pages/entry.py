@@ -15,6 +15,7 @@ from leaderboard import (  # noqa: E402
     choice,
     data,
     evidence,
+    order,
     page,
     repeat,
     run_charts,
@@ -69,7 +70,12 @@ def main() -> None:
 def show_summary(track: str, key: Key, row: pd.Series) -> None:
     """The entry's figures in one line of cards."""
     model, arm, corpus = (text.plain(part) for part in key)
-    kind = "a placebo, not ranked" if row["row_kind"] == "control" else f"rank {text.number(row['rank'], 0)}"
+    kind = (
+        "a placebo, not ranked"
+        if row["row_kind"] == "control"
+        else order.unranked(row["n_runs"])
+        or f"rank {text.rank_range(row['rank_low'], row['rank_high'])} by score"
+    )
     st.markdown(
         f"{model}, treated with {arm} on texts from {corpus}: {kind}, "
         f"{text.counted(text.whole(row['n_runs']), 'text')}."
@@ -90,14 +96,7 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
             "gain_all",
         ),
         ("Behaves like", text.size(row["effective_size"]), _size_note(row), "behaves_like"),
-        (
-            "Optimism",
-            text.number(
-                row["optimism"], text.decimals(row["optimism_low"], row["optimism_high"]), signed=True
-            ),
-            text.interval(row["optimism_low"], row["optimism_high"], signed=True),
-            "optimism",
-        ),
+        ("Optimism", *_optimism(track, key, row), "optimism"),
         ("Verified", *VERIFIED.get(str(row["verification"]), ("–", "")), "verification"),
     ]
     with st.container(horizontal=True):
@@ -118,6 +117,16 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
             arm=key[1],
             corpus=key[2],
         )
+
+
+def _optimism(track: str, key: Key, row: pd.Series) -> tuple[str, str]:
+    if evidence.candidate_steps(data.table(track, "curves.csv")).get(key) == 1:
+        return "–", "one step alone was scored: nothing to choose from"
+    places = text.decimals(row["optimism_low"], row["optimism_high"])
+    return (
+        text.number(row["optimism"], places, signed=True),
+        text.interval(row["optimism_low"], row["optimism_high"], signed=True),
+    )
 
 
 def _size_note(row: pd.Series) -> str:
@@ -152,7 +161,7 @@ def show_verdicts(track: str, key: Key) -> None:
         ),
         f"Differences of the entry from its baselines over {scope}",
     )
-    if chosen["margin"].notna().any():
+    if len(charts.with_margin(chosen)):
         st.caption(
             "Shaded: the shortfall that still counts as comparable, half the gap between the larger model "
             "and the untreated one."

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import page, tables, text  # noqa: E402
+from leaderboard import page, state, tables, text  # noqa: E402
 from leaderboard.columns import COLUMNS, Column  # noqa: E402
 
 LEAD = "How every figure on these pages comes about, in words, with the file that computes it."
@@ -170,23 +170,28 @@ def main() -> None:
         "The method under test: Yoon, Jang, Kim and Seo, *Gradient Ascent Post-training*, ACL 2023 "
         f"([paper]({PAPER}), [code]({ORIGINAL}))."
     )
+    place = 0
     for heading, body, files in SECTIONS:
         st.header(heading)
         st.markdown(body)
         for name in files:
-            show_code(name)
+            place += 1
+            show_code(name, place)
     show_columns()
     page.finish()
 
 
-def show_code(name: str) -> None:
-    """Where it is computed: the file's own first lines and its text."""
+@st.fragment
+def show_code(name: str, place: int) -> None:
+    """Where it is computed: the file's text, drawn where the reader opens it."""
     path = ROOT / name
     if path.is_file():
-        with st.expander(f"Code: {name}", icon=":material/code:"):
-            st.code(page.file_text(path), language="python", height=360)
+        with state.unfold(f"Code: {name}", f"code{place}", icon=":material/code:") as part:
+            if part.open:
+                st.code(page.file_text(path), language="python", height=360)
     else:
         st.caption(f"Code: {text.plain(name)}")
+    state.end()
 
 
 def show_columns() -> None:

@@ -44,7 +44,8 @@ LEAD = (
 CAVEATS = """
 - **A best can never be below the start.** The untreated model (epoch 0) was among the candidates, and the
   best epoch was chosen on the very documents that are reported. Some gain would appear even if nothing
-  improved.
+  improved. An outcome that cannot fail proves nothing, so the gain over the untreated model has no p-value and
+  no verdict here ("no test").
 - **Two checkpoints in one claim.** The best epoch was chosen for dialogue and for multiple choice apart;
   "12 tasks" mixes the two.
 - **No documents, no 6.7B.** Without scores by document the intervals cover the choice of text only, no test
@@ -87,7 +88,7 @@ def show_claims() -> None:
     for first in range(0, len(claims), 2):
         for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
             with column, st.container(border=True, height="stretch"):
-                verdicts.show_card(claims[place], place)
+                verdicts.show_card(claims[place], place, pd.DataFrame())
 
 
 def show_choice() -> None:

@@ -34,7 +34,7 @@ UNFOLDED = {
     "answer": dict.fromkeys(("figures1", "figures2", "figures3", "figures4", "reference", "layout"), "1"),
     "published": dict.fromkeys(("figures1", "figures2", "figures3", "figures4"), "1"),
     "entry": dict.fromkeys(("runs", "recipe"), "1"),
-    "method": {"code1": "1", "columns": "1"},
+    "method": {"code1": "1"},
 }
 """What opens by a click on each page, as its address opens it."""
 

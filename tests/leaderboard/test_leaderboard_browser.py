@@ -1,9 +1,11 @@
 """The leaderboard in headless Chromium on the committed results: pages, filters, links, downloads, narrow and dark."""
 
+import asyncio
 import io
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlparse
 
 import pandas as pd
@@ -11,8 +13,10 @@ import pytest
 from conftest import PAGES, RESULTS
 
 from leaderboard.browser import Server, serving, settle
+from leaderboard.readers import PageError, crowd, reading
 
 pytestmark = pytest.mark.browser
+Found = TypeVar("Found")
 KEY = ["model", "arm", "corpus"]
 CONTRAST = """() => {
     const channels = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
@@ -256,13 +260,47 @@ def test_the_bar_and_the_step_back_keep_the_view(page: Any, server: Server, rank
     assert model in page.get_by_text("treated with").first.inner_text()
 
 
+def test_what_opens_by_a_click_is_in_the_address(page: Any, server: Server) -> None:
+    show(page, server, "answer")
+    page.get_by_text("C2: the figures").click()
+    wait_for_address(page, "figures2", ["1"])
+    page.locator(".st-key-answer-figures2 [data-testid=stVegaLiteChart]").wait_for()
+    page.goto(page.evaluate("location.href"))
+    page.locator(".st-key-answer-figures2 [data-testid=stVegaLiteChart]").wait_for()
+
+
+def apart(work: Coroutine[Any, Any, Found]) -> Found:
+    """What `work` gives, in a thread of its own: Playwright's loop runs in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+def test_ten_readers_at_once_meet_no_error(server: Server) -> None:
+    async def read() -> list[float]:
+        async with crowd(server.url, 10, (0.0, 0.4), ["code", "gap micro-1", "soup seen"]) as waits:
+            await asyncio.sleep(2)
+        return waits
+
+    assert len(apart(read())) >= 10
+    assert server.errors() == []
+
+
+def test_a_reader_notices_a_filter_that_filters_nothing(server: Server) -> None:
+    async def read() -> None:
+        async with reading(server.url) as reader:
+            await reader.filter("micro")
+
+    with pytest.raises(PageError, match="shows the same"):
+        apart(read())
+
+
 def test_a_chart_is_saved_as_png(page: Any, server: Server) -> None:
     show(page, server, "entry")
-    chart = page.locator('[data-testid="stVegaLiteChart"]').first
-    chart.locator("canvas, svg").first.wait_for()
-    chart.hover()
+    page.locator('[data-testid="stVegaLiteChart"]').first.locator("canvas, svg").first.wait_for()
+    button = page.get_by_role("button", name="Download as PNG").first
+    button.focus()  # the toolbar shows itself to the keyboard as to the mouse
     with page.expect_download() as held:
-        page.get_by_role("button", name="Download as PNG").first.click()
+        page.keyboard.press("Enter")
     assert Path(held.value.path()).read_bytes().startswith(b"\x89PNG")
 
 

@@ -13,7 +13,8 @@ import pytest
 from conftest import PAGES, RESULTS, ROOT
 
 from benchmark.scoring import claims
-from leaderboard import order
+from benchmark.scoring.claim_parts import SHARE_SCOPE
+from leaderboard import charts, order, questions, verdicts
 
 Open = Callable[..., Any]
 WITHOUT_TRACK = ("published", "submit", "method")
@@ -207,6 +208,68 @@ def test_what_the_claims_are_about_stands_first_and_too_few_texts_last(
         assert first.value == "gap", page
 
 
+def test_the_answer_says_at_what_scale_it_holds(opened: Open, made: Path, tmp_path: Path) -> None:
+    small = texts(opened("answer", made))
+    assert ", at this scale.**" in small and "nothing here says what happens at that size" in small
+    shutil.copytree(made / "micro", tmp_path / "micro")
+    entries = pd.read_csv(tmp_path / "micro" / "entries.csv")
+    entries.assign(parameters=entries["parameters"] * 10_000).to_csv(
+        tmp_path / "micro" / "entries.csv", index=False
+    )
+    large = texts(opened("answer", tmp_path))
+    assert "at this scale" not in large and "nothing here says" not in large
+
+
+def test_an_undecided_claim_says_what_it_could_have_missed() -> None:
+    key = {"model": "m", "arm": "gap", "corpus": "c", "baseline": "m", "baseline_arm": "none"}
+    parts = pd.DataFrame([key | {"scope": "all"}, key | {"scope": "dialogue"}])
+    stored = pd.DataFrame(
+        [
+            key | {"scope": scope, "mde": mde}
+            for scope, mde in (("all", 0.002), ("dialogue", 0.011), ("x", 9.0))
+        ]
+    )
+    assert "smaller than 0.002 to 0.011" in verdicts.detectable(parts, stored)
+    assert verdicts.detectable(parts, stored.assign(arm="other")) == ""
+
+
+def test_shares_and_scores_behind_a_claim_stand_in_charts_of_their_own() -> None:
+    assert verdicts.SHARE_SCOPE == SHARE_SCOPE
+    parts = [{"model": "m", "scope": scope} for scope in ("all", SHARE_SCOPE, f"dialogue: {SHARE_SCOPE}")]
+    assert verdicts.parts_frame({"parts": parts})["measure"].nunique() == 2
+
+
+def test_a_margin_is_drawn_only_where_there_is_a_gap_to_close() -> None:
+    frame = pd.DataFrame({"margin": [0.02, -0.01, 0.02, None], "p_noninferior": [0.1, 0.1, None, 0.1]})
+    assert list(charts.with_margin(frame).index) == [0]
+    assert charts.with_margin(frame.drop(columns="margin")).empty
+
+
+def test_compare_begins_with_the_treatment_and_the_placebos_of_the_claims(opened: Open, made: Path) -> None:
+    test = opened("compare", made)
+    chosen = next(w for w in test.multiselect if w.key == "compare.entry").value
+    model, arm, corpus = chosen[0].split(" / ")
+    assert arm == "gap" and len(chosen) > 1
+    assert all(name.split(" / ")[0::2] == [model, corpus] for name in chosen)
+    assert {name.split(" / ")[1] for name in chosen[1:]} <= {"descent", "random", "shuffled"}
+    direct = next(shown.value for shown in test.dataframe if "other" in shown.value)
+    stored = pd.read_csv(made / "micro" / "comparisons.csv").query(
+        "baseline_kind == 'control' and scope == 'all' and model == @model and corpus == @corpus and arm == 'gap'"
+    )
+    shown = direct[direct["scope"] == "all"].set_index("other")["delta"].to_dict()
+    assert shown == {f"{model} / {r.baseline_arm} / {corpus}": r.delta for r in stored.itertuples()}
+
+
+def test_a_soup_says_that_it_has_no_text_and_nothing_to_choose(opened: Open) -> None:
+    test = opened("entry", RESULTS, arm="soup")
+    optimism = next(card for card in test.metric if card.label == "Optimism")
+    assert optimism.value == "–" and "one step alone was scored" in texts(test)
+    assert "No single text drove it" in texts(test) and "not stored" not in texts(test)
+    ranked = _ranking(opened("answer", RESULTS))
+    assert ranked.loc[ranked["arm"] == "soup", "optimism"].isna().all()
+    assert ranked.loc[ranked["arm"] == "gap", "optimism"].notna().all()
+
+
 def test_the_figures_behind_a_claim_are_drawn_when_they_are_opened(opened: Open, made: Path) -> None:
     closed, wide = opened("answer", made, folded=True), opened("answer", made, folded=True, figures2="1")
     assert not any("baseline_arm" in shown.value for shown in closed.dataframe)
@@ -344,6 +407,34 @@ def test_a_link_restores_every_choice(opened: Open, made: Path, page: str, query
 def test_a_link_to_something_unknown_says_so(opened: Open, made: Path) -> None:
     test = opened("entry", made, model="gone")
     assert not test.exception and any("link names" in w.value for w in test.warning) and "gone" in texts(test)
+
+
+def test_documents_show_their_question_and_the_words_of_their_choices(opened: Open) -> None:
+    test = opened("documents", RESULTS, task="micro_cause")
+    shown = test.dataframe[0].value
+    stored = pd.read_parquet(RESULTS / "micro" / "documents.parquet", filters=[("task", "==", "micro_cause")])
+    targets = stored.drop_duplicates("doc_id").set_index("doc_id")["target"]
+    assert shown["question"].str.len().min() > 10
+    for row in shown.itertuples():
+        place, _, words = row.target.partition(": ")
+        assert place == targets[row.doc_id] and len(words) > 3
+    first = test.code[0].value
+    assert first.startswith(shown["question"].iloc[0]) and "\n0: " in first and "\n1: " in first
+    words = shown["question"].iloc[3].split()[-2]
+    next(w for w in test.text_input if w.key == "documents.q").set_value(words).run()
+    assert test.dataframe[0].value["question"].str.contains(words).any()
+
+
+def test_questions_are_not_shown_beside_answers_to_others(opened: Open, made: Path, tmp_path: Path) -> None:
+    assert "no task 'physical'" in texts(opened("documents", made, task="physical"))
+    assert "GAPBENCH_DATA" in texts(opened("documents", made, track="paper"))
+    targets = pd.Series(dict.fromkeys(range(240, 260), "1"))
+    assert questions.of_task("micro", "micro_cause", targets).problem == questions.OTHER_DOCUMENTS
+    shutil.copytree(RESULTS / "micro", tmp_path / "micro")
+    stored = pd.read_parquet(tmp_path / "micro" / "documents.parquet")
+    stored.assign(doc_id=stored["doc_id"] + 1).to_parquet(tmp_path / "micro" / "documents.parquet")
+    test = opened("documents", tmp_path, task="micro_people")
+    assert questions.OTHER_DOCUMENTS in texts(test) and "question" not in test.dataframe[0].value
 
 
 def test_documents_are_paged_and_searched(opened: Open, made: Path) -> None:
