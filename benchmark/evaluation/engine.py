@@ -87,7 +87,7 @@ def evaluate(
     """Score ``model`` on all prepared splits, or on ``splits``. Weights stay as they are, on their device.
 
     ``drafts``: texts that a neighbour of the model wrote (``drafts_from``). They save time where the model writes
-    the same, and never change what it writes.
+    the same, and do not change what it writes, but for two tokens that tie within rounding.
 
     ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many
     documents, weighted by the documents, as the original study has it.

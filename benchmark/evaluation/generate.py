@@ -94,8 +94,8 @@ def begin_texts(
 ) -> Texts:
     """Begin the continuations of the cached prompts, ``first`` [rows] being the first token of each.
 
-    ``prompts`` [rows]: their lengths. ``drafts`` are guesses at the texts: any guess leads to the same texts, a good
-    one sooner. Finished texts are left out of what is returned, but for its table.
+    ``prompts`` [rows]: their lengths. ``drafts`` are guesses at the texts: any guess leads to the same texts (but
+    for a tie within rounding), a good one sooner. Finished texts are left out of what is returned, but for its table.
     """
     new_tokens = rules.new_tokens
     written = torch.zeros_like(first)
