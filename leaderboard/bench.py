@@ -27,8 +27,8 @@ AT_REST = """() => {
 CORPORA = ["code", "seen", "unseen"]
 ENTRIES = [(model, corpus) for model in ("micro-70k", "micro-200k", "micro-600k") for corpus in CORPORA]
 SEARCHES = [f"gap {corpus} 600k" for corpus in CORPORA]
-PAUSES = [(1, 3), (4, 12)]
-"""Seconds that a reader looks at what came before asking again."""
+PAUSES = [(1, 3), (4, 12), (0.5, 1.5)]
+"""Seconds that a reader looks at what came before changing the filter again."""
 FILTERED = """(whole) => {
     const seen = () => {
         const app = document.querySelector('[data-testid="stApp"]');
@@ -116,10 +116,10 @@ async def _measure(server: Server, readers: int, repeats: int) -> dict[str, Any]
         )
         found["server memory, peak (MB)"] = _peak(server.pid)
         await _open(page, server, "")
-        one = [await _filter(page, CORPORA[n % 3]) for n in range(4 * repeats)]
+        one = await _visit(page, 0, 2 * repeats, (0.3, 0.6))
         found["one reader"] = statistics.median(one)
         found["one reader, quartiles"] = _quartiles(one)
-        found |= await _beside_protocol_readers(page, server, readers, 4 * repeats, statistics.median(one))
+        found |= await _beside_protocol_readers(page, server, readers, 2 * repeats, statistics.median(one))
         pages = [page, *[await _reader(browser) for _ in range(readers - 1)]]
         await asyncio.gather(*(_open(each, server, "") for each in pages))
         for pause in PAUSES:
@@ -169,7 +169,7 @@ async def _beside_protocol_readers(
 ) -> dict[str, Any]:
     """A browser that filters while all other readers ask the server from machines of their own, as it were."""
     async with reading(server.url) as alone:
-        asked = [await alone.filter(SEARCHES[n % 3]) for n in range(repeats)]
+        asked = [await alone.filter(words) for n in range(repeats) for words in (SEARCHES[n % 3], "")]
     found: dict[str, Any] = {"one reader, server's share": statistics.median(asked)}
     pause = PAUSES[0]
     said = f"1 browser beside {readers - 1} readers, {pause[0]} to {pause[1]} s apart"
@@ -216,13 +216,14 @@ async def _next_page(page: Any) -> float:
     return time.perf_counter() - started
 
 
-async def _visit(page: Any, number: int, repeats: int, pause: tuple[int, int]) -> list[float]:
-    """Interactions of one of several readers, with pauses (s) between them."""
+async def _visit(page: Any, number: int, repeats: int, pause: tuple[float, float]) -> list[float]:
+    """Waits of one reader, who searches and clears the search in turn, `repeats` times, with pauses (s) before each."""
     draw = random.Random(number)
     waits = []
     for turn in range(repeats):
-        await asyncio.sleep(draw.uniform(*pause))
-        waits.append(await _filter(page, CORPORA[(turn + number) % 3]))
+        for words in (SEARCHES[(turn + number) % 3], ""):
+            await asyncio.sleep(draw.uniform(*pause))
+            waits.append(await _search(page, words))
     return waits
 
 

@@ -74,8 +74,9 @@ COLUMNS: dict[str, Column] = {
         "Interquartile mean",
         "Mean over the middle half of the texts.",
         "score",
-        ("score_all_low", "score_all_high"),
+        ("iqm_all_low", "iqm_all_high"),
     ),
+    "iqm_interval": Column("Interquartile mean, 95 %", "Its 95 % interval."),
     "gain_all": Column(
         "Gain",
         "Score less that of the same model before treatment, on the same documents.",

@@ -40,6 +40,7 @@ OPTIONAL = [
     "dialogue_interval",
     "corrected_all",
     "iqm_all",
+    "iqm_interval",
     "effective_size",
     "size_multiplier",
     "p_improve_base",
@@ -129,6 +130,7 @@ def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
     )
     frame["score_interval"] = _intervals(frame, "score_all")
     frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
+    frame["iqm_interval"] = _intervals(frame, "iqm_all")
     for family in ("classification", "dialogue"):
         frame[f"{family}_interval"] = _intervals(frame, f"score_{family}")
     size_columns = [

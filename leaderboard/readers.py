@@ -5,6 +5,7 @@ For measuring the server alone: pages are received and looked through for errors
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,8 +16,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ENDED_WELL = ("FINISHED_SUCCESSFULLY", "FINISHED_FRAGMENT_RUN_SUCCESSFULLY")
-LINE, COUNT = "Search", " of "
-"""The ranking's line of text, and what its caption holds beside the numbers of rows."""
+LINE, COUNT = "Search", re.compile(r"\d+ of \d+ entr")
+"""The ranking's line of text, and how its caption begins."""
 
 
 class PageError(RuntimeError):
@@ -50,8 +51,7 @@ class Reader:
         return await self._run(said)
 
     async def filter(self, words: str) -> float:
-        """Clear the ranking's search, then search for `words`; seconds of the second. PageError where it kept all."""
-        await self.type(LINE, "")
+        """Search the ranking for `words`, or clear the search; seconds. PageError where the table stays the same."""
         before = self._count()
         seconds = await self.type(LINE, words)
         if self._count() == before:
@@ -59,7 +59,7 @@ class Reader:
         return seconds
 
     def _count(self) -> str:
-        return next((one.partition(".")[0] for one in self.captions if COUNT in one), "")
+        return next((found[0] for found in map(COUNT.match, self.captions) if found), "")
 
     async def _run(self, said: BackMsg) -> float:
         self.captions.clear()
@@ -112,9 +112,9 @@ async def reading(url: str) -> AsyncIterator[Reader]:
 async def crowd(
     url: str, readers: int, pause: tuple[float, float], searches: Sequence[str]
 ) -> AsyncIterator[list[float]]:
-    """`readers` who filter, `pause` seconds apart, until the block ends; their waits in seconds as they come.
+    """`readers` who search and clear the search in turn, `pause` seconds apart, until the block ends.
 
-    The first error of any of them is raised when the block ends.
+    Gives their waits in seconds as they come. The first error of any of them is raised when the block ends.
     """
     waits: list[float] = []
     over, ready = asyncio.Event(), asyncio.Barrier(readers + 1)
@@ -123,10 +123,10 @@ async def crowd(
         draw = random.Random(number)
         async with reading(url) as reader:
             await ready.wait()
-            turn = number
+            turn = 2 * number
             while not over.is_set():
                 await asyncio.sleep(draw.uniform(*pause))
-                waits.append(await reader.filter(searches[turn % len(searches)]))
+                waits.append(await reader.filter("" if turn % 2 else searches[turn // 2 % len(searches)]))
                 turn += 1
 
     async with asyncio.TaskGroup() as group:
