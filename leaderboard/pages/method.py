@@ -24,7 +24,8 @@ gradient ascent. The unit of replication is the **text**: a run on another text 
 second seed on the same text is not, so seeds within a text
 are averaged first.
 
-Three placebos, or **controls**, run beside it. `random` moves every weight as far as the treatment did,
+Three **controls** run beside it, of which the first two are placebos. `random` moves every weight as far as the
+treatment did,
 tensor by tensor and step by step, with signs drawn at random. `shuffled` is the treatment on the same words
 in random order. `descent` is the opposite: training as usual on the same text.
 """,
@@ -106,7 +107,9 @@ ends of the ladder only a bound is given.
     (
         "Ranks",
         """
-Ranks are by score over all tasks. The **rank interval** is [1 + number of entries significantly better, n -
+The table begins with the treatment that the claims are about, by its gain; entries of fewer than three texts come
+last and have no place. Stored ranks are by score over all tasks. The
+**rank interval** is [1 + number of entries significantly better, n -
 number significantly worse], from paired differences between entries, Holm over pairs. A **tie group** joins
 entries whose intervals overlap. Placebos and untreated models are not ranked.
 """,

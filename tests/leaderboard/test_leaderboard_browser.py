@@ -75,14 +75,21 @@ def watched(opened: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def ranked() -> pd.DataFrame:
-    """The committed ranking, with the set of each entry's verdicts against larger models."""
+    """The committed ranking in the page's order, with the set of each entry's verdicts against larger models."""
     entries = pd.read_csv(RESULTS / "micro" / "entries.csv").query("row_kind == 'entry'")
     rungs = pd.read_csv(RESULTS / "micro" / "comparisons.csv").query(
         "baseline_kind == 'rung' and scope == 'all'"
     )
     found = rungs.groupby(KEY)["verdict"].agg(set)
     verdicts = [found.get(key, set()) for key in entries[KEY].itertuples(index=False, name=None)]
-    return entries.assign(verdicts=verdicts).sort_values("rank", kind="stable", ignore_index=True)
+    curves = pd.read_csv(RESULTS / "micro" / "curves.csv").query("step > 0")
+    steps = curves.groupby(KEY)["step"].nunique()
+    one_step = [steps[key] == 1 for key in entries[KEY].itertuples(index=False, name=None)]
+    entries.loc[one_step, "optimism"] = None  # nothing to choose from
+    entries = entries.assign(verdicts=verdicts, few=entries["n_runs"] < 3, other=entries["arm"] != "gap")
+    return entries.sort_values(
+        ["few", "other", "gain_all"], ascending=[True, True, False], kind="stable", ignore_index=True
+    )
 
 
 def show(page: Any, server: Server, name: str, query: str = "") -> None:
