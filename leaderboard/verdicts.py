@@ -141,17 +141,17 @@ def basis(entries: pd.DataFrame) -> str:
     said = f"**Tested on** {models}"
     above = f", with {larger} above them on the ladder" if larger else ""
     said += f"{above}; in brackets their parameters."
-    if below_original(entries):
-        said += (
-            " The original study treated OPT models of 350M to 2.7B: **nothing here says what happens at that "
-            "size.**"
-        )
     texts, questions = ranked["n_runs"].max(), ranked["n_docs"].max()
     if not text.missing(texts) and not text.missing(questions):
         said += (
             f" Each was treated with up to {text.counted(text.whole(texts), 'text')} from each of "
             f"{text.counted(ranked['corpus'].nunique(), 'source')} and asked "
             f"{text.counted(text.whole(questions), 'question')} after each."
+        )
+    if below_original(entries):
+        said += (
+            " The original study treated OPT models of 350M to 2.7B: **nothing here says what happens at that "
+            "size.**"
         )
     return said
 
