@@ -132,7 +132,7 @@ SEEDLESS = frozenset({"ascent", "descent", "soup"})
 
 
 class Arm(Strict):
-    """A named preset of what is done to a base model; unset values are those of `posttrain`."""
+    """A named preset of what is done to a base model; an unset learning rate is that of `posttrain`."""
 
     kind: str
     role: Literal["treatment", "control"] | None = None
@@ -147,7 +147,11 @@ class Arm(Strict):
         return (self.role or ("control" if self.kind in CONTROLS else "treatment")) == "control"
 
     @model_validator(mode="after")
-    def _seeds_draw(self) -> "Arm":
+    def _fields_of_its_kind(self) -> "Arm":
+        if self.of is not None and self.kind != "soup":
+            raise ValueError(f"of: '{self.kind}' averages no runs, only a soup does: leave it out")
+        if self.learning_rate is not None and self.kind == "soup":
+            raise ValueError(f"learning_rate: a soup takes no steps of its own: set it on '{self.of}'")
         if self.kind in SEEDLESS and len(self.seeds) > 1:
             raise ValueError(
                 f"seeds {list(self.seeds)}: '{self.kind}' draws nothing at random, so every seed would give "
@@ -192,13 +196,16 @@ class Execution(Strict):
     device: Literal["auto", "cpu", "cuda"] = "cpu"
 
 
+Keep = Literal["none", "selected", "all"]
+
+
 class Checkpoints(Strict):
     """Which weights of a run are kept beside its samples; the recipe and every step's digest always are.
 
     `selected` are the steps that a run is judged by.
     """
 
-    keep: Literal["none", "selected", "all"] = "none"
+    keep: Keep = "none"
 
 
 class Scoring(Strict):
@@ -288,12 +295,16 @@ class Settings(Strict):
         """The control arms that a treatment is compared with: those with its learning rate.
 
         A control at another rate moves the weights another distance, so a difference from it would be one of
-        dose. A soup has none: its texts are groups of texts, which no control has.
+        dose. A soup has none and is none: its texts are groups of texts.
         """
         if self.arms[arm].kind == "soup":
             return ()
         rate = self.learning_rate(arm)
-        return tuple(n for n, spec in self.arms.items() if spec.is_control and self.learning_rate(n) == rate)
+        return tuple(
+            name
+            for name, spec in self.arms.items()
+            if spec.is_control and spec.kind != "soup" and self.learning_rate(name) == rate
+        )
 
 
 def check_name(name: object) -> str:

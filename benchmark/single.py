@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +72,7 @@ def single_run(
     out.mkdir(parents=True, exist_ok=True)
     write_parquet(out / "samples.parquet", pa.concat_tables([start, result.samples]))
     write_json(out / "run.json", result.record)
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)  # `--force`: those of the run that was here
     keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
 
 

@@ -115,7 +115,7 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
     """Score against size: the untreated family as a line, treated models as points above their own size."""
     named = entries.assign(
         size=entries["parameters"].map(text.size),
-        kind=entries["row_kind"].map({"rung": "untreated", "entry": "treated", "control": "placebo"}),
+        kind=entries["row_kind"].map({"rung": "untreated", "entry": "treated", "control": "control"}),
         what=[
             row.model if row.row_kind == "rung" else f"{row.model}, {row.arm} on {row.corpus}"
             for row in entries.itertuples()
@@ -136,8 +136,8 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
     )
     title = f"Score, {words}"
     y = alt.Y("score:Q", title=title, scale=alt.Scale(zero=False))
-    kinds = [kind for kind in ("untreated", "treated", "placebo") if (named["kind"] == kind).any()]
-    places = {"untreated": 0, "treated": 1, "placebo": 2}
+    kinds = [kind for kind in ("untreated", "treated", "control") if (named["kind"] == kind).any()]
+    places = {"untreated": 0, "treated": 1, "control": 2}
     looks = [ink(), palette()[1], quiet()]
     colour = alt.Color(
         "kind:N",
@@ -164,7 +164,7 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
         .encode(x, y)
     )
     bars = (
-        base.transform_filter("datum.kind != 'placebo'")
+        base.transform_filter("datum.kind != 'control'")
         .mark_rule(strokeWidth=1.5, opacity=0.75)
         .encode(x, alt.Y("low:Q", title=title, scale=alt.Scale(zero=False)), alt.Y2("high:Q"), colour)
     )

@@ -40,7 +40,10 @@ COLUMNS: dict[str, Column] = {
         "`descent`: controls.",
     ),
     "corpus": Column("Texts from", "The corpus that the driving texts come from; one text drives one run."),
-    "row_kind": Column("Kind", "`entry`: ranked. `control`: a placebo. `rung`: an untreated model."),
+    "row_kind": Column(
+        "Kind",
+        "`entry`: ranked. `control`: a placebo, or plain training (`descent`). `rung`: an untreated model.",
+    ),
     "parameters": Column("Parameters", "Each distinct tensor once, embeddings included.", "size"),
     "score_all": Column(
         "Score",
@@ -104,7 +107,7 @@ COLUMNS: dict[str, Column] = {
         "share",
     ),
     "p_improve_control": Column(
-        "Chance to beat placebos", "Probability that a run beats a run of its strongest control.", "share"
+        "Chance to beat its control", "Probability that a run beats a run of its strongest control.", "share"
     ),
     "effective_size": Column(
         "Effective size", "Parameters at which the untreated family reaches the same score.", "size"
@@ -146,7 +149,8 @@ COLUMNS: dict[str, Column] = {
     "name": Column("Compared with", "What the entry is compared with."),
     "baseline": Column("Compared with", "The model that the entry is compared with."),
     "baseline_kind": Column(
-        "Kind", "`base`: itself untreated. `control`: a placebo. `rung`: a larger untreated model."
+        "Kind",
+        "`base`: itself untreated. `control`: a placebo or plain training. `rung`: a larger untreated model.",
     ),
     "baseline_arm": Column("Its treatment", "`none` for an untreated model."),
     "scope": Column("Tasks", "`all`, a family of tasks, or a single task."),

@@ -6,8 +6,6 @@ import streamlit as st
 
 from leaderboard import data, navigation, state, text
 
-TITLE = "GAPbench"
-
 TRACK_WORDS = {
     "micro": "micro: small models trained here",
     "paper": "paper: OPT 350M to 6.7B",

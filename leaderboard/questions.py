@@ -53,7 +53,8 @@ def of_task(track: str, task: str, targets: pd.Series) -> Questions:
     folder = os.environ.get("GAPBENCH_DATA", "")
     if not suite.startswith(DRAWN) and not folder:
         return Questions(problem=NEEDS_DATA)
-    found = _read(suite, task, str(given.get("split_source") or "halves"), folder)
+    protocol = str(given.get("protocol") or "held-out")
+    found = _read(suite, task, protocol, str(given.get("split_source") or "halves"), folder)
     if found.problem:
         return found
     same = all(
@@ -64,12 +65,12 @@ def of_task(track: str, task: str, targets: pd.Series) -> Questions:
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the questions …")
-def _read(suite: str, task: str, split_source: str, folder: str) -> Questions:
+def _read(suite: str, task: str, protocol: str, split_source: str, folder: str) -> Questions:
     del folder  # of the cache's key: another folder may hold other documents
     from benchmark.tasks.suite import load_suite  # half a second, for this page alone
 
     try:
-        loaded = load_suite(suite, tasks=[task], split_source=split_source).tasks[0]
+        loaded = load_suite(suite, tasks=[task], protocol=protocol, split_source=split_source).tasks[0]
     except InputError as error:
         return Questions(problem=f"What these documents ask cannot be shown: {error}")
     return Questions(

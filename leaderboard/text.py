@@ -104,17 +104,6 @@ def whole(value: object) -> int:
     return 0 if missing(value) else int(float(value))  # type: ignore[arg-type]
 
 
-def with_interval(value: object, low: object, high: object, *, signed: bool = False) -> str:
-    """`+0.012 (95 % interval +0.004 to +0.020)`, rounded by the interval's width."""
-    places = decimals(low, high)
-    figure = number(value, places, signed=signed)
-    return (
-        figure
-        if missing(low) or missing(high)
-        else f"{figure} (95 % interval {interval(low, high, signed=signed)})"
-    )
-
-
 def interval(low: object, high: object, *, signed: bool = False, places: int | None = None) -> str:
     """`+0.004 to +0.020`; a dash where there is no interval."""
     if missing(low) or missing(high):

@@ -25,23 +25,23 @@ QUESTIONS = {
     "C1": Question(
         "Do the models get better at all?",
         "Compared with the same model before treatment.",
-        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
+        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell"},
     ),
     "C2": Question(
         "Do they become as good as a model 2 to 3 times larger?",
         "Compared with an untreated larger model of the same family.",
-        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
+        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell"},
     ),
     "C3": Question(
         "Does unfamiliar text work best?",
-        "Program text compared with the other corpora.",
-        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
+        "Program text, which the models never saw, compared with the other texts.",
+        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell"},
     ),
     "C4": Question(
         "Is it more than a placebo?",
         "Compared with changes that cannot teach anything: steps in a random direction, the same words "
         "shuffled.",
-        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell yet"},
+        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell"},
     ),
 }
 ICONS = {
@@ -97,13 +97,13 @@ def _answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
                 "times larger.",
             )
         rest = (
-            "nor is it shown that they reliably get better"
+            "Whether they get better at all cannot be told from these data."
             if better == "inconclusive"
-            else "and they do not reliably get better either"
+            else "They do not reliably get better either."
         )
         return (
             larger,
-            f"**No.** The treated models do not become as good as a model 2 to 3 times larger, {rest}.",
+            f"**No.** The treated models do not become as good as a model 2 to 3 times larger. {rest}",
         )
     if better == "reproduced":
         return (
@@ -131,22 +131,24 @@ def basis(entries: pd.DataFrame) -> str:
         return ""
     sizes = ranked.drop_duplicates("model").sort_values("parameters", kind="stable")
     models = text.listed(
-        [f"{text.plain(row.model)} ({text.size(row.parameters)})" for row in sizes.itertuples()]
+        [
+            f"{text.plain(row.model)} ({text.size(row.parameters)}{' parameters' if place == 0 else ''})"
+            for place, row in enumerate(sizes.itertuples())
+        ]
     )
     rungs = entries[(entries["row_kind"] == "rung") & ~entries["model"].isin(sizes["model"])]
     rungs = rungs.sort_values("parameters", kind="stable")
     larger = text.listed(
         [f"{text.plain(row.model)} ({text.size(row.parameters)})" for row in rungs.itertuples()]
     )
-    said = f"**Tested on** {models}"
-    above = f", with {larger} above them on the ladder" if larger else ""
-    said += f"{above}; in brackets their parameters."
+    said = f"**Treated:** {models}."
+    said += f" **Larger models of the same family, untreated:** {larger}." if larger else ""
     texts, questions = ranked["n_runs"].max(), ranked["n_docs"].max()
     if not text.missing(texts) and not text.missing(questions):
         said += (
-            f" Each was treated with up to {text.counted(text.whole(texts), 'text')} from each of "
-            f"{text.counted(ranked['corpus'].nunique(), 'source')} and asked "
-            f"{text.counted(text.whole(questions), 'question')} after each."
+            f" Each treatment used one text, up to {text.whole(texts)} from each of "
+            f"{text.counted(ranked['corpus'].nunique(), 'source')}, and was followed by "
+            f"{text.counted(text.whole(questions), 'question')}."
         )
     if below_original(entries):
         said += (
@@ -221,8 +223,8 @@ def detectable(frame: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     low, high = (text.number(bound, 3) for bound in (found.min(), found.max()))
     size = f"{low} to {high}, depending on the comparison" if low != high else low
     return (
-        f"What could be missed: differences in score smaller than {size}. Larger ones are found in 80 % of "
-        "repetitions."
+        f"What could be missed: a difference in score smaller than {size}. A single comparison, before the "
+        "correction for their number, would find a larger one 4 times in 5."
     )
 
 
@@ -242,7 +244,7 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
     if question:
         st.markdown(question.against)
     st.text(text.visible(claim.get("sentence") or tally(frame)))
-    if outcome == "inconclusive" and (said := detectable(frame, comparisons)):
+    if outcome == "inconclusive" and name != "C2" and (said := detectable(frame, comparisons)):
         st.caption(said)
     show_figures(claim, frame, place)
 
@@ -253,7 +255,7 @@ def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None
     name = str(claim["id"])
     known = name in QUESTIONS
     with state.unfold(
-        f"{name}: the figures" if known else "The figures",
+        f"See the figures ({name})" if known else "See the figures",
         f"figures{place + 1}",
         icon=":material/query_stats:",
     ) as part:

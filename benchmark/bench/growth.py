@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from benchmark.bench.compare import per_item, score, timed
 from benchmark.bench.rows import Row, at_most
-from benchmark.bench.subjects import Subject, make_subject
+from benchmark.bench.subjects import BATCH_TOKENS, Subject, make_subject
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptConfig, Tokenizer
@@ -61,7 +61,14 @@ def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_le
 def _evaluate_all(subject: Subject, count: int) -> None:
     """As a stage does it: whatever the number of checkpoints, the suite is prepared once."""
     length = subject.max_length
-    prepared = prepare(subject.suite, subject.tokenizer, max_length=length, positions=length, splits=["test"])
+    prepared = prepare(
+        subject.suite,
+        subject.tokenizer,
+        max_length=length,
+        positions=length,
+        batch_tokens=BATCH_TOKENS,
+        splits=["test"],
+    )
     for model in subject.checkpoints[:count]:
         evaluate(model, prepared, drafts=subject.drafts)
 

@@ -110,7 +110,7 @@ def evaluate(
             split.workload,
             eos_id=prepared.tokenizer.eos_id,
             logits_bytes=prepared.logits_bytes,
-            drafts=drafts[name] if drafts else None,
+            drafts=drafts.get(name) if drafts else None,
             progress=progress,
         )
         written[name] = outcome.tokens

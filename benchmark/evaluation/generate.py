@@ -55,11 +55,6 @@ class Texts:
         """[rows, new tokens]."""
         return self.table[:, : self.rules.new_tokens]
 
-    @property
-    def slots(self) -> int:
-        """Positions that the cache holds."""
-        return len(self.row) * (self.cache.prompt + self.rules.new_tokens)
-
     def write(self, token: Tensor) -> None:
         """Add ``token`` [n] to every text that is not finished."""
         full = self.rules.new_tokens
@@ -95,7 +90,8 @@ def begin_texts(
     """Begin the continuations of the cached prompts, ``first`` [rows] being the first token of each.
 
     ``prompts`` [rows]: their lengths. ``drafts`` are guesses at the texts: any guess leads to the same texts (but
-    for a tie within rounding), a good one sooner. Finished texts are left out of what is returned, but for its table.
+    for a tie within rounding), a good one sooner. Finished texts are dropped, but for the table, where they are a
+    fifth or more.
     """
     new_tokens = rules.new_tokens
     written = torch.zeros_like(first)
@@ -126,6 +122,12 @@ def finish_texts(network: Network, space: LogitSpace, parts: Sequence[Texts]) ->
         _step_to_the_end(network, space, texts)
         for part, (start, stop) in zip(parts, pairwise(bounds), strict=True):
             part.table[part.row] = table[start:stop]
+
+
+def joined_slots(parts: Sequence[Texts]) -> int:
+    """Positions that one cache of all parts would hold."""
+    rows = sum(len(part.row) for part in parts)
+    return rows * max(part.cache.prompt + part.rules.new_tokens for part in parts)
 
 
 def _joined(network: Network, parts: Sequence[Texts]) -> tuple[Texts, list[int]]:
@@ -163,7 +165,8 @@ def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
             texts.keep(places)
             mask, row = mask[places], row[: len(places)]
         for _ in range(look):
-            last = texts.written - 1
+            # The last token is read and not pushed; a finished text pushes the one before it again.
+            last = (texts.written - 1).clamp(max=texts.rules.new_tokens - 2)
             slot = texts.cache.prompt + last
             mask[row, 0, 0, slot] = 0.0
             output = network.extend(

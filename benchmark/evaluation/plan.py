@@ -157,9 +157,9 @@ def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: in
 
     A layer holds its input, its normed input, query, key and value, the attention's output and the wide layer
     twice; masks are counted for every batch and for drafts, of which a group pushes as many positions at once as
-    its largest batch has; the cache where a group generates, once more as it shrinks, and beside it half of the
-    largest one with texts that wait for others; logits up to their cap. Weights of query, key and value are held a
-    second time, joined.
+    its largest batch has, or one draft; the cache where a group generates, once more as it shrinks, and beside it
+    half of the largest one with texts that wait for others; logits up to their cap. Weights of query, key and value
+    are held a second time, joined.
     """
     width = 8 * config.hidden_size + 2 * config.ffn_dim
     joined = 3 * config.num_hidden_layers * config.hidden_size**2 * itemsize
@@ -168,8 +168,11 @@ def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: in
     largest = 0
     for group in plan.groups:
         cache = group.slots * slot
-        reach = group.prompt + group.ending.new_tokens if group.ending else 0
-        for batch in group.batches:
-            masks = batch.positions * max(batch.length, reach) * (itemsize + 3)
-            largest = max(largest, 2 * cache + batch.positions * width * itemsize + masks)
+        pushed = [(batch.positions, batch.length) for batch in group.batches]
+        if group.ending:
+            drafted = max(group.ending.new_tokens, *(positions for positions, _ in pushed))
+            pushed.append((drafted, group.prompt + group.ending.new_tokens))
+        for positions, length in pushed:
+            masks = positions * length * (itemsize + 3)
+            largest = max(largest, 2 * cache + positions * width * itemsize + masks)
     return joined + waiting + largest + logits_bytes

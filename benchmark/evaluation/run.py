@@ -11,7 +11,7 @@ from torch import Tensor
 from benchmark.errors import InputError
 from benchmark.evaluation.batches import TreeBatch
 from benchmark.evaluation.drafts import Drafts
-from benchmark.evaluation.generate import Rules, Texts, begin_texts, finish_texts
+from benchmark.evaluation.generate import Rules, Texts, begin_texts, finish_texts, joined_slots
 from benchmark.evaluation.logits import LogitSpace, rows_at_once
 from benchmark.evaluation.network import Cache, Network
 from benchmark.evaluation.plan import Ending, Group
@@ -111,11 +111,11 @@ class _Writer:
         self._finish_later(texts, ending)
 
     def _finish_later(self, texts: Texts, ending: Ending) -> None:
-        """Let texts wait as long as their caches hold no more than half of what the largest group's does."""
-        if texts.slots > self.room:
+        """Let texts wait as long as a cache of them all holds no more than half of what the largest group's does."""
+        if joined_slots([texts]) > self.room:
             finish_texts(self.network, self.space, [texts])
             return
-        if ending != self.ending or sum(part.slots for part in [*self.waiting, texts]) > self.room:
+        if ending != self.ending or joined_slots([*self.waiting, texts]) > self.room:
             self._finish_waiting()
             self.ending = ending
         self.waiting.append(texts)

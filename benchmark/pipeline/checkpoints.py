@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -14,9 +14,8 @@ from benchmark.posttrain.base import Base
 from benchmark.posttrain.plan import CorpusText, cell_requests, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult
 from benchmark.schema import SAMPLES
-from benchmark.settings import Settings
+from benchmark.settings import Keep, Settings
 
-Keep = Literal["none", "selected", "all"]
 Record = Mapping[str, Any]
 
 
@@ -58,7 +57,7 @@ def keep_run(keep: Keep, run: RunRequest, record: Record, folder: Path) -> None:
         if weights_sha256(params) != digests[step]:
             raise CheckFailed(
                 f"{run.name}, step {step}: rebuilt weights differ from the run's: this machine does not "
-                "repeat them bit for bit; set checkpoints.keep to none"
+                "repeat bit for bit what computed them; set checkpoints.keep to none"
             )
         save_opt(OptModel(run.model.config, params), folder / f"step-{step}")
 

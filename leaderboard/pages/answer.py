@@ -26,10 +26,12 @@ LEAD = (
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
-- **How sure?** Scores run from 0 to 1: the share of right answers, or for dialogues of right words. The range
-  after "95 %" is where the true difference plausibly lies; a range that holds 0 shows neither gain nor loss.
-- **When is the answer yes?** *Reproduced*: every comparison holds. *Not reproduced*: at least one rules the
-  effect out. *Inconclusive*: neither; it would take more questions or texts to tell.
+- **How sure?** *Reproduced*: every comparison shows the effect. *Not reproduced*: at least one excludes it.
+  *Inconclusive*: neither; it would take more questions or texts to tell. The two firm answers
+  are corrected for the number of comparisons.
+- **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, in dialogues of
+  words. The true difference plausibly lies in the range after "95 %". A range that only just misses 0 decides
+  nothing where there are many comparisons: a few miss it by luck.
 """
 
 
@@ -122,7 +124,7 @@ def show_ladder(frame: pd.DataFrame) -> None:
     )
     charts.show(
         charts.ladder(frame, scope, choice.scope_word(scope).lower()),
-        "Score against number of parameters, untreated family, treated models and placebos",
+        "Score against number of parameters, untreated family, treated models and controls",
     )
 
 
@@ -212,12 +214,13 @@ def show_reference(rows: ranking.Ranking) -> None:
     if reference.empty:
         return
     with state.unfold(
-        "Not ranked: untreated models and placebos", "reference", icon=":material/straighten:"
+        "Not ranked: untreated models and controls", "reference", icon=":material/straighten:"
     ) as part:
         if part.open:
             st.markdown(
-                "Untreated models (`rung`) and placebos (`control`). Untreated models may be scored on more "
-                "documents than runs are, see the last column: for a fair difference read the gain."
+                "Untreated models (`rung`) and controls (`control`): placebos, and `descent`, which is plain "
+                "training. Untreated models may be scored on more documents than runs are, see the last column: "
+                "for a fair difference read the gain."
             )
             tables.show(tables.ordered(reference, ranking.REFERENCE), "reference", known_widths=rows.widths)
     state.end()

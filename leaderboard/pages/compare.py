@@ -26,7 +26,7 @@ from leaderboard.choice import scope_word  # noqa: E402
 from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
-    "Two to four treated models or placebos head to head: task by task against the same kind of baseline, "
+    "Two to four treated models or controls head to head: task by task against the same kind of baseline, "
     "and directly against each other."
 )
 Key = tuple[str, str, str]
@@ -191,12 +191,12 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
         for key in frame[["other_model", "other_arm", "other_corpus"]].itertuples(index=False, name=None)
     ]
     frame = pd.concat(
-        [frame.dropna(subset=["entry", "other"]), against_placebos(track, names)], ignore_index=True
+        [frame.dropna(subset=["entry", "other"]), against_controls(track, names)], ignore_index=True
     )
     if frame.empty:
         page.nothing(
             "No direct comparison of these entries is stored.",
-            "Ranked entries are compared with each other and with the placebos of their own model and corpus.",
+            "Ranked entries are compared with each other and with the controls of their own model and corpus.",
         )
         return
     shown = tables.ordered(
@@ -223,8 +223,8 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
     )
 
 
-def against_placebos(track: str, names: dict[Key, str]) -> pd.DataFrame:
-    """The comparisons of chosen entries with chosen placebos, over all tasks and the families."""
+def against_controls(track: str, names: dict[Key, str]) -> pd.DataFrame:
+    """The comparisons of chosen entries with chosen controls, over all tasks and the families."""
     rows = data.table(track, "comparisons.csv").where(
         baseline_kind="control", scope=list(choice.SCOPE_WORDS), model=[key[0] for key in names]
     )

@@ -37,7 +37,6 @@ LABELS = {
     ),
     "change": Column("Change", "Treated run against the untreated model, by score on this document."),
 }
-GET = "dvc repro && gapbench run --help"
 
 
 def main() -> None:
@@ -190,7 +189,7 @@ def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None
 def _baselines(
     entries: data.Table, runs: data.Table, key: tuple[str, str, str], text_id: str
 ) -> dict[str, Checkpoint]:
-    """Larger untreated models by size, then placebos driven by the same text."""
+    """Larger untreated models by size, then controls driven by the same text."""
     frame = entries.frame
     own = frame.loc[frame["model"] == key[0], "parameters"].min()
     rungs = frame[(frame["row_kind"] == "rung") & (frame["model"] != key[0])].sort_values(

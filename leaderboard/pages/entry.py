@@ -71,7 +71,7 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
     """The entry's figures in one line of cards."""
     model, arm, corpus = (text.plain(part) for part in key)
     kind = (
-        "a placebo, not ranked"
+        f"{evidence.CONTROLS.get(key[1], 'placebo')}, a control: not ranked"
         if row["row_kind"] == "control"
         else order.unranked(row["n_runs"])
         or f"rank {text.rank_range(row['rank_low'], row['rank_high'])} by score"
@@ -138,7 +138,7 @@ def _size_note(row: pd.Series) -> str:
 
 
 def show_verdicts(track: str, key: Key) -> None:
-    """Against its base, its placebos and each larger rung, over all tasks."""
+    """Against its base, its controls and each larger rung, over all tasks."""
     comparisons = data.table(track, "comparisons.csv")
     page.explain(comparisons)
     st.header("Compared with what?", anchor=False)

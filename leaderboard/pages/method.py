@@ -111,7 +111,7 @@ The table begins with the treatment that the claims are about, by its gain; entr
 last and have no place. Stored ranks are by score over all tasks. The
 **rank interval** is [1 + number of entries significantly better, n -
 number significantly worse], from paired differences between entries, Holm over pairs. A **tie group** joins
-entries whose intervals overlap. Placebos and untreated models are not ranked.
+entries whose intervals overlap. Controls and untreated models are not ranked.
 """,
         ["benchmark/scoring/ranks.py"],
     ),

@@ -1,20 +1,21 @@
 """Drafts change how soon a text is written, never the text."""
 
 import random
+from collections import Counter
 
 import pytest
 import torch
 from small import UNTIL, random_model, small_suite, write_tokenizer
 from test_engine import SHAPES
 
-from benchmark.evaluation import run
+from benchmark.evaluation import generate, run
 from benchmark.evaluation.drafts import make_drafts
 from benchmark.evaluation.engine import drafts_from, evaluate
 from benchmark.evaluation.network import Network
 from benchmark.evaluation.plan import Batch, Ending, Group
 from benchmark.evaluation.prepare import prepare
 from benchmark.evaluation.stops import stop_table, token_bytes
-from benchmark.models.opt import OptModel
+from benchmark.models.opt import POSITION_OFFSET, POSITIONS, OptModel
 
 torch.set_num_threads(1)
 
@@ -162,3 +163,43 @@ def test_texts_left_over_from_several_groups_are_written_together(tokenizer, mon
     monkeypatch.setattr(run, "finish_texts", counting)
     assert evaluate(model, prepared, drafts=drafts).samples.equals(plain.samples)
     assert max(together) > 1
+
+
+def test_texts_that_end_early_stay_within_the_models_positions(tokenizer, monkeypatch):
+    """Prompts of the longest length allowed, whose texts fill the model's positions exactly."""
+    roomy = random_model(tokenizer.n_tokens)
+    tight = random_model(tokenizer.n_tokens, max_position_embeddings=40)
+    tight.params.update({name: tensor for name, tensor in roomy.params.items() if name != POSITIONS})
+    tight.params[POSITIONS] = roomy.params[POSITIONS][: 40 + POSITION_OFFSET].clone()
+    prepared = prepare(small_suite(30), tokenizer, max_length=40, positions=40)
+    workload = prepared.splits["test"].workload
+    assert workload.longest == 40
+    whole = run.run_workload(Network(roomy), workload, eos_id=-1).tokens
+    often = Counter(token for text in whole.values() for token in set(text[:6])).most_common(1)[0][0]
+    monkeypatch.setattr(generate, "SHRINK_AT", 0.0)
+    ended = run.run_workload(Network(tight), workload, eos_id=often).tokens
+    assert {text[-1] == often for text in ended.values()} == {True, False}
+    for unit, text in whole.items():
+        length = text.index(often) + 1 if often in text else len(text)
+        assert ended[unit] == text[:length] + [often] * (len(text) - length)
+
+
+def test_texts_wait_only_as_long_as_one_cache_for_all_keeps_to_half_of_the_largest(tokenizer, monkeypatch):
+    model = random_model(tokenizer.n_tokens)
+    prepared = prepare(small_suite(60), tokenizer, max_length=120, batch_tokens=160)
+    drafts = drafts_from(evaluate(neighbour(model, 0.001), prepared), prepared)
+    joined = generate._joined
+
+    def checked(network, parts):
+        texts, bounds = joined(network, parts)
+        largest = max(
+            group.slots for split in prepared.splits.values() for group in split.workload.plan.groups
+        )
+        assert len(texts.row) * texts.cache.keys.shape[3] <= largest // 2
+        calls.append(len(parts))
+        return texts, bounds
+
+    calls = []
+    monkeypatch.setattr(generate, "_joined", checked)
+    evaluate(model, prepared, drafts=drafts)
+    assert calls

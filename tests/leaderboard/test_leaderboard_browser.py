@@ -269,7 +269,7 @@ def test_the_bar_and_the_step_back_keep_the_view(page: Any, server: Server, rank
 
 def test_what_opens_by_a_click_is_in_the_address(page: Any, server: Server) -> None:
     show(page, server, "answer")
-    page.get_by_text("C2: the figures").click()
+    page.get_by_text("See the figures (C2)").click()
     wait_for_address(page, "figures2", ["1"])
     page.locator(".st-key-answer-figures2 [data-testid=stVegaLiteChart]").wait_for()
     page.goto(page.evaluate("location.href"))

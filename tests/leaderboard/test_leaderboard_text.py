@@ -61,19 +61,20 @@ def test_other_cells_stay_as_they_are(cell: object) -> None:
 @pytest.mark.parametrize(
     ("value", "low", "high", "shown"),
     [
-        (0.57123, 0.5601, 0.5823, "0.571 (95 % interval 0.560 to 0.582)"),
-        (0.57123, 0.5682, 0.5742, "0.5712 (95 % interval 0.5682 to 0.5742)"),
-        (-0.0123, -0.11, 0.09, "−0.01 (95 % interval −0.11 to 0.09)"),
+        (0.57123, 0.5601, 0.5823, "0.571 in 0.560 to 0.582"),
+        (0.57123, 0.5682, 0.5742, "0.5712 in 0.5682 to 0.5742"),
+        (-0.0123, -0.11, 0.09, "−0.01 in −0.11 to 0.09"),
     ],
 )
 def test_a_figure_keeps_two_digits_of_its_half_width(
     value: float, low: float, high: float, shown: str
 ) -> None:
-    assert text.with_interval(value, low, high) == shown
+    figure = text.number(value, text.decimals(low, high))
+    assert f"{figure} in {text.interval(low, high)}" == shown
 
 
 def test_a_figure_without_interval_or_value_is_still_shown() -> None:
-    assert text.with_interval(0.5, None, math.nan) == "0.500"
+    assert text.number(0.5, text.decimals(None, math.nan)) == "0.500"
     assert text.number(None) == "–" and text.number(math.inf) == "not finite"
     assert text.number(-0.0001, 2, signed=True) == "0.00"
 

@@ -32,6 +32,9 @@ def test_the_settings_of_every_track_are_valid(path: str) -> None:
         ("posttrain.max_steps", "expected key=value"),
         ("corpora.seen.txts=3", "did you mean 'texts'"),
         ("arms.soup={kind: soup, of: gep}", "did you mean 'gap'"),
+        ("arms.soup={kind: soup, of: gap, learning_rate: 1.0e-3}", "set it on 'gap'"),
+        ("arms.random={kind: random, of: gap}", "only a soup does"),
+        ("arms.gap={kind: ascent, of: gap}", "only a soup does"),
         ("models.micro-1=!!python/object:os.system {}", "not plain YAML"),
     ],
 )
