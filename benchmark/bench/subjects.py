@@ -108,7 +108,7 @@ def make_checkpoints(
 ) -> tuple[OptModel, ...]:
     """A model of random weights of OPT's scale (0.02), and ``count`` neighbours of it, a hundredth of that away.
 
-    At that distance as many texts differ from the model's own as those of real runs do (docs/PERFORMANCE.md).
+    At that distance texts differ from the model's own about as often as those of real runs (docs/PERFORMANCE.md).
     """
     generator = torch.Generator().manual_seed(0)
     base = {
