@@ -4,7 +4,7 @@ import torch
 
 from benchmark.bench.compare import Say, floor_row, timed
 from benchmark.bench.counting import flops, needed, saved_in_last_layer
-from benchmark.bench.rows import Row, at_most, counted
+from benchmark.bench.rows import Row, counted
 from benchmark.bench.subjects import DOCUMENTS, make_subject
 from benchmark.models.opt import OptConfig, Tokenizer
 from benchmark.models.shapes import SHAPES
@@ -62,7 +62,7 @@ def shape_rows(
         dtype=dtype,
         batch_tokens=GPU_BATCH_TOKENS,
     )
-    row, _ = floor_row(subject, at_most(1.3), batch_tokens=GPU_BATCH_TOKENS)
+    row, _ = floor_row(subject, batch_tokens=GPU_BATCH_TOKENS)
     work = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
     fraction = counted(work / row.ours / 1e12, rate / 1e12, "TFLOP/s, measured matrix rate")
     return {f"gpu/{name}/pass": row, f"gpu/{name}/share_of_matrix_rate": fraction}

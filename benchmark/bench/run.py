@@ -78,10 +78,10 @@ def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE, whole: int = 
             )
 
         sample = subject(documents, CHECKPOINTS)
-        rows |= compare(sample, as_called=at_least(10), at_best=at_least(4), floor=None, padded=None, say=say)
+        rows |= compare(sample, as_called=at_least(10), at_best=at_least(4), padded=None, say=say)
         say(f"{name}: {whole} documents a task")
         large = subject(whole, 1)
-        rows[f"{large.name}/floor_at_{whole}"], _ = floor_row(large, at_most(1.3))
+        rows[f"{large.name}/floor_at_{whole}"], _ = floor_row(large)
         if settings.models[name].role != "baseline":
             rows[f"{large.name}/run_at_{whole}"] = _run_row(large, settings.evaluation.steps or ())
     first = next(iter(rungs.values()))
@@ -128,9 +128,7 @@ def gap12_rows(say: Say, *, shape: OptConfig = GAP12_SHAPE, documents: int = SAM
         documents=documents,
         checkpoints=CHECKPOINTS,
     )
-    rows |= compare(
-        subject, as_called=None, at_best=at_least(2), floor=at_most(1.3), padded=at_least(12), say=say
-    )
+    rows |= compare(subject, as_called=None, at_best=at_least(2), padded=at_least(12), say=say)
     say("gap12: memory")
     rows["gap12/peak_memory"] = peak_row("gap12", "paper", documents, BATCH_TOKENS, *files)
     if torch.cuda.is_available():

@@ -54,7 +54,7 @@ def make_drafts(
     ended = tokens == eos_id
     states = []
     for stop in group.ending.stops:
-        table = tables[stop].long()
+        table = tables[stop]
         state = torch.zeros_like(tokens)
         for column in range(tokens.shape[1] - 1):
             state[:, column + 1] = table[state[:, column], tokens[:, column]]
@@ -97,8 +97,8 @@ def agreement(
             drafts.tokens[rows, : part.width],
             begin[:, None] + place,
             cache,
-            (cache.prompt + place).expand(len(begin), -1),
-            cache.mask(begin, (place + 1).expand(len(begin), -1), cache.prompt + part.width),
+            slice(cache.prompt, cache.prompt + part.width),
+            cache.mask(begin, place.expand(len(begin), -1))[..., : cache.prompt + part.width],
             rows=rows,
         )
         chosen[rows, 1 : part.width + 1] = space.most_likely(output).view(-1, part.width)

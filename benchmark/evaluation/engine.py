@@ -167,17 +167,29 @@ def _dialogue(
     tokenizer: Tokenizer,
     loss_batch_size: int,
 ) -> _Scored:
-    texts, values = [], []
     losses = sums[task.continuations[0] : task.continuations[-1]].astype(np.float64)
-    for document, unit, logprob in zip(task.documents, task.units, losses.tolist(), strict=True):
-        ending = split.workload.units[unit].ending
-        text = cut_at_stops(tokenizer.decode(outcome.tokens[unit]), ending.stops if ending else ())
+    texts, values = [], []
+    for unit in task.units:
+        text, value = _grade(task, split, unit, outcome.tokens[unit], tokenizer)
         texts.append(text)
-        values.append(
-            task.task.task.process_results(document.row, [text, (logprob, False)])[task.task.metric]
-        )
+        values.append(value)
     counts = np.diff(split.workload.first_slot)[task.continuations[0] : task.continuations[-1]]
     return _Scored(np.array(values, np.float64), batched_loss(-losses, counts, loss_batch_size), texts)
+
+
+def _grade(
+    task: PreparedTask, split: PreparedSplit, unit: int, tokens: list[int], tokenizer: Tokenizer
+) -> tuple[str, float]:
+    """The text of a unit's ``tokens``, and its metric, which depends on the text alone."""
+    if unit in task.graded and task.graded[unit][0] == tokens:
+        return task.graded[unit][1:]
+    ending = split.workload.units[unit].ending
+    text = cut_at_stops(tokenizer.decode(tokens), ending.stops if ending else ())
+    document = task.documents[unit - task.units.start]
+    # lm-eval's tasks take the reference's log-probability too, for a metric that is not asked for here.
+    value = float(task.task.task.process_results(document.row, [text, (0.0, False)])[task.task.metric])
+    task.graded.setdefault(unit, (tokens, text, value))
+    return text, value
 
 
 def batched_loss(nll: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64], batch_size: int) -> float:

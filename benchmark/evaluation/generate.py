@@ -1,7 +1,7 @@
 """Greedy continuation of many prompts at once, with a key-value cache.
 
 A group's texts begin with what they share with their drafts. Few are left then; those of several groups are put
-together and written token by token, since a step costs much the same for ten texts as for a hundred.
+together and written a few tokens at a time, since a pass costs much the same for ten texts as for a hundred.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from benchmark.evaluation.drafts import Drafts, agreement
+from benchmark.evaluation.guesses import Pace, followers, pass_cost
 from benchmark.evaluation.logits import LogitSpace
 from benchmark.evaluation.network import Cache, Network
+from benchmark.evaluation.plan import GUESSED_POSITIONS
 
 STEPS_A_LOOK = 8
-"""On an accelerator, decoding steps between two looks at which rows have finished (each look is a sync)."""
+"""On an accelerator, decoding passes between two looks at which rows have finished (each look is a sync)."""
 SHRINK_AT = 0.8
 """Share of rows still going at which the cache is copied without the finished ones."""
 
@@ -36,9 +38,9 @@ class Rules:
 class Texts:
     """Texts that are being written. All but the table are [n], the rows of the ``cache``.
 
-    table: [rows, new tokens + 1], filled up with end-of-sequence; what is written to a finished text goes to the
-    last column. row: where each text stands in it. written: tokens that a text has; a finished one counts as full.
-    token: the last of them. states: where the automaton of each stop string stands.
+    table: [rows, 2 * new tokens + 1], a draft (or the first token again and again) and the text behind it; what is
+    written to a finished text goes to the last column. row: where each text stands in it. written: tokens that a text
+    has; a finished one counts as full. token: the last of them. states: where the automaton of each stop string stands.
     """
 
     rules: Rules
@@ -53,18 +55,34 @@ class Texts:
     @property
     def tokens(self) -> Tensor:
         """[rows, new tokens]."""
-        return self.table[:, : self.rules.new_tokens]
+        return self.table[:, self.rules.new_tokens : -1]
 
-    def write(self, token: Tensor) -> None:
-        """Add ``token`` [n] to every text that is not finished."""
-        full = self.rules.new_tokens
-        self.table[self.row, self.written] = token
-        ended = token == self.rules.eos_id
-        for number, table in enumerate(self.rules.stops):
-            self.states[number] = table[self.states[number], token].long()
-            ended = ended | (self.states[number] == len(table) - 1)
-        self.written = (self.written + 1).masked_fill_(ended, full).clamp_(max=full)
-        self.token = token
+    def guess(self, count: int) -> Tensor:
+        """Tokens [n, count] that may come next."""
+        return followers(self.table[self.row], self.rules.new_tokens + self.written, count)
+
+    def write(self, tokens: Tensor, many: Tensor) -> None:
+        """Add the first ``many`` [n] of ``tokens`` [n, width] to every text, up to its end."""
+        full, width = self.rules.new_tokens, tokens.shape[1]
+        place = torch.arange(width, device=tokens.device)
+        ended = tokens == self.rules.eos_id
+        walks = []
+        for state, table in zip(self.states, self.rules.stops, strict=True):
+            walk = []
+            for token in tokens.unbind(1):
+                state = table[state, token]
+                walk.append(state)
+            walks.append(torch.stack(walk, 1))
+            ended = ended | (walks[-1] == len(table) - 1)
+        ends = torch.where(ended, place, width).amin(1)
+        finished = ends < many
+        many = torch.minimum(many, ends + 1)
+        column = torch.where(place < many[:, None], self.written[:, None] + place, full).clamp_(max=full)
+        self.table[self.row[:, None], full + column] = tokens
+        self.written = (self.written + many).masked_fill_(finished, full).clamp_(max=full)
+        last = many[:, None] - 1
+        self.token = tokens.gather(1, last)[:, 0]
+        self.states = [walk.gather(1, last)[:, 0] for walk in walks]
 
     def unfinished(self) -> Tensor:
         """Places [unfinished] of the texts that have not ended."""
@@ -95,17 +113,18 @@ def begin_texts(
     """
     new_tokens = rules.new_tokens
     written = torch.zeros_like(first)
-    table = torch.full((len(first), new_tokens + 1), rules.eos_id, device=first.device)
+    table = torch.full((len(first), 2 * new_tokens + 1), rules.eos_id, device=first.device)
+    table[:, :new_tokens] = first[:, None] if drafts is None else drafts.tokens
     row = torch.arange(len(first), device=first.device)
     states = [torch.zeros_like(first) for _ in rules.stops]
     if drafts is not None:
         agreed, first = agreement(network, cache, space, first, prompts, drafts)
         shared = torch.arange(new_tokens, device=first.device) < agreed[:, None]
-        table[:, :new_tokens] = torch.where(shared, drafts.tokens, rules.eos_id)
+        table[:, new_tokens:-1] = torch.where(shared, drafts.tokens, rules.eos_id)
         written = torch.where(agreed == drafts.lengths, new_tokens, agreed)
         states = [state[row, agreed.clamp(max=new_tokens - 1)] for state in drafts.states]
     texts = Texts(rules, cache, table, row, prompts, written, first, states)
-    texts.write(first)
+    texts.write(first[:, None], torch.ones_like(first))
     places = texts.unfinished()
     if len(places) <= SHRINK_AT * len(row):
         texts.keep(places)
@@ -154,27 +173,31 @@ def _joined(network: Network, parts: Sequence[Texts]) -> tuple[Texts, list[int]]
 
 
 def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
-    """Write one token a step; finished texts leave the batch."""
+    """Write what is sure after each pass, one token or a few; finished texts leave the batch."""
     look = 1 if network.device.type == "cpu" else STEPS_A_LOOK
-    full = texts.cache.prompt + texts.rules.new_tokens
-    mask = texts.cache.mask(texts.prompts, texts.written[:, None] - 1, full)
-    row = torch.arange(len(mask), device=network.device)
+    prompt, new_tokens = texts.cache.prompt, texts.rules.new_tokens
+    pace = Pace(pass_cost(network.config.hidden_size, network.device), GUESSED_POSITIONS)
     while len(places := texts.unfinished()):
-        reach = min(texts.cache.prompt + int(texts.written[places].max()) + look - 1, full)
-        if len(places) <= SHRINK_AT * len(mask):
+        longest = int(texts.written[places].max())
+        if len(places) <= SHRINK_AT * len(texts.row):
             texts.keep(places)
-            mask, row = mask[places], row[: len(places)]
+        width, count = pace.next(len(texts.row))
+        reach = prompt + min(longest - 1 + look * width, new_tokens)
         for _ in range(look):
-            # The last token is read and not pushed; a finished text pushes the one before it again.
-            last = (texts.written - 1).clamp(max=texts.rules.new_tokens - 2)
-            slot = texts.cache.prompt + last
-            mask[row, 0, 0, slot] = 0.0
+            going = texts.written < new_tokens
+            guesses = texts.guess(count)
+            # What is pushed behind the last place but one, where the last token is read, goes to a slot nobody sees.
+            place = texts.written[:, None] - 1 + torch.arange(width, device=network.device)
+            place = place.clamp_(max=new_tokens - 1)
             output = network.extend(
-                texts.token[:, None],
-                (texts.prompts + last)[:, None],
+                torch.cat([texts.token[:, None], guesses[:, : width - 1]], 1),
+                texts.prompts[:, None] + place.clamp(max=new_tokens - 2),
                 texts.cache,
-                slot[:, None],
-                mask[..., :reach],
+                prompt + place,
+                texts.cache.mask(texts.prompts, place)[..., :reach],
                 rows=None,
             )
-            texts.write(space.most_likely(output))
+            chosen = space.most_likely(output).view(-1, width)
+            right = (chosen[:, :count] == guesses).cumprod(1).sum(1)
+            texts.write(chosen, 1 + right.clamp(max=width - 1))
+            pace.learn(right, count, going)

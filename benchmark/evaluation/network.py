@@ -73,17 +73,18 @@ class Cache:
         self.keys = torch.zeros(shape, dtype=network.dtype, device=network.device)
         self.values = torch.zeros_like(self.keys)
         self.prompt = prompt
+        later = torch.full((new_tokens, new_tokens), -torch.inf, dtype=network.dtype, device=network.device)
+        self.behind = later.triu_(1)
 
-    def mask(self, prompts: Tensor, written: Tensor, reach: int) -> Tensor:
-        """Additive mask [rows, 1, width, reach] that hides the slots that a row has not filled.
+    def mask(self, prompts: Tensor, place: Tensor) -> Tensor:
+        """Additive mask [rows, 1, width, slots] of tokens at ``place`` [rows, width] behind their prompts.
 
-        ``prompts`` [rows]: tokens of the prompts; ``written`` [rows, width]: tokens behind them that are seen.
+        A token sees the slots of its row's prompt, ``prompts`` [rows] tokens long, and those behind it up to its own.
         """
-        slot = torch.arange(reach, device=prompts.device)
-        filled = (slot >= self.prompt) & (slot < self.prompt + written[:, :, None])
-        filled = filled | (slot < prompts[:, None, None])
-        mask = torch.zeros(filled.shape, dtype=self.keys.dtype, device=prompts.device)
-        return mask.masked_fill_(~filled, -torch.inf)[:, None]
+        slot = torch.arange(self.prompt, device=prompts.device)
+        before = torch.zeros((len(prompts), 1, self.prompt), dtype=self.keys.dtype, device=prompts.device)
+        before.masked_fill_((slot >= prompts[:, None])[:, None], -torch.inf)
+        return torch.cat([before.expand(-1, place.shape[1], -1), self.behind[place]], -1)[:, None]
 
     def take(self, other: "Cache", rows: slice) -> None:
         """Copy all rows of a cache with prompts no longer than this one's into ``rows``."""
@@ -149,7 +150,7 @@ class Network:
         tokens: Tensor,
         positions: Tensor,
         cache: Cache,
-        slots: Tensor,
+        slots: Tensor | slice,
         mask: Tensor,
         *,
         rows: Tensor | None,
@@ -157,11 +158,12 @@ class Network:
         """Outputs [rows * width, embedding width] for ``width`` more tokens a row.
 
         ``tokens``, ``positions`` and ``slots`` [rows, width]: the tokens, where they stand in their texts, and where
-        in the ``cache`` their keys and values go. ``mask`` [rows, 1, width, reach] is additive, over the first
-        ``reach`` slots. ``rows``: the rows of the cache that are extended; None: all of them.
+        in the ``cache`` their keys and values go (a slice where that is the same in all rows). ``mask`` [rows, 1,
+        width, reach] is additive, over the first ``reach`` slots. ``rows``: the rows of the cache that are extended;
+        None: all of them.
         """
         count, width = tokens.shape
-        row = (torch.arange(count, device=self.device) if rows is None else rows)[:, None]
+        row = torch.arange(count, device=self.device) if rows is None else rows
         reach = mask.shape[-1]
         hidden = self._embed(tokens.reshape(-1), positions.reshape(-1))
         for number, layer in enumerate(self.layers):
@@ -169,8 +171,10 @@ class Network:
             joined = layer.joined(normed)
             query, key, value = joined.view(count, width, 3, -1, self.config.head_dim).unbind(2)
             keys, values = cache.keys[number], cache.values[number]
-            keys[row, :, slots] = key
-            values[row, :, slots] = value
+            if isinstance(slots, slice):
+                keys[row, :, slots], values[row, :, slots] = key.transpose(1, 2), value.transpose(1, 2)
+            else:
+                keys[row[:, None], :, slots], values[row[:, None], :, slots] = key, value
             keys, values = keys[:, :, :reach], values[:, :, :reach]
             if rows is not None:
                 keys, values = keys.index_select(0, rows), values.index_select(0, rows)

@@ -16,6 +16,8 @@ from benchmark.models.opt import OptConfig
 
 BATCH_COST = 24
 """Positions that the fixed cost of one more batch is worth."""
+GUESSED_POSITIONS = 256
+"""Most positions that guesses may widen a decoding pass to."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,9 @@ def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: in
 
     A layer holds its input, its normed input, query, key and value, the attention's output and the wide layer
     twice; masks are counted for every batch and for drafts, of which a group pushes as many positions at once as
-    its largest batch has, or one draft; the cache where a group generates, once more as it shrinks, and beside it
-    half of the largest one with texts that wait for others; logits up to their cap. Weights of query, key and value
-    are held a second time, joined.
+    its largest batch has, one draft or GUESSED_POSITIONS; the cache where a group generates, once more as it shrinks,
+    and beside it half of the largest one with texts that wait for others; logits up to their cap. Weights of query, key
+    and value are held a second time, joined.
     """
     width = 8 * config.hidden_size + 2 * config.ffn_dim
     joined = 3 * config.num_hidden_layers * config.hidden_size**2 * itemsize
@@ -170,7 +172,7 @@ def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: in
         cache = group.slots * slot
         pushed = [(batch.positions, batch.length) for batch in group.batches]
         if group.ending:
-            drafted = max(group.ending.new_tokens, *(positions for positions, _ in pushed))
+            drafted = max(group.ending.new_tokens, GUESSED_POSITIONS, *(positions for positions, _ in pushed))
             pushed.append((drafted, group.prompt + group.ending.new_tokens))
         for positions, length in pushed:
             masks = positions * length * (itemsize + 3)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ class PreparedTask:
     Classification: ``continuations`` [documents + 1] are offsets into the split's continuations,
     ``values`` [documents, choices] what lm-eval's ``process_results`` gives where that choice is the
     likeliest.
+
+    Dialogue: ``graded`` keeps each document's first text (its tokens, the text, its metric), which is the unmodified
+    model's where a run is scored: most checkpoints write it again.
     """
 
     task: SuiteTask
@@ -33,6 +36,7 @@ class PreparedTask:
     units: range
     continuations: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
+    graded: dict[int, tuple[list[int], str, float]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def gold(self) -> npt.NDArray[np.int64]:

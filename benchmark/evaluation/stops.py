@@ -37,13 +37,13 @@ def _byte_characters() -> dict[int, str]:
 
 
 def stop_table(texts: tuple[bytes, ...], stop: str) -> Tensor:
-    """Automaton [len(stop) + 1, tokens] of int16: the matched length after a token, given that before it.
+    """Automaton [len(stop) + 1, tokens]: the matched length after a token, given that before it.
 
     The last state means that ``stop`` has occurred, and is never left.
     """
     pattern = stop.encode()
     failure = _failure(pattern)
-    table = np.zeros((len(pattern) + 1, len(texts)), np.int16)
+    table = np.zeros((len(pattern) + 1, len(texts)), np.int64)
     table[-1] = len(pattern)
     begins = pattern[0]
     for number, text in enumerate(texts):
