@@ -159,7 +159,7 @@ async def _follow(page: Any, server: Server, entry: tuple[str, str]) -> float:
     await link.scroll_into_view_if_needed()
     started = time.perf_counter()
     await link.click()
-    await page.get_by_text("the treated run's score differs").wait_for()
+    await page.get_by_text("the treated run scores better").wait_for()
     await page.wait_for_function(AT_REST)
     return time.perf_counter() - started
 

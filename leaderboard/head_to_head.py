@@ -44,10 +44,11 @@ def show_documents(track: str, keys: dict[str, Key]) -> None:
         )
         return
     frame, _ = questions.beside(samples.differing_first(frame, "first", "second"), track, task)
-    differ = frame[frame["change"].isin(["▲ better", "▼ worse"])]
+    differ = frame[frame["change"].isin([samples.BETTER, samples.WORSE])]
+    better, worse = samples.changed(frame)
     st.caption(
-        f"The scores differ on {len(differ):,} of {text.counted(len(frame), 'document')}. First: "
-        f"{text.plain(first)}. Second: {text.plain(second)}."
+        f"Of {text.counted(len(frame), 'document')}, the first scores better on {better:,} and worse on {worse:,}. "
+        f"First: {text.plain(first)}. Second: {text.plain(second)}."
     )
     labels = {
         "question": Column("Question", "What the models are given."),

@@ -15,6 +15,7 @@ from leaderboard.data import Stamp
 
 FILE = "documents.parquet"
 COLUMNS = ["model", "arm", "corpus", "text_id", "seed", "step", "doc_id", "value", "prediction", "target"]
+BETTER, WORSE = "▲ better", "▼ worse"
 
 
 @dataclass(frozen=True)
@@ -113,15 +114,19 @@ def _read(mark: Stamp, task: str, who: tuple[Checkpoint, ...]) -> pd.DataFrame:
 
 
 def differing_first(frame: pd.DataFrame, treated: str, other: str) -> pd.DataFrame:
-    """Rows with a column `change`: `better`, `worse` or `same` for treated against other; changed ones first."""
+    """Rows with a column `change`: BETTER, WORSE or neither for treated against other; changed ones first."""
     if frame.empty or f"{treated} score" not in frame or f"{other} score" not in frame:
         return frame
     difference = frame[f"{treated} score"] - frame[f"{other} score"]
-    change = difference.map(
-        lambda d: "–" if d != d else "▲ better" if d > 0 else "▼ worse" if d < 0 else "= same"
-    )
+    change = difference.map(lambda d: "–" if d != d else BETTER if d > 0 else WORSE if d < 0 else "= same")
     order = (-difference.abs().fillna(-1)).rename("_order")
     return frame.assign(change=change).loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def changed(frame: pd.DataFrame) -> tuple[int, int]:
+    """Documents on which the treated run of `differing_first` scores better, and worse."""
+    change = frame.get("change", pd.Series(dtype=str))
+    return int((change == BETTER).sum()), int((change == WORSE).sum())
 
 
 def matching(frame: pd.DataFrame, words: str) -> pd.DataFrame:

@@ -21,7 +21,6 @@ LEAD = (
     "baseline. Documents where the treated run changed its score come first."
 )
 ROWS = 25
-UNCHANGED = ["= same", "–"]
 BASE, TREATED, BASELINE = "untreated", "treated", "baseline"
 LABELS = {
     "question": Column(
@@ -102,11 +101,11 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
         st.caption(f":material/info: {text.plain(asked.problem)}")
     kept = samples.matching(frame, words)
     if only and "change" in kept:
-        kept = kept[~kept["change"].isin(UNCHANGED)]
-    changed = int((~frame["change"].isin(UNCHANGED)).sum()) if "change" in frame else 0
+        kept = kept[kept["change"].isin([samples.BETTER, samples.WORSE])]
+    better, worse = samples.changed(frame)
     st.caption(
-        f"Of {text.counted(len(frame), 'document')} of {text.plain(task)}, the treated run's score differs "
-        f"from the untreated model's on {changed:,}."
+        f"Of {text.counted(len(frame), 'document')} of {text.plain(task)}, the treated run scores better than the "
+        f"untreated model on {better:,} and worse on {worse:,}."
     )
     show_page(kept, len(frame), asked)
     state.end()
