@@ -188,7 +188,7 @@ def _grade(
     document = task.documents[unit - task.units.start]
     # lm-eval's tasks take the reference's log-probability too, for a metric that is not asked for here.
     value = float(task.task.task.process_results(document.row, [text, (0.0, False)])[task.task.metric])
-    task.graded.setdefault(unit, (tokens, text, value))
+    task.graded.setdefault(unit, (list(tokens), text, value))
     return text, value
 
 

@@ -186,7 +186,8 @@ def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
         for _ in range(look):
             going = texts.written < new_tokens
             guesses = texts.guess(count)
-            # What is pushed behind the last place but one, where the last token is read, goes to a slot nobody sees.
+            # What is pushed behind the last place but one, where the last token is read, goes to a slot nobody sees;
+            # there a finished text stays, so that `reach` need not count it.
             place = texts.written[:, None] - 1 + torch.arange(width, device=network.device)
             place = place.clamp_(max=new_tokens - 1)
             output = network.extend(
@@ -198,6 +199,6 @@ def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
                 rows=None,
             )
             chosen = space.most_likely(output).view(-1, width)
-            right = (chosen[:, :count] == guesses).cumprod(1).sum(1)
+            right = (chosen[:, :count] == guesses).cumprod(1).sum(1).minimum(new_tokens - texts.written)
             texts.write(chosen, 1 + right.clamp(max=width - 1))
             pace.learn(right, count, going)

@@ -160,8 +160,8 @@ def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: in
     A layer holds its input, its normed input, query, key and value, the attention's output and the wide layer
     twice; masks are counted for every batch and for drafts, of which a group pushes as many positions at once as
     its largest batch has, one draft or GUESSED_POSITIONS; the cache where a group generates, once more as it shrinks,
-    and beside it half of the largest one with texts that wait for others; logits up to their cap. Weights of query, key
-    and value are held a second time, joined.
+    and beside it half of the largest one with texts that wait for others; logits up to their cap; all texts, with their
+    drafts, to the end. Weights of query, key and value are held a second time, joined.
     """
     width = 8 * config.hidden_size + 2 * config.ffn_dim
     joined = 3 * config.num_hidden_layers * config.hidden_size**2 * itemsize
@@ -177,4 +177,5 @@ def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: in
         for positions, length in pushed:
             masks = positions * length * (itemsize + 3)
             largest = max(largest, 2 * cache + positions * width * itemsize + masks)
-    return joined + waiting + largest + logits_bytes
+    texts = sum(8 * group.rows * (2 * group.ending.new_tokens + 1) for group in plan.groups if group.ending)
+    return joined + waiting + largest + logits_bytes + texts
