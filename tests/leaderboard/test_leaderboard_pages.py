@@ -425,7 +425,10 @@ def test_documents_show_their_question_and_the_words_of_their_choices(opened: Op
     assert test.dataframe[0].value["question"].str.contains(words).any()
 
 
-def test_questions_are_not_shown_beside_answers_to_others(opened: Open, made: Path, tmp_path: Path) -> None:
+def test_questions_are_not_shown_beside_answers_to_others(
+    opened: Open, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAPBENCH_DATA", str(tmp_path / "absent"))
     assert "no task 'physical'" in texts(opened("documents", made, task="physical"))
     assert "GAPBENCH_DATA" in texts(opened("documents", made, track="paper"))
     targets = pd.Series(dict.fromkeys(range(240, 260), "1"))
