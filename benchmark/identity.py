@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
-RUN_CODE = ("posttrain", "evaluation", "tasks", "models/opt.py", "models/tokenizer.py", "models/weights.py")
+RUN_CODE = (
+    "arithmetic",
+    "posttrain",
+    "evaluation",
+    "tasks",
+    "models/opt.py",
+    "models/tokenizer.py",
+    "models/weights.py",
+)
 """Code that a run's figures depend on."""
 
 

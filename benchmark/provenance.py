@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.arithmetic import mode as arithmetic
 from benchmark.corpora.data import sha256_of
 from benchmark.identity import code_digest, digest
 from benchmark.pipeline.files import write_json
@@ -34,13 +35,7 @@ PACKAGES = (
 @functools.cache
 def cpu() -> dict[str, Any]:
     """Model name and a digest of the instruction sets of this machine's CPU."""
-    facts: dict[str, str] = {}
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            facts.setdefault(key.strip(), value.strip())
-    except OSError:
-        facts = {"model name": platform.processor()}
+    facts = arithmetic.cpu_facts() or {"model name": platform.processor()}
     flags = sorted(facts.get("flags", facts.get("Features", "")).split())
     return {"model": facts.get("model name", platform.machine()), "flags_sha256": digest(flags)[:16]}
 
@@ -96,6 +91,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 def write_provenance(settings: Settings, layout: Layout) -> None:
     """Write a track's `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
+    device = "cuda" if settings.execution.device != "cpu" and machine()["gpu"] else "cpu"
     timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
     walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
     keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(layout)}
@@ -105,21 +101,28 @@ def write_provenance(settings: Settings, layout: Layout) -> None:
         layout.root,
         keys,
         {wall["stage"]: wall["wall_seconds"] for wall in walls},
+        arithmetic.name(device),
     )
 
 
 def write_source_provenance(out: Path, track: str, root: Path, files: Iterable[Path]) -> None:
     """Write `provenance.json` of results that are computed from `files` alone: their sha256 are the keys."""
     keys = {f"file {path.name}": sha256_of(path) for path in files}
-    _write(out, track, root, keys, {})
+    _write(out, track, root, keys, {}, arithmetic.name())
 
 
 def _write(
-    results: Path, track: str, root: Path, keys: Mapping[str, str], wall_seconds: Mapping[str, float]
+    results: Path,
+    track: str,
+    root: Path,
+    keys: Mapping[str, str],
+    wall_seconds: Mapping[str, float],
+    how: str,
 ) -> None:
     facts = {
         "track": track,
         "revision": revision(root),
+        "arithmetic": how,
         "packages": packages(),
         "hardware": machine(),
         "wall_seconds": wall_seconds,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from benchmark.arithmetic.mode import Arithmetic
 from benchmark.errors import InputError
 from benchmark.plain_yaml import parse_yaml, read_yaml
 
@@ -189,11 +190,16 @@ class Evaluation(Strict):
 
 
 class Execution(Strict):
-    """Where runs run; `workers` 0 means one a core, `device` auto a GPU where there is one."""
+    """Where runs run; `workers` 0 means one a core, `device` auto a GPU where there is one.
+
+    `arithmetic` portable gives the same bits on every x86-64 CPU with AVX2 (Linux); where that cannot be had, on a GPU
+    or another CPU, numbers are native all the same and say so.
+    """
 
     engine: Literal["local", "ray"] = "local"
     workers: int = Field(default=0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = "cpu"
+    arithmetic: Arithmetic = "portable"
 
 
 Keep = Literal["none", "selected", "all"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from benchmark.arithmetic.start import begin
 from benchmark.errors import InputError
 from benchmark.pipeline.files import write_json, write_parquet
 from benchmark.pipeline.layout import Layout
@@ -51,6 +52,7 @@ def single_run(
         *overrides,
     ]
     settings = load_settings(params_for(suite, root), chosen)
+    begin(settings.execution)
 
     from benchmark.pipeline.checkpoints import keep_run
     from benchmark.posttrain.base import load_base, suite_of

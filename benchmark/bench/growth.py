@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.bench.compare import per_item, score, timed
 from benchmark.bench.rows import Row, at_most
 from benchmark.bench.subjects import BATCH_TOKENS, Subject, make_subject
@@ -94,6 +95,7 @@ def gap_run(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> tuple[RunR
         model_name=subject.name,
         model=model,
         model_digest="",
+        arithmetic=arithmetic_name(),
         corpus="bench",
         index=0,
         text_id="bench",

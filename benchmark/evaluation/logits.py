@@ -7,6 +7,7 @@ as the arithmetic.
 import torch
 from torch import Tensor
 
+from benchmark.arithmetic.products import linear
 from benchmark.evaluation.network import Network
 
 CACHED_BYTES = 2 * 2**20
@@ -29,24 +30,20 @@ class LogitSpace:
 
     def __init__(self, network: Network, rows: int) -> None:
         self.network, self.rows = network, rows
-        self.reused: tuple[Tensor, Tensor] | None = None
+        self.reused: Tensor | None = None
         if network.device.type == "cpu" and network.dtype == torch.float32:
-            shape = (rows, len(network.embedding))
-            self.reused = torch.empty(shape), torch.empty(shape)
+            self.reused = torch.empty(rows, len(network.embedding))
 
     def logits(self, output: Tensor) -> Tensor:
         """float32 logits [rows, vocabulary], valid until the next call."""
-        weight = self.network.embedding.t()
-        if self.reused is None:
-            return (output @ weight).float()
-        return torch.mm(output, weight, out=self.reused[0][: len(output)])
+        return linear(output, self.network.embedding).float()
 
     def log_softmax(self, output: Tensor) -> Tensor:
         """float32 log-probabilities [rows, vocabulary], valid until the next call."""
         logits = self.logits(output)
         if self.reused is None:
             return torch.log_softmax(logits, -1)
-        return torch.log_softmax(logits, -1, out=self.reused[1][: len(output)])
+        return torch.log_softmax(logits, -1, out=self.reused[: len(output)])
 
     def most_likely(self, output: Tensor) -> Tensor:
         """Most likely next token of any number of rows; ties go to the lowest id."""

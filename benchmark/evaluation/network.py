@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmark.arithmetic.products import attention, linear
 from benchmark.evaluation.batches import TreeBatch
 from benchmark.models.opt import EMBEDDING, LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptModel
 
@@ -22,7 +23,7 @@ class Linear:
     bias: Tensor | None
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        return functional.linear(hidden, self.weight, self.bias)
+        return linear(hidden, self.weight, self.bias)
 
     def rows(self, kept: slice) -> "Linear":
         """Some of the outputs only, sharing memory."""
@@ -136,9 +137,7 @@ class Network:
                 kept = min(length, cache.prompt)
                 cache.keys[number, first_row : first_row + trees, :, :kept] = key[:, :, :kept]
                 cache.values[number, first_row : first_row + trees, :, :kept] = value[:, :, :kept]
-            mixed = functional.scaled_dot_product_attention(
-                query, key, value, attn_mask=mask, is_causal=mask is None, scale=self.scale
-            )
+            mixed = attention(query, key, value, mask, self.scale)
             mixed = mixed.transpose(1, 2).reshape(-1, self.config.hidden_size)
             if last:
                 mixed, hidden = mixed[batch.rows], hidden[batch.rows]
@@ -178,9 +177,7 @@ class Network:
             keys, values = keys[:, :, :reach], values[:, :, :reach]
             if rows is not None:
                 keys, values = keys.index_select(0, rows), values.index_select(0, rows)
-            mixed = functional.scaled_dot_product_attention(
-                query.transpose(1, 2), keys, values, attn_mask=mask, scale=self.scale
-            )
+            mixed = attention(query.transpose(1, 2), keys, values, mask, self.scale)
             mixed = mixed.transpose(1, 2).reshape(count * width, -1)
             hidden = self._after_attention(layer, hidden, mixed)
         return self._output(hidden)

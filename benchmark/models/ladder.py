@@ -11,13 +11,15 @@ from pathlib import Path
 
 import torch
 
-from benchmark.execution import run_units
+from benchmark.arithmetic.mode import name as arithmetic_name
+from benchmark.execution import compute_alone, run_units
 from benchmark.identity import code_digest, digest
 from benchmark.models.micro import micro_tokenizer, pretraining_tokens, rung_config, train_rung
 from benchmark.pipeline.files import whole_folder
 from benchmark.settings import Execution, MicroModel
 
 CODE = (
+    "arithmetic",
     "models/micro.py",
     "models/muon.py",
     "models/packed.py",
@@ -39,7 +41,7 @@ class Ladder:
     def kept(self, name: str) -> Path:
         """Where a trained rung is kept."""
         spec = self.rungs[name].model_dump(mode="json", exclude={"role"})
-        return self.cache / "rungs" / digest([spec, code_digest(CODE)])
+        return self.cache / "rungs" / digest([spec, code_digest(CODE), arithmetic_name()])
 
     def missing(self) -> list[str]:
         """Rungs that are not trained yet, the most costly first."""
@@ -56,7 +58,7 @@ def training_cost(spec: MicroModel) -> int:
 def trained_rung(ladder: Ladder, name: str, folder: Path, execution: Execution) -> None:
     """Copy the rung `name` into `folder`; where it is not trained yet, train it and what else is missing."""
     if not ladder.kept(name).is_dir():
-        torch.set_num_threads(1)
+        compute_alone()
         missing = ladder.missing()
         # Made once here rather than once in every worker.
         tokenizer = micro_tokenizer(ladder.cache)

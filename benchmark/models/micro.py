@@ -153,7 +153,7 @@ def _train(
     steps = steps_of(text, spec.batch, LONG, spec.seed)
     with Progress(f"training {name}", len(steps)) as progress:
         for factor, step in zip(_schedule(len(steps)), steps, strict=True):
-            joined = pack(step)
+            joined = pack(step, spec.batch)
             loss = functional.cross_entropy(packed_logits(params, config, joined), joined.targets)
             loss.backward()  # type: ignore[no-untyped-call]
             adam.param_groups[0]["lr"] = spec.learning_rate * factor

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmark.arithmetic.products import attention, batched, causal_mask, linear
 from benchmark.errors import InputError
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.models.weights import check_shapes, read_weights, weights_sha256, write_weights
@@ -223,7 +224,7 @@ def causal_logits(
     The order of operations is that of ``transformers``' eager attention (query scaled before the product,
     softmax in float32); ``fused`` takes torch's fused kernel, which is faster and equal up to rounding.
     """
-    return functional.linear(causal_hidden(params, config, ids, fused=fused), params[EMBEDDING])
+    return linear(causal_hidden(params, config, ids, fused=fused), params[EMBEDDING])
 
 
 def causal_hidden(
@@ -233,7 +234,7 @@ def causal_hidden(
     length = ids.shape[1]
     hidden = functional.embedding(ids, params[EMBEDDING])
     if config.projected:
-        hidden = functional.linear(hidden, params[PREFIX + "project_in.weight"])
+        hidden = linear(hidden, params[PREFIX + "project_in.weight"])
     hidden = hidden + params[POSITIONS][POSITION_OFFSET : POSITION_OFFSET + length]
     mask = None if fused else causal_mask(length, hidden.dtype, hidden.device)
     for index in range(config.num_hidden_layers):
@@ -241,13 +242,8 @@ def causal_hidden(
     if config.final_norm:
         hidden = _norm(hidden, params, config, PREFIX + "final_layer_norm")
     if config.projected:
-        hidden = functional.linear(hidden, params[PREFIX + "project_out.weight"])
+        hidden = linear(hidden, params[PREFIX + "project_out.weight"])
     return hidden
-
-
-def causal_mask(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Additive mask [length, length]: 0 on and below the diagonal, the type's lowest number above it."""
-    return torch.full((length, length), torch.finfo(dtype).min, dtype=dtype, device=device).triu(1)
 
 
 def _layer(
@@ -279,16 +275,16 @@ def _attention(
     key = heads(_linear(hidden, params, name + "k_proj"))
     value = heads(_linear(hidden, params, name + "v_proj"))
     if mask is None:
-        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
+        mixed = attention(query, key, value, None, 1.0)
     else:
-        weights = torch.matmul(query, key.transpose(2, 3)) + mask
+        weights = batched(query, key.transpose(2, 3)) + mask
         weights = functional.softmax(weights, dim=-1, dtype=torch.float32).to(query.dtype)
-        mixed = torch.matmul(weights, value)
+        mixed = batched(weights, value)
     return _linear(mixed.transpose(1, 2).reshape(batch, length, -1), params, name + "out_proj")
 
 
 def _linear(hidden: Tensor, params: Mapping[str, Tensor], name: str) -> Tensor:
-    return functional.linear(hidden, params[name + ".weight"], params.get(name + ".bias"))
+    return linear(hidden, params[name + ".weight"], params.get(name + ".bias"))
 
 
 def _norm(hidden: Tensor, params: Mapping[str, Tensor], config: OptConfig, name: str) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmark.arithmetic.start import begin
 from benchmark.errors import InputError
 from benchmark.identity import digest
 from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
@@ -22,6 +23,7 @@ from benchmark.settings import FolderModel, HubModel, MicroModel, Settings, load
 def opened(params: Path, stage: str) -> Iterator[tuple[Settings, Layout]]:
     """Settings and folders of a track; the stage's wall time goes to the work folder, not to any out."""
     settings = load_settings(params)
+    begin(settings.execution)
     layout = Layout.of(params, settings)
     started = time.time()
     yield settings, layout
@@ -58,9 +60,9 @@ def corpus(params: Path, name: str) -> None:
 
 def model(params: Path, name: str) -> None:
     """Train, fetch or copy a model into a folder of safetensors, and note its digest and size."""
-    from benchmark.models.opt import load_opt, weights_sha256
-
     with opened(params, f"model@{name}") as (settings, layout):
+        from benchmark.models.opt import load_opt, weights_sha256
+
         spec = settings.models[known(name, settings.models, "model", params)]
         with whole_folder(layout.model(name)) as folder:
             _MODEL_KINDS[spec.kind](spec, settings, layout, folder, name)

@@ -4,6 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from benchmark.arithmetic.start import begin
 from benchmark.errors import CheckFailed
 from benchmark.pipeline.files import write_text
 from benchmark.pipeline.layout import Layout
@@ -18,6 +19,7 @@ def prepare_track(params: Path) -> None:
     rwlock by itself, but not one whose process id is in use again, and not a file that was cut short.
     """
     settings = load_settings(params)
+    begin(settings.execution)
     layout = Layout.of(params, settings)
     if params.resolve().parent != layout.root:
         show_track(layout.root / "tracks", params.resolve().parent.name)

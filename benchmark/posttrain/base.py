@@ -5,8 +5,10 @@ from pathlib import Path
 
 import torch
 
+from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
+from benchmark.execution import compute_alone
 from benchmark.models.opt import OptModel, load_opt, read_config, weights_sha256
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.run import Scorer
@@ -20,12 +22,14 @@ class Base:
 
     Attributes:
         digest: sha256 over weights and tokenizer.
+        arithmetic: how numbers are computed (`arithmetic.mode.name`).
     """
 
     name: str
     model: OptModel
     tokenizer: Tokenizer
     digest: str
+    arithmetic: str
     scorer: Scorer
 
 
@@ -50,7 +54,7 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
     The embedding is cut to the tokenizer's tokens, as the original study does, so that the softmax is over
     tokens that exist.
     """
-    torch.set_num_threads(1)
+    compute_alone()
     device = torch_device(execution)
     tokenizer = Tokenizer.from_folder(folder)
     rows = min(tokenizer.n_tokens, read_config(folder / "config.json").vocab_size)
@@ -63,7 +67,9 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
         batch_tokens=settings.batch_tokens,
     )
     digest = f"{weights_sha256(model.params)}-{tokenizer.digest}"
-    return Base(name, model, tokenizer, digest, Scorer.of(model, suite, prepared, settings))
+    return Base(
+        name, model, tokenizer, digest, arithmetic_name(device), Scorer.of(model, suite, prepared, settings)
+    )
 
 
 def torch_device(execution: Execution) -> str:

@@ -54,6 +54,7 @@ def request(
         arm=arm,
         seed=seed,
         posttrain=posttrain,
+        arithmetic=base.arithmetic,
     )
 
 
@@ -119,6 +120,7 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "evaluation": scorer.settings.model_dump(mode="json"),
             "plan": scorer.prepared.plan_hash,
             "device": run.model.device.type,
+            "arithmetic": run.arithmetic,
             "code": code_digest(),
         }
     )

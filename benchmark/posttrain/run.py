@@ -60,6 +60,7 @@ class RunRequest:
     Attributes:
         tokens: ids of the text, bos first, cut as `text_tokens` does.
         index: the text's row in its corpus; `text_id` its content-derived name.
+        arithmetic: how numbers are computed (`arithmetic.mode.name`).
     """
 
     track: str
@@ -74,6 +75,7 @@ class RunRequest:
     arm: Arm
     seed: int
     posttrain: Posttrain
+    arithmetic: str
     members: tuple[Member, ...] = ()
 
     @property
@@ -242,6 +244,7 @@ class _Run:
             "suite": suite.name,
             "suite_version": suite.version,
             "protocol": self.scorer.settings.protocol,
+            "arithmetic": request.arithmetic,
             "settings": {
                 "arm": request.arm.model_dump(mode="json", exclude={"seeds"}),
                 "posttrain": request.posttrain.model_dump(mode="json"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from benchmark.arithmetic.start import begin
 from benchmark.errors import CheckFailed, InputError
 from benchmark.provenance import machine, packages, revision
 from benchmark.submissions.attestation import (
@@ -63,6 +64,7 @@ def verify(
     if runs < 0:
         raise InputError(f"--runs {runs}: give 0 or more")
     entry = find_entry(name, root.resolve())
+    begin(entry.settings.execution)
     samples, records = entry.samples(), entry.records()
     digest = samples_digest(samples)
     seed = secrets.randbelow(2**32) if seed is None else seed

@@ -71,7 +71,7 @@ def gradient_attempts(start: Start, tokens: tuple[int, ...], *, ascend: bool) ->
     device = start.model.device.type
     params = {name: tensor.detach().clone().requires_grad_() for name, tensor in start.model.params.items()}
     adam = torch.optim.Adam(
-        params.values(), lr=settings.learning_rate, betas=settings.betas, eps=settings.eps
+        params.values(), lr=settings.learning_rate, betas=settings.betas, eps=settings.eps, fused=True
     )
     scaler = torch.amp.GradScaler(device, enabled=settings.precision == "fp16-amp")
     detached = {name: tensor.detach() for name, tensor in params.items()}
