@@ -48,9 +48,8 @@ class Movement:
 
     @property
     def used(self) -> float:
-        """Distance from the middle of the allowed range, in units of its half-width: 1 is its end."""
-        middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        share = abs(self.after - middle) / half
+        """Size of the move in units of half the allowed range; infinite for a figure that is gone."""
+        share = abs(self.after - self.before) / ((self.high - self.low) / 2)
         return share if share == share else float("inf")
 
     def __str__(self) -> str:

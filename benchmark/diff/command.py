@@ -54,7 +54,7 @@ def _diff_track(repository: Repository, track: str, *, everything: bool) -> list
     stages = locks(repository, track)
     scope = _scope(sides, stages)
     listed = ", ".join(scope.inputs.said)
-    differ = f"not the same as at {repository.short}: {listed}" if listed else ""
+    differ = f"other than at {repository.short}: {listed}" if listed else ""
     found = arithmetic(sides)
     if not sides.changed and not (found.same and first_stage(stages, scope)):
         number = len(sides.compared)
@@ -70,7 +70,7 @@ def _diff_track(repository: Repository, track: str, *, everything: bool) -> list
         print(f"{track}: {', '.join(sides.line_ends)}: {LINE_ENDS}")
         return []
     expected = f"{found.expected}: other bits are expected, the same claims are required"
-    skipped = f"; {differ}; what depends on that is not compared" if listed else ""
+    skipped = f"; {listed}: what depends on that is not compared" if listed else ""
     print(f"{track} against {repository.short}: {expected}{skipped}")
     return tolerant(sides, scope, everything=everything)
 
@@ -85,12 +85,12 @@ def _scope(sides: Sides, stages: tuple[Lock, Lock]) -> Scope:
     if not sides.both:
         return scope
     before, after = entry_names(sides.before), entry_names(sides.after)
-    scope = scope.with_names({section: after[section] - before[section] for section in NAMED}, "new")
+    scope = scope.with_names({section: after[section] - before[section] for section in NAMED}, "is new")
     declared = scope.inputs.declared
     if declared is None:
         return scope
     gone = {section: before[section] - after[section] - declared[section] for section in NAMED}
-    return scope.with_names(gone, "no longer declared")
+    return scope.with_names(gone, "is no longer declared")
 
 
 def _print_machines(sides: Sides) -> None:

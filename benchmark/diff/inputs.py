@@ -73,7 +73,7 @@ def _settings(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
     for section in NAMED:
         old, new = before.get(section) or {}, after.get(section) or {}
         for name in sorted(old.keys() | new.keys()):
-            how = "new" if name not in old else "gone" if name not in new else "changed"
+            how = "is new" if name not in old else "is gone" if name not in new else "changed"
             if old.get(name) != new.get(name):
                 differing[section, name] = f"{path}: {section}.{name} {how}"
     for section in WHOLE:

@@ -35,15 +35,16 @@ def tolerant(sides: Sides, scope: Scope, *, everything: bool) -> list[str]:
         faults += [f"{track}: {said}" for said in gone]
         if not pair.missing_columns:
             _gather(pair, found)
-    turned, claims = _claims(sides, scope)
-    faults += [f"{track}: {move}" for move in turned]
-    for what, movements in (("rung's score", found.rungs), ("gain", found.gains)):
+    claim_faults, claims = _claims(sides, scope)
+    faults += [f"{track}: {fault}" for fault in claim_faults]
+    rungs = _one_a_place(found.rungs)
+    for what, movements in (("rung's score", rungs), ("gain", found.gains)):
         outside = [move for move in movements if not move.inside]
         if outside:
             worst = max(outside, key=lambda move: move.used)
             faults.append(f"{track}: {len(outside)} times a {what} is outside its bound, farthest {worst}")
     crossed = sum(move.crossed for move in found.verdicts)
-    print(f"  rungs: {_largest(found.rungs)}")
+    print(f"  rungs: {_largest(rungs)}")
     print(f"  gains: {_largest(found.gains)}")
     print(f"  verdicts: {len(found.verdicts)} of {found.n_verdicts} moved, {crossed} of them across parity")
     print(f"  claims: {claims}")
@@ -65,14 +66,21 @@ def _gather(pair: Pair, found: Found) -> None:
         found.n_verdicts += len(pair.before)
 
 
-def _claims(sides: Sides, scope: Scope) -> tuple[list[Moved], str]:
-    """The claims that turned, and the words for all that moved."""
+def _claims(sides: Sides, scope: Scope) -> tuple[list[str], str]:
+    """Faults of claims, which are those that turned or are missing, and the words for all that moved."""
     if CLAIMS not in sides.before or CLAIMS not in sides.after:
         return [], "none to compare"
     pairs = comparable_claims(sides.before[CLAIMS], sides.after[CLAIMS], scope)
     moved = moved_claims(pairs)
     said = ", ".join(str(move) for move in moved) or f"all {len(pairs)} as committed"
-    return [move for move in moved if move.turned], said
+    missing = [f"claim {name} is missing" for name, (_, new) in pairs.items() if new is None]
+    return [str(move) for move in moved if move.turned] + missing, said
+
+
+def _one_a_place(movements: Sequence[Movement]) -> list[Movement]:
+    """The largest of the movements of one figure: a rung's score stands in two tables."""
+    ordered = sorted(movements, key=lambda move: move.used)
+    return list({move.where: move for move in ordered}.values())
 
 
 def _largest(movements: Sequence[Movement]) -> str:
@@ -80,4 +88,4 @@ def _largest(movements: Sequence[Movement]) -> str:
         return "none moved"
     largest = max(movements, key=lambda move: move.used)
     inside = sum(move.inside for move in movements)
-    return f"{inside} of {len(movements)} inside their bounds; nearest to its end: {largest}"
+    return f"{inside} of {len(movements)} inside their bounds; largest movement against them: {largest}"

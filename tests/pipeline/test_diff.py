@@ -129,6 +129,12 @@ def test_a_claim_that_turns_is_named_and_a_fault_on_any_machine(
     assert f"claim C4: {before} -> {after}" in capsys.readouterr().out
 
 
+def test_a_missing_claim_is_a_fault_with_another_arithmetic(root: Path) -> None:
+    (write(root, flags="other") / "claims.json").write_text('{"claims": []}')
+    with pytest.raises(CheckFailed, match="claim C4 is missing"):
+        diff(root, "HEAD", "t")
+
+
 def test_a_claim_that_becomes_inconclusive_is_named_and_no_fault(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
