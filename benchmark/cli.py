@@ -115,11 +115,14 @@ def ladder(params: Params = Path("params.yaml")) -> None:
 def diff(
     revision: Annotated[str, typer.Argument(metavar="[REV]")] = "HEAD",
     track: Annotated[str, typer.Option(help="The track, or `all`.")] = "all",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also machines, and every column and verdict that moved.")
+    ] = False,
 ) -> None:
     """The results in the working tree against those committed at REV."""
     from benchmark.diff import diff as show
 
-    show(Path.cwd(), revision, track)
+    show(Path.cwd(), revision, track, everything)
 
 
 @app.command()

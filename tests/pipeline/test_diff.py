@@ -12,8 +12,10 @@ from benchmark.errors import CheckFailed, InputError
 from benchmark.schema import TABLES
 from benchmark.scoring.write import write_csv
 
-HEAD = "track,model,arm,corpus,baseline,baseline_kind,baseline_arm,scope,delta,verdict\n"
-ROW = "t,m,gap,c,big,rung,none,all,{delta},{verdict}\n"
+HEAD = "track,model,arm,corpus,baseline,baseline_kind,baseline_arm,scope,delta,ci_low,ci_high,verdict\n"
+ROW = "t,m,gap,c,big,rung,none,all,{delta},,,{verdict}\n"
+GAIN = "t,m,gap,c,m,base,none,all,{gain},-0.01,0.03,inconclusive\n"
+SCORES = "track,row_kind,model,arm,corpus,scope,score\nt,rung,big,none,none,all,{score}\nt,rung,m,none,none,all,0.3\n"
 
 
 def write(
@@ -23,18 +25,27 @@ def write(
     verdict: str = "comparable",
     flags: str = "same",
     claim: str = "reproduced",
-) -> None:
+    gain: str = "0.01",
+    score: str = "0.5",
+    torch: str = "1",
+    arithmetic: str = "",
+) -> Path:
     folder = root / "results" / "t"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "comparisons.csv").write_text(HEAD + ROW.format(delta=delta, verdict=verdict))
+    rows = ROW.format(delta=delta, verdict=verdict) + GAIN.format(gain=gain)
+    (folder / "comparisons.csv").write_text(HEAD + rows)
+    (folder / "scores.csv").write_text(SCORES.format(score=score))
     claims = {"claims": [{"id": "C4", "outcome": claim, "parts": []}]}
-    (folder / "claims.json").write_text(json.dumps(claims))
+    (folder / "claims.json").write_text(json.dumps(claims) + "\n")
     machine = {"cpu": "c", "cpu_flags_sha256": flags, "gpu": []}
-    (folder / "provenance.json").write_text(json.dumps({"hardware": machine, "packages": {"torch": "1"}}))
+    facts = {"hardware": machine, "packages": {"torch": torch}}
+    facts |= {"arithmetic": arithmetic} if arithmetic else {}
+    (folder / "provenance.json").write_text(json.dumps(facts))
+    return folder
 
 
 def commit_all(root: Path) -> None:
-    for command in (("add", "-A"), ("commit", "-qm", "results")):
+    for command in (("add", "-A"), ("commit", "--allow-empty", "-qm", "results")):
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=root, check=True)
 
 
@@ -46,9 +57,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_equal_bytes_are_said_to_be_equal(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_bytes_are_said_to_be_equal_in_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     diff(root, "HEAD", "t")
-    assert "byte for byte" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "byte for byte (3 files, provenance apart)" in printed
+    assert printed.count("\n") == 1
 
 
 def test_other_bytes_on_a_like_machine_are_a_fault(root: Path) -> None:
@@ -61,21 +74,146 @@ def test_other_bytes_on_another_machine_are_none_and_the_largest_difference_is_p
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(root, delta="0.1001", verdict="inconclusive", flags="other")
-    diff(root, "HEAD", "t")
+    diff(root, "HEAD", "t", everything=True)
     printed = capsys.readouterr().out
     assert "comparisons.csv delta: largest difference 0.0001" in printed
     assert "comparable -> inconclusive" in printed
 
 
-def test_a_claim_that_moves_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(root, claim="not reproduced", flags="other")
+def test_another_arithmetic_takes_five_lines_and_the_rest_is_left_to_all(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, delta="0.1001", gain="0.02", score="0.52", verdict="inconclusive", flags="other")
     diff(root, "HEAD", "t")
-    assert "claim C4: reproduced -> not reproduced" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 5
+    assert "other bits are expected, the same claims are required" in printed
+    assert "rungs: 2 of 2 inside" in printed
+    assert "big all 0.5000 -> 0.5200, allowed 0.4460 to 0.5540" in printed  # 4 x 0.0135
+    assert "m/gap/c all 0.0100 -> 0.0200, allowed -0.0640 to 0.0840" in printed
+    assert "verdicts: 1 of 2 moved, 0 of them across parity" in printed
+    assert "claims: all 1 as committed" in printed
 
 
-def test_a_verdict_that_crosses_parity_is_a_fault_on_any_machine(root: Path) -> None:
+def test_the_name_of_the_arithmetic_decides_and_not_the_machine(root: Path) -> None:
+    write(root, arithmetic="portable-x86-64-v1")
+    commit_all(root)
+    write(root, delta="0.1001", arithmetic="portable-x86-64-v1", flags="other")
+    with pytest.raises(CheckFailed, match=r"under the same arithmetic, portable-x86-64-v1: .* score"):
+        diff(root, "HEAD", "t")
+    write(root, delta="0.1001", arithmetic="native: torch 1, AVX512, c")
+    diff(root, "HEAD", "t")
+
+
+def test_other_versions_count_as_another_arithmetic_and_are_named(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, arithmetic="portable-x86-64-v1")
+    commit_all(root)
+    write(root, delta="0.1001", torch="2", arithmetic="portable-x86-64-v1")
+    diff(root, "HEAD", "t")
+    assert "package versions differ (torch 1 -> 2)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("reproduced", "not reproduced"), ("not reproduced", "reproduced")]
+)
+def test_a_claim_that_turns_is_named_and_a_fault_on_any_machine(
+    before: str, after: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, claim=before)
+    commit_all(root)
+    write(root, claim=after, flags="other")
+    with pytest.raises(CheckFailed, match=f"claim C4: {before} -> {after}"):
+        diff(root, "HEAD", "t")
+    assert f"claim C4: {before} -> {after}" in capsys.readouterr().out
+
+
+def test_a_missing_claim_is_a_fault_with_another_arithmetic(root: Path) -> None:
+    (write(root, flags="other") / "claims.json").write_text('{"claims": []}')
+    with pytest.raises(CheckFailed, match="claim C4 is missing"):
+        diff(root, "HEAD", "t")
+
+
+def test_a_claim_that_becomes_inconclusive_is_named_and_no_fault(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, claim="inconclusive", flags="other")
+    diff(root, "HEAD", "t")
+    assert "claim C4: reproduced -> inconclusive" in capsys.readouterr().out
+
+
+def test_a_verdict_that_crosses_parity_is_told_and_no_fault_with_another_arithmetic(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(root, verdict="inferior", flags="other")
-    with pytest.raises(CheckFailed, match="moved between parity or better and inferior"):
+    diff(root, "HEAD", "t")
+    assert "1 of 2 moved, 1 of them across parity" in capsys.readouterr().out
+
+
+def test_a_verdict_that_gives_way_to_no_data_is_told_and_crosses_nothing(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, verdict="no data", flags="other")
+    diff(root, "HEAD", "t", everything=True)
+    printed = capsys.readouterr().out
+    assert "comparable -> no data" in printed
+    assert "0 of them across parity" in printed
+
+
+@pytest.mark.parametrize(("score", "inside"), [("0.553", True), ("0.555", False), ("", False)])
+def test_a_rung_may_move_by_four_deviations_of_a_draw(score: str, inside: bool, root: Path) -> None:
+    write(root, score=score, flags="other")
+    if inside:
+        diff(root, "HEAD", "t")
+        return
+    with pytest.raises(CheckFailed, match=r"rung's score is outside its bound, farthest big all 0\.5000"):
+        diff(root, "HEAD", "t")
+
+
+@pytest.mark.parametrize(("gain", "inside"), [("0.083", True), ("0.085", False), ("-0.065", False)])
+def test_a_gain_may_lie_in_its_interval_widened_by_the_bound(gain: str, inside: bool, root: Path) -> None:
+    write(root, gain=gain, flags="other")
+    if inside:
+        diff(root, "HEAD", "t")
+        return
+    with pytest.raises(CheckFailed, match=r"gain is outside its bound, farthest m/gap/c all 0\.0100"):
+        diff(root, "HEAD", "t")
+
+
+@pytest.mark.parametrize("flags", ["same", "other"])
+@pytest.mark.parametrize("name", ["comparisons.csv", "claims.json", "scores.csv"])
+def test_a_missing_file_is_a_fault_on_any_machine(name: str, flags: str, root: Path) -> None:
+    (write(root, flags=flags) / name).unlink()
+    with pytest.raises(CheckFailed, match=f"{name} is missing"):
+        diff(root, "HEAD", "t")
+
+
+def test_a_missing_row_is_a_fault_with_another_arithmetic(root: Path) -> None:
+    path = write(root, flags="other") / "scores.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(CheckFailed, match=r"scores\.csv: 1 row missing, first m none none all"):
+        diff(root, "HEAD", "t")
+
+
+def test_a_missing_column_is_a_fault_with_another_arithmetic(root: Path) -> None:
+    path = write(root, flags="other") / "scores.csv"
+    path.write_text("\n".join(line.rpartition(",")[0] for line in path.read_text().splitlines()) + "\n")
+    with pytest.raises(CheckFailed, match=r"scores\.csv: column score is missing"):
+        diff(root, "HEAD", "t")
+
+
+@pytest.mark.parametrize("flags", ["same", "other"])
+def test_rows_of_a_new_entry_are_no_fault(flags: str, root: Path) -> None:
+    path = write(root, flags=flags) / "comparisons.csv"
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([*rows, *(row.replace(",gap,c,", ",gap,new,") for row in rows[1:])]) + "\n")
+    diff(root, "HEAD", "t")
+
+
+def test_a_table_that_cannot_be_read_is_a_fault_in_one_line(root: Path) -> None:
+    (write(root, flags="other") / "scores.csv").write_text('"')
+    with pytest.raises(CheckFailed, match=r"scores\.csv: cannot be read as a table"):
         diff(root, "HEAD", "t")
 
 
@@ -87,13 +225,13 @@ def test_provenance_alone_does_not_count(root: Path, capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize(("revision", "track"), [("no-such-commit", "t"), ("HEAD", "no-such-track")])
 def test_an_unknown_revision_or_track_is_refused(root: Path, revision: str, track: str) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=f"{revision if revision != 'HEAD' else track}: no"):
         diff(root, revision, track)
 
 
 def test_both_sides_are_named_by_revision_and_path(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=root, text=True).strip()
-    diff(root, "HEAD", "t")
+    diff(root, "HEAD", "t", everything=True)
     printed = capsys.readouterr().out
     assert f"results/t at {commit[:10]}: made on cpu c" in printed
     assert f"{root / 'results' / 't'}: made on cpu c" in printed
@@ -122,9 +260,44 @@ def test_every_table_that_moves_has_its_largest_difference_told(
     assert f"{name} {figure}: largest difference 0.25" in capsys.readouterr().out
 
 
-def test_a_verdict_that_gives_way_to_no_data_is_told_and_crosses_nothing(
-    root: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("flags", ["same", "other"])
+def test_line_ends_alone_are_said_to_be_all_that_differs(
+    flags: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(root, verdict="no data", flags="other")
-    diff(root, "HEAD", "t")
-    assert "comparable -> no data" in capsys.readouterr().out
+    folder = write(root, flags=flags)
+    for name in ("comparisons.csv", "claims.json"):
+        (folder / name).write_bytes((folder / name).read_bytes().replace(b"\n", b"\r\n"))
+    said = "claims.json: only line ends differ: git wrote them on checkout"
+    if flags == "other":
+        diff(root, "HEAD", "t")
+        assert said in capsys.readouterr().out
+    else:
+        with pytest.raises(CheckFailed, match=said):
+            diff(root, "HEAD", "t")
+
+
+def test_a_clone_that_would_turn_line_ends_keeps_them(root: Path, tmp_path: Path) -> None:
+    attributes = Path(__file__).resolve().parents[2] / ".gitattributes"
+    (root / ".gitattributes").write_bytes(attributes.read_bytes())
+    commit_all(root)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "-c", "core.autocrlf=true", str(root), str(clone)], check=True)
+    diff(clone, "HEAD", "t")
+    assert b"\r" not in (clone / "results" / "t" / "comparisons.csv").read_bytes()
+
+
+def test_without_a_repository_one_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(InputError, match="not a git repository"):
+        diff(tmp_path, "HEAD", "t")
+
+
+def test_a_clone_of_another_user_is_refused_with_git_s_own_remedy(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(
+        InputError, match=r"(?s)dubious ownership.*git config --global --add safe\.directory /"
+    ):
+        diff(root, "HEAD", "t")
