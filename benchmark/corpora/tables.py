@@ -51,7 +51,14 @@ def text_column(columns: Sequence[str], column: str | None, place: str) -> str:
 
 def _csv_column(path: Path, column: str | None) -> Iterator[Any]:
     columns, rows = parse_table(read_by_line(path), path)
-    place = columns.index(text_column(columns, column, str(path)))
+    wanted = text_column(columns, column, str(path))
+    # A file without a header would lose its first text to it.
+    if column is None and wanted != "text" and len(wanted.split()) != 1:
+        raise InputError(
+            f"{path} begins with {' '.join(wanted.split())!r:.60}, which reads like a text, not like a header: "
+            "put the header 'text' above it"
+        )
+    place = columns.index(wanted)
     yield from (row[place] for row in rows)
 
 

@@ -27,6 +27,7 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "open quote": ("a.csv", b'text\none\n"two\nthree\n', "row 2, line 3, has a quote that does not close"),
     "semicolons": ("a.csv", b"id;text\r\n1;one\r\n2;two\r\n", "by semicolons (';')"),
     "tabs": ("a.csv", b"id\ttext\n1\tone\n2\ttwo\n", "by tabs"),
+    "no header": ("a.csv", b"The first text.\nThe second text.\nThe third text.\n", "reads like a text"),
     "NUL": ("a.csv", b"text\no\0ne\ntwo\n", "NUL"),
     "name twice": ("a.csv", b"text,text\none,1\ntwo,2\n", "2 columns 'text'"),
     "no such column": ("a.csv", b"id,body\n1,one\n2,two\n", "no column 'text'"),
