@@ -118,6 +118,20 @@ def reference_lines(curves: Table, comparisons: Table, key: Key, row: pd.Series,
     return pd.DataFrame(lines, columns=["what", "score", "dashed"])
 
 
+NO_INTERVAL = (
+    "No interval: the difference has no spread over documents and texts, so the data do not show how much it "
+    "would vary. Its p-value, from three texts on, is that of an exact sign test; nothing is said of what "
+    "could be detected."
+)
+
+
+def without_interval(frame: pd.DataFrame) -> str:
+    """Why a difference of the table has no interval; empty where all have one."""
+    if not {"delta", "ci_low"} <= set(frame):
+        return ""
+    return NO_INTERVAL if (frame["delta"].notna() & frame["ci_low"].isna()).any() else ""
+
+
 def by_task(scores: Table, comparisons: Table, key: Key) -> pd.DataFrame:
     """A row a family and task: score with interval, chance, gain over the base with interval, q-value and verdict."""
     where = {"model": key[0], "arm": key[1], "corpus": key[2]}

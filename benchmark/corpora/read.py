@@ -1,23 +1,57 @@
 """Rows of public data files: JSON lines, JSON, Arrow, CSV; what is malformed is refused with its place."""
 
-import csv
-import io
+import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.corpora.delimited import parse_table
 from benchmark.errors import InputError
 
 Row = dict[str, Any]
 
 
+_WIDE_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+"""Byte order marks; the longer first, as one of UTF-16 begins one of UTF-32."""
+
+
 def read_text(path: Path) -> str:
     """A UTF-8 file as text, line ends untouched."""
+    content = path.read_bytes()
+    for mark, name in _WIDE_MARKS.items():
+        if content.startswith(mark):
+            raise InputError(
+                f"{path} is {name}, not UTF-8 (Excel's 'Unicode Text' is UTF-16): save it as UTF-8"
+            )
+    # Without a mark, plain letters of UTF-16 are letters of UTF-8 with a NUL before or behind each.
+    if b"\0" in content[:2] and content[:2] != b"\0\0" and len(content) % 2 == 0:
+        raise InputError(f"{path} holds a NUL in its first character, as UTF-16 does: save it as UTF-8")
     try:
-        return path.read_bytes().decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8") from error
+
+
+def read_whole(path: Path) -> str:
+    """A UTF-8 file as one text: without its byte order mark, line ends untouched."""
+    return read_text(path).removeprefix("\ufeff")
+
+
+def read_by_line(path: Path) -> str:
+    """The same of a file of lines; refused where they end at bare carriage returns alone.
+
+    What older Macintosh programs wrote would else be read as one line.
+    """
+    content = read_whole(path)
+    if "\n" not in content and "\r" in content.rstrip("\r"):
+        raise InputError(f"{path} ends its lines at bare carriage returns: save it with LF or CRLF line ends")
+    return content
 
 
 def read_lines(path: Path) -> list[str]:
@@ -69,10 +103,8 @@ def _parsed(text: str, path: Path, line: int) -> Any:
 
 
 def _csv_rows(path: Path) -> list[Row]:
-    try:
-        return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
-    except csv.Error as error:
-        raise InputError(f"{path} is no CSV table ({error}): write it again") from error
+    columns, rows = parse_table(read_by_line(path), path)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _arrow_rows(path: Path) -> list[Row]:

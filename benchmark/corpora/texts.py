@@ -1,27 +1,23 @@
 """Corpora as texts: tables, text files and folders read strictly; one text drives one run.
 
-A record of a CSV file ends at ``\\n`` only, as the original study reads its corpora, so fields may hold line
-breaks (quoted) and bare carriage returns. A table's text stands in the column ``text`` or the one named. A
-plain text file holds one text a line; a folder is one text a file, in the order of their paths.
+A table's text stands in the column ``text`` or the one named, or in the only one (``tables.py``). A plain text
+file holds one text a line, which ends at LF or CRLF; a folder is one text a file, in the order of their paths.
 """
 
 import hashlib
-import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from benchmark.corpora.data import locate
 from benchmark.corpora.hub import check_pin, hub_file, hub_listing
-from benchmark.corpora.read import read_text
+from benchmark.corpora.read import read_by_line, read_whole
+from benchmark.corpora.tables import TABLES, UNREAD, table_texts
 from benchmark.errors import InputError
 
-TABLES = (".csv", ".jsonl", ".parquet")
 LINES = ("", ".txt", ".text")
-"""Endings of files that hold one text a line; a file of any other ending but ``TABLES`` is one text."""
+"""Endings of files that hold one text a line; a file of any other ending but those of tables is one text."""
 ID_LENGTH = 16
 
 
@@ -66,13 +62,17 @@ def read_texts(
     if size > limits.total_bytes:
         raise InputError(f"{path} holds {size} bytes, {limits.total_bytes} are allowed: cut it down")
     if path.is_dir():
-        found: Iterable[tuple[str, str]] = ((str(file), _plain(file)) for file in _files(path))
+        found: Iterable[tuple[str, str]] = ((str(file), read_whole(file)) for file in _files(path))
     elif path.suffix.lower() in TABLES:
-        found = _table(path, column)
+        found = table_texts(path, column)
     elif path.suffix.lower() in LINES:
         found = _lines(path)
+    elif path.suffix.lower() in UNREAD:
+        raise InputError(
+            f"{path} is a table of ending {path.suffix!r}, which is not read: save it as .csv, .jsonl or .parquet"
+        )
     else:
-        found = [(str(path), _plain(path))]
+        found = [(str(path), read_whole(path))]
     return _checked(islice(found, limit), str(path), limits)
 
 
@@ -103,7 +103,7 @@ def hub_texts(
         for name in chosen:
             path = hub_file(dataset, revision, name, kind="dataset")
             if path is not None:
-                yield from _table(path, column)
+                yield from table_texts(path, column)
 
     return _checked(islice(rows(), limit), f"{dataset}@{revision}", limits)
 
@@ -129,13 +129,9 @@ def _files(path: Path) -> list[Path]:
     return sorted(visible, key=lambda file: file.relative_to(path).as_posix())
 
 
-def _plain(path: Path) -> str:
-    return read_text(path).removeprefix("\ufeff")
-
-
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     """A text a line; lines end at LF or CRLF, blank ones are left out."""
-    for number, line in enumerate(_plain(path).split("\n"), 1):
+    for number, line in enumerate(read_by_line(path).split("\n"), 1):
         text = line.removesuffix("\r")
         if text.strip():
             yield f"{path} line {number}", text
@@ -147,7 +143,7 @@ def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> t
     for index, (place, text) in enumerate(found):
         if limits.texts is not None and index >= limits.texts:
             raise InputError(f"{source} holds more than {limits.texts} texts: cut it down")
-        _check_text(text, place, limits)
+        check_text(text, place, limits)
         identity = text_id(text)
         if not limits.duplicates and identity in first:
             raise InputError(f"{place} repeats {first[identity]}: give each text once")
@@ -158,7 +154,8 @@ def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> t
     return tuple(texts)
 
 
-def _check_text(text: str, place: str, limits: Limits) -> None:
+def check_text(text: str, place: str, limits: Limits) -> None:
+    """Raise ``InputError`` where a text is empty, too long, or holds what is no character; `place` names it."""
     if "\0" in text:
         raise InputError(f"{place} holds a NUL character: give plain text")
     if any("\ud800" <= character <= "\udfff" for character in text):
@@ -167,68 +164,3 @@ def _check_text(text: str, place: str, limits: Limits) -> None:
         raise InputError(f"{place} is empty: give a text, or remove it")
     if limits.characters is not None and len(text) > limits.characters:
         raise InputError(f"{place} has {len(text)} characters, {limits.characters} are allowed: cut it")
-
-
-def _table(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
-    reader = {".csv": _csv_column, ".jsonl": _jsonl_column, ".parquet": _parquet_column}[path.suffix.lower()]
-    for number, value in enumerate(reader(path, column), 1):
-        place = f"{path} row {number}"
-        if not isinstance(value, str):
-            kind = "nothing" if value is None else type(value).__name__
-            raise InputError(
-                f"{place} has {kind} in place of a text: give text in column {column or 'text'!r}"
-            )
-        yield place, value
-
-
-def _column(columns: Sequence[str], column: str | None, path: Path) -> str:
-    wanted = column or "text"
-    if wanted in columns:
-        return wanted
-    if column is None and len(columns) == 1:
-        return columns[0]
-    shown = ", ".join(map(str, columns)) or "none"
-    raise InputError(f"{path} has no column {wanted!r} (columns: {shown}): name the one that holds the texts")
-
-
-def _csv_column(path: Path, column: str | None) -> Iterator[Any]:
-    import pandas as pd
-
-    content = _plain(path)
-    if "\0" in content:
-        raise InputError(f"{path} holds a NUL character: give plain text")
-    try:
-        table = pd.read_csv(io.StringIO(content), lineterminator="\n", dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(
-            f"{path} is no CSV table ({str(error).strip()}): quote fields that hold commas"
-        ) from error
-    table.columns = table.columns.str.removesuffix("\r")
-    yield from table[_column(list(table.columns), column, path)]
-
-
-def _jsonl_column(path: Path, column: str | None) -> Iterator[Any]:
-    for number, line in enumerate(_plain(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path} line {number} is no JSON: {error.msg}") from error
-        if isinstance(row, dict):
-            yield row[_column(list(row), column, path)]
-        else:
-            yield row
-
-
-def _parquet_column(path: Path, column: str | None) -> Iterator[Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            named = _column(file.schema_arrow.names, column, path)
-            for batch in file.iter_batches(batch_size=1024, columns=[named]):
-                yield from batch.column(0).to_pylist()
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is no Parquet file ({error}): write it again") from error

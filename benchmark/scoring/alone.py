@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pydantic import ValidationError
 
 from benchmark.errors import InputError
@@ -19,7 +20,7 @@ MAX_BYTES = 10_000_000
 def score_alone(
     samples: Sequence[Path], models: Path, out: Path, tasks: Path | None, overrides: Sequence[str]
 ) -> None:
-    """Score tables of the samples schema and write the tables of the results to `out`.
+    """Score tables of the samples schema, write the tables of the results to `out`, and say what has no interval.
 
     Raises:
         InputError: a file is missing or not of its schema, or a setting is unknown.
@@ -33,6 +34,20 @@ def score_alone(
     about_tasks = read_object(tasks, "--tasks") if tasks else None
     settings = scoring_overrides(overrides)
     run_score(samples, known, out, tasks=about_tasks, settings=settings)
+    print(without_interval(out / "comparisons.csv"), end="")
+
+
+def without_interval(comparisons: Path) -> str:
+    """A line that says how many comparisons have no interval, and why; nothing where all have one."""
+    bounds = pd.read_csv(comparisons, usecols=["ci_low", "p_value"])
+    empty = bounds["ci_low"].isna()
+    if not empty.any():
+        return ""
+    return (
+        f"{empty.sum()} of {len(bounds)} comparisons have no interval: their difference has no spread over "
+        "documents and texts (or a task has one document); "
+        f"{(empty & bounds['p_value'].notna()).sum()} of them have the p-value of an exact sign test\n"
+    )
 
 
 def read_object(path: Path, option: str) -> dict[str, Any]:

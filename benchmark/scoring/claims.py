@@ -54,8 +54,9 @@ class Part:
 
     @property
     def decidable(self) -> bool:
-        """Whether there is a figure from enough texts."""
-        return self.delta is not None and self.ci_high is not None and self.n_runs >= FEWEST_TEXTS
+        """Whether there is a figure from enough texts, with an interval or, without any spread, an exact test."""
+        known = self.ci_high is not None or self.p_value is not None
+        return self.delta is not None and known and self.n_runs >= FEWEST_TEXTS
 
     @property
     def p_against(self) -> float | None:
@@ -63,15 +64,15 @@ class Part:
 
         Where a part has an interval and no test, 0 for an interval that excludes the effect, else 1.
         """
-        if not self.decidable or self.delta is None or self.ci_high is None:
+        if not self.decidable or self.delta is None:
             return None
-        if self.margin is not None:
-            if self.p_noninferior is not None:
-                return 1 - self.p_noninferior
-            return float(self.ci_high >= -max(self.margin, 0.0))
-        if self.p_value is not None:
+        if self.margin is not None and self.p_noninferior is not None:
+            return 1 - self.p_noninferior
+        if self.margin is None and self.p_value is not None:
             return self.p_value / 2 if self.delta < 0 else 1 - self.p_value / 2
-        return float(self.ci_high > 0)
+        if self.ci_high is None:
+            return None
+        return float(self.ci_high > 0 if self.margin is None else self.ci_high >= -max(self.margin, 0.0))
 
 
 def decide(claim: str, parts: Sequence[Part], *, caveat: str = "", cannot_fail: str = "") -> dict[str, Any]:
@@ -139,8 +140,13 @@ def _row(
 def _note(part: Part) -> str:
     if part.delta is None:
         return part.note or "no data"
+    alike = (
+        "no spread: no interval, and an exact test"
+        if part.ci_high is None and part.p_value is not None
+        else ""
+    )
     few = f"fewer than {FEWEST_TEXTS} texts" if part.n_runs < FEWEST_TEXTS else ""
-    return "; ".join(filter(None, [part.note, few]))
+    return "; ".join(filter(None, [part.note, alike, few]))
 
 
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -191,7 +197,7 @@ def _extremes(word: str, rows: Sequence[Mapping[str, Any]], by: str) -> str:
     for share, unit in ((False, "score"), (True, SHARE_SCOPE)):
         alike = [row for row, is_share in zip(rows, shares, strict=True) if is_share == share]
         if alike:
-            least = min(alike, key=lambda row: row[by])
+            least = min(alike, key=lambda row: row["delta"] if row[by] is None else row[by])
             said.append(f"the {word} difference in {unit} is {_figure(least, share)}")
     return "; ".join(said)
 

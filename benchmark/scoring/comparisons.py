@@ -53,8 +53,7 @@ def noninferiority(
     """
     gap = crossed([], rung - base, layout).at(scopes)
     remaining = crossed([values], -base - (1 - margin) * (rung - base), layout).at(scopes)
-    open_gap = gap.interval()[0] > 0
-    return Noninferiority(margin * gap.value, np.where(open_gap, remaining.p_above_zero(), np.nan))
+    return Noninferiority(margin * gap.value, np.where(gap.is_above_zero(), remaining.p_above_zero(), np.nan))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,14 @@ Document = tuple[str, str, int]
 Checkpoint = tuple[str, str, str, str, int]
 
 
+class RepeatedRows(InputError):
+    """Rows with the key of another row; `count` is how many."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(f"{count} rows repeat another row's key")
+
+
 class _Part(NamedTuple):
     """Rows of one chunk by the numbers of their run or base model and of their document."""
 
@@ -139,9 +147,7 @@ class Gatherer:
             rows += len(base)
         found = sum(np.count_nonzero(~np.isnan(block)) for block in (*values, bases))
         if found != rows:
-            raise InputError(
-                f"{rows - found} rows repeat another row's key; a checkpoint has one row a document"
-            )
+            raise RepeatedRows(int(rows - found))
         return _split(
             Dense({}, runs, steps, {}, {"": values}, models, {"": bases}), documents, declared, held
         )

@@ -1,18 +1,19 @@
 """Crossed inference: how sure a mean over documents x texts is, stratified by task, by two-way variances."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import stdtr, stdtrit
 
 from benchmark.scoring.layout import Floats, Layout
+from benchmark.scoring.signs import ROUNDING, sign_test
 
 CONFIDENCE = 0.95
 POWER = 0.80
-ROUNDING = 1e-12
 TINY = 1e-300
 LARGEST_DF = 1e9
 HALVINGS = 50
@@ -31,7 +32,9 @@ class Estimate:
 
     `parts` are the parts of the variance: that of the documents, then one a set of texts. `df` are
     Satterthwaite's degrees of freedom of their sum and `trust` in [0, 1] the weight that they get. A variance
-    that cannot be estimated, or is zero beside a value that is not, is nan.
+    that cannot be estimated is nan, and so is one of 0: where all differences are the same, they do not show
+    how much others would vary. There is then no interval, and the p-value is `exact` (nan where there is no
+    such test).
     """
 
     value: Floats
@@ -39,6 +42,7 @@ class Estimate:
     parts: tuple[Part, ...]
     df: Floats
     trust: float
+    exact: Floats
 
     @property
     def error(self) -> Floats:
@@ -60,7 +64,7 @@ class Estimate:
         return self.value - half, self.value + half
 
     def p_two_sided(self) -> Floats:
-        """p-value of the hypothesis that the value is 0: the one whose interval ends there."""
+        """p-value of the hypothesis that the value is 0: the one whose interval ends there, else `exact`."""
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = np.where(self.value == 0, 0.0, np.abs(self.value) / self.error)
         bounds = np.stack(
@@ -72,12 +76,17 @@ class Estimate:
             above = self.critical(np.exp(middle) / 2) > statistic
             low, high = np.where(above, middle, low), np.where(above, high, middle)
         p_value = np.exp((low + high) / 2)
-        return np.where(np.isnan(self.variance), np.nan, np.where(statistic == 0, 1.0, p_value))
+        return np.where(np.isnan(self.variance), self.exact, np.where(statistic == 0, 1.0, p_value))
 
     def p_above_zero(self) -> Floats:
         """One-sided p-value against the hypothesis that the value is 0 or less."""
         half = self.p_two_sided() / 2
         return np.where(self.value > 0, half, 1 - half)
+
+    def is_above_zero(self) -> NDArray[np.bool_]:
+        """Whether the 95 % interval lies above 0; without one, whether the exact test says so."""
+        exact = (self.value > 0) & (self.exact < 1 - CONFIDENCE)
+        return np.where(np.isnan(self.variance), exact, self.interval()[0] > 0)
 
     def detectable(self, power: float = POWER, confidence: float = CONFIDENCE) -> Floats:
         """Minimum detectable effect of a two-sided test: critical values of level and power times the error."""
@@ -87,8 +96,9 @@ class Estimate:
     def at(self, scopes: slice) -> "Estimate":
         """The same for some scopes."""
         parts = tuple(Part(part.variance[..., scopes], part.df[..., scopes]) for part in self.parts)
-        value, variance, df = (field[..., scopes] for field in (self.value, self.variance, self.df))
-        return Estimate(value, variance, parts, df, self.trust)
+        fields = (self.value, self.variance, self.df, self.exact)
+        value, variance, df, exact = (field[..., scopes] for field in fields)
+        return Estimate(value, variance, parts, df, self.trust, exact)
 
     @property
     def _total(self) -> Floats:
@@ -111,7 +121,8 @@ def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> E
     degrees of freedom alone cover too little with three texts and Cochran's (1964) critical value a little
     too much with more; they are weighted by 2 / (texts - 1), so that three texts have Cochran's
     (`docs/STATISTICS.md` has the simulation). With one text a group adds no text variance: the estimate is
-    conditional on that text. A task needs two documents (nan otherwise).
+    conditional on that text. A task needs two documents (nan otherwise). Where the variance comes out as 0,
+    the test is an exact one (`sign_test`).
     """
     sums: Any = sum((group.mean(axis=-2) for group in groups), 0.0 if fixed is None else fixed)
     by_document = np.asarray(sums, dtype=np.float64)
@@ -126,7 +137,12 @@ def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> E
             parts.append(part)
             interaction = interaction + shared
     fewest = min((group.shape[-2] for group in groups if group.shape[-2] > 1), default=1)
-    return combined(value, Part(documents, df), parts, interaction, fewest)
+    estimate = combined(value, Part(documents, df), parts, interaction, fewest)
+    alike = _nothing(estimate.parts)
+    if alike.any():
+        exact = sign_test(by_document, value, fewest, layout)
+        estimate = replace(estimate, exact=np.where(alike, exact, np.nan))
+    return estimate
 
 
 def combined(
@@ -139,13 +155,19 @@ def combined(
     """
     parts = (Part(np.maximum(documents.variance - interaction, 0.0), documents.df), *texts)
     total: Any = sum(part.variance for part in parts)
+    nothing = _nothing(parts)
     spread: Any = documents.variance**2 / documents.df + sum(part.variance**2 / part.df for part in texts)
-    nothing = total <= ROUNDING**2
     with np.errstate(divide="ignore", invalid="ignore"):
         satterthwaite = np.where(nothing, np.inf, total**2 / spread)
-    variance = np.where(nothing, np.where(value == 0, 0.0, np.nan), total)
+    variance = np.where(nothing, np.nan, total)
     trust = max(0.0, 1 - 2 / (fewest - 1)) if fewest > 1 else 1.0
-    return Estimate(value, variance, parts, satterthwaite, trust)
+    return Estimate(value, variance, parts, satterthwaite, trust, np.full_like(variance, np.nan))
+
+
+def _nothing(parts: Sequence[Part]) -> NDArray[np.bool_]:
+    """Where the parts of a variance add up to 0 [..., scopes]."""
+    total: Any = sum(part.variance for part in parts)
+    return np.asarray(total <= ROUNDING**2)
 
 
 def _document_variance(by_document: Floats, task_means: Floats, layout: Layout) -> tuple[Floats, Floats]:

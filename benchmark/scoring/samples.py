@@ -11,8 +11,9 @@ import numpy as np
 from benchmark.errors import InputError
 from benchmark.schema import NO_ARM
 from benchmark.scoring.columns import read_chunks
-from benchmark.scoring.dense import Gatherer
+from benchmark.scoring.dense import Gatherer, RepeatedRows
 from benchmark.scoring.layout import Floats, Ints, Layout
+from benchmark.scoring.repeats import repeated_row
 
 
 class RunKey(NamedTuple):
@@ -77,7 +78,13 @@ def read_samples(
         gatherer.add(chunk)
     if gatherer.track is None:
         raise InputError(f"no sample rows in {', '.join(map(str, paths))}; give parquet files of samples")
-    dense = gatherer.dense(tasks or {}, list(recorded))
+    try:
+        dense = gatherer.dense(tasks or {}, list(recorded))
+    except RepeatedRows as error:
+        raise InputError(
+            f"{error}: {repeated_row(read_chunks(paths))}; a checkpoint has one row a document, so give each "
+            "file once and mend what wrote the rows"
+        ) from None
     samples = Samples(
         track=gatherer.track,
         layouts=dense.layouts,

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.corpora.texts import LINES, TABLES
+from benchmark.corpora.tables import TABLES
+from benchmark.corpora.texts import LINES
 from benchmark.errors import InputError
 from benchmark.plain_yaml import read_yaml
 from benchmark.settings import FileCorpus, FolderModel, Settings, validate

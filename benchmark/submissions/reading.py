@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.corpora.texts import LINES, TABLES, Limits, hub_texts, read_texts
+from benchmark.corpora.tables import TABLES, text_column
+from benchmark.corpora.texts import LINES, Limits, check_text, hub_texts, read_texts
 from benchmark.errors import InputError
 from benchmark.submissions.corpus import MAX_TEXT_CHARACTERS, MAX_TEXTS
 from benchmark.submissions.files import MAX_CORPUS_BYTES, MAX_FOLDER_FILES, kind_of, sha256_of, stable_copy
@@ -84,10 +85,7 @@ def _parquet(copy: Path, source: Path, column: str | None) -> list[str]:
 
     try:
         with pq.ParquetFile(copy) as file:
-            names = file.schema_arrow.names
-            wanted = column or (names[0] if len(names) == 1 else "text")
-            if wanted not in names:
-                raise InputError(f"{source}: no column {wanted!r:.60}: give --column, one of {names!r:.200}")
+            wanted = text_column(file.schema_arrow.names, column, str(source))
             kind = file.schema_arrow.field(wanted).type
             if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
                 raise InputError(f"{source}: column {wanted!r:.60} is {kind!s:.60}: give a column of strings")
@@ -116,9 +114,12 @@ def _strings(file: Any, column: str, source: Path) -> list[str]:
                 f"{source}: unfolds into more than {2 * MAX_CORPUS_BYTES} bytes: give fewer texts"
             )
         values = batch.column(0).to_pylist()
-        if None in values:
-            raise InputError(f"{source}: row {len(texts) + values.index(None) + 1} has no text: remove it")
-        texts += values
+        for value in values:
+            place = f"{source} row {len(texts) + 1}"
+            if value is None:
+                raise InputError(f"{place} has nothing in place of a text: give a text, or remove it")
+            check_text(value, place, STRANGERS)
+            texts.append(value)
     return texts
 
 

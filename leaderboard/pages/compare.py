@@ -162,7 +162,7 @@ def show_forest(track: str, comparisons: data.Table, keys: dict[str, Key]) -> No
     )
     st.caption(
         f"{note}An interval across the dashed line shows no difference. *Detectable* is the smallest true "
-        "difference that would be found in 80 % of repetitions."
+        f"difference that would be found in 80 % of repetitions. {evidence.without_interval(shown)}".strip()
     )
     place = {scope: number for number, scope in enumerate(scopes)}
     ordered = shown.assign(_place=shown["scope"].map(place)).sort_values(["_place", "entry"], kind="stable")

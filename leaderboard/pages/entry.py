@@ -247,7 +247,7 @@ def show_tasks(track: str, key: Key) -> None:
         "tasks",
         height="content",
         labels=evidence.TASK_LABELS,
-        note="Single tasks: q-values, not adjusted p-values.",
+        note=f"Single tasks: q-values, not adjusted p-values. {evidence.without_interval(frame)}".strip(),
     )
 
 

@@ -67,8 +67,12 @@ pair by document (and by text between arms). Documents of one task are not repli
 are not replications of a document, so neither is counted as the other. Intervals are 95 %, two-sided,
 unadjusted. Verdicts are conditional on **one** pretrained model a rung: another training of the same size
 could differ.
+
+A difference without any spread (the same on every document and in every run, whether zero or not) does not
+show how much it would vary: it has **no interval** and no minimum detectable effect. Its p-value is that of an
+exact sign test over texts and documents, the larger of the two; fewer than three texts have none.
 """,
-        ["benchmark/scoring/inference.py"],
+        ["benchmark/scoring/inference.py", "benchmark/scoring/signs.py"],
     ),
     (
         "Verdicts",

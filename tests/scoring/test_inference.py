@@ -106,17 +106,6 @@ def test_p_is_the_level_at_which_the_interval_ends_at_zero(texts: int) -> None:
     assert estimate.p_above_zero()[0] == pytest.approx(p_value / 2)
 
 
-def test_no_change_anywhere_has_p_of_one_and_an_interval_of_nothing() -> None:
-    estimate = crossed([np.zeros((3, 20))], None, layout_of(20))
-    assert estimate.p_two_sided()[0] == 1
-    assert [bound[0] for bound in estimate.interval()] == [0, 0]
-
-
-def test_a_difference_without_any_spread_gives_no_p_value() -> None:
-    estimate = crossed([np.ones((3, 20))], None, layout_of(20))
-    assert np.isnan(estimate.p_two_sided()[0])
-
-
 def test_one_document_a_task_gives_no_p_value_and_other_scopes_keep_theirs() -> None:
     rng = np.random.default_rng(5)
     layout = layout_of(1, 20, families=("classification", "dialogue"))

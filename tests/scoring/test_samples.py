@@ -96,6 +96,35 @@ def test_a_table_is_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+def test_a_repeat_is_told_by_its_key_and_its_files(frame: pd.DataFrame, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    write_frame(frame[frame["arm"] != "gap"], first)
+    row = frame[first_run(frame) & (frame["split"] == "test")].iloc[[7]]
+    write_frame(pd.concat([frame[frame["arm"] == "gap"], row]), second)
+    key = (
+        f"small/gap/code/code-0/0, step 1, test document {row['doc_id'].item()} of task {row['task'].item()}"
+    )
+    with pytest.raises(InputError, match=f"^1 rows repeat another row's key: {second} holds twice {key};"):
+        read_samples([first, second])
+    write_frame(frame[frame["arm"] == "gap"], second)
+    write_frame(row, tmp_path / "c.parquet")
+    with pytest.raises(InputError, match=f"{second} and {tmp_path / 'c.parquet'} hold {key};"):
+        read_samples([tmp_path])
+
+
+def test_a_copy_of_a_file_is_refused_and_a_file_named_twice_counts_once(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    path, copy = write_frame(frame, tmp_path / "a.parquet"), tmp_path / "copy.parquet"
+    assert read_samples([path, path]).runs == read_samples([path]).runs
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(
+        InputError, match=f"{len(frame)} rows repeat .*: {path} and {copy} hold small/"
+    ) as refused:
+        read_samples([path, copy])
+    assert "\n" not in str(refused.value)
+
+
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "samples.parquet"
     path.write_text("model,value\n")
