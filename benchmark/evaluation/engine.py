@@ -92,10 +92,10 @@ def evaluate(
     ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many
     documents, weighted by the documents, as the original study has it.
     """
-    if len(model.params) and model.config.vocab_size < prepared.tokenizer.n_tokens:
+    if len(model.params) and model.config.vocab_size < prepared.tokenizer.n_rows:
         raise InputError(
-            f"the model has {model.config.vocab_size} rows, the tokenizer has "
-            f"{prepared.tokenizer.n_tokens} tokens: use the model's own tokenizer"
+            f"the model has {model.config.vocab_size} rows, the tokenizer has ids up to "
+            f"{prepared.tokenizer.n_rows - 1}: use the model's own tokenizer"
         )
     network = Network(model)
     tables: list[pa.Table] = []

@@ -22,6 +22,7 @@ CODE = (
     "models/muon.py",
     "models/packed.py",
     "models/opt.py",
+    "models/tensor_names.py",
     "models/tokenizer.py",
     "models/weights.py",
     "world",

@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, told_of
 from benchmark.identity import digest
 from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
 from benchmark.pipeline.layout import Layout, known
 from benchmark.schema import NO_ARM, SAMPLES, TEXTS
-from benchmark.settings import FolderModel, HubModel, MicroModel, Settings, load_settings
+from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, load_settings
 
 
 @contextmanager
@@ -59,12 +59,15 @@ def corpus(params: Path, name: str) -> None:
 def model(params: Path, name: str) -> None:
     """Train, fetch or copy a model into a folder of safetensors, and note its digest and size."""
     from benchmark.models.opt import load_opt, weights_sha256
+    from benchmark.models.tokenizer import Tokenizer
 
     with opened(params, f"model@{name}") as (settings, layout):
         spec = settings.models[known(name, settings.models, "model", params)]
         with whole_folder(layout.model(name)) as folder:
             _MODEL_KINDS[spec.kind](spec, settings, layout, folder, name)
-            loaded = load_opt(folder)
+            with told_of(_origin(spec, layout, name), folder):
+                loaded = load_opt(folder)
+                Tokenizer.from_folder(folder).rows_of(loaded.config.vocab_size, folder)
             facts = {
                 "model": name,
                 "kind": spec.kind,
@@ -72,6 +75,13 @@ def model(params: Path, name: str) -> None:
                 "weights_sha256": weights_sha256(loaded.params),
             }
             write_json(folder / "model.json", facts)
+
+
+def _origin(spec: ModelSpec, layout: Layout, name: str) -> str:
+    """What a person knows a model by: its folder, its repository, or the stage's out."""
+    if isinstance(spec, HubModel):
+        return f"{spec.id}@{spec.revision}"
+    return str(layout.root / spec.path if isinstance(spec, FolderModel) else layout.model(name))
 
 
 def _train_micro(spec: MicroModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:

@@ -67,7 +67,7 @@ def familiarity(folder: Path, name: str, texts: Sequence[str], max_length: int) 
     from benchmark.posttrain.objective import text_loss, text_tokens
 
     tokenizer = Tokenizer.from_folder(folder)
-    rows = min(tokenizer.n_tokens, read_config(folder / "config.json").vocab_size)
+    rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
     model = load_opt(folder, vocab_rows=rows)
     left = int(MAX_OPERATIONS / (2 * model.parameters_count()))
     positions = model.config.max_position_embeddings
