@@ -110,17 +110,17 @@ MODEL_FILES = (
 
 
 def _copy_folder(spec: FolderModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
+    from benchmark.submissions.files import kind_of, sha256_of
+
     source = layout.root / spec.path
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
-    if spec.sha256 is not None:
-        from benchmark.submissions.files import sha256_of
-
-        if sha256_of(source) != spec.sha256:
-            raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
+    if spec.sha256 is not None and sha256_of(source) != spec.sha256:
+        raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
     for file in sorted(source.iterdir()):
-        if file.name in MODEL_FILES or (file.suffix == ".safetensors" and not file.is_symlink()):
-            shutil.copyfile(file, folder / file.name, follow_symlinks=False)
+        if (file.name in MODEL_FILES or file.suffix == ".safetensors") and kind_of(file) == "file":
+            # A link that DVC made leads into its cache, which may be emptied: the out holds the content.
+            shutil.copyfile(file, folder / file.name)
 
 
 _MODEL_KINDS: dict[str, Callable[[Any, Settings, Layout, Path, str], None]] = {
