@@ -67,7 +67,7 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
     )
     digest = f"{weights_sha256(model.params)}-{tokenizer.digest}"
     scorer = Scorer.of(model, suite, prepared, settings)
-    if not scorer.start.finite:
+    if not (scorer.start.finite and scorer.start.written_finite):
         dtype = str(model.dtype).removeprefix("torch.")
         raise InputError(
             f"model {name} ({folder}): its outputs are not finite in {dtype}, so there is nothing to compare "

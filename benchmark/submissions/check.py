@@ -21,7 +21,13 @@ from benchmark.submissions.manifest import (
     parse_manifest,
     read_manifest,
 )
-from benchmark.submissions.model import PICKLE_ENDINGS, check_model, copy_model
+from benchmark.submissions.model import (
+    PICKLE_ENDINGS,
+    check_model,
+    copy_model,
+    head_and_embedding,
+    refuse_other_head,
+)
 from benchmark.submissions.names import FOLDERS
 from benchmark.submissions.reading import local_texts
 from benchmark.submissions.report import Report, describe
@@ -193,6 +199,9 @@ def _weights(path: Path) -> Report:
             stable_copy(path, copy, MAX_MODEL_BYTES)
             tensors = read_header(copy)
             refuse_not_finite(copy, tensors)
+            places = head_and_embedding({path.name: tensors})
+            if places is not None:
+                refuse_other_head(places, {path.name: copy})
     return Report((f"weights: {len(tensors)} tensors, safetensors",))
 
 

@@ -176,13 +176,13 @@ Place = tuple[str, DeclaredTensor]
 
 
 def head_and_embedding(headers: Mapping[str, Mapping[str, DeclaredTensor]]) -> tuple[Place, Place] | None:
-    """Where the head and the embedding lie that stands for it; None where no head is stored."""
+    """Where the head and the embedding lie that stands for it; None unless both are stored."""
     places = {
         state_dict_name(key): (file, tensor)
         for file, tensors in headers.items()
         for key, tensor in tensors.items()
     }
-    return (places[HEAD], places[EMBEDDING]) if HEAD in places else None
+    return (places[HEAD], places[EMBEDDING]) if {HEAD, EMBEDDING} <= places.keys() else None
 
 
 def refuse_other_head(places: tuple[Place, Place], files: Mapping[str, Path]) -> None:

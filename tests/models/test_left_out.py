@@ -227,3 +227,36 @@ def test_a_base_without_finite_outputs_is_refused_by_name(folder):
     change(folder, overflowing)
     with pytest.raises(InputError, match=r"model tuned \(.*\): its outputs are not finite in float32"):
         base(folder)
+
+
+def test_a_base_that_fails_only_while_it_writes_is_refused(folder, monkeypatch):
+    """Greedy texts hold tokens that no reference holds; a NaN behind one would be read as token 0."""
+    from benchmark.evaluation.network import Network
+
+    assert base(folder).scorer.start.written_finite
+    plain = Network.extend
+
+    def broken(self, *args, **kwargs):
+        return plain(self, *args, **kwargs) * float("nan")
+
+    monkeypatch.setattr(Network, "extend", broken)
+    with pytest.raises(InputError, match="its outputs are not finite"):
+        base(folder)
+
+
+def test_a_base_whose_loss_on_a_text_is_not_finite_is_refused(folder):
+    """The suite never reads the token whose row overflows; the text does."""
+    from benchmark.posttrain.plan import request
+    from benchmark.posttrain.run import execute_run
+    from benchmark.settings import load_settings
+
+    loaded = base(folder)
+    loaded.model.params[EMBEDDING][loaded.tokenizer.encode("\x01", bos=False)[0]] = float("inf")
+
+    class Text:
+        index, text_id, text = 3, "t", "a\x01b"
+
+    root = Path(__file__).resolve().parents[2]
+    asked = request(load_settings(root / "params.yaml"), loaded, "mine", Text(), "gap", 0)
+    with pytest.raises(InputError, match="model tuned: its loss on text 3 of mine is not finite"):
+        execute_run(asked, loaded.scorer)
