@@ -25,13 +25,12 @@ from benchmark.submissions.model import (
     PICKLE_ENDINGS,
     check_model,
     copy_model,
-    head_and_embedding,
-    refuse_other_head,
 )
 from benchmark.submissions.names import FOLDERS
 from benchmark.submissions.reading import local_texts
 from benchmark.submissions.report import Report, describe
 from benchmark.submissions.safetensors_header import read_header, refuse_not_finite
+from benchmark.submissions.tied_head import head_and_embedding, refuse_other_head
 from benchmark.submissions.tracking import check_dvc_file
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import InputError
-from benchmark.models.tensor_names import EMBEDDING, HEAD, OTHER_HEAD, state_dict_name
+from benchmark.models.tensor_names import EMBEDDING, HEAD, state_dict_name
 from benchmark.submissions.files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, kind_of, list_folder, stable_copy
 from benchmark.submissions.plain_json import parse_object, refuse_code
 from benchmark.submissions.safetensors_header import (
     WIDTHS,
     DeclaredTensor,
     Dtype,
-    equal_tensors,
     read_header,
     refuse_not_finite,
 )
+from benchmark.submissions.tied_head import head_and_embedding, refuse_other_head
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -169,27 +169,6 @@ def joined(files: Mapping[str, Mapping[str, DeclaredTensor]]) -> dict[str, Decla
             raise InputError(f"{file}: {min(doubled)!r:.80} stands in two files: save the model again")
         declared |= tensors
     return declared
-
-
-Place = tuple[str, DeclaredTensor]
-"""A file's name, and a tensor in it."""
-
-
-def head_and_embedding(headers: Mapping[str, Mapping[str, DeclaredTensor]]) -> tuple[Place, Place] | None:
-    """Where the head and the embedding lie that stands for it; None unless both are stored."""
-    places = {
-        state_dict_name(key): (file, tensor)
-        for file, tensors in headers.items()
-        for key, tensor in tensors.items()
-    }
-    return (places[HEAD], places[EMBEDDING]) if {HEAD, EMBEDDING} <= places.keys() else None
-
-
-def refuse_other_head(places: tuple[Place, Place], files: Mapping[str, Path]) -> None:
-    """Raise InputError where a stored head is not the embedding; `files` holds the paths of their files."""
-    (file, head), (other, embedding) = places
-    if not equal_tensors(files[file], head, files[other], embedding):
-        raise InputError(f"{file}: {OTHER_HEAD}")
 
 
 def facts(

@@ -17,13 +17,12 @@ from benchmark.submissions.model import (
     check_config,
     check_declared,
     facts,
-    head_and_embedding,
     joined,
-    refuse_other_head,
     weight_files,
 )
 from benchmark.submissions.safetensors_header import DeclaredTensor, declared_tensors
 from benchmark.submissions.sources import HubSource
+from benchmark.submissions.tied_head import head_and_embedding, refuse_other_head
 
 MAX_REMOTE_BYTES = 60_000_000_000
 

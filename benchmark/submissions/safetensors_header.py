@@ -112,30 +112,6 @@ def as_float32(piece: "npt.NDArray[Any]", dtype: Dtype) -> "npt.NDArray[np.float
         return piece.view(f"<f{WIDTHS[dtype]}").astype("<f4")
 
 
-def equal_tensors(first: Path, one: DeclaredTensor, second: Path, other: DeclaredTensor) -> bool:
-    """Whether two tensors, of one file or of two, have the same shape and values; read in pieces.
-
-    Tensors of different types are compared as float32, which is what the loader makes of both.
-    """
-    import numpy as np
-
-    if one.shape != other.shape:
-        return False
-    count = math.prod(one.shape)
-    with first.open("rb") as left, second.open("rb") as right:
-        left.seek(one.begin)
-        right.seek(other.begin)
-        for start in range(0, count, 1 << 21):
-            size = min(1 << 21, count - start)
-            pieces = (
-                as_float32(np.frombuffer(file.read(size * WIDTHS[kind]), dtype=f"<u{WIDTHS[kind]}"), kind)
-                for file, kind in ((left, one.dtype), (right, other.dtype))
-            )
-            if not np.array_equal(next(pieces), next(pieces)):
-                return False
-    return True
-
-
 def refuse_not_finite(path: Path, tensors: Mapping[str, DeclaredTensor]) -> None:
     """Raise InputError where a tensor holds NaN, infinity or more than float32 can; reads the file in pieces.
 
