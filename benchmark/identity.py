@@ -9,7 +9,8 @@ from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
 RUN_CODE = (
-    "arithmetic",
+    "arithmetic/mode.py",
+    "arithmetic/products.py",
     "posttrain",
     "evaluation",
     "tasks",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from benchmark.arithmetic.start import begin
-from benchmark.errors import InputError
+from benchmark.errors import InputError, told_of
 from benchmark.pipeline.files import write_json, write_parquet
 from benchmark.pipeline.layout import Layout
 from benchmark.settings import CorpusSpec, Settings, load_settings, nearest
@@ -67,7 +67,8 @@ def single_run(
     corpus_name, text = find_text(corpus, index, settings, root)
     name, folder = find_model(model, root)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
-    base = load_base(name, folder, documents, settings.evaluation, settings.execution)
+    with told_of(model, *([folder] if HUB_MODEL.fullmatch(model) else []), in_front=False):
+        base = load_base(name, folder, documents, settings.evaluation, settings.execution)
     asked = request(settings, base, corpus_name, text, arm, seed)
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))
     start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name)

@@ -40,7 +40,8 @@ class Evaluation:
     """``samples``: one row a document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
     task's ``acc`` or ``f1`` and its ``loss`` in nats; ``averages[split]`` the means over tasks. ``finite`` is
     false where a logit was not: then every document scores chance and losses are None. ``written[split]``: the
-    tokens of every generated text, by its unit's number.
+    tokens of every generated text, by its unit's number. ``written_finite`` is false where a logit was not that a
+    token of these texts was chosen by, or a guess at one: no base model may have such.
     """
 
     samples: pa.Table
@@ -48,6 +49,7 @@ class Evaluation:
     averages: dict[str, Averages]
     finite: bool
     written: dict[str, dict[int, list[int]]]
+    written_finite: bool = True
 
 
 DraftTexts = Mapping[str, Sequence[Drafts | None]]
@@ -92,17 +94,17 @@ def evaluate(
     ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many
     documents, weighted by the documents, as the original study has it.
     """
-    if len(model.params) and model.config.vocab_size < prepared.tokenizer.n_tokens:
+    if len(model.params) and model.config.vocab_size < prepared.tokenizer.n_rows:
         raise InputError(
-            f"the model has {model.config.vocab_size} rows, the tokenizer has "
-            f"{prepared.tokenizer.n_tokens} tokens: use the model's own tokenizer"
+            f"the model has {model.config.vocab_size} rows, the tokenizer has ids up to "
+            f"{prepared.tokenizer.n_rows - 1}: use the model's own tokenizer"
         )
     network = Network(model)
     tables: list[pa.Table] = []
     metrics: dict[str, Metrics] = {}
     averages: dict[str, Averages] = {}
     written: dict[str, dict[int, list[int]]] = {}
-    finite = True
+    finite = written_finite = True
     for name in prepared.splits if splits is None else splits:
         split = prepared.splits[name]
         outcome = run_workload(
@@ -114,6 +116,7 @@ def evaluate(
             progress=progress,
         )
         written[name] = outcome.tokens
+        written_finite = written_finite and outcome.written_finite
         sums = split.workload.sums(outcome.logprobs)
         split_finite = bool(np.isfinite(sums).all())
         finite = finite and split_finite
@@ -129,7 +132,7 @@ def evaluate(
             for task, one in zip(split.tasks, scored, strict=True)
         }
         averages[name] = _averages(split.tasks, metrics[name])
-    return Evaluation(pa.concat_tables(tables), metrics, averages, finite, written)
+    return Evaluation(pa.concat_tables(tables), metrics, averages, finite, written, written_finite)
 
 
 def _score(

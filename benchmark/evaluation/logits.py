@@ -30,6 +30,8 @@ class LogitSpace:
 
     def __init__(self, network: Network, rows: int) -> None:
         self.network, self.rows = network, rows
+        self.finite = torch.ones((), dtype=torch.bool, device=network.device)
+        """Whether the largest logit of every row that ``most_likely`` has seen was finite."""
         self.reused: Tensor | None = None
         if network.device.type == "cpu" and network.dtype == torch.float32:
             self.reused = torch.empty(rows, len(network.embedding))
@@ -48,9 +50,15 @@ class LogitSpace:
     def most_likely(self, output: Tensor) -> Tensor:
         """Most likely next token of any number of rows; ties go to the lowest id."""
         if len(output) <= self.rows:
-            return _first_largest(self.logits(output))
+            return self._chosen(self.logits(output))
         chunks: tuple[Tensor, ...] = torch.split(output, self.rows)
-        return torch.cat([_first_largest(self.logits(chunk)) for chunk in chunks])
+        return torch.cat([self._chosen(self.logits(chunk)) for chunk in chunks])
+
+    def _chosen(self, logits: Tensor) -> Tensor:
+        chosen = _first_largest(logits)
+        # NaN counts as the largest, so one look a row finds it.
+        self.finite &= logits.gather(1, chosen[:, None]).isfinite().all()
+        return chosen
 
 
 def _first_largest(logits: Tensor) -> Tensor:

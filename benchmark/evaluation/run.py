@@ -28,12 +28,14 @@ Progress = Callable[[int, int], None]
 class Outcome:
     """``logprobs`` [slots] of the scored tokens; ``greedy`` [slots], if asked: was it the most likely one.
 
-    ``tokens``: unit number to generated tokens, end-of-sequence filled up.
+    ``tokens``: unit number to generated tokens, end-of-sequence filled up. ``written_finite``: whether every logit
+    that a token was chosen by was finite, guesses included that came to nothing.
     """
 
     logprobs: npt.NDArray[np.float32]
     greedy: npt.NDArray[np.bool_] | None
     tokens: dict[int, list[int]]
+    written_finite: bool = True
 
 
 @torch.inference_mode()
@@ -72,7 +74,7 @@ def run_workload(
             progress(done, work.plan.positions_pushed)
     tokens = writer.collect()
     logprobs, greedy = reader.collect(int(work.first_slot[-1]))
-    return Outcome(logprobs, greedy, tokens)
+    return Outcome(logprobs, greedy, tokens, bool(writer.space.finite))
 
 
 class _Writer:

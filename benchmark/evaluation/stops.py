@@ -15,7 +15,7 @@ def token_bytes(tokenizer: Tokenizer) -> tuple[bytes, ...]:
     backend = tokenizer.backend
     special = {number for number, added in backend.get_added_tokens_decoder().items() if added.special}
     texts = []
-    for number in range(tokenizer.n_tokens):
+    for number in range(tokenizer.n_rows):
         text = "" if number in special else backend.id_to_token(number) or ""
         try:
             texts.append(bytes(alphabet[character] for character in text))

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.corpora.hub import check_pin, hub_file
-from benchmark.errors import InputError
+from benchmark.errors import InputError, told_of
+from benchmark.models.tensor_names import EMBEDDING, HEAD
 
 PICKLED_OPT = {
     "facebook/opt-125m": "27dcfa74d334bc871f3234de431e71c6eeba5dd6",
@@ -45,8 +46,9 @@ def fetch(repository: str, revision: str, destination: Path, *, allow_pickle_wei
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as name:
         folder = Path(name)
-        _fetch_config(repository, revision, folder)
-        _fetch_weights(repository, revision, folder, allow_pickle_weights)
+        with told_of(f"{repository}@{revision}", folder):
+            _fetch_config(repository, revision, folder)
+            _fetch_weights(repository, revision, folder, allow_pickle_weights)
         for file in TOKENIZER_FILES:
             path = hub_file(repository, revision, file)
             if path is not None:
@@ -149,6 +151,11 @@ def _convert(shard: Path, target: Path) -> list[str]:
         raise InputError(f"{shard.name} is no plain pickle of tensors ({reason}): do not use it") from error
     if not isinstance(loaded, dict) or not all(isinstance(t, torch.Tensor) for t in loaded.values()):
         raise InputError(f"{shard.name} holds more than tensors: do not use it")
-    tensors = {key: tensor.contiguous() for key, tensor in loaded.items() if key != "lm_head.weight"}
+    # A head that is not the embedding beside it is kept, for the loader to compare and refuse.
+    embedding = loaded.get(EMBEDDING, loaded.get(EMBEDDING.removeprefix("model.")))
+    head = loaded.get(HEAD)
+    if head is not None and embedding is not None and torch.equal(head, embedding):
+        del loaded[HEAD]
+    tensors = {key: tensor.contiguous() for key, tensor in loaded.items()}
     save_file(tensors, target, metadata={"format": "pt"})
     return list(tensors)

@@ -19,11 +19,13 @@ from benchmark.pipeline.files import whole_folder
 from benchmark.settings import Execution, MicroModel
 
 CODE = (
-    "arithmetic",
+    "arithmetic/mode.py",
+    "arithmetic/products.py",
     "models/micro.py",
     "models/muon.py",
     "models/packed.py",
     "models/opt.py",
+    "models/tensor_names.py",
     "models/tokenizer.py",
     "models/weights.py",
     "world",

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from benchmark.arithmetic.products import attention, batched, causal_mask, linear
 from benchmark.errors import InputError
+from benchmark.models.tensor_names import EMBEDDING
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.models.weights import check_shapes, read_weights, weights_sha256, write_weights
 
@@ -33,7 +34,6 @@ __all__ = [
 ]
 
 PREFIX = "model.decoder."
-EMBEDDING = PREFIX + "embed_tokens.weight"
 POSITIONS = PREFIX + "embed_positions.weight"
 # OPT's table of positions begins with two rows that no token uses.
 POSITION_OFFSET = 2
@@ -193,8 +193,8 @@ def load_opt(
     """Load a model folder: ``config.json`` and safetensors (one file, or several with an index).
 
     ``vocab_rows`` keeps the first rows of the embedding only, as ``resize_token_embeddings(len(tokenizer))``
-    does. InputError on a missing file, pickled weights, an unknown architecture, wrong shapes, or weights
-    that are not finite.
+    does. InputError on a missing file, pickled weights, an unknown architecture, wrong shapes, weights
+    that are not finite, or a head that is not the embedding.
     """
     folder = Path(folder)
     config = OptConfig.from_folder(folder)

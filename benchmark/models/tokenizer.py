@@ -24,6 +24,8 @@ class Tokenizer:
     eos_id: int
     pad_id: int
     digest: str
+    n_rows: int
+    """Largest id + 1: more than ``n_tokens`` where ids have gaps."""
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Tokenizer":
@@ -48,12 +50,26 @@ class Tokenizer:
                 )
             ids[role] = number
         digest = hashlib.sha256(backend.to_str().encode() + repr(sorted(ids.items())).encode()).hexdigest()
-        return cls(backend, ids["bos_token"], ids["eos_token"], ids["pad_token"], digest)
+        rows = _rows(backend, folder)
+        return cls(backend, ids["bos_token"], ids["eos_token"], ids["pad_token"], digest, rows)
 
     @property
     def n_tokens(self) -> int:
         """Number of tokens, added ones included: ``len()`` of the ``transformers`` tokenizer."""
         return int(self.backend.get_vocab_size(with_added_tokens=True))
+
+    def rows_of(self, embedding: int, where: Path | str) -> int:
+        """The first rows of an embedding of that many rows that the tokens need: ``n_rows``.
+
+        A gap's row stays, since the ids behind it are those that the model was trained with; rows behind the
+        largest id are no token's. Raises InputError where the embedding has fewer.
+        """
+        if self.n_rows > embedding:
+            raise InputError(
+                f"{where}: the tokenizer has {self.n_tokens} tokens with ids up to {self.n_rows - 1}, the "
+                f"embedding has {embedding} rows: use the model's own tokenizer, or resize the embedding"
+            )
+        return self.n_rows
 
     def encode(self, text: str, *, bos: bool) -> list[int]:
         """Ids of ``text``, behind the beginning-of-sequence token where ``bos`` is true."""
@@ -70,6 +86,19 @@ class Tokenizer:
 
     def _with_bos(self, ids: Sequence[int], bos: bool) -> list[int]:
         return [self.bos_id, *ids] if bos else list(ids)
+
+
+def _rows(backend: tokenizers.Tokenizer, folder: Path) -> int:
+    """Largest id + 1; raises InputError where two tokens have one id, so that one could not be written."""
+    texts: dict[int, str] = {}
+    for text, number in backend.get_vocab(with_added_tokens=True).items():
+        if number in texts:
+            first, second = sorted((texts[number], text))
+            raise InputError(
+                f"{folder}: tokens {first!r:.60} and {second!r:.60} both have id {number}: mend the tokenizer"
+            )
+        texts[number] = text
+    return max(texts, default=-1) + 1
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:

@@ -12,18 +12,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmark.errors import InputError
+from benchmark.models.tensor_names import EMBEDDING, HEAD, OTHER_HEAD, state_dict_name
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.ckpt")
-# The first is tied to the embedding; the second is a marker that fairseq's converter left in OPT's files.
-IGNORED = ("lm_head.weight", "model.decoder.version")
+# Left out: the head, which the embedding stands for, and a marker that fairseq's converter left in OPT's files.
+IGNORED = (HEAD, "model.decoder.version")
 
 
 def read_weights(folder: Path, *, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
     """All tensors of a model folder, as ``dtype`` on ``device``; a tensor at a time, so the peak is one copy.
 
-    Raises InputError where the folder holds no safetensors, a file is damaged, or a weight is not finite.
+    The head is left out, since the embedding stands for it. Raises InputError where the folder holds no
+    safetensors, a file is damaged, a tensor stands twice, a weight is not finite as ``dtype``, or the head is
+    not the embedding.
     """
     params: dict[str, Tensor] = {}
     for path in _files(folder):
@@ -31,13 +34,26 @@ def read_weights(folder: Path, *, device: torch.device, dtype: torch.dtype) -> d
             with safe_open(str(path), framework="pt") as opened:
                 for name in opened.keys():  # noqa: SIM118 - safe_open is no mapping
                     tensor = opened.get_tensor(name)
-                    tensor = _checked(tensor, name, path).to(device=device, dtype=dtype)
-                    params[_state_dict_name(name)] = tensor
+                    known = state_dict_name(name)
+                    if known in params:
+                        raise InputError(f"{path}: {known} stands twice in the model: save it again")
+                    params[known] = _checked(tensor, name, path, dtype).to(device=device, dtype=dtype)
         except (SafetensorError, OSError) as error:
             raise InputError(f"{path} is no readable safetensors file ({error}): fetch it again") from None
+    if HEAD in params and EMBEDDING in params:
+        _refuse_other_head(params[HEAD], params[EMBEDDING], folder)
     for name in IGNORED:
         params.pop(name, None)
     return params
+
+
+def _refuse_other_head(head: Tensor, embedding: Tensor, folder: Path) -> None:
+    """Raise InputError where a head [rows, width] is not the embedding, both as they are computed with."""
+    if head.shape != embedding.shape:
+        shapes = f"{tuple(head.shape)}, not the embedding's {tuple(embedding.shape)}"
+        raise InputError(f"{folder}: {HEAD} has shape {shapes}: tie them")
+    if not torch.equal(head, embedding):
+        raise InputError(f"{folder}: {OTHER_HEAD}")
 
 
 def _files(folder: Path) -> list[Path]:
@@ -63,17 +79,17 @@ def _files(folder: Path) -> list[Path]:
     raise InputError(f"no {SINGLE} in {folder}: name a folder that holds a model's safetensors")
 
 
-def _state_dict_name(name: str) -> str:
-    return "model." + name if name.startswith("decoder.") else name
-
-
-def _checked(tensor: Tensor, name: str, path: Path) -> Tensor:
+def _checked(tensor: Tensor, name: str, path: Path, dtype: torch.dtype) -> Tensor:
     if not tensor.is_floating_point():
         raise InputError(
             f"{path}: {name} is {tensor.dtype}, no floating type: use weights without quantisation"
         )
     if not bool(torch.isfinite(tensor).all()):
         raise InputError(f"{path}: {name} holds NaN or infinite weights: use another checkpoint")
+    if torch.finfo(tensor.dtype).max > torch.finfo(dtype).max and not bool(tensor.to(dtype).isfinite().all()):
+        raise InputError(
+            f"{path}: {name} holds weights beyond {str(dtype).removeprefix('torch.')}: use another checkpoint"
+        )
     return tensor
 
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.arithmetic.start import begin
-from benchmark.errors import InputError
+from benchmark.errors import InputError, told_of
 from benchmark.identity import digest
 from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
 from benchmark.pipeline.layout import Layout, known
 from benchmark.schema import NO_ARM, SAMPLES, TEXTS
-from benchmark.settings import FolderModel, HubModel, MicroModel, Settings, load_settings
+from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, load_settings
 
 
 @contextmanager
@@ -62,11 +62,14 @@ def model(params: Path, name: str) -> None:
     """Train, fetch or copy a model into a folder of safetensors, and note its digest and size."""
     with opened(params, f"model@{name}") as (settings, layout):
         from benchmark.models.opt import load_opt, weights_sha256
+        from benchmark.models.tokenizer import Tokenizer
 
         spec = settings.models[known(name, settings.models, "model", params)]
         with whole_folder(layout.model(name)) as folder:
             _MODEL_KINDS[spec.kind](spec, settings, layout, folder, name)
-            loaded = load_opt(folder)
+            with told_of(_origin(spec, layout, name), folder):
+                loaded = load_opt(folder)
+                Tokenizer.from_folder(folder).rows_of(loaded.config.vocab_size, folder)
             facts = {
                 "model": name,
                 "kind": spec.kind,
@@ -74,6 +77,13 @@ def model(params: Path, name: str) -> None:
                 "weights_sha256": weights_sha256(loaded.params),
             }
             write_json(folder / "model.json", facts)
+
+
+def _origin(spec: ModelSpec, layout: Layout, name: str) -> str:
+    """What a person knows a model by: its folder, its repository, or the stage's out."""
+    if isinstance(spec, HubModel):
+        return f"{spec.id}@{spec.revision}"
+    return str(layout.root / spec.path if isinstance(spec, FolderModel) else layout.model(name))
 
 
 def _train_micro(spec: MicroModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
@@ -102,17 +112,17 @@ MODEL_FILES = (
 
 
 def _copy_folder(spec: FolderModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
+    from benchmark.submissions.files import kind_of, sha256_of
+
     source = layout.root / spec.path
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
-    if spec.sha256 is not None:
-        from benchmark.submissions.files import sha256_of
-
-        if sha256_of(source) != spec.sha256:
-            raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
+    if spec.sha256 is not None and sha256_of(source) != spec.sha256:
+        raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
     for file in sorted(source.iterdir()):
-        if file.name in MODEL_FILES or (file.suffix == ".safetensors" and not file.is_symlink()):
-            shutil.copyfile(file, folder / file.name, follow_symlinks=False)
+        if (file.name in MODEL_FILES or file.suffix == ".safetensors") and kind_of(file) == "file":
+            # A link that DVC made leads into its cache, which may be emptied: the out holds the content.
+            shutil.copyfile(file, folder / file.name)
 
 
 _MODEL_KINDS: dict[str, Callable[[Any, Settings, Layout, Path, str], None]] = {

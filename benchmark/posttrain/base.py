@@ -51,13 +51,16 @@ def suite_of(settings: Evaluation, *, documents: int | None, limit: int | None =
 def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execution: Execution) -> Base:
     """Load a model folder and score the unmodified model on the suite.
 
-    The embedding is cut to the tokenizer's tokens, as the original study does, so that the softmax is over
-    tokens that exist.
+    The embedding is cut behind the tokenizer's largest id, as the original study does, so that the softmax is
+    over tokens that exist.
+
+    Raises:
+        InputError: the folder holds no model that is known here, or the model's outputs are not finite.
     """
     compute_alone()
     device = torch_device(execution)
     tokenizer = Tokenizer.from_folder(folder)
-    rows = min(tokenizer.n_tokens, read_config(folder / "config.json").vocab_size)
+    rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
     model = load_opt(folder, device=device, vocab_rows=rows)
     prepared = prepare(
         suite,
@@ -67,9 +70,14 @@ def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execu
         batch_tokens=settings.batch_tokens,
     )
     digest = f"{weights_sha256(model.params)}-{tokenizer.digest}"
-    return Base(
-        name, model, tokenizer, digest, arithmetic_name(device), Scorer.of(model, suite, prepared, settings)
-    )
+    scorer = Scorer.of(model, suite, prepared, settings)
+    if not (scorer.start.finite and scorer.start.written_finite):
+        dtype = str(model.dtype).removeprefix("torch.")
+        raise InputError(
+            f"model {name} ({folder}): its outputs are not finite in {dtype}, so there is nothing to compare "
+            "with: use a checkpoint in the type that it was trained in"
+        )
+    return Base(name, model, tokenizer, digest, arithmetic_name(device), scorer)
 
 
 def torch_device(execution: Execution) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from benchmark.errors import InputError
 from benchmark.evaluation.engine import DraftTexts, Evaluation, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared
 from benchmark.models.opt import OptModel, weights_sha256
@@ -98,7 +99,11 @@ class RunResult:
 
 
 def execute_run(request: RunRequest, scorer: Scorer, progress: Progress | None = None) -> RunResult:
-    """Apply the arm step by step, score the steps that are to be scored, and choose among them."""
+    """Apply the arm step by step, score the steps that are to be scored, and choose among them.
+
+    Raises:
+        InputError: the unmodified model's loss on the text is not finite.
+    """
     return _Run(request, scorer, progress or (lambda line: None)).result()
 
 
@@ -112,6 +117,11 @@ class _Run:
         self.scored: list[tuple[int, Evaluation]] = []
         self.skipped = 0
         self.steps = [self._step_record(0, request.model.params, 0.0, 0.0, scorer.start)]
+        if not math.isfinite(self.steps[0]["loss"]):
+            raise InputError(
+                f"model {request.model_name}: its loss on text {request.index} of {request.corpus} is not finite, "
+                "so there is nothing to treat: use a checkpoint in the type that it was trained in"
+            )
         self.stop_reason = self._walk()
 
     def _walk(self) -> str:

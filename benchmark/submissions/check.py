@@ -7,12 +7,13 @@ from typing import Any
 
 from benchmark.corpora.tables import TABLES
 from benchmark.corpora.texts import LINES
-from benchmark.errors import InputError
+from benchmark.errors import InputError, told_of
 from benchmark.plain_yaml import read_yaml
 from benchmark.settings import FileCorpus, FolderModel, Settings, validate
 from benchmark.submissions.attestation import read_attestation
 from benchmark.submissions.corpus import distinct_texts, fingerprint
 from benchmark.submissions.files import MAX_MODEL_BYTES, inside, kind_of, sha256_of, stable_copy
+from benchmark.submissions.found import gaps_told
 from benchmark.submissions.manifest import (
     AnyManifest,
     CorpusManifest,
@@ -21,11 +22,16 @@ from benchmark.submissions.manifest import (
     parse_manifest,
     read_manifest,
 )
-from benchmark.submissions.model import PICKLE_ENDINGS, check_model, copy_model
+from benchmark.submissions.model import (
+    PICKLE_ENDINGS,
+    check_model,
+    copy_model,
+)
 from benchmark.submissions.names import FOLDERS
 from benchmark.submissions.reading import local_texts
 from benchmark.submissions.report import Report, describe
 from benchmark.submissions.safetensors_header import read_header, refuse_not_finite
+from benchmark.submissions.tied_head import head_and_embedding, refuse_other_head
 from benchmark.submissions.tracking import check_dvc_file
 
 
@@ -160,7 +166,8 @@ def _check_found(path: Path, data: Path, manifest: AnyManifest) -> None:
         found = (len(distinct), sum(map(len, distinct)), fingerprint(distinct))
         told = (manifest.found.texts, manifest.found.characters, manifest.found.fingerprint)
     else:
-        facts = check_model(data)
+        with told_of(data):
+            facts = check_model(data)
         found = (facts.parameters, facts.weights_bytes, facts.tokenizer_digest)
         told = (manifest.found.parameters, manifest.found.weights_bytes, manifest.found.tokenizer)
     if found != told:
@@ -172,13 +179,15 @@ def _folder(path: Path) -> Report:
         return _corpus(path, None)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model"
-        left = copy_model(path, copy)
-        facts = check_model(copy)
+        with told_of(path, copy):
+            left = copy_model(path, copy)
+            facts = check_model(copy)
     shown = f" ({len(left)} other files would not be taken)" if left else ""
     return Report(
         (
             f"model: {facts.architecture}, {facts.parameters} parameters, {facts.layers} layers, "
             f"{facts.vocabulary} tokens{shown}",
+            *([f"note: {gaps_told(facts)}"] if facts.gaps else []),
         )
     )
 
@@ -186,9 +195,13 @@ def _folder(path: Path) -> Report:
 def _weights(path: Path) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
-        stable_copy(path, copy, MAX_MODEL_BYTES)
-        tensors = read_header(copy)
-        refuse_not_finite(copy, tensors)
+        with told_of(path, copy):
+            stable_copy(path, copy, MAX_MODEL_BYTES)
+            tensors = read_header(copy)
+            refuse_not_finite(copy, tensors)
+            places = head_and_embedding({path.name: tensors})
+            if places is not None:
+                refuse_other_head(places, {path.name: copy})
     return Report((f"weights: {len(tensors)} tensors, safetensors",))
 
 

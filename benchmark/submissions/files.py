@@ -1,4 +1,4 @@
-"""Files of strangers: regular ones only, never through a link, bounded in size, copied before use."""
+"""Files of strangers: regular ones only, through no link but DVC's own, bounded in size, copied before use."""
 
 import hashlib
 import os
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import InputError
+from benchmark.submissions.dvc_links import cached_file
 
 MAX_CORPUS_BYTES = 200_000_000
 MAX_MODEL_BYTES = 8_000_000_000
@@ -25,10 +26,10 @@ class Stored:
 
 
 def kind_of(path: Path) -> str:
-    """`file` or `folder`.
+    """`file` or `folder`; a link that DVC made into its cache is the file that it leads to.
 
     Raises:
-        InputError: nothing is there, or it is a symbolic link, a device, a pipe or a socket.
+        InputError: nothing is there, or it is another symbolic link, a device, a pipe or a socket.
     """
     try:
         mode = path.lstat().st_mode
@@ -38,6 +39,8 @@ def kind_of(path: Path) -> str:
         return "file"
     if stat.S_ISDIR(mode):
         return "folder"
+    if stat.S_ISLNK(mode) and cached_file(path) is not None:
+        return "file"
     what = "a symbolic link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
     raise InputError(f"{path}: {what} is never followed or read: give a regular file or folder")
 
@@ -64,8 +67,9 @@ def stable_copy(source: Path, target: Path, cap: int) -> Stored:
     """
     if kind_of(source) != "file":
         raise InputError(f"{source}: a folder stands where a file is needed")
+    real = (cached_file(source) if source.is_symlink() else None) or source
     try:
-        handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(f"{source}: {_reason(error)}: give a regular file that can be read") from None
     try:
@@ -120,7 +124,7 @@ def inside(root: Path, relative: str) -> Path:
     """The path below `root` that a settings file or manifest names.
 
     Raises:
-        InputError: it is absolute, climbs out, or passes a symbolic link.
+        InputError: it is absolute, climbs out, or passes a symbolic link that is not DVC's.
     """
     parts = Path(relative).parts
     if not parts or Path(relative).is_absolute() or ".." in parts or "\0" in relative:
@@ -128,7 +132,7 @@ def inside(root: Path, relative: str) -> Path:
     path = root
     for part in parts:
         path = path / part
-        if path.is_symlink():
+        if path.is_symlink() and cached_file(path) is None:
             raise InputError(f"path {relative!r} passes the symbolic link {path.name!r}: use a real folder")
     return path
 

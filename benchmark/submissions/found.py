@@ -59,6 +59,8 @@ def model_found(facts: ModelFacts, left: Sequence[str], settings: Settings, layo
     notes = []
     if not rungs:
         notes.append("baselines: no rung of the ladder is built yet")
+    if facts.gaps:
+        notes.append(gaps_told(facts))
     if left:
         shown = ", ".join(ascii(name)[1:-1][:60] for name in left[:5])
         notes.append(f"not taken: {shown}{' and others' if len(left) > 5 else ''}")
@@ -75,6 +77,12 @@ def model_found(facts: ModelFacts, left: Sequence[str], settings: Settings, layo
         baselines=baselines(facts.parameters, rungs, settings),
         notes=tuple(notes),
     )
+
+
+def gaps_told(facts: ModelFacts) -> str:
+    """What becomes of ids without a token."""
+    largest = facts.vocabulary + facts.gaps - 1
+    return f"{facts.gaps} ids below the largest, {largest}, have no token: their rows stay in the softmax"
 
 
 def _overlap(texts: Sequence[str], settings: Settings) -> OverlapFound | str:

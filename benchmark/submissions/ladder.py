@@ -1,6 +1,7 @@
 """What the track's own models say about a submission: its tokens, its familiarity, its baselines."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,11 @@ def count_tokens(folder: Path, name: str, texts: Sequence[str]) -> TokenFacts:
 
 
 def familiarity(folder: Path, name: str, texts: Sequence[str], max_length: int) -> Familiarity | None:
-    """Familiarity of as many texts as a few seconds allow; None where not one fits."""
+    """Familiarity of as many texts as a few seconds allow; None where not one fits.
+
+    Raises:
+        InputError: the model's loss on a text is not finite.
+    """
     import torch
 
     from benchmark.models.opt import load_opt, read_config
@@ -67,7 +72,7 @@ def familiarity(folder: Path, name: str, texts: Sequence[str], max_length: int) 
     from benchmark.posttrain.objective import text_loss, text_tokens
 
     tokenizer = Tokenizer.from_folder(folder)
-    rows = min(tokenizer.n_tokens, read_config(folder / "config.json").vocab_size)
+    rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
     model = load_opt(folder, vocab_rows=rows)
     left = int(MAX_OPERATIONS / (2 * model.parameters_count()))
     positions = model.config.max_position_embeddings
@@ -78,7 +83,10 @@ def familiarity(folder: Path, name: str, texts: Sequence[str], max_length: int) 
             left -= len(ids)
             if left < 0:
                 break
-            nats += float(text_loss(model.params, model.config, ids, fused=True)) * (len(ids) - 1)
+            loss = float(text_loss(model.params, model.config, ids, fused=True))
+            if not math.isfinite(loss):
+                raise InputError(f"model {name}: its loss on text {int(used)} is not finite: mend {folder}")
+            nats += loss * (len(ids) - 1)
             tokens += len(ids) - 1
             used += 1
     return Familiarity(name, round(nats / tokens, 6), int(used)) if tokens else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import InputError
+from benchmark.models.tensor_names import EMBEDDING, HEAD, state_dict_name
 from benchmark.submissions.files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, kind_of, list_folder, stable_copy
 from benchmark.submissions.plain_json import parse_object, refuse_code
 from benchmark.submissions.safetensors_header import (
@@ -16,6 +17,7 @@ from benchmark.submissions.safetensors_header import (
     read_header,
     refuse_not_finite,
 )
+from benchmark.submissions.tied_head import head_and_embedding, refuse_other_head
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -58,7 +60,9 @@ class ModelFacts:
     """What a person reviews about a model.
 
     Attributes:
-        parameters: each distinct tensor once, embeddings included, cut to the tokenizer's tokens as runs do.
+        parameters: each distinct tensor once, embeddings included, cut behind the largest id as runs do.
+        vocabulary: number of tokens.
+        gaps: ids below the largest that no token has; their rows stay.
         weights_bytes: size of the weight files.
     """
 
@@ -68,6 +72,7 @@ class ModelFacts:
     hidden: int
     positions: int
     vocabulary: int
+    gaps: int
     tokenizer_digest: str
     dtypes: tuple[Dtype, ...]
     weights_bytes: int
@@ -117,13 +122,13 @@ def copy_model(source: Path, target: Path) -> list[str]:
     if kind_of(source) != "folder":
         raise InputError(f"{source}: a file: give the folder that save_pretrained wrote")
     names = list_folder(source)
-    refuse_unsafe_names(names, source.name)
+    refuse_unsafe_names(names, str(source))
     target.mkdir()
     if INDEX in names and WEIGHTS not in names:
         stable_copy(source / INDEX, target / INDEX, MAX_SMALL_BYTES)
-        shards = weight_files(names, (target / INDEX).read_bytes(), source.name)
+        shards = weight_files(names, (target / INDEX).read_bytes(), str(source))
     else:
-        shards = weight_files(names, None, source.name)
+        shards = weight_files(names, None, str(source))
     small = [name for name in SMALL_FILES if name in names]
     for name in small:
         stable_copy(source / name, target / name, MAX_SMALL_BYTES)
@@ -138,16 +143,21 @@ def check_model(folder: Path) -> ModelFacts:
 
     Raises:
         InputError: a configuration that is no known architecture or asks for code, a damaged tokenizer or one
-            with more tokens than the embedding has rows, weights that do not fit the configuration.
+            with an id beyond the embedding's rows, weights that do not fit the configuration or are not finite,
+            a head that is not the embedding.
     """
     config = check_config(folder / "config.json")
     names = list_folder(folder)
     index = (folder / INDEX).read_bytes() if INDEX in names else None
-    shards = weight_files(names, index, folder.name)
-    declared = joined({shard: read_header(folder / shard) for shard in shards})
+    shards = weight_files(names, index, str(folder))
+    headers = {shard: read_header(folder / shard) for shard in shards}
+    declared = joined(headers)
     check_declared(declared, config.shapes())
     for shard in shards:
-        refuse_not_finite(folder / shard, read_header(folder / shard))
+        refuse_not_finite(folder / shard, headers[shard])
+    places = head_and_embedding(headers)
+    if places is not None:
+        refuse_other_head(places, {shard: folder / shard for shard, _ in places})
     return facts(config, folder, declared, sum((folder / shard).stat().st_size for shard in shards))
 
 
@@ -172,7 +182,7 @@ def facts(
     from benchmark.submissions.tokenizer_file import check_tokenizer
 
     tokenizer = check_tokenizer(folder, rows=config.vocab_size)
-    unused = config.vocab_size - min(config.vocab_size, tokenizer.n_tokens)
+    unused = config.vocab_size - tokenizer.n_rows
     parameters = sum(math.prod(shape) for shape in config.shapes().values())
     return ModelFacts(
         architecture="OPTForCausalLM",
@@ -181,6 +191,7 @@ def facts(
         hidden=config.hidden_size,
         positions=config.max_position_embeddings,
         vocabulary=tokenizer.n_tokens,
+        gaps=tokenizer.n_rows - tokenizer.n_tokens,
         tokenizer_digest=tokenizer.digest,
         dtypes=tuple(dtype for dtype in WIDTHS if any(t.dtype == dtype for t in declared.values())),
         weights_bytes=weights_bytes,
@@ -196,7 +207,7 @@ def check_config(path: Path) -> Any:
     from benchmark.models.opt import read_config
 
     if not path.is_file():
-        raise InputError(f"no config.json in {path.parent.name}: give a folder that save_pretrained wrote")
+        raise InputError(f"no config.json in {path.parent}: give a folder that save_pretrained wrote")
     raw = parse_object(path.read_bytes(), "config.json")
     refuse_code(raw, "config.json")
     named = raw.get("architectures")
@@ -218,14 +229,14 @@ def check_declared(declared: Mapping[str, DeclaredTensor], shapes: Mapping[str, 
     """
     found: dict[str, tuple[int, ...]] = {}
     for key, tensor in declared.items():
-        name = "model." + key if key.startswith("decoder.") else key
+        name = state_dict_name(key)
         if name == "model.decoder.version":
             continue
         if name in found:
             raise InputError(f"weights: {name!r:.80} stands twice: save the model again")
         found[name] = tensor.shape
-    head = found.pop("lm_head.weight", None)
-    if head is not None and head != shapes["model.decoder.embed_tokens.weight"]:
+    head = found.pop(HEAD, None)
+    if head is not None and head != shapes[EMBEDDING]:
         raise InputError(f"weights: lm_head.weight has shape {head}, not the embedding's: tie them")
     for name, shape in shapes.items():
         if name not in found:

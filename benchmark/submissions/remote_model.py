@@ -1,4 +1,7 @@
-"""A submitted model of the Hub: small files and headers only are fetched; nothing is loaded or run."""
+"""A submitted model of the Hub: small files and headers are fetched; nothing is loaded or run.
+
+Where a head is stored, the files that hold it and the embedding are fetched too, to be compared.
+"""
 
 import shutil
 from collections.abc import Mapping
@@ -19,6 +22,7 @@ from benchmark.submissions.model import (
 )
 from benchmark.submissions.safetensors_header import DeclaredTensor, declared_tensors
 from benchmark.submissions.sources import HubSource
+from benchmark.submissions.tied_head import head_and_embedding, refuse_other_head
 
 MAX_REMOTE_BYTES = 60_000_000_000
 
@@ -43,8 +47,12 @@ def check_remote_model(source: HubSource, folder: Path) -> ModelFacts:
     if total > MAX_REMOTE_BYTES:
         raise InputError(f"{where}: {total} bytes of weights, at most {MAX_REMOTE_BYTES} are taken")
     config = check_config(folder / "config.json")
-    declared = joined({shard: remote_header(source, shard, sizes[shard]) for shard in shards})
+    headers = {shard: remote_header(source, shard, sizes[shard]) for shard in shards}
+    declared = joined(headers)
     check_declared(declared, config.shapes())
+    places = head_and_embedding(headers)
+    if places is not None:
+        refuse_other_head(places, {shard: _whole(source, shard) for shard, _ in places})
     return facts(config, folder, declared, total)
 
 
@@ -76,6 +84,14 @@ def remote_header(source: HubSource, name: str, size: int) -> Mapping[str, Decla
     }
     end = max((tensor.data_offsets[1] for tensor in parsed.tensors.values()), default=0)
     return declared_tensors(header, name, data_start=size - end, size=size)
+
+
+def _whole(source: HubSource, name: str) -> Path:
+    """A file of weights in the Hub's local cache, where the stage that runs the model looks for it too."""
+    found = hub_file(source.id, source.revision, name)
+    if found is None:
+        raise InputError(f"{source.id}@{source.revision}: {name} cannot be had whole: try again")
+    return found
 
 
 def _fetch(source: HubSource, name: str, size: int, target: Path) -> None:

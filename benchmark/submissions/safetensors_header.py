@@ -8,10 +8,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.errors import InputError
 from benchmark.submissions.plain_json import parse_object
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 MAX_HEADER_BYTES = 10_000_000
 MAX_TENSORS = 100_000
@@ -98,8 +102,18 @@ def _naturals(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**48 for item in value)
 
 
+def as_float32(piece: "npt.NDArray[Any]", dtype: Dtype) -> "npt.NDArray[np.float32]":
+    """The values of unsigned integers that hold a tensor's bits, as the loader converts them."""
+    import numpy as np
+
+    if dtype == "BF16":
+        return (piece.astype("<u4") << 16).view("<f4")
+    with np.errstate(over="ignore"):
+        return piece.view(f"<f{WIDTHS[dtype]}").astype("<f4")
+
+
 def refuse_not_finite(path: Path, tensors: Mapping[str, DeclaredTensor]) -> None:
-    """Raise InputError where a tensor holds NaN or infinity; reads the file in pieces.
+    """Raise InputError where a tensor holds NaN, infinity or more than float32 can; reads the file in pieces.
 
     A value is not finite where all bits of its exponent are set (IEEE 754; bfloat16 has float32's exponent).
     """
@@ -119,5 +133,9 @@ def refuse_not_finite(path: Path, tensors: Mapping[str, DeclaredTensor]) -> None
                 if bool(((piece & mask) == mask).any()):
                     raise InputError(
                         f"{path.name}: {key!r:.80} holds NaN or infinite weights: use another checkpoint"
+                    )
+                if width == 8 and not bool(np.isfinite(as_float32(piece, "F64")).all()):
+                    raise InputError(
+                        f"{path.name}: {key!r:.80} holds weights beyond float32: use another checkpoint"
                     )
                 left -= piece.nbytes

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, told_of
 from benchmark.pipeline.layout import Layout
 from benchmark.plain_yaml import parse_yaml
 from benchmark.settings import Settings, load_settings, validate
@@ -107,14 +107,17 @@ def submit_model(name: str, source: str, *, params: Path = Path("params.yaml")) 
     target = _target(params, "model", name)
     with staging(target.root) as staged:
         if isinstance(parsed, HubSource):
-            checked = check_remote_model(parsed, staged.folder / "source")
+            with told_of(f"{parsed.id}@{parsed.revision}", staged.folder / "source"):
+                checked = check_remote_model(parsed, staged.folder / "source")
             facts = model_found(checked, [], target.settings, target.layout)
             origin = HubOrigin(kind="hub", id=parsed.id, revision=parsed.revision)
             entry = {"kind": "hub", "role": "treated", "id": parsed.id, "revision": parsed.revision}
             return _add(target, staged, _manifest("model", name, target, origin, None, entry, facts))
         folder = _data_folder(staged, target.root, name)
-        left = copy_model(parsed.path, folder / "model")
-        facts = model_found(check_model(folder / "model"), left, target.settings, target.layout)
+        with told_of(parsed.path, folder / "model"):
+            left = copy_model(parsed.path, folder / "model")
+            checked = check_model(folder / "model")
+        facts = model_found(checked, left, target.settings, target.layout)
         data, entry = _data("model", name, folder / "model", {"kind": "folder", "role": "treated"})
         brought = ascii(parsed.path.resolve().name)[1:-1][:200]
         file = FileOrigin(kind="folder", name=brought, bytes=data.bytes, sha256=data.sha256)

@@ -15,7 +15,7 @@ def check_tokenizer(folder: Path, *, rows: int) -> Tokenizer:
 
     Raises:
         InputError: JSON that is damaged or names code, a regular expression (its cost has no bound), an
-            unknown type, or a token whose id has no row of the embedding.
+            unknown type, two tokens of one id, or an id that has no row of the embedding.
     """
     for name in JSON_FILES:
         path = folder / name
@@ -26,11 +26,7 @@ def check_tokenizer(folder: Path, *, rows: int) -> Tokenizer:
         if name == "tokenizer.json":
             _refuse_odd(raw)
     tokenizer = Tokenizer.from_folder(folder)
-    highest = max(tokenizer.backend.get_vocab(with_added_tokens=True).values(), default=-1)
-    if highest >= rows:
-        raise InputError(
-            f"{folder.name}: a token has id {highest}, the embedding has {rows} rows: resize the embedding"
-        )
+    tokenizer.rows_of(rows, folder)
     return tokenizer
 
 

@@ -178,5 +178,7 @@ def _told(error: OSError, root: Path) -> str:
         errno.EACCES: "use a folder that you may write to",
         errno.EPERM: "use a folder that you may write to",
     }.get(error.errno or 0, "see that it can be read and written")
-    where = error.filename if isinstance(error.filename, str) else str(root)
+    # What lies in the staging folder has gone by the time that this is read.
+    named = isinstance(error.filename, str) and not Path(error.filename).is_relative_to(root / FOLDER)
+    where = error.filename if named else str(root)
     return f"nothing was submitted: {error.strerror or error} ({where}): {advice} and submit again"

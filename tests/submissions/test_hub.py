@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from benchmark.errors import CheckFailed, InputError
 from benchmark.settings import load_settings
@@ -153,3 +154,23 @@ def test_a_hub_model_of_pickles_is_refused_unread(hub: Hub, repository: Path, mo
     with pytest.raises(InputError, match=r"no model\.safetensors"):
         submit_model("mine", f"owner/name@{COMMIT}", params=repository / "params.yaml")
     assert "pytorch_model.bin" not in hub.sent
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_stored_head_of_the_hub_is_compared_with_the_embedding(
+    hub: Hub, repository: Path, model_folder: Path, same: bool
+) -> None:
+    params = load_file(model_folder / "model.safetensors")
+    embedding = params["model.decoder.embed_tokens.weight"]
+    params["lm_head.weight"] = embedding.clone() if same else embedding + 1
+    save_file(params, model_folder / "model.safetensors")
+    moved(model_folder, hub)
+    if same:
+        submit_model("mine", f"owner/name@{COMMIT}", params=repository / "params.yaml")
+        return
+    before = snapshot(repository)
+    with pytest.raises(
+        InputError, match=rf"^owner/name@{COMMIT}: model\.safetensors: lm_head\.weight differs"
+    ):
+        submit_model("mine", f"owner/name@{COMMIT}", params=repository / "params.yaml")
+    assert snapshot(repository) == before
