@@ -14,6 +14,7 @@ import os
 import platform
 import sys
 import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -49,13 +50,21 @@ LIBRARIES = ("torch", "numpy", "pyarrow")
 NEEDED_FLAGS = {"avx2", "fma"}
 
 
-class _State:
-    """What holds in this process. `users`: the variables as the user had set them."""
+@dataclass
+class _Process:
+    """What holds in this process.
 
-    held = False
-    native_wanted = False
+    held: the libraries were given VARIABLES before they were imported. native: `use` has released torch since. early:
+    the libraries that were imported before this package. users: the variables as the user had set them.
+    """
+
+    held: bool = False
+    native: bool = False
     early: tuple[str, ...] = ()
-    users: dict[str, str] = {}  # noqa: RUF012 - one state a process
+    users: dict[str, str] = field(default_factory=dict)
+
+
+_process = _Process()
 
 
 def hold() -> None:
@@ -66,15 +75,15 @@ def hold() -> None:
     """
     if missing() is not None:
         return
-    _State.early = tuple(name for name in LIBRARIES if name in sys.modules)
+    _process.early = tuple(name for name in LIBRARIES if name in sys.modules)
     started_held = _initial(VARIABLES) == VARIABLES
-    if _State.early and not started_held:
+    if _process.early and not started_held:
         return
-    _State.users = {name: value for name, value in os.environ.items() if name.startswith(FAMILIES)}
-    for name in _State.users:
+    _process.users = {name: value for name, value in os.environ.items() if name.startswith(FAMILIES)}
+    for name in _process.users:
         del os.environ[name]
     os.environ.update(VARIABLES)
-    _State.held = True
+    _process.held = True
 
 
 def use(wanted: Arithmetic) -> None:
@@ -84,32 +93,34 @@ def use(wanted: Arithmetic) -> None:
         InputError: a library was imported before this package could hold it, or torch before `native` was asked for.
     """
     if wanted == "native":
-        if _State.held and "torch" in sys.modules and not _State.native_wanted:
+        if _process.held and "torch" in sys.modules and not _process.native:
             raise InputError(
                 "execution.arithmetic: torch was imported in portable mode before native was asked for: "
                 "start a new process"
             )
         _release()
-    elif _State.native_wanted or (missing() is None and not _State.held):
+    elif _process.native or (missing() is None and not _process.held):
         raise InputError(
-            f"execution.arithmetic: {', '.join(_State.early) or 'torch'} was imported in another mode before "
+            f"execution.arithmetic: {', '.join(_process.early) or 'torch'} was imported in another mode before "
             "gapbench: import benchmark first, or set execution.arithmetic to native"
         )
 
 
 def _release() -> None:
     """Give torch and MKL the variables that the user had set; numpy, OpenBLAS and Arrow stay held."""
-    if _State.held and not _State.native_wanted:
+    if _process.held and not _process.native:
         for name in ("ATEN_CPU_CAPABILITY", "MKL_CBWR", "OMP_NUM_THREADS"):
             del os.environ[name]
-        torchs = {n: v for n, v in _State.users.items() if not n.startswith(("OPENBLAS_", "NPY_", "ARROW_"))}
+        torchs = {
+            n: v for n, v in _process.users.items() if not n.startswith(("OPENBLAS_", "NPY_", "ARROW_"))
+        }
         os.environ.update(torchs)
-    _State.native_wanted = True
+    _process.native = True
 
 
 def is_portable() -> bool:
     """Whether this process computes on the CPU with the same bits as every machine that can."""
-    return _State.held and not _State.native_wanted
+    return _process.held and not _process.native
 
 
 def variables() -> dict[str, str]:
@@ -121,7 +132,7 @@ def overridden() -> dict[str, str]:
     """The user's variables that portable mode has set aside, by name."""
     if not is_portable():
         return {}
-    return {name: value for name, value in _State.users.items() if VARIABLES.get(name) != value}
+    return {name: value for name, value in _process.users.items() if VARIABLES.get(name) != value}
 
 
 def missing() -> str | None:
@@ -139,7 +150,7 @@ def name(device: str = "cpu") -> str:
     """
     if device == "cpu" and is_portable():
         return PORTABLE
-    if device == "cpu" and _State.early and not _State.native_wanted:
+    if device == "cpu" and _process.early and not _process.native:
         _warn_late()
     import torch
 
@@ -153,7 +164,7 @@ def name(device: str = "cpu") -> str:
 
 @functools.cache
 def _warn_late() -> None:
-    names = ", ".join(_State.early)
+    names = ", ".join(_process.early)
     warnings.warn(
         f"{names} was imported before benchmark, so numbers are native to this machine: import benchmark first",
         stacklevel=3,
