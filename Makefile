@@ -1,14 +1,15 @@
-# The verbs of this project: make repro, make test, make leaderboard, make lint, make screenshots.
+# The verbs of this project: make repro, make test (BROWSER=install), make leaderboard, make lint, make screenshots.
 SHELL := /bin/bash
 PYTHON ?= python3
 TRACK ?= micro
 BIN := .venv/bin
 STAMP := .venv/.installed
 DVCFILE := $(if $(filter micro,$(TRACK)),dvc.yaml,tracks/$(TRACK)/dvc.yaml)
+INSTALL_BROWSER := $(or $(CI),$(filter install,$(BROWSER)))
 PARAMS := $(if $(filter micro,$(TRACK)),params.yaml,tracks/$(TRACK)/params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test leaderboard lint screenshots bench clean
+.PHONY: repro test browser leaderboard lint screenshots bench clean
 
 # torch first and alone: a later package that asks for it then finds it installed.
 $(STAMP): requirements.txt pyproject.toml
@@ -25,8 +26,16 @@ repro: $(STAMP)
 	gapbench stage times --params $(PARAMS)
 	gapbench diff --track $(TRACK)
 
-test: $(STAMP)
-	$(BIN)/python -m pytest
+test: $(STAMP) $(if $(INSTALL_BROWSER),browser)
+	$(BIN)/python -m pytest $(if $(INSTALL_BROWSER),--need-browser)
+
+# Debian's Chromium where apt-get may install it, else the one that Playwright downloads.
+browser: $(STAMP)
+	if $(BIN)/python -c 'from leaderboard.browser import chromium; exit(not chromium())'; then exit; fi; \
+	if [ "$$(id -u)" = 0 ] && type -P apt-get; then \
+		apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends chromium && exit; \
+	fi; \
+	$(BIN)/python -m playwright install chromium
 
 leaderboard: $(STAMP)
 	streamlit run leaderboard/app.py

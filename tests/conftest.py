@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import benchmark  # holds numpy and torch to portable code before any test imports them
+from tests.browser_skips import pytest_addoption, pytest_sessionfinish  # noqa: F401 - hooks
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
