@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import benchmark  # holds numpy and torch to portable code before any test imports them
+import benchmark  # noqa: F401 - holds numpy and torch to portable code before any test imports them
 from tests.browser_skips import pytest_addoption, pytest_sessionfinish  # noqa: F401 - hooks
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -33,6 +33,16 @@ def golden_dir(data_dir: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no golden figures in {folder}: they are not part of the public data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def micro_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ladder's cache that holds the tokenizer, trained once for all tests that do not ask how it is made."""
+    from benchmark.models.micro import micro_tokenizer
+
+    cache = tmp_path_factory.mktemp("micro-cache")
+    micro_tokenizer(cache)
+    return cache
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tests.pipeline.small import shell, small_micro
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = small_micro(tmp_path_factory.mktemp("undisturbed"))
+def undisturbed(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = small_micro(tmp_path_factory.mktemp("undisturbed"), micro_cache)
     shell(copy, "dvc", "repro")
     return copy

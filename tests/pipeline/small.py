@@ -83,9 +83,10 @@ def tree(folder: Path, skip: tuple[str, ...] = ("provenance.json",)) -> dict[str
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def small_micro(target: Path) -> Path:
-    """A copy whose micro track has two tiny rungs, one corpus and few documents."""
+def small_micro(target: Path, cache: Path) -> Path:
+    """A copy whose micro track has two tiny rungs, one corpus and few documents; `cache` holds its tokenizer."""
     copy = copy_repository(target)
+    shutil.copytree(cache, copy / ".gapbench" / "cache")
     rung = {"kind": "micro", "tokens": 20000, "hidden": 16, "layers": 1, "heads": 2, "ffn": 32}
     edit_params(
         copy / "params.yaml",

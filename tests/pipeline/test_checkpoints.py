@@ -40,9 +40,9 @@ def settings(keep: str) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+def base(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
     folder = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, folder, name="tiny", cache=folder.parent / "cache")
+    train_rung(RUNG, folder, name="tiny", cache=micro_cache)
     one = settings("none")
     return load_base("tiny", folder, suite_of(one.evaluation, documents=4), one.evaluation, one.execution)
 

@@ -1,6 +1,5 @@
 """A pipeline that is killed goes on where it was, and ends with the results of one that was not."""
 
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -26,11 +25,11 @@ def stage_processes(repository: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("victim", ["stage", "dvc"])
 def test_killed_in_the_middle_of_posttrain_it_continues_and_ends_the_same(
-    victim: str, undisturbed: Path, tmp_path: Path
+    undisturbed: Path, micro_cache: Path, tmp_path: Path
 ) -> None:
-    copy = small_micro(tmp_path / "killed")
+    """Killing `dvc` kills its stage too, and leaves more behind than a stage that is killed under a living `dvc`."""
+    copy = small_micro(tmp_path / "killed", micro_cache)
     dvc = subprocess.Popen(
         ["dvc", "repro"],
         cwd=copy,
@@ -39,11 +38,7 @@ def test_killed_in_the_middle_of_posttrain_it_continues_and_ends_the_same(
         stderr=subprocess.DEVNULL,
     )
     wait_for(lambda: len(journal(copy)) >= 2 and stage_processes(copy))
-    if victim == "dvc":
-        dvc.send_signal(signal.SIGKILL)
-    else:
-        for process in stage_processes(copy):
-            os.kill(process, signal.SIGKILL)
+    dvc.send_signal(signal.SIGKILL)
     dvc.wait(timeout=60)
     wait_for(lambda: not stage_processes(copy), seconds=30)
     finished = journal(copy)

@@ -20,9 +20,9 @@ def workers() -> list[int]:
 
 
 def test_a_worker_and_a_node_killed_in_the_middle_of_the_grid_change_nothing(
-    cluster: Any, undisturbed: Path, tmp_path: Path
+    cluster: Any, undisturbed: Path, micro_cache: Path, tmp_path: Path
 ) -> None:
-    copy = small_micro(tmp_path / "ray")
+    copy = small_micro(tmp_path / "ray", micro_cache)
     edit_params(copy / "params.yaml", {"execution": {"engine": "ray"}})
     commit(copy)
     log = tmp_path / "log"

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def rung(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rung") / "tiny"
     spec = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
-    train_rung(spec, folder, name="tiny", cache=folder.parent / "cache")
+    train_rung(spec, folder, name="tiny", cache=micro_cache)
     return folder
 
 

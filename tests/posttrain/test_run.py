@@ -42,9 +42,9 @@ KINDS = {"gap": "ascent", "descent": "descent", "random": "random", "shuffled": 
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, target, name="tiny", cache=target.parent / "cache")
+    train_rung(RUNG, target, name="tiny", cache=micro_cache)
     return target
 
 

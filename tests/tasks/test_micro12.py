@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -127,10 +128,10 @@ def test_no_constant_reply_scores_well(suite: Suite):
             assert best < 0.45, task.name
 
 
-def test_nearly_all_replies_fit_the_room_for_new_tokens(suite: Suite, tmp_path):
+def test_nearly_all_replies_fit_the_room_for_new_tokens(suite: Suite, micro_cache: Path):
     from benchmark.models.micro import micro_tokenizer
 
-    tokenizer = micro_tokenizer(tmp_path)
+    tokenizer = micro_tokenizer(micro_cache)
     for task in suite.tasks:
         if task.family == "dialogue":
             room = task.task.config.generation_kwargs["max_gen_toks"]

@@ -32,19 +32,14 @@ TINY_PARAMETERS = 768 * 16 + 258 * 16 + 4 * (16 * 16 + 16) + 2 * 16 * 32 + 48 + 
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def tokenizer(micro_cache: Path) -> Tokenizer:
+    return micro_tokenizer(micro_cache)
 
 
 @pytest.fixture(scope="module")
-def tokenizer(cache: Path) -> Tokenizer:
-    return micro_tokenizer(cache)
-
-
-@pytest.fixture(scope="module")
-def rung(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rung")
-    train_rung(TINY, folder, name="tiny", cache=cache, threads=1)
+    train_rung(TINY, folder, name="tiny", cache=micro_cache, threads=1)
     return folder
 
 
@@ -56,8 +51,8 @@ def test_two_trainings_give_the_same_bytes(rung: Path, tmp_path: Path):
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
 
-def test_another_seed_gives_another_model(rung: Path, cache: Path, tmp_path: Path):
-    train_rung(TINY.model_copy(update={"seed": 1}), tmp_path, name="tiny", cache=cache, threads=1)
+def test_another_seed_gives_another_model(rung: Path, micro_cache: Path, tmp_path: Path):
+    train_rung(TINY.model_copy(update={"seed": 1}), tmp_path, name="tiny", cache=micro_cache, threads=1)
     assert (rung / "model.safetensors").read_bytes() != (tmp_path / "model.safetensors").read_bytes()
 
 
@@ -120,8 +115,8 @@ def test_packed_logits_are_those_of_each_passage_alone():
     assert joined.targets.tolist() == [5, 6, 7, 2, 9, 2, 30, 31, 32, 33, 34, 2]
 
 
-def test_steps_hold_every_passage_once_and_pages_apart(cache: Path, tokenizer: Tokenizer):
-    text = pretraining_tokens(tokenizer, 20_000, cache)
+def test_steps_hold_every_passage_once_and_pages_apart(micro_cache: Path, tokenizer: Tokenizer):
+    text = pretraining_tokens(tokenizer, 20_000, micro_cache)
     steps = steps_of(text, 512, 96, seed=3)
     assert sorted(passage for step in steps for passage in step) == sorted(text)
     assert all(len({len(passage) >= 96 for passage in step}) == 1 for step in steps)
