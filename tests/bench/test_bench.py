@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "evaluation"))
 from small import small_suite, write_tokenizer
 
 from benchmark.bench import rows as table_of
+from benchmark.bench import workers
 from benchmark.bench.compare import per_item
 from benchmark.bench.counting import (
     Count,
@@ -32,13 +33,11 @@ from benchmark.bench.growth import gap_run
 from benchmark.bench.report import bench_table, fill
 from benchmark.bench.rows import Row, at_least, at_most, counted, overhead, speedup
 from benchmark.bench.subjects import make_checkpoints, make_subject
-from benchmark.bench.workers import workers_row
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
-from benchmark.execution import worker_count
+from benchmark.execution import run_units
 from benchmark.models.opt import OptConfig, causal_logits
 from benchmark.posttrain.run import execute_run
-from benchmark.settings import Execution
 
 torch.set_num_threads(1)
 
@@ -166,11 +165,27 @@ def test_a_run_scores_the_steps_asked_for(subject):
     assert record["stopped_at"] == 3
 
 
-def test_workers_do_the_same_runs_side_by_side_where_there_is_a_second_core(tokenizer):
+def test_two_workers_do_the_same_runs_as_one(tokenizer, monkeypatch):
     config = replace(CONFIG, vocab_size=tokenizer.n_tokens)
-    rows = workers_row(small_suite(), tokenizer, config, max_length=120, runs=2)
-    assert set(rows) == ({"workers"} if worker_count(Execution(), 2) == 2 else set())
-    assert all(row.ours > 0 and row.peer > 0 for row in rows.values())
+    done = {1: [], 2: []}
+
+    def noted(function, context, units, settings):
+        results = sorted(run_units(function, context, units, settings), key=lambda pair: pair[0])
+        done[settings.workers].append([(unit, result.record) for unit, result in results])
+        return results
+
+    monkeypatch.setattr(workers, "run_units", noted)
+    monkeypatch.setattr(workers, "worker_count", lambda *_: 2)  # on a machine with one core too
+    monkeypatch.setattr(workers, "REPETITIONS", 1)
+    rows = workers.workers_row(small_suite(), tokenizer, config, max_length=120, runs=2)
+    assert done[1] == done[2] != []
+    assert all([unit for unit, _ in runs] == [0, 1] for runs in done[1])
+    assert rows["workers"].ratio == pytest.approx(rows["workers"].peer / rows["workers"].ours)
+
+
+def test_workers_are_not_compared_where_there_is_one_core(tokenizer, monkeypatch):
+    monkeypatch.setattr(workers, "worker_count", lambda *_: 1)
+    assert workers.workers_row(small_suite(), tokenizer, CONFIG, max_length=120) == {}
 
 
 def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):
@@ -181,8 +196,15 @@ def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):
     rows = shape_rows(
         "small", config, small_suite(), tokenizer, device, rate, documents=2, dtype=torch.float32
     )
-    assert rows["gpu/small/pass"].ours > 0
-    assert 0 < rows["gpu/small/share_of_matrix_rate"].ratio < 1
+    assert set(rows) == {"gpu/small/pass", "gpu/small/share_of_matrix_rate"}
+    subject = make_subject(
+        "small", small_suite(), "paper", tokenizer, config, max_length=512, documents=2, checkpoints=1
+    )
+    work = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
+    share = rows["gpu/small/share_of_matrix_rate"]
+    assert share.ours == pytest.approx(work / rows["gpu/small/pass"].ours / 1e12)
+    assert share.peer == pytest.approx(rate / 1e12)
+    assert 0 < share.ratio < 1
 
 
 def test_a_page_holds_the_tables_of_its_files():

@@ -1,6 +1,7 @@
 """Files, journal entries and folders appear whole or not at all."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,15 +36,22 @@ def test_a_journal_returns_what_was_stored_under_a_key_and_nothing_else(tmp_path
     assert journal.find("cd" * 32) is None
 
 
-def test_two_writers_of_one_journal_entry_both_succeed(tmp_path: Path) -> None:
+def test_writers_of_one_journal_entry_at_once_all_succeed_and_leave_one(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    writers = [threading.Thread(target=journal.store, args=("ab" * 32, RESULT)) for _ in range(8)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert journal.find("ab" * 32) is not None
-    assert len(list((tmp_path / "ab").iterdir())) == 1
+    together = threading.Barrier(8)
+
+    def write() -> None:
+        together.wait(timeout=60)
+        journal.store("ab" * 32, RESULT)
+
+    with ThreadPoolExecutor(8) as pool:
+        for writer in [pool.submit(write) for _ in range(8)]:
+            writer.result()
+    found = journal.find("ab" * 32)
+    assert found is not None
+    assert found.record == RESULT.record
+    assert found.samples.equals(RESULT.samples)
+    assert [path.name for path in (tmp_path / "ab").iterdir()] == ["ab" * 32]
 
 
 def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:

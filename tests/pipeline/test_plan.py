@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from benchmark.pipeline.layout import Layout
 from benchmark.plan import (
@@ -59,18 +58,7 @@ def test_the_training_of_a_rung_is_part_of_its_cost() -> None:
     assert cost("micro-3", settings.models["micro-3"], settings, layout).posttraining == 0
 
 
-def test_power_with_three_texts_uses_cochrans_critical_values() -> None:
-    number, texts = 320 * 12, 3
-    interaction = PLANNING_FLIPS * (1 - PLANNING_SHARED) / (number * texts)
-    parts = (PLANNING_FLIPS * PLANNING_SHARED / number, PLANNING_TEXT_SD**2 / texts + interaction)
-    steps = sum(
-        sum(part * stats.t.ppf(level, df) for part, df in zip(parts, (number - 12, 2), strict=True))
-        for level in (0.975, 0.8)
-    )
-    assert detectable(texts, 320, 12) == pytest.approx(steps / sum(parts) * sum(parts) ** 0.5)
-
-
-@pytest.mark.parametrize("texts", [5, 20])
+@pytest.mark.parametrize("texts", [3, 5, 20])
 def test_power_is_that_of_data_with_the_planning_values(texts: int) -> None:
     rng = np.random.default_rng(0)
     tasks, documents, datasets = 4, 100, 300
@@ -85,7 +73,8 @@ def test_power_is_that_of_data_with_the_planning_values(texts: int) -> None:
     values = values + rng.normal(0, (PLANNING_FLIPS - shared) ** 0.5, size)
     values += rng.normal(0, PLANNING_TEXT_SD, (datasets, texts, 1))
     found = crossed([values], None, layout).detectable()[:, 0]
-    assert np.median(found) == pytest.approx(detectable(texts, documents, tasks), rel=0.04)
+    typical = np.sqrt(np.mean(found**2))  # the median is too small: with few texts the variance is skewed
+    assert typical == pytest.approx(detectable(texts, documents, tasks), rel=0.04)
 
 
 def test_power_is_told_for_the_tasks_that_are_in_use(

@@ -1,5 +1,7 @@
 """Effective size: the ladder's inverse, its ends, and the coverage of its interval."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -14,7 +16,7 @@ from benchmark.scoring.effective_size import (
     effective_size,
     widths_from_documents,
 )
-from benchmark.scoring.size_simulation import LADDERS, coverage, draw_study, layout_of, main
+from benchmark.scoring.size_simulation import DOCUMENTS, LADDERS, TEXTS, coverage, draw_study, layout_of, main
 
 PARAMETERS = np.array([1e6, 2e6, 4e6, 8e6])
 SCORES = np.array([0.40, 0.45, 0.55, 0.60])
@@ -116,10 +118,14 @@ def test_on_a_nearly_flat_ladder_the_interval_spans_it() -> None:
     assert found.width == pytest.approx(PARAMETERS[-1] / PARAMETERS[0])
 
 
-def test_the_benchmark_prints_a_row_a_cell(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--datasets", "2"])
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + 3 * 3 * 2
+def test_the_benchmark_prints_what_it_finds_of_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--datasets", "2", "--seed", "5"])
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    cells = itertools.product(LADDERS, TEXTS, DOCUMENTS)
+    assert [tuple(row[:3]) for row in rows] == [tuple(map(str, cell)) for cell in cells]
+    found = coverage(LADDERS["close rungs"], 5, documents=32, datasets=2, seed=5)
+    stated = [f"{found.covered:.3f}", f"{found.width:.2f}x", f"{found.without_ladder:.1%}"]
+    assert next(row[3:] for row in rows if row[:3] == ["close rungs", "5", "32"]) == stated
 
 
 def test_resamples_of_common_documents_give_the_interval_of_the_crossed_variance() -> None:

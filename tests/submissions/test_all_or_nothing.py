@@ -2,13 +2,13 @@
 
 import errno
 import fcntl
+import hashlib
 import json
 import logging
 import os
 import resource
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,8 +85,10 @@ def at_change(number: int, act: Callable[[], object], root: Path, *, in_dvc: boo
     sys.addaudithook(hook)
 
 
-def submit(repository: Path, texts_file: Path, name: str = "mine") -> Callable[[], object]:
-    return lambda: submit_corpus(name, str(texts_file), params=repository / "params.yaml")
+def submit(repository: Path, source: Path, name: str = "mine") -> Callable[[], object]:
+    """What submits a folder as a model, a file as a corpus."""
+    submission = submit_model if source.is_dir() else submit_corpus
+    return lambda: submission(name, str(source), params=repository / "params.yaml")
 
 
 def settled(root: Path) -> dict[str, bytes]:
@@ -106,7 +108,7 @@ def everything_or_nothing(before: dict[str, bytes], after: dict[str, bytes]) -> 
     return True
 
 
-def changes(repository: Path, texts_file: Path, *, in_dvc: bool = False) -> int:
+def changes(repository: Path, source: Path, *, in_dvc: bool = False) -> int:
     """How many changes a submission makes, counted in a child that gives them back as its status."""
     pid = os.fork()
     if pid == 0:
@@ -117,7 +119,7 @@ def changes(repository: Path, texts_file: Path, *, in_dvc: bool = False) -> int:
 
         for number in range(200):
             at_change(number, more, repository, in_dvc=in_dvc)
-        submit(repository, texts_file, "counted")()
+        submit(repository, source, "counted")()
         os._exit(count[0])
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -131,68 +133,33 @@ def copies(repository: Path, tmp_path: Path, count: int) -> list[Path]:
     return made
 
 
-def test_killed_at_every_change_it_leaves_everything_or_nothing(
-    repository: Path, texts_file: Path, tmp_path: Path
+@pytest.mark.parametrize(("kind", "every"), [("texts_file", 1), ("model_template", 4)])
+def test_killed_at_a_change_it_leaves_everything_or_nothing(
+    repository: Path, tmp_path: Path, request: pytest.FixtureRequest, kind: str, every: int
 ) -> None:
-    submit(repository, texts_file, "warm")()  # imports what would otherwise be imported in every child
+    """A corpus at each change; a model, whose plan is carried out by the same code, at every fourth and the last."""
+    source: Path = request.getfixturevalue(kind)
+    submit(repository, source, "warm")()  # imports what would otherwise be imported in every child
     (template,) = copies(repository, tmp_path, 1)
-    count = changes(template, texts_file)
+    count = changes(template, source)
     assert count > 15
+    numbers = [*range(0, count - 1, every), count - 1]
     outcomes = []
-    for number, root in enumerate(copies(repository, tmp_path / "killed", count)):
+    for number, root in zip(numbers, copies(repository, tmp_path / "killed", len(numbers)), strict=True):
         before = snapshot(root)
 
         def work(root: Path = root, number: int = number) -> None:
             at_change(number, lambda: os.kill(os.getpid(), signal.SIGKILL), root)
-            submit(root, texts_file)()
+            submit(root, source)()
 
         assert in_child(work) == -signal.SIGKILL
         outcomes.append(everything_or_nothing(before, settled(root)))
         if not outcomes[-1]:
-            submit(root, texts_file)()
+            submit(root, source)()
             assert everything_or_nothing(before, snapshot(root))
             assert not (root / ".gapbench").exists()
     assert set(outcomes) == {True, False}
     assert outcomes == sorted(outcomes)
-
-
-def test_killed_at_any_time_it_leaves_everything_or_nothing(
-    repository: Path, texts_file: Path, tmp_path: Path
-) -> None:
-    submit(repository, texts_file, "warm")()
-    started = time.monotonic()
-    submit(repository, texts_file, "timed")()
-    took = time.monotonic() - started
-    for number, root in enumerate(copies(repository, tmp_path / "killed", 20)):
-        before = snapshot(root)
-        pid = os.fork()
-        if pid == 0:
-            _work_and_exit(submit(root, texts_file))
-        time.sleep(took * number / 18)
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        everything_or_nothing(before, settled(root))
-
-
-def test_a_model_killed_at_any_time_leaves_everything_or_nothing(
-    repository: Path, model_template: Path, tmp_path: Path
-) -> None:
-    def submit_it(root: Path, name: str = "mine") -> None:
-        submit_model(name, str(model_template), params=root / "params.yaml")
-
-    submit_it(repository, "warm")
-    started = time.monotonic()
-    submit_it(repository, "timed")
-    took = time.monotonic() - started
-    for number, root in enumerate(copies(repository, tmp_path / "killed", 8)):
-        before = snapshot(root)
-        pid = os.fork()
-        if pid == 0:
-            _work_and_exit(lambda root=root: submit_it(root))
-        time.sleep(took * number / 7)
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        everything_or_nothing(before, settled(root))
 
 
 def staged_plan(root: Path) -> Path:
@@ -203,7 +170,7 @@ def staged_plan(root: Path) -> Path:
     (staging / "1-b").write_text("b", encoding="utf-8")
     (staging / "new").write_text("new settings", encoding="utf-8")
     (root / "params.yaml").write_text("old settings", encoding="utf-8")
-    digest = applying.hashlib.sha256(b"old settings").hexdigest()
+    digest = hashlib.sha256(b"old settings").hexdigest()
     plan = {
         "folders": [[str(root / "one")], [str(root / "one" / "two")]],
         "moves": [

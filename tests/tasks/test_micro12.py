@@ -1,6 +1,9 @@
 """The micro suite: twelve tasks in the original forms that nothing on their surface gives away."""
 
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -152,8 +155,16 @@ def test_a_few_shot_prompt_holds_other_documents(suite: Suite):
         assert len(task.examples) == 2
 
 
-def test_the_suite_is_the_same_every_time(suite: Suite):
-    assert load_suite("micro12").digest == suite.digest
+def test_another_process_draws_the_same_suite_anew(suite: Suite, tmp_path: Path):
+    code = "from benchmark.tasks.suite import load_suite; print(load_suite('micro12').digest)"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"GAPBENCH_CACHE": str(tmp_path), "PYTHONHASHSEED": "7"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert any(tmp_path.rglob("*.json")), "the documents were drawn, not found"
+    assert found.stdout.strip() == suite.digest
 
 
 def test_the_paper_protocol_reports_test_documents_alone():
@@ -162,7 +173,7 @@ def test_the_paper_protocol_reports_test_documents_alone():
     assert len(paper.tasks[0].documents["test"]) == 320
 
 
-def test_stock_lm_eval_runs_every_task(suite: Suite):
+def test_stock_lm_eval_asks_the_same_of_every_task(suite: Suite):
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
@@ -170,6 +181,17 @@ def test_stock_lm_eval_runs_every_task(suite: Suite):
     found = simple_evaluate(
         model="dummy", tasks=["micro12"], task_manager=manager, limit=2, bootstrap_iters=0, verbosity="ERROR"
     )
+    assert set(found["samples"]) == {task.name for task in suite.tasks}
     for task in suite.tasks:
         metric = "f1" if task.family == "dialogue" else "acc"
-        assert 0 <= found["results"][task.name][f"{metric},none"] <= 1
+        for theirs, ours in zip(found["samples"][task.name], task.documents["test"][:2], strict=True):
+            assert theirs["doc"] == ours.row
+            assert theirs["arguments"] == [request.args for request in task.requests(ours)]
+            if task.family == "classification":
+                # The dummy model's likelihoods are random; the answer is right where the right choice has the largest.
+                likelihoods = [response[0] for response in theirs["filtered_resps"]]
+                assert theirs[metric] == (max(likelihoods) == likelihoods[_choice_row(task, ours.row)[2]])
+            else:
+                assert theirs[metric] == unigram_f1(theirs["resps"][0][0], ours.row["turns"][-1])
+        mean = sum(sample[metric] for sample in found["samples"][task.name]) / 2
+        assert found["results"][task.name][f"{metric},none"] == mean
