@@ -126,6 +126,23 @@ def diff(
 
 
 @app.command()
+def doctor(
+    params: Params = Path("params.yaml"),
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="kernels, training, base, runs or repro; repeatable; all where absent."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--record", help="For maintainers: write the digests under this CPU's name.")
+    ] = None,
+) -> None:
+    """This machine, and whether it computes the bits that other machines did; exit 1 where it does not."""
+    from benchmark.doctor.command import doctor as look
+
+    look(params, part or [], label)
+
+
+@app.command()
 def plan(
     track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
     rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; measured here where absent.")] = None,

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-import benchmark  # holds numpy and torch to portable code before any test imports them
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,17 @@ def test_a_cell_is_the_same_for_any_number_of_workers_and_from_its_journal(
     assert {row["values"] for row in arms} == {*KINDS, "soup"}
     soups = samples.filter(pc.field("arm") == "soup")
     assert len(set(soups.column("text_id").to_pylist())) == 2
+
+
+def test_a_runs_key_depends_on_the_arithmetic_and_on_the_documents_with_their_right_answers(
+    base: Base,
+) -> None:
+    (text,) = micro_corpus("code", 1, 0)
+    usual = run_key(request(settings_with(), base, "code", text, "gap", 0), base.scorer)
+    native = request(settings_with(), replace(base, arithmetic="native: another"), "code", text, "gap", 0)
+    assert run_key(native, base.scorer) != usual
+    corrected = replace(base.scorer, prepared=replace(base.scorer.prepared, suite_digest="another"))
+    assert run_key(request(settings_with(), base, "code", text, "gap", 0), corrected) != usual
 
 
 def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base) -> None:
