@@ -126,6 +126,23 @@ def diff(
 
 
 @app.command()
+def doctor(
+    params: Params = Path("params.yaml"),
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="kernels, training, base, runs or repro; repeatable; all where absent."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--record", help="For maintainers: write the digests under this CPU's name.")
+    ] = None,
+) -> None:
+    """This machine, and whether it computes the bits that other machines did; exit 1 where it does not."""
+    from benchmark.doctor.command import doctor as look
+
+    look(params, part or [], label)
+
+
+@app.command()
 def plan(
     track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
     rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; measured here where absent.")] = None,
@@ -204,6 +221,9 @@ def bench(
     out: Annotated[Path | None, typer.Option(help="Folder for bench.json.")] = None,
 ) -> None:
     """The benchmarks, as ratios against named peers side by side; exit 1 where a bound is missed."""
+    from benchmark.arithmetic.mode import use
+
+    use("native")  # lm-eval, the peer, has no portable products: MKL's portable mode would only slow it down
     from benchmark.bench.run import run_bench
 
     sys.exit(run_bench(out))

@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 
-import benchmark  # noqa: F401 - holds numpy and torch to portable code before any test imports them
+# The package holds torch and numpy to portable code: it comes before every test that imports them.
+from benchmark.arithmetic import mode
 from tests.browser_skips import pytest_addoption, pytest_sessionfinish  # noqa: F401 - hooks
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_report_header() -> str:
+    """The arithmetic of the tests; those that need bits are skipped where it is native."""
+    return f"arithmetic: {mode.name()}"
 
 
 @pytest.fixture(scope="session")

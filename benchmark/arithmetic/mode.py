@@ -33,18 +33,8 @@ VARIABLES = {
     "ARROW_USER_SIMD_LEVEL": "AVX2",
 }
 """What holds each library: torch's own kernels, MKL, threads, numpy's products, numpy's kernels, Arrow's."""
-FAMILIES = (
-    "ATEN_",
-    "MKL_",
-    "ONEDNN_",
-    "DNNL_",
-    "OMP_",
-    "GOMP_",
-    "KMP_",
-    "OPENBLAS_",
-    "NPY_",
-    "ARROW_USER_SIMD_LEVEL",
-)
+FOR_TORCH = ("ATEN_", "MKL_", "ONEDNN_", "DNNL_", "OMP_", "GOMP_", "KMP_")
+FAMILIES = (*FOR_TORCH, "OPENBLAS_", "NPY_", "ARROW_USER_SIMD_LEVEL")
 """Beginnings of the names of variables that can change how numbers are computed."""
 LIBRARIES = ("torch", "numpy", "pyarrow")
 NEEDED_FLAGS = {"avx2", "fma"}
@@ -100,22 +90,25 @@ def use(wanted: Arithmetic) -> None:
             )
         _release()
     elif _process.native or (missing() is None and not _process.held):
+        first = _process.early[0] if _process.early else "torch"
         raise InputError(
-            f"execution.arithmetic: {', '.join(_process.early) or 'torch'} was imported in another mode before "
-            "gapbench: import benchmark first, or set execution.arithmetic to native"
+            f"execution.arithmetic: {first} was imported in another mode before gapbench: import benchmark first, "
+            "or set execution.arithmetic to native"
         )
 
 
 def _release() -> None:
     """Give torch and MKL the variables that the user had set; numpy, OpenBLAS and Arrow stay held."""
     if _process.held and not _process.native:
-        for name in ("ATEN_CPU_CAPABILITY", "MKL_CBWR", "OMP_NUM_THREADS"):
+        for name in _for_torch(VARIABLES):
             del os.environ[name]
-        torchs = {
-            n: v for n, v in _process.users.items() if not n.startswith(("OPENBLAS_", "NPY_", "ARROW_"))
-        }
-        os.environ.update(torchs)
+        os.environ.update(_for_torch(_process.users))
     _process.native = True
+
+
+def _for_torch(variables: dict[str, str]) -> dict[str, str]:
+    """Those of `variables` that torch and what it calls would read."""
+    return {name: value for name, value in variables.items() if name.startswith(FOR_TORCH)}
 
 
 def is_portable() -> bool:
@@ -156,7 +149,7 @@ def name(device: str = "cpu") -> str:
 
     capability = torch.backends.cpu.get_cpu_capability()
     facts = [f"torch {torch.__version__}", _machine(capability) if device == "cpu" else _gpu()]
-    set_by_user = {n: v for n, v in os.environ.items() if n.startswith(FAMILIES) and VARIABLES.get(n) != v}
+    set_by_user = _for_torch(dict(os.environ))
     if set_by_user:
         facts.append(f"variables {_digest(repr(sorted(set_by_user.items())))}")
     return "native: " + ", ".join(facts)
@@ -164,9 +157,9 @@ def name(device: str = "cpu") -> str:
 
 @functools.cache
 def _warn_late() -> None:
-    names = ", ".join(_process.early)
     warnings.warn(
-        f"{names} was imported before benchmark, so numbers are native to this machine: import benchmark first",
+        f"{_process.early[0]} was imported before benchmark, so numbers are native to this machine: "
+        "import benchmark first",
         stacklevel=3,
     )
 

@@ -13,6 +13,7 @@ from benchmark.bench.compare import REPETITIONS, Say, compare, floor_row, timed
 from benchmark.bench.counting import needed, one_sequence_a_choice, padded_positions
 from benchmark.bench.growth import RUN_STEPS, growth_rows, run_on
 from benchmark.bench.memory import peak_row
+from benchmark.bench.portable import portable_rows
 from benchmark.bench.rows import Row, at_least, at_most, counted, speedup
 from benchmark.bench.stock import BATCH_SIZES, Stock
 from benchmark.bench.subjects import BATCH_TOKENS, DOCUMENTS, Subject, bench_suite, make_subject
@@ -33,10 +34,12 @@ MAX_LENGTH = 512
 def run_bench(out: Path | None, params: Path = Path("params.yaml")) -> int:
     """Run all benchmarks; write ``bench.json`` into ``out`` where given. 0: every bound holds, 1: one is missed.
 
-    One thread, whatever the machine has. The `gap12` part needs the data of that suite (see docs/DATA.md).
+    One thread, whatever the machine has. Numbers are native on both sides, but for the rows that compare native with
+    portable. The `gap12` part needs the data of that suite (see docs/DATA.md).
     """
     torch.set_num_threads(1)
-    rows = micro_rows(params, _say) | gap12_rows(_say)
+    _say("portable arithmetic beside native")
+    rows = portable_rows(params) | micro_rows(params, _say) | gap12_rows(_say)
     print(table_of.table(rows))
     if out is not None:
         table_of.write(rows, out)

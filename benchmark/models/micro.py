@@ -63,7 +63,7 @@ def micro_tokenizer(cache: Path) -> Tokenizer:
 def train_rung(spec: MicroModel, folder: Path, *, name: str, cache: Path, threads: int = 1) -> None:
     """Train a rung and write it to ``folder`` in the Hub's layout, tokenizer included.
 
-    The same settings give the same bytes on one kind of machine with the same number of threads.
+    The same settings give the same bytes on every machine of the same arithmetic, with the same number of threads.
     """
     config = rung_config(spec)
     tokenizer = micro_tokenizer(cache)

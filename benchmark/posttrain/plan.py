@@ -119,6 +119,7 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "members": [[part.start.text_id, part.start.seed, part.kind, part.step] for part in run.members],
             "evaluation": scorer.settings.model_dump(mode="json"),
             "plan": scorer.prepared.plan_hash,
+            "documents": scorer.prepared.suite_digest,
             "device": run.model.device.type,
             "arithmetic": run.arithmetic,
             "code": code_digest(),

@@ -49,8 +49,9 @@ def show_commands(track: str) -> None:
     st.markdown("From a fresh clone, everything again, then compared with what is committed:")
     st.code("make repro" if track == "micro" else f"make repro TRACK={track}", language="bash")
     st.markdown(
-        "On a machine of the same kind the results come out byte for byte. On another kind `gapbench "
-        "diff` tells the largest difference by column and which verdicts moved."
+        "Every Linux machine with an x86-64 CPU that has AVX2 gives the same bytes, and `gapbench diff` "
+        "fails where one differs. On other machines and on GPUs the last digits differ; there it compares "
+        "claims, scores and gains with what is committed. `gapbench doctor` says which kind yours is."
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 from benchmark.corpora.micro import micro_corpus
 from benchmark.errors import InputError
@@ -21,7 +22,7 @@ from benchmark.models.micro import (
 )
 from benchmark.models.muon import orthogonal
 from benchmark.models.opt import OptModel, causal_logits, load_opt
-from benchmark.models.packed import pack, packed_logits, steps_of
+from benchmark.models.packed import NO_TARGET, pack, packed_logits, steps_of
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.settings import MicroModel, load_settings
 from benchmark.world.text import passages
@@ -107,12 +108,33 @@ def test_packed_logits_are_those_of_each_passage_alone():
     generator = torch.Generator().manual_seed(0)
     params = {name: torch.randn(shape, generator=generator) * 0.3 for name, shape in config.shapes().items()}
     rows = [[2, 5, 6, 7, 2], [2, 9, 2], [2, 30, 31, 32, 33, 34, 2]]
-    joined = pack(rows)
-    found = packed_logits(params, config, joined).split([len(row) - 1 for row in rows])
-    for row, logits in zip(rows, found, strict=True):
+    joined = pack(rows, 14)
+    ordered = sorted(rows, key=len)
+    *found, _padding = packed_logits(params, config, joined).split([*(len(row) - 1 for row in ordered), 2])
+    for row, logits in zip(ordered, found, strict=True):
         alone = causal_logits(params, config, torch.tensor([row[:-1]]))[0]
         torch.testing.assert_close(logits, alone, atol=1e-4, rtol=1e-4)
-    assert joined.targets.tolist() == [5, 6, 7, 2, 9, 2, 30, 31, 32, 33, 34, 2]
+    assert joined.targets.tolist() == [9, 2, 5, 6, 7, 2, 30, 31, 32, 33, 34, 2, NO_TARGET, NO_TARGET]
+
+
+def test_packed_gradients_are_those_of_each_passage_alone():
+    config = rung_config(TINY)
+    generator = torch.Generator().manual_seed(1)
+    rows = [[2, *torch.randint(3, 700, (size,), generator=generator).tolist(), 2] for size in range(3, 40, 3)]
+    start = {name: torch.randn(shape, generator=generator) * 0.3 for name, shape in config.shapes().items()}
+    packed, apart = (
+        {name: value.clone().requires_grad_() for name, value in start.items()} for _ in range(2)
+    )
+    joined = pack(rows, 300)
+    assert len(joined.grids) > 1
+    functional.cross_entropy(
+        packed_logits(packed, config, joined), joined.targets, reduction="sum"
+    ).backward()
+    for row in rows:
+        logits = causal_logits(apart, config, torch.tensor([row[:-1]]))[0]
+        functional.cross_entropy(logits, torch.tensor(row[1:]), reduction="sum").backward()
+    for name, value in packed.items():
+        torch.testing.assert_close(value.grad, apart[name].grad, atol=2e-3, rtol=2e-3)
 
 
 def test_steps_hold_every_passage_once_and_pages_apart(micro_cache: Path, tokenizer: Tokenizer):

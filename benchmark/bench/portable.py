@@ -1,0 +1,96 @@
+"""Portable arithmetic beside native: training and scoring, each in a process of its own, in turn.
+
+`python -m benchmark.bench.portable params.yaml` prints the rows; with a mode in front, the seconds of one process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmark.arithmetic import mode
+from benchmark.bench.rows import Row, at_most, overhead, table
+
+STEPS = 100
+REPETITIONS = 3
+MOST = 1.3
+"""Times as long as native that portable arithmetic may take."""
+
+
+def portable_rows(params: Path) -> dict[str, Row]:
+    """Seconds to train the ladder (steps of every rung, weighted by their number) and to score a checkpoint."""
+    if mode.missing() is not None:
+        return {}
+    turns = [[_process(name, params) for name in ("portable", "native")] for _ in range(REPETITIONS)]
+    units = {"train_the_ladder": "s on one thread", "score_a_checkpoint": "s a checkpoint"}
+    return {
+        f"portable/{what}": overhead(
+            [both[0][what] for both in turns], [both[1][what] for both in turns], unit, at_most(MOST)
+        )
+        for what, unit in units.items()
+    }
+
+
+def _process(arithmetic: str, params: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmark.bench.portable", arithmetic, str(params)]
+    started_by_user = {
+        name: value for name, value in os.environ.items() if not name.startswith(mode.FAMILIES)
+    }
+    done = subprocess.run(command, env=started_by_user, stdout=subprocess.PIPE, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def measure(params: Path) -> dict[str, float]:
+    """Seconds in this process, in the arithmetic that it has."""
+    import torch
+
+    from benchmark.doctor import trials
+    from benchmark.execution import compute_alone
+    from benchmark.models.micro import micro_tokenizer, pretraining_tokens, train_rung
+    from benchmark.models.opt import OptModel
+    from benchmark.posttrain.base import load_base, suite_of
+    from benchmark.settings import Execution, MicroModel, load_settings
+
+    compute_alone()
+    settings = load_settings(params)
+    total = 0.0
+    kept = params.resolve().parent / ".gapbench" / "cache"
+    with tempfile.TemporaryDirectory() as folder:
+        cache = kept if kept.is_dir() else Path(folder)
+        for name, spec in settings.models.items():
+            if not isinstance(spec, MicroModel):
+                continue
+            short = spec.model_copy(update={"tokens": STEPS * spec.batch})
+            pretraining_tokens(micro_tokenizer(cache), short.tokens, cache)
+            for _ in range(2):  # the first time warms up
+                started = time.perf_counter()
+                train_rung(short, Path(folder) / name, name=name, cache=cache)
+                seconds = time.perf_counter() - started
+            total += seconds * spec.tokens / short.tokens
+    evaluation = settings.evaluation
+    suite = suite_of(evaluation, documents=evaluation.documents)
+    base = load_base("stored", trials.STORED, suite, evaluation, Execution())
+    generator = torch.Generator().manual_seed(0)
+    moved = {
+        name: tensor + 1e-3 * torch.randn(tensor.shape, generator=generator)
+        for name, tensor in base.model.params.items()
+    }
+    times = []
+    for _ in range(4):
+        started = time.perf_counter()
+        base.scorer.score(OptModel(base.model.config, moved))
+        times.append(time.perf_counter() - started)
+    return {"train_the_ladder": total, "score_a_checkpoint": min(times)}
+
+
+if __name__ == "__main__":
+    *arithmetic, file = sys.argv[1:]
+    if arithmetic:
+        mode.use("native" if arithmetic == ["native"] else "portable")
+        print(json.dumps(measure(Path(file))))
+    else:
+        print(table(portable_rows(Path(file))))

@@ -1,0 +1,86 @@
+"""Small trainings, a score and runs from stored weights: what the pipeline computes, in about a minute."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from benchmark.doctor.kernels import LENGTH
+from benchmark.identity import digest
+from benchmark.models.micro import train_rung
+from benchmark.posttrain.arms import Member
+from benchmark.posttrain.base import Base, load_base, suite_of
+from benchmark.posttrain.plan import request
+from benchmark.posttrain.run import RunRequest, execute_run
+from benchmark.settings import Execution, MicroModel, Settings
+from benchmark.submissions.entry import samples_digest
+
+STORED = Path(__file__).with_name("model")
+"""Rung micro-1 as one machine trained it: runs start from the same bytes wherever they are repeated."""
+STEPS = 50
+RUN_STEPS = 5
+DOCUMENTS = 4
+"""Test documents and select documents a task: 96 in all, 48 of them in the base score."""
+TEXTS = (
+    "The small model read a text that it had not seen before.",
+    "Twelve birds sat on a roof; nine flew away.",
+)
+
+
+class StoredText:
+    """A text of the trial runs."""
+
+    def __init__(self, index: int) -> None:
+        self.index, self.text_id, self.text = index, f"doctor-{index}", TEXTS[index]
+
+
+def trainings(rungs: Mapping[str, MicroModel], cache: Path) -> Iterator[tuple[str, str]]:
+    """Each rung's name and the digest of its weights after a training of about fifty steps."""
+    for name, spec in rungs.items():
+        short = spec.model_copy(update={"tokens": STEPS * spec.batch})
+        with tempfile.TemporaryDirectory() as folder:
+            train_rung(short, Path(folder), name=name, cache=cache)
+            content = (Path(folder) / "model.safetensors").read_bytes()
+        yield name, hashlib.sha256(content).hexdigest()[:LENGTH]
+
+
+def stored_base(settings: Settings) -> Base:
+    """The stored model and its score on a few documents."""
+    evaluation = trial_settings(settings).evaluation
+    suite = suite_of(evaluation, documents=evaluation.documents)
+    return load_base("doctor", STORED, suite, evaluation, Execution())
+
+
+def base_digest(base: Base) -> str:
+    """Digest of every answer and log-probability of the base score."""
+    return samples_digest(base.scorer.start.samples)[:LENGTH]
+
+
+def runs(settings: Settings, base: Base) -> Iterator[tuple[str, str]]:
+    """Each arm's name and the digest of one run: weights, losses and answers of its steps."""
+    trial = trial_settings(settings)
+    for name, arm in trial.arms.items():
+        run = _soup(trial, base, name) if arm.kind == "soup" else _run(trial, base, name, 0)
+        result = execute_run(run, base.scorer)
+        yield name, digest([result.record["steps"], samples_digest(result.samples)])[:LENGTH]
+
+
+def _run(trial: Settings, base: Base, arm: str, index: int) -> RunRequest:
+    return request(trial, base, "doctor", StoredText(index), arm, 0)
+
+
+def _soup(trial: Settings, base: Base, name: str) -> RunRequest:
+    of = trial.arms[name].of or ""
+    runs = [_run(trial, base, of, index) for index in range(len(TEXTS))]
+    members = tuple(Member(run.begin, run.arm.kind, RUN_STEPS) for run in runs)
+    return replace(runs[0], arm_name=name, arm=trial.arms[name], text_id="doctor-soup", members=members)
+
+
+def trial_settings(settings: Settings) -> Settings:
+    """The track's settings with few steps and documents."""
+    evaluation = settings.evaluation.model_copy(
+        update={"documents": DOCUMENTS, "select_documents": DOCUMENTS, "steps": (RUN_STEPS,)}
+    )
+    posttrain = settings.posttrain.model_copy(update={"max_steps": RUN_STEPS})
+    return settings.model_copy(update={"evaluation": evaluation, "posttrain": posttrain})
