@@ -1,5 +1,6 @@
 """`gapbench doctor` computes the committed digests again, and names the first thing that differs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from benchmark.models.micro import micro_tokenizer
 from benchmark.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCTOR = (
+    "import sys; from benchmark.cli import main; sys.argv = ['gapbench', 'doctor', *sys.argv[1:]]; main()"
+)
 
 needs_portable = pytest.mark.skipif(
     not mode.is_portable(), reason=f"portable arithmetic needs {mode.missing()}"
@@ -76,6 +80,24 @@ def test_the_stored_model_has_the_tokenizer_of_the_ladder(tmp_path: Path) -> Non
 
 
 @needs_portable
+def test_variables_that_the_user_has_set_change_no_bit_and_are_named_once() -> None:
+    hostile = {"MKL_CBWR": "AVX512", "OMP_NUM_THREADS": "2", "ATEN_CPU_CAPABILITY": "default"}
+    hostile |= {"ONEDNN_MAX_CPU_ISA": "SSE41"}
+    done = subprocess.run(
+        [sys.executable, "-c", DOCTOR, "--part", "base", "--part", "runs"],
+        cwd=ROOT,
+        env=os.environ | hostile,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "digests: all" in done.stdout
+    assert done.stderr.count("set aside") == 1
+    assert all(name in done.stderr for name in hostile)
+
+
+@needs_portable
 @pytest.mark.slow
 @pytest.mark.parametrize("cpu", ["Haswell", "EPYC"])
 def test_an_emulated_cpu_gives_the_committed_bits(cpu: str) -> None:
@@ -83,9 +105,8 @@ def test_an_emulated_cpu_gives_the_committed_bits(cpu: str) -> None:
     emulator = shutil.which("qemu-x86_64")
     if emulator is None:
         pytest.skip("no qemu-x86_64: install Debian's package qemu-user")
-    code = "import sys; from benchmark.cli import main; sys.argv = ['gapbench', 'doctor', '--part', 'kernels']; main()"
     done = subprocess.run(
-        [emulator, "-cpu", cpu, sys.executable, "-c", code],
+        [emulator, "-cpu", cpu, sys.executable, "-c", DOCTOR, "--part", "kernels"],
         cwd=ROOT,
         capture_output=True,
         text=True,

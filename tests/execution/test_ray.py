@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.arithmetic import mode
 from benchmark.execution import run_units
 from benchmark.settings import Execution
 
@@ -44,3 +45,23 @@ def test_a_worker_and_a_node_killed_in_the_middle_lose_nothing(
         if count == 4:
             cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
     assert sorted(done) == [(unit, unit * unit) for unit in UNITS]
+
+
+def arithmetic(context: str, unit: int) -> str:
+    return f"{context} {mode.name()}"
+
+
+@pytest.fixture
+def unheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes that somebody else has started, without the variables of portable arithmetic."""
+    for name in mode.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.skipif(not mode.is_portable(), reason=f"portable arithmetic needs {mode.missing()}")
+def test_workers_compute_as_the_process_that_sends_them_work(
+    unheld: None, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    told = dict(run_units(arithmetic, "a worker is", [1, 2], Execution(engine="ray")))
+    assert told == dict.fromkeys([1, 2], f"a worker is {mode.PORTABLE}")
