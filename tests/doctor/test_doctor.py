@@ -97,20 +97,31 @@ def test_variables_that_the_user_has_set_change_no_bit_and_are_named_once() -> N
     assert all(name in done.stderr for name in hostile)
 
 
+SMALL = """
+import re
+from benchmark.doctor import kernels, table
+BIG = re.compile("768|333|255|288|432")
+chosen = {name: kernel for name, kernel in kernels.kernels().items() if not BIG.search(name)}
+found = {"kernels": kernels.kernel_digests(chosen)}
+print(len(chosen), table.first_difference(table.read_table()["digests"], found))
+"""
+
+
 @needs_portable
 @pytest.mark.slow
-@pytest.mark.parametrize("cpu", ["Haswell", "EPYC"])
-def test_an_emulated_cpu_gives_the_committed_bits(cpu: str) -> None:
-    """Intel's and AMD's code paths on any machine: QEMU's user mode shows one process another CPU."""
+def test_an_emulated_cpu_of_the_other_maker_gives_the_committed_bits() -> None:
+    """QEMU's user mode shows one process another CPU; large products, minutes there, are left out."""
     emulator = shutil.which("qemu-x86_64")
     if emulator is None:
         pytest.skip("no qemu-x86_64: install Debian's package qemu-user")
+    other = "EPYC" if mode.cpu_facts().get("vendor_id") == "GenuineIntel" else "Haswell"
     done = subprocess.run(
-        [emulator, "-cpu", cpu, sys.executable, "-c", DOCTOR, "--part", "kernels"],
+        [emulator, "-cpu", other, sys.executable, "-c", SMALL],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=600,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "digests: all" in done.stdout
+    count, difference = done.stdout.split(maxsplit=1)
+    assert int(count) > 60, done.stderr[-2000:]
+    assert difference.strip() == "None"
