@@ -49,7 +49,7 @@ def show_commands(track: str) -> None:
     st.markdown("From a fresh clone, everything again, then compared with what is committed:")
     st.code("make repro" if track == "micro" else f"make repro TRACK={track}", language="bash")
     st.markdown(
-        "Every Linux machine with an x86-64 CPU that has AVX2 gives the same bytes, and `gapbench diff` "
+        "Linux machines with an x86-64 CPU that has AVX2 are to give the same bytes, and `gapbench diff` "
         "fails where one differs. On other machines and on GPUs the last digits differ; there it compares "
         "claims, scores and gains with what is committed. `gapbench doctor` says which kind yours is."
     )
@@ -98,7 +98,7 @@ def show_provenance(track: str) -> None:
             "dvc repro",
         )
         return
-    facts = {name: content.get(name) for name in ("revision", "written") if content.get(name)}
+    facts = {name: content.get(name) for name in ("revision", "arithmetic", "written") if content.get(name)}
     for name, value in facts.items():
         st.markdown(f"{name.capitalize()}: {text.plain(value)}")
     if str(content.get("revision", "")).endswith("+"):
@@ -113,7 +113,8 @@ def show_provenance(track: str) -> None:
     rest = {
         k: v
         for k, v in content.items()
-        if k not in {"revision", "written", "packages", "wall_seconds", "hardware", "keys", "track"}
+        if k
+        not in {"revision", "arithmetic", "written", "packages", "wall_seconds", "hardware", "keys", "track"}
     }
     if rest:
         with st.expander("Everything else in provenance.json"):
