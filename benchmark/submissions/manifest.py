@@ -230,7 +230,9 @@ def parse_manifest(raw: object, source: str) -> AnyManifest:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in fault["loc"]) or "manifest"
-        message = fault["msg"].removeprefix("Value error, ")
+        # Both quote what was given; a line end in it, U+0085 too, would make two lines.
+        message = " ".join(fault["msg"].removeprefix("Value error, ").split())
+        where = " ".join(where.split())
         raise InputError(f"{source}: {where:.120}: {message}: submit again rather than editing it") from None
 
 

@@ -123,5 +123,5 @@ def test_an_emulated_cpu_of_the_other_maker_gives_the_committed_bits() -> None:
         timeout=600,
     )
     count, difference = done.stdout.split(maxsplit=1)
-    assert int(count) > 60, done.stderr[-2000:]
+    assert int(count) >= 50, done.stderr[-2000:]
     assert difference.strip() == "None"

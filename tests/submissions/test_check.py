@@ -324,3 +324,9 @@ def test_no_bytes_crash_the_check(tmp_path_factory: pytest.TempPathFactory, cont
             check_file(path)
         except InputError as refused:
             assert len(str(refused).splitlines()) == 1
+
+
+def test_a_line_end_of_another_alphabet_in_a_manifest_makes_no_second_line() -> None:
+    with pytest.raises(InputError) as refused:
+        parse_manifest(corpus_manifest() | {"kind": "\x85"}, "manifest")
+    assert len(str(refused.value).splitlines()) == 1
