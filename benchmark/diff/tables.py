@@ -63,6 +63,19 @@ def keyed(name: str, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(row=rows.to_numpy()).set_index([*key, "row"])
 
 
+def numbered_soups(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an entry's soups numbered: their names follow from the steps that their members chose."""
+    if "text_id" not in table.columns:
+        return table
+    soups = table["text_id"].astype(str).str.startswith("soup-")
+    if not soups.any():
+        return table
+    number = table[soups].groupby(ENTRY)["text_id"].rank(method="dense").astype(int)
+    names = table["text_id"].astype(object)
+    names[soups] = [f"soup {place}" for place in number]
+    return table.assign(text_id=names)
+
+
 def missing_rows(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     """The keys of rows of `before` that `after` does not have, in words.
 

@@ -7,7 +7,7 @@ from benchmark.diff.bounds import Movement, gain_movements, rung_movements
 from benchmark.diff.rows import Pair, missing, pairs
 from benchmark.diff.scope import Scope
 from benchmark.diff.sides import LINE_ENDS, Sides
-from benchmark.diff.tables import largest_differences
+from benchmark.diff.tables import largest_differences, numbered_soups
 from benchmark.diff.verdicts import CLAIMS, Moved, comparable_claims, moved_claims, moved_verdicts
 
 
@@ -30,7 +30,8 @@ def tolerant(sides: Sides, scope: Scope, *, everything: bool) -> list[str]:
     """
     track, found = sides.track, Found()
     faults = [f"{track}: {name} is missing: run `make repro TRACK={track}`" for name in sides.missing]
-    for pair in pairs(sides, scope):
+    for exact in pairs(sides, scope):
+        pair = Pair(exact.name, numbered_soups(exact.before), numbered_soups(exact.after))
         gone = missing(pair)
         faults += [f"{track}: {said}" for said in gone]
         if not pair.missing_columns:

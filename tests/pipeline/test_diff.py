@@ -4,10 +4,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from benchmark.diff import diff
+from benchmark.diff.tables import missing_rows, numbered_soups
 from benchmark.errors import CheckFailed, InputError
 from benchmark.schema import TABLES
 from benchmark.scoring.write import write_csv
@@ -301,3 +303,13 @@ def test_a_clone_of_another_user_is_refused_with_git_s_own_remedy(
         InputError, match=r"(?s)dubious ownership.*git config --global --add safe\.directory /"
     ):
         diff(root, "HEAD", "t")
+
+
+def test_soups_of_other_members_steps_are_no_missing_rows() -> None:
+    entry = {"model": ["m"] * 3, "arm": ["soup", "soup", "gap"], "corpus": ["c"] * 3, "seed": [0] * 3}
+    before = pd.DataFrame(entry | {"text_id": ["soup-b", "soup-a", "t"]})
+    after = pd.DataFrame(entry | {"text_id": ["soup-x", "soup-y", "t"]})
+    assert missing_rows("runs.csv", before, after)
+    assert missing_rows("runs.csv", numbered_soups(before), numbered_soups(after)) == []
+    fewer = numbered_soups(after.iloc[1:])
+    assert len(missing_rows("runs.csv", numbered_soups(before), fewer)) == 1
