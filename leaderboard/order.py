@@ -7,7 +7,7 @@ import pandas as pd
 from leaderboard import data, text
 from leaderboard.data import KEY
 
-FEWEST_TEXTS = 3
+FEWEST_UNITS = 3
 """With fewer the scoring gives no verdict, so the pages give no place (a test holds the two together)."""
 
 
@@ -39,7 +39,7 @@ def _parts(track: str, claim: str | None = None) -> list[dict[str, Any]]:
 
 def unranked(n_runs: object) -> str:
     """Why an entry has no place; empty where it has one, or where its texts are not counted."""
-    few = not text.missing(n_runs) and 0 < text.whole(n_runs) < FEWEST_TEXTS
+    few = not text.missing(n_runs) and 0 < text.whole(n_runs) < FEWEST_UNITS
     return f"{text.counted(text.whole(n_runs), 'text')}: no verdict" if few else ""
 
 

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from benchmark.settings import CONTROLS, Claims, Scoring
 
-FEWEST_TEXTS = 3
-"""Fewer texts decide nothing: the variance between texts cannot be told."""
+FEWEST_UNITS = 3
+"""Fewer draws, or texts on one draw, tell nothing about how much others would vary."""
 
 
 class ScoringSettings(Scoring):

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from benchmark.errors import InputError
 from benchmark.pipeline.layout import Layout
-from benchmark.scoring.settings import FEWEST_TEXTS
+from benchmark.scoring.settings import FEWEST_UNITS
 from benchmark.settings import Settings
 from benchmark.submissions.corpus import fingerprint
 from benchmark.submissions.ladder import baselines, built_rungs, count_tokens, familiarity
@@ -39,8 +39,8 @@ def corpus_found(texts: Sequence[str], duplicates: int, settings: Settings, layo
     shared = _overlap(texts, settings)
     if isinstance(shared, str):
         notes.append(shared)
-    if len(texts) < FEWEST_TEXTS:
-        notes.append(f"fewer than {FEWEST_TEXTS} texts: every verdict will be inconclusive")
+    if len(texts) < FEWEST_UNITS:
+        notes.append(f"fewer than {FEWEST_UNITS} texts: every verdict will be inconclusive")
     return CorpusFound(
         texts=len(texts),
         duplicates=duplicates,

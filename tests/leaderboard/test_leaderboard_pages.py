@@ -216,7 +216,7 @@ def test_what_the_claims_are_about_stands_first_and_too_few_texts_last(
     assert list(shown["gain_all"][:count]) == sorted(entries.loc[own, "gain_all"], reverse=True)
     assert set(shown["ranks"][-count:]) == {"2 texts: no verdict"}
     assert not shown["ranks"][:-count].str.contains("no verdict").any()
-    assert order.FEWEST_TEXTS == claims.FEWEST_TEXTS
+    assert order.FEWEST_UNITS == claims.FEWEST_UNITS
     for page in ("entry", "documents"):
         first = next(w for w in opened(page, tmp_path).selectbox if w.key == f"{page}.arm")
         assert first.value == "gap", page
