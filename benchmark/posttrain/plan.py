@@ -112,7 +112,7 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
     return digest(
         {
             "track": run.track,
-            "model": [run.model_name, run.model_digest],
+            "model": [run.model_name, run.draw, run.model_digest],
             "corpus": [run.corpus, run.index, run.text_id, list(run.tokens)],
             "arm": [run.arm_name, run.arm.model_dump(mode="json", exclude={"seeds"}), run.seed],
             "posttrain": run.posttrain.model_dump(mode="json"),
