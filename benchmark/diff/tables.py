@@ -14,7 +14,7 @@ from benchmark.errors import CheckFailed
 from benchmark.schema import NO_ARM
 
 ENTRY = ["model", "arm", "corpus"]
-RUN = [*ENTRY, "text_id", "seed"]
+RUN = [*ENTRY, "draw", "text_id", "seed"]
 KEYS: Mapping[str, list[str]] = {
     "corpora.json": ["corpus"],
     "texts.parquet": ["corpus", "index"],
@@ -22,9 +22,9 @@ KEYS: Mapping[str, list[str]] = {
     "runs.csv": RUN,
     "run_curves.csv": [*RUN, "step", "split", "scope"],
     "curves.csv": [*ENTRY, "step", "scope"],
-    "scores.csv": [*ENTRY, "scope"],
+    "scores.csv": [*ENTRY, "measure", "scope"],
     "entries.csv": ENTRY,
-    "comparisons.csv": [*ENTRY, "baseline", "baseline_kind", "baseline_arm", "scope"],
+    "comparisons.csv": [*ENTRY, "baseline", "baseline_kind", "baseline_arm", "measure", "scope"],
     "pairs.csv": [*ENTRY, "other_model", "other_arm", "other_corpus", "scope"],
     "sensitivity.csv": [*ENTRY, "scope", "step"],
     "familiarity.csv": ["model", "arm", "level"],

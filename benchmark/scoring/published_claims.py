@@ -1,15 +1,18 @@
-"""Claims C1-C4 on the published figures: conditional on the documents, without non-inferiority."""
+"""Claims C1-C4 on the published figures: texts are the units; documents and pretrained models are given."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 
 from benchmark.schema import NO_ARM
-from benchmark.scoring.claim_parts import share_of_gains_part
-from benchmark.scoring.claims import SHARE_SCOPE, Part, claims_document, decide
+from benchmark.scoring.claim_parts import ALL_DECLARED
+from benchmark.scoring.claims import Part, claims_document, decide
+from benchmark.scoring.contrast import GIVEN_DRAWS
 from benchmark.scoring.published_source import FAMILIES, NEXT_LARGER, FamilyFigures, PublishedFigures
 from benchmark.scoring.published_tables import (
     ARM,
@@ -19,6 +22,7 @@ from benchmark.scoring.published_tables import (
     by_text,
     difference_of_means,
 )
+from benchmark.scoring.settings import FEWEST_UNITS
 from benchmark.settings import Claims
 
 MARGIN = 0.5
@@ -35,12 +39,97 @@ def published_claims(figures: PublishedFigures, comparisons: list[Row], null_rat
         TRACK,
         SUITE_VERSION,
         [
-            decide("C1", _base_parts(comparisons), cannot_fail=_why_c1_cannot_fail(null_rate)),
-            decide("C2", _rung_parts(comparisons, figures), caveat=f"OPT-6.7B has no data, and {PARTIAL}"),
-            decide("C3", _corpus_parts(figures), caveat=f"Texts are the units; {PARTIAL}"),
-            decide("C4", _placebo_parts(figures)),
+            decide(
+                "C1",
+                _base_estimates(figures),
+                _base_parts(comparisons),
+                cannot_fail=_why_c1_cannot_fail(null_rate),
+            ),
+            decide(
+                "C2",
+                _rung_estimates(figures),
+                _rung_parts(comparisons, figures),
+                caveat=f"OPT-6.7B has no data, and {PARTIAL}",
+            ),
+            decide(
+                "C3", _corpus_estimates(figures), _corpus_parts(figures), caveat=f"Texts are the units; {PARTIAL}"
+            ),
+            decide("C4", _placebo_parts(figures)[:1], _placebo_parts(figures)),
         ],
     )
+
+
+class Cell(NamedTuple):
+    """Gains by text [texts] of one model, corpus and family, and their weight in an estimate."""
+
+    gains: NDArray[np.float64]
+    weight: float
+
+
+def pooled(cells: Sequence[Cell], beside: float, scope: str, baseline: str, **named: Any) -> Part:
+    """The weighted sum of cell means plus `beside`, with a t interval over texts (Welch's degrees of freedom).
+
+    Cells are taken as independent samples of texts. One cell with fewer than three texts leaves no figure.
+    """
+    part = Part(ALL_DECLARED, ARM, ALL_DECLARED, baseline, NO_ARM, scope, conditional=GIVEN_DRAWS)
+    if not cells or any(len(cell.gains) < FEWEST_UNITS for cell in cells):
+        return replace(part, note="no data")
+    value = beside + sum(cell.weight * float(cell.gains.mean()) for cell in cells)
+    parts = [cell.weight**2 * float(cell.gains.var(ddof=1)) / len(cell.gains) for cell in cells]
+    error = sum(parts) ** 0.5
+    spread = sum(one**2 / (len(cell.gains) - 1) for one, cell in zip(parts, cells, strict=True))
+    df = error**4 / spread
+    half = float(student_t.ppf(0.975, df)) * error
+    p_value = 2 * float(student_t.sf(abs(value) / error, df))
+    figures = {"delta": value, "ci_low": value - half, "ci_high": value + half, "p_value": p_value}
+    return replace(part, **figures, note=CONDITIONAL, **named)
+
+
+def _base_estimates(figures: PublishedFigures) -> list[Part]:
+    """Mean gain over all cells, by family."""
+    pairs = list(product(figures.models(), figures.corpora()))
+    return [
+        pooled(
+            [Cell(_gains(family, *pair), 1 / len(pairs)) for pair in pairs], 0.0, family.family, ALL_DECLARED
+        )
+        for family in figures.families
+    ]
+
+
+def _rung_estimates(figures: PublishedFigures) -> list[Part]:
+    """Mean of treated minus the next larger model over the cells that have one, with the mean margin, by family."""
+    parts = []
+    for family in figures.families:
+        pairs = [
+            (model, corpus)
+            for model, corpus in product(figures.models(), figures.corpora())
+            if NEXT_LARGER[model] in figures.models()
+        ]
+        gaps = [
+            family.baseline(NEXT_LARGER[model]) - family.baseline(model, corpus=corpus) for model, corpus in pairs
+        ]
+        cells = [Cell(_gains(family, *pair), 1 / len(pairs)) for pair in pairs]
+        gap = float(np.mean(gaps))
+        part = pooled(cells, -gap, family.family, "next larger model")
+        kept = pooled(cells, -(1 - MARGIN) * gap, family.family, "next larger model")
+        if kept.p_value is not None and kept.delta is not None:
+            one_sided = kept.p_value / 2 if kept.delta > 0 else 1 - kept.p_value / 2
+            part = replace(part, margin=MARGIN * gap, p_noninferior=one_sided)
+        parts.append(part)
+    return parts
+
+
+def _corpus_estimates(figures: PublishedFigures) -> list[Part]:
+    """Mean gain on code minus that on the other corpora, by family."""
+    target, models = SETTINGS.target_corpus, figures.models()
+    others = [corpus for corpus in figures.corpora() if corpus != target]
+    parts = []
+    for family in figures.families:
+        ours = [Cell(_gains(family, model, target), 1 / len(models)) for model in models]
+        weight = -1 / len(models) / len(others)
+        theirs = [Cell(_gains(family, *pair), weight) for pair in product(models, others)]
+        parts.append(pooled([*ours, *theirs], 0.0, family.family, "mean of the others", corpus=target))
+    return parts
 
 
 def _why_c1_cannot_fail(null_rate: float) -> str:
@@ -74,17 +163,16 @@ def _rung_parts(comparisons: list[Row], figures: PublishedFigures) -> list[Part]
 
 
 def _corpus_parts(figures: PublishedFigures) -> list[Part]:
-    """Code minus each other corpus, by model and family: mean gain, and share of texts with a gain."""
+    """Mean gain on code minus that on each other corpus, by model and family."""
     target = SETTINGS.target_corpus
     others = [corpus for corpus in figures.corpora() if corpus != target]
     parts = []
     for model, family, other in product(figures.models(), figures.families, others):
         ours, theirs = (_gains(family, model, corpus) for corpus in (target, other))
-        share = share_of_gains_part(list(ours), list(theirs), model, other, SETTINGS)
-        mean = Part(model, ARM, target, other, ARM, family.family)
-        if len(ours) > 1 and len(theirs) > 1:
-            mean = replace(mean, **difference_of_means(ours, theirs), note=f"mean gain, {CONDITIONAL}")
-        parts += [mean, replace(share, scope=f"{family.family}: {SHARE_SCOPE}")]
+        part = Part(model, ARM, target, other, ARM, family.family, conditional=GIVEN_DRAWS)
+        if min(len(ours), len(theirs)) >= FEWEST_UNITS:
+            part = replace(part, **difference_of_means(ours, theirs), note=f"mean gain, {CONDITIONAL}")
+        parts.append(part)
     return parts
 
 
@@ -105,5 +193,5 @@ def _part(row: Row, *, note: str, margin: float | None = None) -> Part:
     named = (row["model"], ARM, row["corpus"], row["baseline"], NO_ARM, row["scope"])
     if row["delta"] is None:
         return Part(*named, note=note)
-    figures = {name: row[name] for name in ("delta", "ci_low", "ci_high", "p_value", "n_runs")}
+    figures = {name: row[name] for name in ("delta", "ci_low", "ci_high", "p_value", "conditional")}
     return Part(*named, **figures, margin=margin, note=note)

@@ -68,7 +68,7 @@ def _p_value(value: float | None) -> str:
 def _facts(row: Record, comparisons: list[Record]) -> list[str]:
     """What stands beside the tables, as plain sentences."""
     facts = [
-        f"Track {row.get('track')}, suite {row.get('suite_version')}, {row.get('n_runs')} texts, "
+        f"Track {row.get('track')}, suite {row.get('suite_version')}, {row.get('n_texts')} texts, "
         f"{row.get('n_docs')} documents, verification: {row.get('verification') or 'none'}."
     ]
     size, note = row.get("effective_size"), row.get("effective_size_note")
