@@ -1,7 +1,7 @@
 """The declared estimates and the parts of claims C1-C4 on a held-out track."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -11,7 +11,7 @@ from benchmark.schema import NO_ARM
 from benchmark.scoring.claims import Part, decide
 from benchmark.scoring.comparisons import noninferiority
 from benchmark.scoring.contrast import Contrast, Estimated, gain, level, mean, score
-from benchmark.scoring.fieller import share_of
+from benchmark.scoring.fieller import Share, share_of
 from benchmark.scoring.layout import DocumentScores, Layout
 from benchmark.scoring.settings import ScoringSettings
 from benchmark.settings import Claims
@@ -57,7 +57,7 @@ class Scores:
 def decide_claims(scores: Scores) -> list[dict[str, Any]]:
     """C1-C4 of a held-out track, as `claims.json` lists them."""
     found = [_base_claim(scores), _rung_claim(scores), _corpus_claim(scores), _placebo_claim(scores)]
-    reasons = scores.claims.not_testable
+    reasons = {str(claim): reason for claim, reason in scores.claims.not_testable.items()}
     return [
         decide(claim, estimates, parts, not_testable=reasons.get(claim, ""))
         for claim, (estimates, parts) in zip(("C1", "C2", "C3", "C4"), found, strict=True)
@@ -70,21 +70,22 @@ Found = tuple[list[Part], list[Part]]
 def _base_claim(scores: Scores) -> Found:
     """C1: treated minus base, by family; each estimate is the mean over the declared entries."""
     models, corpora = scores.declared()
-    contrasts, parts = [], []
+    contrasts: list[Contrast | None] = []
+    parts: list[Part] = []
     for model, corpus in product(models, corpora):
         entry, named = scores.treated(model, corpus), _named(scores, model, corpus, model, NO_ARM)
         contrasts.append(None if entry is None else gain(entry))
         parts += _by_scope(contrasts[-1], named, FAMILIES, scores.layout)
     gap = _mean_gap(scores, models, corpora)
-    return _estimates(contrasts, _named(scores, *[ALL_DECLARED] * 3, NO_ARM), FAMILIES, scores.layout, gap), parts
+    return _estimates(contrasts, _mean_of_all(scores, NO_ARM), FAMILIES, scores.layout, gap), parts
 
 
 def _rung_claim(scores: Scores) -> Found:
     """C2: treated minus the declared larger rung over all tasks, with the non-inferiority margin."""
     models, corpora = scores.declared()
     margin = scores.settings.margin
-    terms: list[tuple[Contrast, Contrast, Contrast, Contrast] | None] = []
-    parts = []
+    terms: list[Terms | None] = []
+    parts: list[Part] = []
     for model, corpus in product(models, corpora):
         if model not in scores.claims.pairs:
             continue
@@ -93,34 +94,36 @@ def _rung_claim(scores: Scores) -> Found:
         named = _named(scores, model, corpus, larger, NO_ARM)
         if entry is None or base is None or rung is None:
             terms.append(None)
-            parts.append(Part(**named, scope="all"))
+            parts.append(replace(named, scope="all"))
             continue
         gap, remaining = noninferiority(entry, base, rung, margin)
-        terms.append((score(entry, base) - level(rung), gap, remaining, gain(entry)))
-        parts.append(_against_rung(*terms[-1], named, margin, scores.layout))
-    named = _named(scores, *[ALL_DECLARED] * 3, NO_ARM)
+        of_entry = score(entry, base) - level(rung), gap, remaining, gain(entry)
+        terms.append(of_entry)
+        parts.append(_against_rung(of_entry, named, margin, scores.layout))
+    named = _mean_of_all(scores, NO_ARM)
     known = [term for term in terms if term is not None]
     if not terms or len(known) < len(terms):
-        return [Part(**named, scope="all")], parts
-    pooled = [mean(column) for column in zip(*known, strict=True)]
-    return [_against_rung(*pooled, named, margin, scores.layout)], parts
+        return [replace(named, scope="all")], parts
+    delta, gap, remaining, gained = (mean(column) for column in zip(*known, strict=True))
+    return [_against_rung((delta, gap, remaining, gained), named, margin, scores.layout)], parts
 
 
-def _against_rung(
-    delta: Contrast, gap: Contrast, remaining: Contrast, gained: Contrast, named: Mapping[str, str],
-    margin: float, layout: Layout,
-) -> Part:  # fmt: skip
+Terms = tuple[Contrast, Contrast, Contrast, Contrast]
+"""Difference from the rung, gap, what is above 0 where the margin is kept, and gain."""
+
+
+def _against_rung(terms: Terms, named: Part, margin: float, layout: Layout) -> Part:
+    delta, gap, remaining, gained = terms
     found, room, left = (one.estimated(layout) for one in (delta, gap, remaining))
     is_open = bool(room.estimate.is_above_zero()[0])
-    share = share_of(gained, gap, layout).at(0)
-    share.pop("share_closed_note")
-    return Part(
-        **named,
+    share = share_of(gained, gap, layout)
+    return replace(
+        named,
         scope="all",
         **_figures(found, 0),
         margin=margin * float(room.estimate.value[0]),
         p_noninferior=float(left.estimate.p_above_zero()[0]) if is_open else None,
-        **{name: _number(value) for name, value in share.items()},
+        **_share(share, 0),
         note="" if is_open else "no gap to close: the larger rung is not told from the base",
     )
 
@@ -130,7 +133,8 @@ def _corpus_claim(scores: Scores) -> Found:
     models, corpora = scores.declared()
     target = scores.claims.target_corpus
     others = [corpus for corpus in corpora if corpus != target]
-    contrasts, parts = [], []
+    contrasts: list[Contrast | None] = []
+    parts: list[Part] = []
     for model in models:
         ours = scores.treated(model, target)
         for other in others:
@@ -146,33 +150,33 @@ def _corpus_claim(scores: Scores) -> Found:
 def _placebo_claim(scores: Scores) -> Found:
     """C4: treated minus placebos, by family; each estimate is the mean over declared entries and placebos."""
     models, corpora = scores.declared()
-    contrasts, parts = [], []
+    contrasts: list[Contrast | None] = []
+    parts: list[Part] = []
     for model, corpus, placebo in product(models, corpora, scores.claims.placebos):
         entry, other = scores.treated(model, corpus), scores.entries.get((model, placebo, corpus))
         named = _named(scores, model, corpus, model, placebo)
         if other is not None and placebo not in scores.controls(model, corpus):
             contrasts.append(None)
-            parts += [Part(**named, scope=scope, note=NO_CONTROL) for scope in FAMILIES]
+            parts += [replace(named, scope=scope, note=NO_CONTROL) for scope in FAMILIES]
             continue
         contrasts.append(None if entry is None or other is None else gain(entry) - gain(other))
         parts += _by_scope(contrasts[-1], named, FAMILIES, scores.layout)
-    named = _named(scores, ALL_DECLARED, ALL_DECLARED, ALL_DECLARED, "mean of the placebos")
+    named = _mean_of_all(scores, "mean of the placebos")
     return _estimates(contrasts, named, FAMILIES, scores.layout), parts
 
 
-def _named(scores: Scores, model: str, corpus: str, baseline: str, baseline_arm: str) -> dict[str, str]:
-    return {
-        "model": model,
-        "arm": scores.claims.arm,
-        "corpus": corpus,
-        "baseline": baseline,
-        "baseline_arm": baseline_arm,
-    }
+def _named(scores: Scores, model: str, corpus: str, baseline: str, baseline_arm: str) -> Part:
+    """A part without scope and figures."""
+    return Part(model, scores.claims.arm, corpus, baseline, baseline_arm, scope="")
+
+
+def _mean_of_all(scores: Scores, baseline_arm: str) -> Part:
+    return _named(scores, ALL_DECLARED, ALL_DECLARED, ALL_DECLARED, baseline_arm)
 
 
 def _estimates(
     contrasts: Sequence[Contrast | None],
-    named: Mapping[str, str],
+    named: Part,
     scopes: Sequence[str],
     layout: Layout,
     gap: Contrast | None = None,
@@ -185,27 +189,25 @@ def _estimates(
 
 def _by_scope(
     contrast: Contrast | None,
-    named: Mapping[str, str],
+    named: Part,
     scopes: Iterable[str],
     layout: Layout,
     gap: Contrast | None = None,
 ) -> list[Part]:
     present = [scope for scope in scopes if scope in layout.summary_scopes]
     if contrast is None:
-        return [Part(**named, scope=scope) for scope in present]
+        return [replace(named, scope=scope) for scope in present]
     found = contrast.estimated(layout)
     share = None if gap is None else share_of(contrast, gap, layout)
     parts = []
     for scope in present:
         place = found.layout.scopes.index(scope)
-        of_gap = {} if share is None else share.at(place)
-        of_gap.pop("share_closed_note", None)
         parts.append(
-            Part(
-                **named,
+            replace(
+                named,
                 scope=scope,
                 **_figures(found, place),
-                **{name: _number(value) for name, value in of_gap.items()},
+                **_share(share, place),
             )
         )
     return parts
@@ -213,7 +215,9 @@ def _by_scope(
 
 def _mean_gap(scores: Scores, models: Sequence[str], corpora: Sequence[str]) -> Contrast | None:
     """The mean gap of the declared models to their larger rungs; None where one has none."""
-    pairs = [(scores.bases.get(model), scores.bases.get(scores.claims.pairs.get(model, ""))) for model in models]
+    pairs = [
+        (scores.bases.get(model), scores.bases.get(scores.claims.pairs.get(model, ""))) for model in models
+    ]
     gaps = [level(rung) - level(base) for base, rung in pairs if base is not None and rung is not None]
     return mean(gaps) if gaps and len(gaps) == len(pairs) else None
 
@@ -227,6 +231,12 @@ def _figures(found: Estimated, place: int) -> dict[str, Any]:
         "p_value": _number(found.estimate.p_two_sided()[place]),
         "conditional": found.conditional,
     }
+
+
+def _share(share: Share | None, place: int) -> dict[str, Any]:
+    if share is None:
+        return {}
+    return {name: _number(value) for name, value in share.at(place).items() if name != "share_closed_note"}
 
 
 def _number(value: Any) -> float | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.schema import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.scoring.contrast import GIVEN_ALL
 from benchmark.scoring.multiplicity import holm
@@ -223,7 +222,9 @@ def _sentence(
     figures = "; ".join(f"{SCOPES.get(row['scope'], row['scope'])} {_figure(row)}" for row in known)
     alone = [row for row in parts if row["outcome"] == REPRODUCED]
     against = [row for row in parts if row["outcome"] == NOT_REPRODUCED]
-    counted = f" Alone, {len(alone)} of {len(parts)} parts show it and {len(against)} rule it out." if parts else ""
+    counted = (
+        f" Alone, {len(alone)} of {len(parts)} parts show it and {len(against)} rule it out." if parts else ""
+    )
     return f"{begin}: on average {figures}.{counted}"
 
 

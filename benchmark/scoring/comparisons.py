@@ -134,6 +134,10 @@ def difference(
     gap the difference from base and controls is measured by. `layout` is that of all test documents.
     """
     other = baseline.scores
+    used = [scores for scores in (entry, other, base, nearest) if scores is not None]
+    columns = shared_columns(*used)
+    entry, other, base = (scores.on_columns(columns) for scores in (entry, other, base))
+    nearest = None if nearest is None else nearest.on_columns(columns)
     if baseline.kind == "rung":
         gap, remaining = noninferiority(entry, base, other, settings.margin)
         found = (score(entry, base) - level(other)).estimated(layout)
@@ -146,14 +150,12 @@ def difference(
             _exact(entry, other, layout),
         )
     contrast = gain(entry) if baseline.kind == "base" else gain(entry) - gain(other)
-    gap, worthwhile = None, None
-    if nearest is not None:
-        open_gap = level(nearest) - level(base)
-        gap = open_gap.estimated(layout)
-        worthwhile = (contrast - settings.negligible * open_gap).estimated(layout)
-    return Difference(
-        contrast.estimated(layout), gap, None, worthwhile, None, _exact(entry, other, layout)
-    )
+    found, exact = contrast.estimated(layout), _exact(entry, other, layout)
+    if nearest is None:
+        return Difference(found, None, None, None, None, exact)
+    gap = level(nearest) - level(base)
+    worthwhile = (contrast - settings.negligible * gap).estimated(layout)
+    return Difference(found, gap.estimated(layout), None, worthwhile, None, exact)
 
 
 def _exact(entry: DocumentScores, other: DocumentScores, layout: Layout) -> dict[str, float]:
@@ -265,7 +267,9 @@ def _rows(
             "p_value": difference.exact_p.get(scope, p_value[place]),
             "p_adjusted": np.nan,
             "q_value": np.nan,
-            "margin": settings.margin * difference.gap.estimate.value[place] if rung and difference.gap else np.nan,
+            "margin": settings.margin * difference.gap.estimate.value[place]
+            if rung and difference.gap
+            else np.nan,
             "p_noninferior": p_noninferior[place],
             "p_negligible": p_negligible[place],
             "mde": mde[place],

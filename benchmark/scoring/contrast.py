@@ -126,7 +126,7 @@ def _levels(
     added = [(weights[..., place], base) for place, base in enumerate(bases)]
     for weight, base in (*terms, *added):
         key = base.model, base.units
-        total[key] = total.get(key, nothing) + weight
+        total[key] = np.asarray(total.get(key, nothing) + np.asarray(weight), dtype=np.float64)
         scores[key] = base
     return [(weight, scores[key]) for key, weight in total.items() if (np.abs(weight) > NOTHING).any()]
 
@@ -153,6 +153,5 @@ def _common_units(terms: Sequence[tuple[float, DocumentScores]]) -> set[str]:
 def _sum_of_gains(terms: Sequence[tuple[float, DocumentScores]], columns: Ints) -> Floats:
     """The weighted sum of gains by common unit and document [units, documents]."""
     common = sorted(_common_units(terms))
-    return reduce(
-        np.add, (weight * scores.gains_at(columns)[scores.rows(common)] for weight, scores in terms)
-    )
+    parts = [weight * scores.gains_at(columns)[scores.rows(common)] for weight, scores in terms]
+    return np.asarray(np.sum(parts, axis=0), dtype=np.float64)

@@ -44,8 +44,8 @@ def decide_controls(
     if declared.same is not None:
         rows.append(same_rung(bases.get(declared.same), layout))
     if declared.next_rung is not None:
-        pair = (bases.get(name) for name in (declared.next_rung.model, declared.next_rung.larger))
-        rows.append(next_rung(*pair, layout, settings.margin))
+        base, larger = bases.get(declared.next_rung.model), bases.get(declared.next_rung.larger)
+        rows.append(next_rung(base, larger, layout, settings.margin))
     failed = [row["control"] for row in rows if not row["as_expected"]]
     outcome = NOT_REPRODUCED if failed else REPRODUCED
     said = (
@@ -53,14 +53,23 @@ def decide_controls(
         if failed
         else f"The study can see: all {len(rows)} declared controls came out as they must."
     )
-    return {"id": "C0", "title": TITLES["C0"], "outcome": outcome, "sentence": said, "estimates": rows, "parts": []}
+    return {
+        "id": "C0",
+        "title": TITLES["C0"],
+        "outcome": outcome,
+        "sentence": said,
+        "estimates": rows,
+        "parts": [],
+    }
 
 
 def under_controls(claims: Sequence[dict[str, Any]], controls: dict[str, Any] | None) -> list[dict[str, Any]]:
     """All claims, C0 first: they cannot tell where C0 fails, and say so where none is declared."""
     if controls is None:
         return [
-            claim if claim["outcome"] == NOT_TESTABLE else {**claim, "sentence": f"{claim['sentence']} {UNSEEN}"}
+            claim
+            if claim["outcome"] == NOT_TESTABLE
+            else {**claim, "sentence": f"{claim['sentence']} {UNSEEN}"}
             for claim in claims
         ]
     if controls["outcome"] == REPRODUCED:
@@ -118,7 +127,9 @@ def same_rung(base: DocumentScores | None, layout: Layout) -> Row:
         for scope, p_value in zip(scopes, adjusted, strict=True)
     }
     right = set(verdicts.values()) == {"not told apart"}
-    return _row("same rung", f"{base.model}: every second draw", "not told apart", verdicts, right, _shown(found))
+    return _row(
+        "same rung", f"{base.model}: every second draw", "not told apart", verdicts, right, _shown(found)
+    )
 
 
 def next_rung(
@@ -141,7 +152,14 @@ def next_rung(
     }
     found = (level(entered) - level(rung)).estimated(layout)
     named = f"{larger.model}: every second draw, as a treated {base.model}"
-    return _row("next rung", named, "comparable", {"all": verdicts["all"]}, verdicts["all"] == "comparable", _shown(found))
+    return _row(
+        "next rung",
+        named,
+        "comparable",
+        {"all": verdicts["all"]},
+        verdicts["all"] == "comparable",
+        _shown(found),
+    )
 
 
 def _halves(base: DocumentScores | None) -> tuple[DocumentScores, DocumentScores] | None:
@@ -149,7 +167,8 @@ def _halves(base: DocumentScores | None) -> tuple[DocumentScores, DocumentScores
     if base is None or len(base.units) < 2 * FEWEST_UNITS:
         return None
     first, second = (
-        replace(base, units=base.units[start::2], values=base.values[start::2], finer=None) for start in (1, 0)
+        replace(base, units=base.units[start::2], values=base.values[start::2], finer=None)
+        for start in (1, 0)
     )
     return first, second
 
@@ -160,7 +179,12 @@ def _shown(found: Estimated) -> Row:
 
 
 def _row(
-    control: str, entry: str, expected: str, verdicts: Mapping[str, str], right: bool, shown: Mapping[str, Any]
+    control: str,
+    entry: str,
+    expected: str,
+    verdicts: Mapping[str, str],
+    right: bool,
+    shown: Mapping[str, Any],
 ) -> Row:
     figures = {
         name: None if shown.get(name) is None or np.isnan(shown[name]) else float(shown[name])

@@ -52,18 +52,14 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
     return rows
 
 
-def _scored(
-    samples: Samples, selection: EntrySelection, records: Records, place: int
-) -> NDArray[np.bool_]:
+def _scored(samples: Samples, selection: EntrySelection, records: Records, place: int) -> NDArray[np.bool_]:
     """Which runs have a score at one step [runs]: those scored there, and those that had diverged by then."""
     scored = ~np.isnan(selection.test[:, place, 0])
     diverged = np.array([records.diverged(samples.runs[row]) for row in selection.rows])
     return scored | diverged if scored.any() else scored
 
 
-def _by_unit(
-    values: Floats, selection: EntrySelection, held: NDArray[np.bool_], place: int
-) -> Floats:
+def _by_unit(values: Floats, selection: EntrySelection, held: NDArray[np.bool_], place: int) -> Floats:
     """Values of runs [runs, documents] at one step by unit; chance for a run that has diverged."""
     missing = np.isnan(selection.test[:, place, 0])
     filled = np.where(missing[:, None], selection.layout.chance, values)[held]

@@ -49,7 +49,9 @@ def share_of(gain: Contrast, gap: Contrast, layout: Layout) -> Share:
     whole = gap.estimated(layout).estimate
     summaries = len(layout.summary_scopes)
     is_open = whole.is_above_zero() & ~np.isnan(whole.variance) & (np.arange(len(layout.scopes)) < summaries)
-    value = np.where(is_open, gain.estimated(layout).estimate.value / np.where(is_open, whole.value, 1.0), np.nan)
+    value = np.where(
+        is_open, gain.estimated(layout).estimate.value / np.where(is_open, whole.value, 1.0), np.nan
+    )
     bases = [base for _, base in gap.levels]
     weights = np.array([weight for weight, _ in gap.levels])
 
@@ -60,7 +62,9 @@ def share_of(gain: Contrast, gap: Contrast, layout: Layout) -> Share:
 
     low, high = np.full_like(value, np.nan), np.full_like(value, np.nan)
     for place in np.flatnonzero(is_open):
-        low[place], high[place] = (_end(outside, float(value[place]), int(place), side) for side in (-1.0, 1.0))
+        low[place], high[place] = (
+            _end(outside, float(value[place]), int(place), side) for side in (-1.0, 1.0)
+        )
     return Share(value, low, high, summaries)
 
 
@@ -74,6 +78,8 @@ def _end(outside: Callable[[Floats], Floats], start: float, place: int, side: fl
             return float("nan")
         steps = np.linspace(steps[beyond[0] - 1], steps[beyond[0]], POINTS)
         found = outside(start + side * steps)[:, place]
-    beyond = int(np.flatnonzero(found > 0)[0])
-    inside, out = found[beyond - 1], found[beyond]
-    return start + side * float(steps[beyond - 1] - inside / (out - inside) * (steps[beyond] - steps[beyond - 1]))
+    first = int(np.flatnonzero(found > 0)[0])
+    inside, out = found[first - 1], found[first]
+    return start + side * float(
+        steps[first - 1] - inside / (out - inside) * (steps[first] - steps[first - 1])
+    )

@@ -165,7 +165,7 @@ def weighed(terms: Sequence[Sampled], weights: Floats, layout: Layout) -> Estima
     documents, df = _document_variance(by_document, task_means, layout)
     parts, interaction = [], np.zeros_like(documents)
     for place, term in enumerate(terms):
-        if term.part is not None:
+        if term.part is not None and term.interaction is not None:
             squared = weights[..., place, None] ** 2
             variance = np.broadcast_to(squared * term.part.variance, documents.shape)
             parts.append(Part(variance, np.broadcast_to(term.part.df, documents.shape)))

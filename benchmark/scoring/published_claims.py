@@ -52,7 +52,10 @@ def published_claims(figures: PublishedFigures, comparisons: list[Row], null_rat
                 caveat=f"OPT-6.7B has no data, and {PARTIAL}",
             ),
             decide(
-                "C3", _corpus_estimates(figures), _corpus_parts(figures), caveat=f"Texts are the units; {PARTIAL}"
+                "C3",
+                _corpus_estimates(figures),
+                _corpus_parts(figures),
+                caveat=f"Texts are the units; {PARTIAL}",
             ),
             decide("C4", _placebo_parts(figures)[:1], _placebo_parts(figures)),
         ],
@@ -106,7 +109,8 @@ def _rung_estimates(figures: PublishedFigures) -> list[Part]:
             if NEXT_LARGER[model] in figures.models()
         ]
         gaps = [
-            family.baseline(NEXT_LARGER[model]) - family.baseline(model, corpus=corpus) for model, corpus in pairs
+            family.baseline(NEXT_LARGER[model]) - family.baseline(model, corpus=corpus)
+            for model, corpus in pairs
         ]
         cells = [Cell(_gains(family, *pair), 1 / len(pairs)) for pair in pairs]
         gap = float(np.mean(gaps))

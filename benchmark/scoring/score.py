@@ -114,7 +114,9 @@ def score_tables(
             row["track"], row["suite_version"] = samples.track, version
     claims = [] if paper else decide_claims(Scores(chosen, bases, layout, settings))
     controls = decide_controls(tables["comparisons.csv"], bases, layout, settings)
-    return tables, claims_document(samples.track, version, under_controls(claims, None if paper else controls))
+    return tables, claims_document(
+        samples.track, version, under_controls(claims, None if paper else controls)
+    )
 
 
 def _rows(

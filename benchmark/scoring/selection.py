@@ -132,8 +132,10 @@ def _finer(
     """
     if "test" not in samples.probabilities:
         return None
-    held = np.searchsorted(samples.held["test"], columns)
-    values = samples.probabilities["test"][rows][:, :, held]
+    places = np.searchsorted(samples.held["test"], columns)
+    values = np.full((len(rows), len(samples.steps), len(columns)), np.nan)
+    if np.isin(columns, samples.held["test"]).all():
+        values = samples.probabilities["test"][rows][:, :, places]
     bases = samples.base_probabilities["test"]
     start = np.stack([bases[samples.runs[row].base][columns] for row in rows])
     fallback = np.where(np.array(untreated)[:, None], start, layout.chance)
