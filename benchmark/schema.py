@@ -96,12 +96,23 @@ ENTRIES = pa.schema(
         ("prob_improve_new", pa.float64()),  # probability that one more text gains, by variance components
         ("prob_improve_new_low", pa.float64()),
         ("prob_improve_new_high", pa.float64()),
-        ("prob_improve_control", pa.float64()),  # share of units ahead of the control below, paired, ties half
+        (
+            "prob_improve_control",
+            pa.float64(),
+        ),  # share of units ahead of the control below, paired, ties half
         ("prob_improve_control_arm", pa.string()),  # the control with the lowest share
         ("optimism", pa.float64()),
         ("optimism_low", pa.float64()),
         ("optimism_high", pa.float64()),
         ("floor_gain", pa.float64()),
+        (
+            "best_text",
+            pa.string(),
+        ),  # the text that was best on select, at its best step there; documents alone
+        ("best_text_step", pa.int64()),
+        ("best_text_gain_all", pa.float64()),  # its gain on test
+        ("best_text_gain_all_low", pa.float64()),
+        ("best_text_gain_all_high", pa.float64()),
         ("effective_size", pa.float64()),  # parameters
         ("effective_size_low", pa.float64()),
         ("effective_size_high", pa.float64()),
@@ -234,7 +245,10 @@ PAIRS = pa.schema(
         ("p_adjusted", pa.float64()),  # Holm over the pairs of a scope
         ("conditional", pa.string()),
         ("n_docs", pa.int64()),
-        ("n_paired", pa.int64()),  # draws (or texts) that pair; 0 where those of the two are independent samples
+        (
+            "n_paired",
+            pa.int64(),
+        ),  # draws (or texts) that pair; 0 where those of the two are independent samples
         ("n_texts", pa.int64()),  # the fewer of the two
         ("n_draws", pa.int64()),
     ]

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,8 +29,8 @@ class EffectiveSize:
     """Sizes in parameters, multipliers in units of the model's own size; None where there is no ladder.
 
     `note` says where the ladder ended first. A size "beyond the ladder" is the largest rung's, a lower bound. A
-    score "below the ladder" has no size: every size is larger, and the smallest rung's would read as if nothing
-    were lost. Ends of an interval that reach beyond the ladder are the outer rungs', and the note says so.
+    score "below the ladder" has no size, at most the upper end of one: every size is larger, and the smallest
+    rung's would read as if nothing were lost. Ends of an interval that reach beyond the ladder are the outer rungs', and the note says so.
     """
 
     size: float | None = None
@@ -94,17 +94,18 @@ def effective_size(
     if len(curve.scores) < 2:
         return EffectiveSize()
     point, note = _point(score, curve, positions)
-    if note == BELOW:
-        return EffectiveSize(note=BELOW)
     if half_widths is None:
-        return _sized(point, None, None, own_parameters, note)
+        return EffectiveSize(note=BELOW) if note == BELOW else _sized(point, None, None, own_parameters, note)
     grid, weights = _interpolation_weights(positions, point)
     widths = half_widths(weights @ merge)
     if np.isnan(widths).all():
-        return _sized(point, None, None, own_parameters, note)
+        return EffectiveSize(note=BELOW) if note == BELOW else _sized(point, None, None, own_parameters, note)
     excess = np.abs(score - weights @ scores) - np.nan_to_num(widths)
     low, high, clipped = _hull(excess, grid, point)
-    return _sized(point, low, high, own_parameters, note or clipped)
+    found = _sized(point, low, high, own_parameters, note or clipped)
+    if note != BELOW:
+        return found
+    return replace(found, size=None, size_low=None, multiplier=None, multiplier_low=None)
 
 
 def widths_from_documents(

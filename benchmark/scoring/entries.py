@@ -13,7 +13,7 @@ from benchmark.scoring.aggregates import (
 )
 from benchmark.scoring.contrast import gain, level, score
 from benchmark.scoring.effective_size import EffectiveSize, effective_size, widths_from_documents
-from benchmark.scoring.inference import Estimate, mean_over_texts, sampled, wilson
+from benchmark.scoring.inference import Estimate, crossed, mean_over_texts, sampled, wilson
 from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
 from benchmark.scoring.records import Model, Records
 from benchmark.scoring.resampling import Resampling, interquartile_interval
@@ -143,6 +143,21 @@ def entry_columns(selection: EntrySelection, layout: Layout, resampling: Resampl
         "optimism_low": optimism[1],
         "optimism_high": optimism[2],
         "floor_gain": selection.by_unit(selection.floor_gain).mean(),
+    } | _best_columns(selection)
+
+
+def _best_columns(selection: EntrySelection) -> Row:
+    """What the text and step that were best on `select` gain on `test`, given that one run."""
+    if selection.best is None:
+        return {}
+    found = crossed([], selection.best.gains, selection.layout)
+    low, high = found.interval()
+    return {
+        "best_text": selection.best.text_id,
+        "best_text_step": selection.best.step,
+        "best_text_gain_all": found.value[0],
+        "best_text_gain_all_low": low[0],
+        "best_text_gain_all_high": high[0],
     }
 
 

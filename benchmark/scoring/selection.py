@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,8 @@ class EntrySelection:
     scored. `held_out` and `best_on_test` [runs] are steps chosen on `select` and on `test` from step 1 up,
     `paper` maps a family to the steps chosen on `test` from step 0 up; NO_STEP where no step is finite.
     `run_scores` [runs, scopes] are the reported scores. `optimism` and `floor_gain` [runs] are differences of
-    `all` averages. `chosen` are the scores by unit and document that the entry is judged by; `text_of` and
+    `all` averages. `best` is the single run and step with the highest gain on `select`, None without that split.
+    `chosen` are the scores by unit and document that the entry is judged by; `text_of` and
     `unit_of` [runs] are the runs' texts and units (draws, or texts where there is one draw).
     """
 
@@ -40,12 +42,24 @@ class EntrySelection:
     optimism: Floats
     floor_gain: Floats
     chosen: DocumentScores
+    best: "BestText | None"
     text_of: tuple[str, ...]
     unit_of: tuple[str, ...]
 
     def by_unit(self, values: Floats) -> Floats:
         """Values of runs [runs, ...] averaged over the seeds of each text, then over texts [units, ...]."""
         return averaged_by_unit(values, self.text_of, self.unit_of)
+
+
+class BestText(NamedTuple):
+    """The text and step that were best on `select`, and what they gain on `test` by document [documents].
+
+    It is the quantity that a study shows which reports its best run, here without the optimism of that choice.
+    """
+
+    text_id: str
+    step: int
+    gains: Floats
 
 
 def averaged_by_unit(values: Floats, texts: Sequence[str], units: Sequence[str]) -> Floats:
@@ -112,10 +126,21 @@ def select_entry(
         run_scores=scores_all,
         optimism=best_score - (held_out_score if "select" in samples.layouts else np.nan),
         floor_gain=np.maximum(test[:, 0, 0] - best_score, 0.0),
+        best=_best_text(samples, rows, select, values - start[:, None]),
         chosen=_by_unit(samples, entry, columns, picked, start, finer),
         text_of=tuple(samples.runs[row].text_id for row in rows),
         unit_of=units_of(samples, rows),
     )
+
+
+def _best_text(samples: Samples, rows: Sequence[int], select: Floats, gains: Floats) -> BestText | None:
+    """The best by gain at `all` on `select` [runs, 1 + steps, scopes], ties to the first run and step."""
+    on_select = (select[:, 1:, 0] - select[:, :1, 0]).ravel()
+    place = int(best_step(on_select))
+    if place == NO_STEP:
+        return None
+    run, step = divmod(place, len(samples.steps))
+    return BestText(samples.runs[rows[run]].text_id, int(samples.steps[step]), gains[run, step])
 
 
 def _finer(
