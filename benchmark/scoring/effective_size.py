@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,17 +95,14 @@ def effective_size(
         return EffectiveSize()
     point, note = _point(score, curve, positions)
     if half_widths is None:
-        return EffectiveSize(note=BELOW) if note == BELOW else _sized(point, None, None, own_parameters, note)
+        return _sized(point, None, None, own_parameters, note)
     grid, weights = _interpolation_weights(positions, point)
     widths = half_widths(weights @ merge)
     if np.isnan(widths).all():
-        return EffectiveSize(note=BELOW) if note == BELOW else _sized(point, None, None, own_parameters, note)
+        return _sized(point, None, None, own_parameters, note)
     excess = np.abs(score - weights @ scores) - np.nan_to_num(widths)
     low, high, clipped = _hull(excess, grid, point)
-    found = _sized(point, low, high, own_parameters, note or clipped)
-    if note != BELOW:
-        return found
-    return replace(found, size=None, size_low=None, multiplier=None, multiplier_low=None)
+    return _sized(point, low, high, own_parameters, note or clipped)
 
 
 def widths_from_documents(
@@ -175,7 +172,11 @@ def _interpolation_weights(positions: FloatArray, point: float) -> tuple[FloatAr
 
 
 def _sized(point: float, low: float | None, high: float | None, own: float, note: str) -> EffectiveSize:
-    size, size_low, size_high = (None if x is None else float(np.exp(x)) for x in (point, low, high))
+    below = note == BELOW
+    size, size_low, size_high = (
+        None if x is None else float(np.exp(x))
+        for x in (None if below else point, None if below else low, high)
+    )
     multiplier, multiplier_low, multiplier_high = (
         None if x is None else x / own for x in (size, size_low, size_high)
     )
