@@ -30,7 +30,8 @@ class EffectiveSize:
 
     `note` says where the ladder ended first. A size "beyond the ladder" is the largest rung's, a lower bound. A
     score "below the ladder" has no size, at most the upper end of one: every size is larger, and the smallest
-    rung's would read as if nothing were lost. Ends of an interval that reach beyond the ladder are the outer rungs', and the note says so.
+    rung's would read as if nothing were lost. Ends of an interval that reach beyond the ladder are the outer
+    rungs', and the note says so.
     """
 
     size: float | None = None
