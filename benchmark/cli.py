@@ -217,6 +217,21 @@ def verify(
 
 
 @app.command()
+def simulate(
+    params: Params = Path("params.yaml"),
+    studies: Annotated[int, typer.Option(help="Studies to simulate.", min=1)] = 1000,
+    draws: Annotated[
+        int | None, typer.Option(help="Pretraining draws a model; default as the track has.", min=3)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Would a study like this track's see an effect, and how often would it be wrong?"""
+    from benchmark.simulate import simulate as run
+
+    run(params, studies, draws, seed)
+
+
+@app.command()
 def bench(
     out: Annotated[Path | None, typer.Option(help="Folder for bench.json.")] = None,
 ) -> None:

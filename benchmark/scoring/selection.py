@@ -285,6 +285,17 @@ def _by_unit(
     )
 
 
+def stored_entries(samples: Samples) -> dict[tuple[str, str, str], DocumentScores]:
+    """The scores of entries whose runs hold one step each, as `documents.parquet` has them: nothing is chosen."""
+    found = {}
+    for entry, rows in sorted(samples.entries.items()):
+        columns, _, values = entry_values(samples, entry, "test")
+        chosen = np.nansum(values, axis=1)
+        start = starts(samples, rows, "test", columns)
+        found[entry] = _by_unit(samples, entry, columns, chosen, start, None)
+    return found
+
+
 def base_scores(samples: Samples) -> dict[str, DocumentScores]:
     """The base models' test scores, by model, on the test documents that all their draws have."""
     by_model: dict[str, dict[int, Floats]] = {}
