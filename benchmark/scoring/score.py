@@ -1,7 +1,6 @@
 """From sample tables to the tables of `results/<track>/`: choice of step, comparisons, ranks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
