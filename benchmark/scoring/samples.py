@@ -64,10 +64,11 @@ class Samples:
         return tuple(sorted(found))
 
     def base_probability(self, split: str, model: str) -> Floats | None:
-        """Probabilities of a base model [documents], of several draws the mean; None where no row has one."""
+        """Probabilities of a base model [documents], of several draws the mean; None where no document has one."""
         found = self.base_probabilities.get(split, {})
         rows = [values for (name, _), values in found.items() if name == model]
-        return np.mean(rows, axis=0) if rows else None
+        mean = np.mean(rows, axis=0) if rows else np.full(1, np.nan)
+        return None if np.isnan(mean).all() else mean
 
     @cached_property
     def entries(self) -> dict[tuple[str, str, str], list[int]]:

@@ -186,19 +186,16 @@ def _probabilities(
     records: Records,
 ) -> Floats | None:
     """Probabilities [runs, documents] at the steps that the scores are taken from; None where one is missing."""
-    rows = samples.entries[entry]
-    base = samples.base_probability("test", entry[0])
-    if base is None or "test" not in samples.probabilities:
+    if "test" not in samples.probabilities:
         return None
-    places = np.searchsorted(samples.held["test"], columns)
-    values = samples.probabilities["test"][rows]
-    untreated = [_untreated(samples, row, records) for row in rows]
-    if len(places) and not np.isin(columns, samples.held["test"]).all():
-        values = np.full((len(rows), len(samples.steps), len(columns)), np.nan)
-    else:
-        values = values[:, :, places]
-    fallback = np.stack([base[columns] if left else layout.chance for left in untreated])
-    picked = _picked(values, base[columns], layout, picks, fallback)
+    rows, held = samples.entries[entry], samples.held["test"]
+    base = samples.base_probability("test", entry[0])
+    start = np.full(len(columns), np.nan) if base is None else base[columns]
+    values = np.full((len(rows), len(samples.steps), len(columns)), np.nan)
+    scored = np.isin(columns, held)
+    values[:, :, scored] = samples.probabilities["test"][rows][:, :, np.searchsorted(held, columns[scored])]
+    fallback = np.stack([start if _untreated(samples, row, records) else layout.chance for row in rows])
+    picked = _picked(values, start, layout, picks, fallback)
     return None if np.isnan(picked).any() else picked
 
 

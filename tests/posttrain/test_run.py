@@ -19,9 +19,10 @@ from benchmark.posttrain.arms.base import Member
 from benchmark.posttrain.base import Base, load_base, suite_of
 from benchmark.posttrain.plan import request, run_key
 from benchmark.posttrain.run import RunResult, execute_run
-from benchmark.posttrain.samples import base_samples, with_defaults
+from benchmark.posttrain.samples import base_samples
 from benchmark.schema import SAMPLES
 from benchmark.settings import MicroModel, Settings, validate
+from benchmark.stored_samples import with_defaults
 
 RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
 
@@ -147,17 +148,16 @@ def test_the_draw_stands_in_samples_and_record_and_every_document_has_a_cluster(
 
 
 def test_samples_without_draw_and_cluster_are_of_draw_0_and_each_document_by_itself(base: Base) -> None:
-    table = base_samples(base.scorer.start.samples, track="t", model="m")
-    for name in ("draw", "cluster"):
-        field = SAMPLES.field(name)
-        empty = pa.nulls(table.num_rows, field.type)
-        table = table.set_column(table.schema.get_field_index(name), field, empty)
-    filled = with_defaults(table)
-    assert filled.schema.equals(SAMPLES)
-    assert set(filled.column("draw").to_pylist()) == {0}
-    assert filled.column("cluster").to_pylist() == [
-        str(number) for number in filled.column("doc_id").to_pylist()
-    ]
+    whole = base_samples(base.scorer.start.samples, track="t", model="m")
+    assert with_defaults(whole).equals(whole)
+    absent = whole.drop_columns(["draw", "cluster", "probability"])
+    for table in (absent, pa.Table.from_pylist(absent.to_pylist(), schema=SAMPLES)):
+        filled = with_defaults(table)
+        assert filled.schema.equals(SAMPLES)
+        assert set(filled.column("draw").to_pylist()) == {0}
+        assert filled.column("probability").null_count == filled.num_rows
+        own = [str(number) for number in filled.column("doc_id").to_pylist()]
+        assert filled.column("cluster").to_pylist() == own
 
 
 def test_under_the_protocol_paper_each_family_has_its_step(folder: Path) -> None:
