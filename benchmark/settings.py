@@ -218,8 +218,9 @@ class Scoring(Strict):
     """How models are compared.
 
     `margin` is the share of the ladder gap that may remain for `comparable`; a difference below the share
-    `negligible` of the gap is not worth having; `ratio` bounds baseline size / own size, both ends included. `resamples` draws of documents and texts, from `seed`, stand behind the
-    interval of the interquartile mean; nothing else is resampled.
+    `negligible` of the gap is not worth having. `ratio` bounds baseline size / own size, both ends included.
+    `resamples` draws of documents and texts, from `seed`, stand behind the interval of the interquartile mean;
+    nothing else is resampled.
     """
 
     margin: float = Field(default=0.5, gt=0, lt=1)

@@ -18,7 +18,7 @@ RUN = [*ENTRY, "draw", "text_id", "seed"]
 KEYS: Mapping[str, list[str]] = {
     "corpora.json": ["corpus"],
     "texts.parquet": ["corpus", "index"],
-    "documents.parquet": [*RUN, "task", "doc_id"],
+    "documents.parquet": [*RUN, "draw", "task", "doc_id"],
     "runs.csv": RUN,
     "run_curves.csv": [*RUN, "step", "split", "scope"],
     "curves.csv": [*ENTRY, "step", "scope"],
@@ -50,7 +50,8 @@ def read(name: str, content: bytes) -> pd.DataFrame | None:
             return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         if name.endswith(".parquet"):
             table: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
-            return table
+            # Results from before a model could have several pretraining draws have one.
+            return table.assign(draw=0) if name == SAMPLES and "draw" not in table else table
         return pd.DataFrame(json.loads(content)) if name == "corpora.json" else None
     except (ValueError, KeyError, pa.ArrowException) as error:
         raise CheckFailed(f"{name}: cannot be read as a table ({error}): make it again") from None

@@ -42,9 +42,9 @@ SAMPLE_COLUMNS = [
 class Evaluation:
     """``samples``: one row a document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
     task's ``acc`` or ``f1`` and its ``loss`` in nats; ``averages[split]`` the means over tasks. ``finite`` is
-    false where a logit was not: then every document scores chance, also as its probability, and losses are None. ``written[split]``: the
-    tokens of every generated text, by its unit's number. ``written_finite`` is false where a logit was not that a
-    token of these texts was chosen by, or a guess at one: no base model may have such.
+    false where a logit was not: then value and probability of every document are chance and losses are None.
+    ``written[split]``: the tokens of every generated text, by its unit's number. ``written_finite`` is false where a
+    logit was not that a token of these texts was chosen by, or a guess at one: no base model may have such.
     """
 
     samples: pa.Table

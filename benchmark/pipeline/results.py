@@ -14,11 +14,11 @@ from benchmark.errors import InputError
 from benchmark.pipeline.files import read_json_lines, write_json, write_parquet
 from benchmark.pipeline.layout import Layout
 from benchmark.posttrain.base import suite_of
-from benchmark.posttrain.samples import with_defaults
 from benchmark.schema import NO_ARM, SAMPLES
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
 from benchmark.settings import Settings
+from benchmark.stored_samples import with_defaults
 from benchmark.submissions.attestation import verification_states
 from benchmark.submissions.entry import Entry, samples_digest
 from benchmark.submissions.overlap import Overlap, overlap, suite_documents

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from benchmark.schema import NO_ARM, NO_TEXT, SAMPLES
 from benchmark.tasks.suite import Suite
@@ -24,15 +23,6 @@ def base_samples(samples: pa.Table, *, track: str, model: str, draw: int = 0) ->
     """The samples of an unmodified model."""
     names = {"track": track, "model": model, "arm": NO_ARM, "corpus": NO_ARM, "text_id": NO_TEXT}
     return label_samples(samples, {**names, "draw": draw, "seed": 0, "step": 0})
-
-
-def with_defaults(table: pa.Table) -> pa.Table:
-    """A table of `schema.SAMPLES` whose draw and cluster were not written: draw 0, a cluster a document."""
-    own = table.column("doc_id").cast(pa.string())
-    filled = {"draw": table.column("draw").fill_null(0), "cluster": pc.coalesce(table.column("cluster"), own)}
-    for name, column in filled.items():
-        table = table.set_column(table.schema.get_field_index(name), SAMPLES.field(name), column)
-    return table
 
 
 def chance_samples(samples: pa.Table, suite: Suite) -> pa.Table:

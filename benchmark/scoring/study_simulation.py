@@ -168,7 +168,8 @@ class Simulator:
 
         A cluster that is drawn twice is two.
         """
-        columns, clusters = [], []
+        columns: list[Ints] = []
+        clusters: list[Ints] = []
         for task in range(len(self.layout.tasks)):
             member = np.flatnonzero(self.layout.task_of == task)
             names = np.unique(self.layout.cluster[member])

@@ -15,15 +15,20 @@ def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> li
     """What records and samples disagree on, one line each.
 
     Compared are the mean of each task (test split) and the averages over tasks of both splits, at every step
-    that was scored; values must lie in [0, 1] and accuracies be 0 or 1. A diverged run without a finite step
-    has chance in place of accuracies.
+    that was scored; values and probabilities must lie in [0, 1] and accuracies be 0 or 1. A diverged run without a
+    finite step has chance in place of accuracies.
     """
     table = samples.select(
-        ["text_id", "seed", "step", "task", "family", "split", "metric", "value"]
+        ["text_id", "seed", "step", "task", "family", "split", "metric", "value", "probability"]
     ).to_pandas()
     found = [
         f"samples: {row.task} text {row.text_id} step {row.step} has value {row.value!r}"
         for row in table[~table["value"].between(0, 1)].itertuples()
+    ]
+    unlikely = ~table["probability"].between(0, 1) & table["probability"].notna()
+    found += [
+        f"samples: {row.task} text {row.text_id} step {row.step} has probability {row.probability!r}"
+        for row in table[unlikely].itertuples()
     ]
     scored = {
         (record["text_id"], record["seed"], step["step"]): step

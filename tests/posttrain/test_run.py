@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -18,8 +19,10 @@ from benchmark.posttrain.arms.base import Member
 from benchmark.posttrain.base import Base, load_base, suite_of
 from benchmark.posttrain.plan import request, run_key
 from benchmark.posttrain.run import RunResult, execute_run
+from benchmark.posttrain.samples import base_samples
 from benchmark.schema import SAMPLES
 from benchmark.settings import MicroModel, Settings, validate
+from benchmark.stored_samples import with_defaults
 
 RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
 
@@ -121,8 +124,40 @@ def test_a_run_that_breaks_down_at_once_scores_chance(base: Base) -> None:
     assert result.record["steps"][-1]["loss"] is None
     assert result.record["selected_step"] == {"all": 1}
     chance = {task.name: task.chance for task in base.scorer.suite.tasks}
-    values = result.samples.group_by("task").aggregate([("value", "min"), ("value", "max")]).to_pylist()
-    assert all(row["value_min"] == row["value_max"] == pytest.approx(chance[row["task"]]) for row in values)
+    for name in ("value", "probability"):
+        values = result.samples.group_by("task").aggregate([(name, "min"), (name, "max")]).to_pylist()
+        found = {row["task"]: (row[f"{name}_min"], row[f"{name}_max"]) for row in values}
+        assert found == {task: (pytest.approx(value), pytest.approx(value)) for task, value in chance.items()}
+
+
+def test_the_draw_stands_in_samples_and_record_and_every_document_has_a_cluster(base: Base) -> None:
+    text = micro_corpus("code", 1, 0)[0]
+    asked = request(settings_with(), base, "code", text, "gap", 0)
+    for draw in (0, 3):
+        result = execute_run(replace(asked, draw=draw), base.scorer)
+        assert result.record["draw"] == draw
+        assert set(result.samples.column("draw").to_pylist()) == {draw}
+        assert (
+            result.samples.column("cluster").null_count
+            == result.samples.column("probability").null_count
+            == 0
+        )
+        assert all(0 <= value <= 1 for value in result.samples.column("probability").to_pylist())
+    start = base_samples(base.scorer.start.samples, track="t", model="m", draw=3)
+    assert set(start.column("draw").to_pylist()) == {3}
+
+
+def test_samples_without_draw_and_cluster_are_of_draw_0_and_each_document_by_itself(base: Base) -> None:
+    whole = base_samples(base.scorer.start.samples, track="t", model="m")
+    assert with_defaults(whole).equals(whole)
+    absent = whole.drop_columns(["draw", "cluster", "probability"])
+    for table in (absent, pa.Table.from_pylist(absent.to_pylist(), schema=SAMPLES)):
+        filled = with_defaults(table)
+        assert filled.schema.equals(SAMPLES)
+        assert set(filled.column("draw").to_pylist()) == {0}
+        assert filled.column("probability").null_count == filled.num_rows
+        own = [str(number) for number in filled.column("doc_id").to_pylist()]
+        assert filled.column("cluster").to_pylist() == own
 
 
 def test_under_the_protocol_paper_each_family_has_its_step(folder: Path) -> None:
@@ -196,6 +231,7 @@ def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder
         key(evaluation={"tasks": ["micro_cause"]}),
         key_of(model_name="other"),
         key_of(model_digest="of other weights"),
+        key_of(draw=1),
         key_of(tokens=(2, 5, 6)),
         key_of(members=soup),
         key_of(members=(replace(soup[0], step=3),)),

@@ -102,7 +102,11 @@ def scored(names: dict[str, Any], logits: Any) -> pa.Table:
         for split, documents in DOCUMENTS.items():
             for document in documents:
                 values = logits[place, document]
-                row = {"track": "micro", **names, "task": task, "split": split, "doc_id": document}
+                row = {"track": "micro", "draw": 0, **names, "task": task, "split": split, "doc_id": document}
+                row |= {
+                    "cluster": f"fact {document % 7}",
+                    "probability": probability(values, facts["metric"]),
+                }
                 row |= {"family": facts["family"], "metric": facts["metric"], "target": "0"}
                 if facts["metric"] == "acc":
                     answer = int(values.argmax())
@@ -113,6 +117,12 @@ def scored(names: dict[str, Any], logits: Any) -> pa.Table:
                     row |= {"choice_logprobs": None}
                 rows.append(row)
     return pa.Table.from_pylist(rows, schema=SAMPLES)
+
+
+def probability(values: Any, metric: str) -> float:
+    """The right choice's, by the softmax of the scores; made up for a dialogue."""
+    weights = np.exp(values - values.max())
+    return float(weights[0] / weights.sum()) if metric == "acc" else float(1 / (1 + np.exp(-values[1])))
 
 
 def told(samples: pa.Table) -> dict[str, Any]:

@@ -133,9 +133,9 @@ def dataset(
 ) -> dict[str, Rows]:
     """The rows of ``select`` and ``test`` of one task; under ``paper`` ``test`` is the validation split.
 
-    ``halves``: the validation documents in two halves by their hash, each cluster in one of them; for dialogue ``select`` is the
-    original's validation file and ``test`` its test file. ``train``: ``test`` is the validation split, and
-    ``select`` the training split without the rows of a cluster that ``test`` has.
+    ``halves``: the validation documents in two halves by their hash, each cluster in one of them; for dialogue
+    ``select`` is the original's validation file and ``test`` its test file. ``train``: ``test`` is the validation
+    split, and ``select`` the training split without the rows of a cluster that ``test`` has.
     """
     if protocol == "paper":
         select, test = Rows(), _split(source, "validation")
