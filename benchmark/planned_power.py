@@ -14,6 +14,7 @@ from benchmark.errors import InputError
 from benchmark.pipeline.layout import Layout
 from benchmark.posttrain.base import suite_of
 from benchmark.schema import NO_ARM
+from benchmark.scoring.assumed import F1_SD, gap_variances, words
 from benchmark.scoring.comparisons import LEVEL, LEVEL_NONINFERIOR
 from benchmark.scoring.layout import SUMMARY_SCOPES
 from benchmark.scoring.power import POWER, Design, Outlook, Rule, Source, Variances, detectable_from, outlook
@@ -27,12 +28,6 @@ TEXT_SD = 0.005
 PLANNED_TEXTS = (3, 5, 10, 20, 100)
 """Assumed where there are no results: the share of choices that a run changes, how much of the variance of a gain
 by document all texts share, and the standard deviation of a run's average over texts."""
-
-DISAGREEMENT = 0.20
-DISAGREEMENTS = {("opt-350m", "opt-1-3b"): 0.25}
-F1_SD = 0.13
-"""Assumed for two rungs: the share of choices on which one is right and the other is not, and the standard deviation
-over documents of the difference of their F1. No OPT model's scores by document are published."""
 
 EVERY = 1_000_000
 
@@ -157,11 +152,10 @@ def pair_lines(
             said = _outlook(found, texts, sum(count for _, count in scenario.values()))
             lines += [f"    {name} ({most} has {shares[most]:.0%} of the gap's variance):", f"      {said}"]
     if assumed:
-        said = ", ".join(f"{share:.0%} for {a} and {b}" for (a, b), share in DISAGREEMENTS.items())
         lines += [
-            f"  assumed: two rungs disagree on {DISAGREEMENT:.0%} of choices ({said}); s.d. of the difference",
-            f"  of F1 {F1_SD}; a run changes {FLIPS:.0%} of choices and F1 by the same s.d., {SHARED:.0%} of that",
-            f"  variance alike for all texts; s.d. over texts {TEXT_SD}; gain and gap independent by document",
+            f"  assumed: {words()};",
+            f"  a run changes {FLIPS:.0%} of choices and F1 by the same s.d., {SHARED:.0%} of that variance alike for",
+            f"  all texts; s.d. over texts {TEXT_SD}; gain and gap independent by document",
         ]
     return lines
 
@@ -209,13 +203,11 @@ def scenarios_of(settings: Settings, counts: Counts) -> dict[str, Counts]:
 
 def assumed_variances(pair: Pair, counts: Counts) -> tuple[Variances, dict[str, float]]:
     """Variances at `all` under the planning values, and each task's share of that of the gap."""
-    disagreement = DISAGREEMENTS.get((pair.model, pair.rung), DISAGREEMENT)
-    tasks = len(counts)
-    gap, gain = {}, {}
-    for task, (family, n) in counts.items():
-        choices = family == "classification"
-        gap[task] = (disagreement if choices else F1_SD**2) / n / tasks**2
-        gain[task] = (FLIPS if choices else F1_SD**2) / n / tasks**2
+    gap = gap_variances(pair.model, pair.rung, counts)
+    gain = {
+        task: (FLIPS if family == "classification" else F1_SD**2) / n / len(counts) ** 2
+        for task, (family, n) in counts.items()
+    }
     total, changed = sum(gap.values()), sum(gain.values())
     df = total**2 / sum(gap[task] ** 2 / (n - 1) for task, (_, n) in counts.items() if n > 1)
     variances = Variances(
