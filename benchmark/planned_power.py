@@ -168,7 +168,8 @@ def _outlook(found: Outlook, texts: int, documents: int) -> str:
     if found.documents is None:
         return f"{head}not decidable at any number of texts or documents"
     needed = math.ceil(found.documents * documents)
-    return f"{head}not decidable at any number of texts; with {found.documents:.1f} times the documents ({needed:,})"
+    more = f"{found.documents:.1f} times the documents of every task it would be ({needed:,} in all)"
+    return f"{head}not decidable at any number of texts; with {more}"
 
 
 def configured_counts(settings: Settings) -> dict[str, tuple[str, int]]:
