@@ -146,11 +146,13 @@ def doctor(
 def plan(
     track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
     rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; measured here where absent.")] = None,
+    power: Annotated[bool, typer.Option("--power", help="Say only what it can detect and decide.")] = False,
+    overrides: Overrides = None,
 ) -> None:
-    """What a track will cost before it starts, and what its comparisons can detect."""
+    """What a track will cost before it starts, and what its comparisons can detect and decide."""
     from benchmark.plan import plan as show
 
-    show(Path.cwd(), track, rate)
+    show(Path.cwd(), track, rate, overrides or [], power_only=power)
 
 
 @app.command()

@@ -2,11 +2,11 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from benchmark.corpora.data import locate
@@ -17,8 +17,8 @@ from benchmark.models.opt import EMBEDDING, POSITIONS, OptConfig, read_config
 from benchmark.models.shapes import SHAPES
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.pipeline.layout import Layout
+from benchmark.planned_power import print_power, texts_of_an_entry
 from benchmark.posttrain.base import suite_of
-from benchmark.scoring.inference import Part, combined
 from benchmark.settings import CorpusSpec, HubModel, MicroModel, ModelSpec, Settings, load_settings
 from benchmark.single import params_files
 
@@ -26,13 +26,6 @@ FORWARD = 2
 BACKWARD = 4
 GRADIENT = FORWARD + BACKWARD
 """FLOPs a parameter and position: a multiply-add forward, two backward (Kaplan et al. 2020, section 2.1)."""
-
-PLANNING_FLIPS = 0.10
-PLANNING_SHARED = 0.5
-PLANNING_TEXT_SD = 0.005
-PLANNED_TEXTS = (3, 5, 10, 20, 100)
-"""Assumed where there are no results: the share of documents whose value a run changes, how much of that all
-texts share, and the standard deviation of a run's average over texts."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +56,20 @@ class Cost:
         return self.training + self.posttraining + self.evaluation
 
 
-def plan(root: Path, track: str, rate: float | None) -> None:
-    """Print cost and power of a track.
+def plan(
+    root: Path, track: str, rate: float | None, overrides: Sequence[str] = (), *, power_only: bool = False
+) -> None:
+    """Print cost and power of a track; `power_only` leaves the cost out.
 
     Raises:
         InputError: no such track, or the data that counting needs is not at hand.
     """
     params = _params_of(root, track)
-    settings = load_settings(params)
+    settings = load_settings(params, list(overrides))
     layout = Layout.of(params, settings)
+    if power_only:
+        _print_power(settings, layout)
+        return
     measured = rate is None
     rate = measured_rate() if rate is None else rate
     if rate <= 0:
@@ -92,7 +90,18 @@ def plan(root: Path, track: str, rate: float | None) -> None:
     total = sum(one.flops for one in costs)
     pushed = sum(one.positions for one in costs)
     print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {total / rate / 3600:.3g} hours at that rate")
-    print_power(settings, layout)
+    _print_power(settings, layout)
+
+
+def _print_power(settings: Settings, layout: Layout) -> None:
+    sizes = {name: parameters_of(model_shape(name, spec, layout)) for name, spec in settings.models.items()}
+    texts = [text_count(name, spec, layout) for name, spec in settings.corpora.items()]
+    print_power(settings, layout, sizes, texts_of_an_entry(texts))
+
+
+def parameters_of(config: OptConfig) -> int:
+    """Distinct parameters of a model of this shape."""
+    return sum(int(np.prod(shape)) for shape in config.shapes().values())
 
 
 def _params_of(root: Path, track: str) -> Path:
@@ -215,42 +224,3 @@ def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
         return micro_tokenizer(layout.work / "cache")
     vocabulary, merges = locate("tokenizer/opt/gpt2-vocab.json"), locate("tokenizer/opt/gpt2-merges.txt")
     return Tokenizer.from_files(vocabulary, merges)
-
-
-def print_power(settings: Settings, layout: Layout) -> None:
-    """Print the minimum detectable effect by texts and documents, and what the committed results had."""
-    tasks = len(suite_of(settings.evaluation, documents=1).tasks)
-    print("minimum detectable effect at `all` (two-sided 5 %, power 80 %), planned with")
-    print(
-        f"  {PLANNING_FLIPS:.0%} of documents changed by a run, {PLANNING_SHARED:.0%} of that by all alike,"
-    )
-    print(f"  standard deviation over texts {PLANNING_TEXT_SD}, {tasks} tasks:")
-    counts = (100, 320, 500)
-    print("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
-    for texts in PLANNED_TEXTS:
-        print(f"  {texts:5}  " + "".join(f"{detectable(texts, count, tasks):>22.4f}" for count in counts))
-    path = layout.results / "comparisons.csv"
-    if not path.is_file():
-        return
-    print("as found in results/: minimum detectable effect, and the margin that it must not exceed")
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    arm = settings.claims.arm
-    kept = table[(table["scope"] == "all") & (table["baseline_kind"] == "rung") & (table["arm"] == arm)]
-    for row in kept.to_dict("records"):
-        verdict = "can conclude" if row["mde"] <= row["margin"] else "cannot"
-        pair = f"{row['model']} {row['corpus']} against {row['baseline']}"
-        print(f"  {pair}: {row['mde']:.4f}, margin {row['margin']:.4f}: {verdict}")
-
-
-def detectable(texts: int, documents: int, tasks: int) -> float:
-    """Minimum detectable effect of a paired difference under the planning values, by the rule of scoring.
-
-    With N documents over all tasks: what texts share varies as shared / N, texts as sd^2 / texts, and their
-    interaction, which the mean squares of both hold, as (flips - shared) / (N texts).
-    """
-    number = documents * tasks
-    shared = PLANNING_FLIPS * PLANNING_SHARED / number
-    interaction = np.array([PLANNING_FLIPS * (1 - PLANNING_SHARED) / (number * texts)])
-    by_document = Part(shared + interaction, np.array([float(number - tasks)]))
-    by_text = Part(PLANNING_TEXT_SD**2 / texts + interaction, np.array([texts - 1.0]))
-    return float(combined(np.zeros(1), by_document, [by_text], interaction, texts).detectable()[0])

@@ -186,7 +186,7 @@ class Evaluation(Strict):
     fewshot_seed: int = 0
     loss_batch_size: int = Field(default=64, gt=0)
     batch_tokens: int = Field(default=8192, gt=0)
-    split_source: Literal["halves", "train"] = "halves"
+    split_source: Literal["halves", "train", "whole"] = "halves"
 
 
 class Execution(Strict):

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student_t
 
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.scoring.contrast import GIVEN_ALL
 from benchmark.scoring.multiplicity import holm
+from benchmark.scoring.settings import FEWEST_UNITS
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
@@ -50,6 +52,7 @@ class Part:
     share_closed_low: float | None = None
     share_closed_high: float | None = None
     conditional: str = ""
+    n_texts: int = FEWEST_UNITS
     note: str = ""
 
     @property
@@ -78,7 +81,7 @@ class Part:
     def p_against(self) -> float | None:
         """One-sided p-value of the claimed effect itself, small where the figures speak against it.
 
-        Where a part has an interval and no test, 0 for an interval that excludes the effect, else 1.
+        Where a part has an interval and no test, it is the one of that interval (`_p_of_interval`).
         """
         if not self.decidable or self.delta is None:
             return None
@@ -86,9 +89,24 @@ class Part:
             return 1 - self.p_noninferior
         if self.margin is None and self.p_value is not None:
             return self.p_value / 2 if self.delta < 0 else 1 - self.p_value / 2
-        if self.ci_high is None:
+        if self.ci_high is None or self.ci_low is None:
             return None
-        return float(self.ci_high > 0 if self.margin is None else self.ci_high >= -max(self.margin, 0.0))
+        least = 0.0 if self.margin is None else -max(self.margin, 0.0)
+        return _p_of_interval(self.delta - least, (self.ci_high - self.ci_low) / 2, self.n_texts)
+
+
+def _p_of_interval(excess: float, half_width: float, texts: int) -> float:
+    """One-sided p-value, small where `excess` is below 0, of a t interval over `texts` with this half-width at 95 %.
+
+    Its standard error is the half-width over Student's quantile with texts - 1 degrees of freedom. It is below 0.025
+    exactly where the interval excludes 0, whatever the degrees of freedom were; fewer of them make it larger beyond
+    that, so an interval that rests on more gives a p-value that is too large rather than too small. The error of a
+    margin is not in it: the interval does not hold it. Without any spread, 0 or 1.
+    """
+    if half_width <= 0:
+        return float(excess >= 0)
+    df = max(texts - 1, 1)
+    return float(student_t.cdf(excess / half_width * student_t.ppf(0.975, df), df))
 
 
 def decide(

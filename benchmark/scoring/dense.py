@@ -141,21 +141,6 @@ class Gatherer:
 
     @staticmethod
     def _check_values(chunk: Chunk) -> None:
-<<<<<<< HEAD
-        missing = np.isnan(chunk.probabilities) if chunk.probabilities is not None else np.array(False)
-        for name, values, empty in (
-            ("value", chunk.values, np.array(False)),
-            ("probability", chunk.probabilities, missing),
-        ):
-            if values is None:
-                continue
-            bad = np.flatnonzero(~(((values >= 0) & (values <= 1)) | empty))
-            if not len(bad):
-                continue
-            row = int(bad[0])
-            where = f"task {chunk.text('task', row)}, doc_id {chunk.integers['doc_id'][row]}"
-            raise InputError(f"{chunk.name}: {name} {values[row]} at {where} is not in [0, 1]")
-=======
         columns = {"value": chunk.values}
         if chunk.probabilities is not None:
             # No number means no probability: it is the one column that may have empty cells.
@@ -168,7 +153,6 @@ class Gatherer:
                 row = int(bad[0])
                 where = f"task {chunk.text('task', row)}, doc_id {chunk.integers['doc_id'][row]}"
                 raise InputError(f"{chunk.name}: {name} {values[row]} at {where} is not in [0, 1]")
->>>>>>> h-finer
 
     def _code_runs(self, chunk: Chunk) -> Ints:
         groups, names = chunk.grouped(*RUN)
@@ -187,12 +171,8 @@ class Gatherer:
     def dense(self, tasks: Mapping[str, Mapping[str, Any]], recorded: Sequence[Checkpoint]) -> Dense:
         """The arrays of all rows taken in, which are given up. `recorded` runs are held without rows too."""
         declared = declared_tasks(self._tasks, tasks)
-<<<<<<< HEAD
-        keys = [(model, *rest, int(draw)) for model, draw, *rest in list(self._runs.keys())]
-=======
         coded = self._runs.keys()
         keys: list[Checkpoint] = [(model, *rest, int(draw)) for model, draw, *rest in coded]
->>>>>>> h-finer
         runs = sorted(
             {key for key, base in zip(keys, self._is_base, strict=True) if not base} | set(recorded)
         )

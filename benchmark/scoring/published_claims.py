@@ -197,5 +197,7 @@ def _part(row: Row, *, note: str, margin: float | None = None) -> Part:
     named = (row["model"], ARM, row["corpus"], row["baseline"], NO_ARM, row["scope"])
     if row["delta"] is None:
         return Part(*named, note=note)
-    figures = {name: row[name] for name in ("delta", "ci_low", "ci_high", "p_value", "conditional")}
+    figures = {
+        name: row[name] for name in ("delta", "ci_low", "ci_high", "p_value", "conditional", "n_texts")
+    }
     return Part(*named, **figures, margin=margin, note=note)

@@ -52,13 +52,7 @@ def read_records(runs: Iterable[Mapping[str, Any]] | None) -> Records:
     by_run: dict[RunKey, Mapping[str, Any]] = {}
     for record in runs or ():
         try:
-<<<<<<< HEAD
-            model, arm, corpus, text_id = (
-                str(record[name]) for name in ("model", "arm", "corpus", "text_id")
-            )
-=======
             model, arm, corpus, text_id = (str(record[name]) for name in RunKey._fields[:4])
->>>>>>> h-finer
             key = RunKey(model, arm, corpus, text_id, int(record["seed"]), int(record.get("draw", 0)))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(

@@ -62,21 +62,6 @@ class Samples:
     probabilities: Mapping[str, Floats] = field(default_factory=dict)
     base_probabilities: Mapping[str, Mapping[tuple[str, int], Floats]] = field(default_factory=dict)
 
-<<<<<<< HEAD
-=======
-    def draws(self, model: str) -> tuple[int, ...]:
-        """The pretraining draws of a base model that have rows, in rising order."""
-        found = {draw for by_draw in self.base_draws.values() for name, draw in by_draw if name == model}
-        return tuple(sorted(found))
-
-    def base_probability(self, split: str, model: str) -> Floats | None:
-        """Probabilities of a base model [documents], of several draws the mean; None where no document has one."""
-        found = self.base_probabilities.get(split, {})
-        rows = [values for (name, _), values in found.items() if name == model]
-        mean = np.mean(rows, axis=0) if rows else np.full(1, np.nan)
-        return None if np.isnan(mean).all() else mean
-
->>>>>>> h-finer
     @cached_property
     def entries(self) -> dict[tuple[str, str, str], list[int]]:
         """Row numbers of the runs of each entry."""

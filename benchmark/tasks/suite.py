@@ -115,8 +115,8 @@ def load_suite(
             raise InputError(f"{label} is {cap}: give a whole number of documents from 1 up")
     if protocol not in ("held-out", "paper"):
         raise InputError(f"protocol {protocol!r} is unknown: take 'held-out' or 'paper'")
-    if split_source not in ("halves", "train"):
-        raise InputError(f"split_source {split_source!r} is unknown: take 'halves' or 'train'")
+    if split_source not in ("halves", "train", "whole"):
+        raise InputError(f"split_source {split_source!r} is unknown: take 'halves', 'train' or 'whole'")
     if shots and protocol == "paper":
         raise InputError(
             f"suite {name}: protocol paper has no select documents to draw few-shot examples from"

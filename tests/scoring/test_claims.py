@@ -305,3 +305,44 @@ def test_figures_that_could_not_come_out_against_a_claim_reproduce_nothing() -> 
     assert "maxima over steps" in claim["sentence"]
     against = decide("C1", [_part(-0.05, 0.01)], cannot_fail="they are maxima")
     assert against["outcome"] == "not reproduced"
+
+
+def _against_margin(excess: float, error: float, texts: int) -> Part:
+    """Treated minus larger rung with a margin of 0.02 and no test of non-inferiority; interval by t over texts."""
+    from scipy.stats import t
+
+    half = float(t.ppf(0.975, texts - 1)) * error
+    delta = excess - 0.02
+    return _part(
+        delta, error, ci_low=delta - half, ci_high=delta + half, margin=0.02, baseline="larger", n_runs=texts
+    )
+
+
+@pytest.mark.parametrize("texts", [3, 5, 100])
+def test_a_part_with_an_interval_alone_has_the_p_value_of_the_interval(texts: int) -> None:
+    from scipy.stats import ttest_1samp
+
+    values = np.random.default_rng(texts).normal(-0.03, 0.01, texts)
+    interval = ttest_1samp(values, 0).confidence_interval(0.95)
+    part = _part(values.mean(), 1.0, ci_low=interval.low, ci_high=interval.high, margin=0.02, n_runs=texts)
+    assert part.p_against == pytest.approx(ttest_1samp(values, -0.02, alternative="less").pvalue)
+
+
+def test_the_p_value_of_an_interval_is_below_a_fortieth_where_the_interval_excludes_the_effect() -> None:
+    for excess in (-0.05, -0.021, -0.019, -0.001, 0.01):
+        part = _against_margin(excess, 0.01, 8)
+        assert part.p_against is not None and part.ci_high is not None and part.margin is not None
+        assert (part.p_against < 0.025) == (part.ci_high < -part.margin)
+
+
+def test_holm_acts_on_parts_that_have_an_interval_alone() -> None:
+    close, far, held = (_against_margin(excess, 0.01, 100) for excess in (-0.022, -0.06, 0.03))
+    assert decide("C2", [close])["outcome"] == "not reproduced"
+    assert decide("C2", [close, *[held] * 11])["outcome"] == "inconclusive"
+    assert decide("C2", [far, *[held] * 11])["outcome"] == "not reproduced"
+
+
+def test_an_interval_without_width_excludes_or_does_not() -> None:
+    alike = {"p_value": None, "margin": 0.02, "baseline": "larger"}
+    below, above = (_part(d, 1.0, ci_low=d, ci_high=d, **alike) for d in (-0.03, -0.01))
+    assert (below.p_against, above.p_against) == (0.0, 1.0)

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from benchmark.errors import InputError
 from benchmark.schema import COMPARISONS, ENTRIES, RUNS
 from benchmark.scoring import published_selection
 from benchmark.scoring.published import run_published
+from benchmark.scoring.published_sampling import COUNTED, NOTEBOOKS, POOL, check_notebooks
 from benchmark.scoring.published_source import FAMILIES, PARAMETERS, read_published
 from tests.conftest import ROOT
 
@@ -209,6 +211,89 @@ def test_every_number_in_the_findings_is_printed_by_the_command(written: tuple[P
 def _numbers(text: str) -> list[str]:
     named = re.sub(r"(?i)opt-[\d.-]+[mb]|\b[\d.]+[MB]\b(?! parameters)|\bC\d\b|\bF1\b|\bGAP\b", " ", text)
     return re.findall(r"\d+(?:\.\d+)?", named)
+
+
+def test_the_two_files_hold_the_same_texts_but_for_one_in_two_cells(source: Path, facts: dict) -> None:
+    tables = [pd.read_csv(source / name) for name in ("classification.csv", "dialog.csv")]
+    cells = [
+        [
+            Counter(table["index"][(table["model"] == model) & (table["corpora"] == corpus)])
+            for table in tables
+        ]
+        for model in ("350M", "1.3B", "2.7B")
+        for corpus in ("TDEC", "CC", "Git.")
+    ]
+    found = facts["sampling"]
+    assert found["cells_with_the_same_texts"] == sum(a == b for a, b in cells) == 7
+    assert found["most_texts_that_differ"] == 1 and found["cells"] == 9
+    assert found["runs"] == {"classification": 1689, "dialogue": 1690}
+    assert found["unpublished_at_most"] == {"classification": 795, "dialogue": 796}
+
+
+def _notebooks(folder: Path, **changed: int) -> Path:
+    """Notebooks with the counts of the original's, but for those of the dialogue one that are `changed`."""
+    beside = folder.parent / "notebooks"
+    beside.mkdir()
+    for family, name in NOTEBOOKS.items():
+        counts = {**POOL[family], "valid_runs": sum(POOL[family].values())}
+        counts |= (
+            {key.replace("_", "-"): value for key, value in changed.items()} if family == "dialogue" else {}
+        )
+        cells = [{"source": ["import random\n"], "outputs": []}]
+        for key, line in COUNTED.items():
+            output = {"data": {"text/plain": [str(counts[key])]}}
+            cells.append({"source": ["runs = kept()\n", line], "outputs": [output]})
+        (beside / name).write_text(json.dumps({"cells": cells}))
+    return beside
+
+
+def test_notebooks_beside_the_files_are_held_against_what_is_said_of_them(
+    copied: Path, tmp_path: Path
+) -> None:
+    assert not check_notebooks(copied)
+    beside = _notebooks(copied)
+    assert check_notebooks(copied) and check_notebooks(copied.parent)
+    (beside / NOTEBOOKS["dialogue"]).write_text("{")
+    with pytest.raises(InputError, match="is no notebook with its outputs"):
+        check_notebooks(copied)
+    (beside / NOTEBOOKS["dialogue"]).unlink()
+    with pytest.raises(InputError, match=r"full_results_dialog\.ipynb is missing"):
+        run_published(copied, tmp_path / "out")
+
+
+def test_a_notebook_with_another_count_is_refused(copied: Path) -> None:
+    _notebooks(copied, opt_350m=700)
+    with pytest.raises(InputError, match="opt-350m 700 is not what the commit") as refused:
+        check_notebooks(copied)
+    assert "\n" not in str(refused.value)
+
+
+def test_over_documents_only_the_smallest_model_s_classification_stands(facts: dict) -> None:
+    parts = {(p["model"], p["corpus"], p["scope"]): p for p in facts["documents"]["parts"]}
+    assert len(parts) == 12
+    kept = {key for key, part in parts.items() if part["stands"]}
+    assert kept == {("opt-350m", corpus, "classification") for corpus in ("code", "pile-cc", "tdec")}
+    ours = [parts["opt-1-3b", corpus, "classification"] for corpus in ("code", "pile-cc", "tdec")]
+    assert all(part["outcome"] == "not reproduced" for part in ours)
+    assert [round(part["contrast"], 4) for part in ours] == [-0.0014, -0.0029, -0.0027]
+    # Half of the gap's error: 20 % of 6 x 320, 295 and 100 choices disagree, each task an eighth.
+    error = 0.5 * (0.2 / 64 * (6 / 320 + 1 / 295 + 1 / 100)) ** 0.5
+    assert [part["error"] for part in ours] == pytest.approx([error] * 3)
+
+
+def test_what_excludes_the_margin_over_texts_does_so_by_far(
+    written: tuple[Path, list[str]], facts: dict
+) -> None:
+    """So a p-value from the interval, corrected by Holm, moves no verdict."""
+    from scipy.stats import norm
+
+    claims = json.loads((written[0] / "claims.json").read_text())["claims"]
+    gaps = {(figure["model"], figure["family"]): figure["gap"] for figure in facts["figures"]}
+    excluded = [part for part in claims[1]["parts"] if part["outcome"] == "not reproduced"]
+    assert len(excluded) == 7
+    for part in excluded:
+        error = (part["ci_high"] - part["ci_low"]) / 2 / norm.ppf(0.975)
+        assert (part["delta"] + gaps[part["model"], part["scope"]] / 2) / error < -5.5
 
 
 def test_parameters_are_those_of_the_architectures() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from benchmark.errors import InputError
 from benchmark.tasks.clusters import cluster_table
+from benchmark.tasks.gap12.splits import pooled_counts
 from benchmark.tasks.rows import content_hash
 from benchmark.tasks.suite import TASKS_FOLDER, load_suite
 
@@ -192,6 +193,68 @@ def test_halves_of_the_real_data_share_no_cluster(data_dir, monkeypatch, task):
     monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
     ((_, found, clusters, largest, _, shared),) = cluster_table(load_suite("gap12", tasks=[task]))
     assert shared == 0 and largest > 1 and clusters < 0.8 * found
+
+
+def _training_rows(folder):
+    """Training rows for the tasks that take `select` from them, and COPA's, beside the small validation files."""
+    for task, split in (("piqa", "valid"), ("hellaswag", "validation"), ("arc_easy", "validation")):
+        text = (folder / f"tasks/{task}/{split}.jsonl").read_text()
+        for thing in ("rope", "lamp"):
+            text = text.replace(thing, f"new {thing}")
+        lines = [line for line in text.splitlines() if "new " in line]
+        if task == "piqa":
+            lines = [json.dumps({**json.loads(line), "label": 0}) for line in lines]
+        (folder / f"tasks/{task}/train.jsonl").write_text("".join(line + "\n" for line in lines))
+    rows = [
+        {"premise": f"The old {n} fell.", "choice1": "It broke.", "choice2": "It sang.", "label": n % 2}
+        for n in range(40)
+    ]
+    (folder / "tasks/copa/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_whole_tests_every_validation_document_and_pools_copas_labelled_rows(small_data):
+    _training_rows(small_data)
+    tasks = ["piqa", "hellaswag", "arc_easy", "copa", "winogrande", "pubmed_qa", "blended_skill_talk"]
+    suite = load_suite("gap12", tasks=tasks, split_source="whole")
+    paper = load_suite("gap12", tasks=tasks, protocol="paper")
+    halves = load_suite("gap12", tasks=tasks)
+    for task in ("piqa", "hellaswag", "arc_easy", "winogrande"):
+        assert documents(suite, task, "test") == documents(paper, task, "test")
+    name = "blended_skill_talk"
+    assert documents(suite, name, "test") == documents(halves, name, "test")
+    copa = {split: documents(suite, "copa", split) for split in ("select", "test")}
+    ids = [document.doc_id for found in copa.values() for document in found]
+    assert len(ids) == len(set(ids)) == 50 and len(copa["test"]) > 30 and len(copa["select"]) > 3
+    assert {id_ < 10 for id_ in ids} == {True, False}
+    assert len(documents(suite, "pubmed_qa", "test")) + len(documents(suite, "pubmed_qa", "select")) == 10
+    for task in suite.tasks:
+        split = [{content_hash(d.row) for d in task.documents[name]} for name in ("select", "test")]
+        assert split[0] and split[1] and not split[0] & split[1]
+
+
+def test_whole_leaves_training_rows_out_that_are_also_validation_rows(small_data):
+    text = (small_data / "tasks/winogrande/dev.jsonl").read_text()
+    with (small_data / "tasks/winogrande/train_s.jsonl").open("a") as file:
+        file.write(text)
+    suite = load_suite("gap12", tasks=["winogrande"], split_source="whole")
+    assert len(documents(suite, "winogrande", "select")) == len(documents(suite, "winogrande", "test")) == 10
+
+
+def test_whole_with_the_data_has_four_fifths_of_a_pooled_task(data_dir, monkeypatch):
+    monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
+    suite = load_suite("gap12", tasks=["pubmed_qa"], split_source="whole")
+    found = len(documents(suite, "pubmed_qa", "test"))
+    assert found == pytest.approx(pooled_counts("pubmed_qa", 500), abs=30)
+    assert pooled_counts("copa", 100) == 400
+
+
+def test_caps_take_the_first_documents_of_each_split(small_data):
+    whole = load_suite("gap12", tasks=["piqa"])
+    capped = load_suite("gap12", tasks=["piqa"], documents=2, select_documents=3)
+    limited = load_suite("gap12", tasks=["piqa"], documents=2, limit=1)
+    for split, count in (("test", 2), ("select", 3)):
+        assert documents(capped, "piqa", split) == documents(whole, "piqa", split)[:count]
+        assert documents(limited, "piqa", split) == documents(whole, "piqa", split)[:1]
 
 
 def test_train_takes_select_from_the_training_split(small_data):

@@ -9,10 +9,19 @@ from benchmark.corpora.data import locate
 from benchmark.corpora.read import read_json, read_lines, read_rows, with_columns
 from benchmark.errors import InputError
 from benchmark.tasks.gap12 import prompts
-from benchmark.tasks.rows import Row, Rows, halves, numbered
+from benchmark.tasks.rows import Row, Rows, content_hash, halves, numbered
 
 SELECT_NUMBERS_FROM = 10_000_000
-"""Added to the row number of a ``select`` document that comes from another source split than ``test``."""
+"""Added to the row number of a document that comes from another source split than the first ``test`` document."""
+
+POOLED = {"copa": ("validation", "train"), "pubmed_qa": ("validation",)}
+"""Under ``whole``, the source splits whose rows together are divided by their hash into ``select`` and ``test``."""
+
+SELECT_SHARE = 5
+"""One pooled document in so many is a ``select`` document."""
+
+COPA_TRAIN = 400
+"""Rows of COPA's training split."""
 
 
 @dataclass(frozen=True)
@@ -135,13 +144,16 @@ def dataset(
 
     ``halves``: the validation documents in two halves by their hash, each cluster in one of them; for dialogue
     ``select`` is the original's validation file and ``test`` its test file. ``train``: ``test`` is the validation
-    split, and ``select`` the training split without the rows of a cluster that ``test`` has.
+    split, and ``select`` the training split without the rows of a cluster that ``test`` has. ``whole``: ``test`` is
+    every public labelled document that ``select`` can spare (``_whole``).
     """
     if protocol == "paper":
         select, test = Rows(), _split(source, "validation")
     elif split_source == "train":
         test = _split(source, "validation")
         select = _apart(_without_clusters_of(test, _split(source, "train")))
+    elif split_source == "whole":
+        select, test = _whole(source)
     elif source not in CHOICE_SOURCES:
         select, test = _apart(_split(source, "validation")), _split(source, "test")
     else:
@@ -155,6 +167,34 @@ def dataset(
 def _without_clusters_of(test: Rows, rows: Rows) -> Rows:
     taken = {row["cluster"] for row in test if "cluster" in row}
     return Rows(row for row in rows if row.get("cluster") not in taken)
+
+
+def _whole(source: str) -> tuple[Rows, Rows]:
+    """``select`` and ``test`` where all of the validation documents are wanted.
+
+    Tasks of ``POOLED`` have few documents, or no public training split: one row in five of all splits together is
+    a ``select`` document, by its hash. Dialogue: as under ``halves``, whose ``test`` is a whole file. Others: as
+    under ``train``, without training rows that say the same as a ``test`` document.
+    """
+    if source not in CHOICE_SOURCES:
+        found = dataset(source=source)
+        return found["select"], found["test"]
+    if source not in POOLED:
+        found = dataset(source=source, split_source="train")
+        taken = {content_hash(row) for row in found["test"]}
+        return Rows(row for row in found["select"] if content_hash(row) not in taken), found["test"]
+    select, test = Rows(), Rows()
+    for place, split in enumerate(POOLED[source]):
+        rows = _split(source, split)
+        for row in _apart(rows) if place else rows:
+            (test if int(content_hash(row)[:8], 16) % SELECT_SHARE else select).append(row)
+    return select, test
+
+
+def pooled_counts(source: str, validation: int) -> int:
+    """The ``test`` documents that a pooled task is expected to have under ``whole``, of its ``validation`` rows."""
+    rows = validation + (COPA_TRAIN if "train" in POOLED[source] else 0)
+    return rows * (SELECT_SHARE - 1) // SELECT_SHARE
 
 
 def _apart(rows: Rows) -> Rows:
