@@ -104,6 +104,7 @@ ENTRIES = pa.schema(
         ("optimism", pa.float64()),
         ("optimism_low", pa.float64()),
         ("optimism_high", pa.float64()),
+        ("optimism_note", pa.string()),  # why there is none
         ("floor_gain", pa.float64()),
         (
             "best_text",

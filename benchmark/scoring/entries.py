@@ -24,6 +24,9 @@ from benchmark.scoring.signs import ROUNDING
 
 Row = dict[str, Any]
 
+ONE_STEP = "one declared step: nothing was chosen"
+"""Why an entry has no optimism."""
+
 
 class Scored(NamedTuple):
     """A test score by scope with 95 % intervals, each [scopes], the layout of its documents, what it takes as given."""
@@ -126,7 +129,10 @@ def entry_columns(selection: EntrySelection, layout: Layout, resampling: Resampl
     low, high = found.estimate.interval()
     gains = own.scope_means(chosen.gains_at(chosen.columns))[:, 0]
     middle = interquartile_interval(chosen.values, own, resampling)
-    optimism = mean_over_texts(selection.by_unit(selection.optimism))
+    chosen_among = int((~np.isnan(selection.test[:, 1:, 0])).any(axis=0).sum())
+    optimism = (
+        mean_over_texts(selection.by_unit(selection.optimism)) if chosen_among > 1 else (None, None, None)
+    )
     new = new_unit(chosen, own, found.estimate)
     return {
         "gain_all": found.estimate.value[0],
@@ -142,7 +148,8 @@ def entry_columns(selection: EntrySelection, layout: Layout, resampling: Resampl
         "optimism": optimism[0],
         "optimism_low": optimism[1],
         "optimism_high": optimism[2],
-        "floor_gain": selection.by_unit(selection.floor_gain).mean(),
+        "optimism_note": "" if chosen_among > 1 else ONE_STEP,
+        "floor_gain": selection.by_unit(selection.floor_gain).mean() if chosen_among > 1 else None,
     } | _best_columns(selection)
 
 
