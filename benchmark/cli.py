@@ -93,13 +93,14 @@ def run(
     protocol: Annotated[str | None, typer.Option(help="held-out (default) or paper.")] = None,
     overrides: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
+    draw: Annotated[int, typer.Option(help="Pretraining draw of a ladder's model.")] = 0,
 ) -> None:
     """One run outside DVC: writes run.json and samples.parquet into an empty folder."""
     from benchmark.single import single_run
 
     single_run(
         model=model, corpus=corpus, index=index, arm=arm, seed=seed, suite=suite, out=out, limit=limit,
-        protocol=protocol, overrides=overrides or [], force=force,
+        protocol=protocol, overrides=overrides or [], force=force, draw=draw,
     )  # fmt: skip
 
 

@@ -189,7 +189,7 @@ def text_count(name: str, spec: CorpusSpec, layout: Layout) -> int:
 
 def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
     """The shape of a model: from its folder where it is there, else its settings or the known OPT sizes."""
-    folder = layout.model(name)
+    folder = layout.draw(name, 0)
     if (folder / "config.json").is_file():
         return read_config(folder / "config.json")
     if isinstance(spec, MicroModel):
@@ -206,7 +206,7 @@ def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
 def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
     """A tokenizer of the track's models: from a folder that is there, else OPT's from the data."""
     for name in settings.models:
-        folder = layout.model(name)
+        folder = layout.draw(name, 0)
         if (folder / "config.json").is_file():
             return Tokenizer.from_folder(folder)
     if any(isinstance(spec, MicroModel) for spec in settings.models.values()):

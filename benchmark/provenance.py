@@ -135,7 +135,9 @@ def _write(
 def _input_keys(layout: Layout) -> dict[str, str]:
     keys = {}
     for path in sorted(layout.data.glob("models/*/model.json")):
-        keys[f"model {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["weights_sha256"]
+        digests = json.loads(path.read_text(encoding="utf-8"))["weights_sha256"]
+        for draw, weights in enumerate(digests):
+            keys[f"model {path.parent.name}" + (f" draw {draw}" if draw else "")] = weights
     for path in sorted(layout.data.glob("corpora/*/corpus.json")):
         keys[f"corpus {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
     return keys

@@ -12,6 +12,7 @@ SAMPLES = pa.schema(
     [
         ("track", pa.string()),
         ("model", pa.string()),
+        ("draw", pa.int32()),  # pretraining draw of the model, 0 up
         ("arm", pa.string()),
         ("corpus", pa.string()),
         ("text_id", pa.string()),
@@ -221,6 +222,20 @@ TABLES = {
     "pairs.csv": PAIRS,
 }
 """The CSV files of `results/<track>/`."""
+
+DRAWS = pa.schema(
+    [
+        ("track", pa.string()),
+        ("suite_version", pa.string()),
+        ("model", pa.string()),
+        ("draw", pa.int64()),
+        ("origin", pa.string()),  # trained (by the pipeline), kept (scores in git), refused (not used)
+        ("reason", pa.string()),  # why it, or some of its runs, is not used
+        ("weights_sha256", pa.string()),
+        ("n_texts", pa.int64()),  # texts, over all corpora, whose runs are used
+    ]
+)
+"""`draws.csv`: the pretraining draws of each model and where their numbers come from."""
 
 TEXTS = pa.schema(
     [("corpus", pa.string()), ("index", pa.int64()), ("text_id", pa.string()), ("text", pa.string())]

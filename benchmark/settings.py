@@ -47,7 +47,11 @@ Role = Literal["treated", "baseline", "both"]
 
 
 class MicroModel(Strict):
-    """A rung of the micro ladder, trained here."""
+    """A rung of the micro ladder, trained here.
+
+    Draw d is trained with seed `seed + d`. The pipeline trains draws 0 to `trained` - 1 (all where it is not
+    set); of the others scores are kept in git (`gapbench draws make`).
+    """
 
     kind: Literal["micro"]
     role: Role = "both"
@@ -60,16 +64,75 @@ class MicroModel(Strict):
     learning_rate: float = Field(gt=0, default=8e-3, description="of AdamW, for all but matrices")
     matrix_rate: float = Field(gt=0, default=0.025, description="of Muon, for the layers' matrices")
     seed: int = 0
+    draws: int = Field(ge=1, le=100, default=1, description="pretraining draws that the study rests on")
+    trained: int | None = Field(ge=1, default=None, description="of these, how many the pipeline trains")
+
+    @property
+    def n_draws(self) -> int:
+        """Pretraining draws of the study."""
+        return self.draws
+
+    @property
+    def n_trained(self) -> int:
+        """Draws that the pipeline makes: 0 up to this number."""
+        return self.draws if self.trained is None else self.trained
+
+    def drawn(self, draw: int) -> "MicroModel":
+        """The settings of one draw by itself."""
+        return self.model_copy(update={"seed": self.seed + draw, "draws": 1, "trained": None})
+
+    @model_validator(mode="after")
+    def _trained_are_draws(self) -> "MicroModel":
+        if self.trained is not None and self.trained > self.draws:
+            raise ValueError(f"trained {self.trained}: there are {self.draws} draws: give at most as many")
+        return self
+
+
+HUB_ID = r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$"
+REVISION = r"^[0-9a-f]{40}$"
+
+
+class HubDraw(Strict):
+    """Another pretraining run of a Hub model: a sister repository, or another revision."""
+
+    id: str = Field(pattern=HUB_ID)
+    revision: str = Field(pattern=REVISION)
 
 
 class HubModel(Strict):
-    """A model of the Hugging Face Hub, pinned to a commit."""
+    """A model of the Hugging Face Hub, pinned to a commit; draw 0 is itself, `draws` are the further ones."""
 
     kind: Literal["hub"]
     role: Role = "both"
-    id: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    id: str = Field(pattern=HUB_ID)
+    revision: str = Field(pattern=REVISION)
     allow_pickle_weights: bool = False
+    draws: tuple[HubDraw, ...] = ()
+
+    @property
+    def n_draws(self) -> int:
+        """Pretraining draws of the study."""
+        return 1 + len(self.draws)
+
+    @property
+    def n_trained(self) -> int:
+        """Draws that the pipeline fetches: all."""
+        return self.n_draws
+
+    def drawn(self, draw: int) -> "HubModel":
+        """The settings of one draw by itself."""
+        one = self.draws[draw - 1] if draw else HubDraw(id=self.id, revision=self.revision)
+        return self.model_copy(update={"id": one.id, "revision": one.revision, "draws": ()})
+
+    @model_validator(mode="after")
+    def _draws_differ(self) -> "HubModel":
+        named = [(self.id, self.revision), *((draw.id, draw.revision) for draw in self.draws)]
+        for one in named:
+            if named.count(one) > 1:
+                raise ValueError(
+                    f"draws: {one[0]}@{one[1]} is named twice: a draw is another pretraining run"
+                )
+        return self
 
 
 class FolderModel(Strict):
@@ -79,6 +142,20 @@ class FolderModel(Strict):
     role: Role = "both"
     path: str
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def n_draws(self) -> int:
+        """A folder is one pretraining draw."""
+        return 1
+
+    @property
+    def n_trained(self) -> int:
+        """A folder is one pretraining draw."""
+        return 1
+
+    def drawn(self, draw: int) -> "FolderModel":
+        """The settings of its one draw."""
+        return self
 
 
 ModelSpec = Annotated[MicroModel | HubModel | FolderModel, Field(discriminator="kind")]

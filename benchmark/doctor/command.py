@@ -95,9 +95,13 @@ def _compute(part: str, settings: Settings, layout: Layout) -> Iterator[tuple[st
 
 def finished(layout: Layout) -> Iterator[tuple[str, str]]:
     """What a finished `make repro` left, if anything: the rungs' weights and the files of `results/`."""
-    rungs = sorted(layout.data.glob("models/*/model.safetensors"))
+    rungs = sorted(layout.data.glob("models/*/*/model.safetensors"))
     for path in rungs:
-        yield f"rung {path.parent.name}", hashlib.sha256(path.read_bytes()).hexdigest()
+        name, draw = path.parent.parent.name, path.parent.name
+        yield (
+            f"rung {name}" + (f" draw {draw}" if draw != "0" else ""),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
     if rungs:
         for path in sorted(layout.results.iterdir()):
             if path.name != "provenance.json":

@@ -62,6 +62,7 @@ class RunRequest:
         tokens: ids of the text, bos first, cut as `text_tokens` does.
         index: the text's row in its corpus; `text_id` its content-derived name.
         arithmetic: how numbers are computed (`arithmetic.mode.name`).
+        draw: the pretraining draw of the model.
     """
 
     track: str
@@ -78,6 +79,7 @@ class RunRequest:
     posttrain: Posttrain
     arithmetic: str
     members: tuple[Member, ...] = ()
+    draw: int = 0
 
     @property
     def begin(self) -> Start:
@@ -219,6 +221,7 @@ class _Run:
         names: dict[str, str | int] = {
             "track": request.track,
             "model": request.model_name,
+            "draw": request.draw,
             "arm": request.arm_name,
             "corpus": request.corpus,
             "text_id": request.text_id,
@@ -245,6 +248,7 @@ class _Run:
         suite = self.scorer.suite
         record: dict[str, Any] = {
             "model": request.model_name,
+            "draw": request.draw,
             "model_digest": request.model_digest,
             "arm": request.arm_name,
             "corpus": request.corpus,

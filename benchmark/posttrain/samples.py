@@ -19,10 +19,10 @@ def label_samples(samples: pa.Table, names: Mapping[str, str | int]) -> pa.Table
     return pa.table(columns, schema=SAMPLES)
 
 
-def base_samples(samples: pa.Table, *, track: str, model: str) -> pa.Table:
-    """The samples of an unmodified model."""
+def base_samples(samples: pa.Table, *, track: str, model: str, draw: int = 0) -> pa.Table:
+    """The samples of an unmodified model, of one pretraining draw."""
     names = {"track": track, "model": model, "arm": NO_ARM, "corpus": NO_ARM, "text_id": NO_TEXT}
-    return label_samples(samples, {**names, "seed": 0, "step": 0})
+    return label_samples(samples, {**names, "draw": draw, "seed": 0, "step": 0})
 
 
 def chance_samples(samples: pa.Table, suite: Suite) -> pa.Table:
