@@ -12,7 +12,7 @@ SAMPLES = pa.schema(
     [
         ("track", pa.string()),
         ("model", pa.string()),
-        ("draw", pa.int32()),  # pretraining draw of the model, 0 up
+        ("draw", pa.int32()),  # the pretraining draw; 0 where there is one
         ("arm", pa.string()),
         ("corpus", pa.string()),
         ("text_id", pa.string()),
@@ -22,16 +22,22 @@ SAMPLES = pa.schema(
         ("family", pa.string()),
         ("split", pa.string()),
         ("doc_id", pa.int64()),
+        ("cluster", pa.string()),  # what documents of a task that ask the same have in common
         ("metric", pa.string()),
         ("value", pa.float64()),
+        ("probability", pa.float64()),  # of the right choice, or of a token of the reference (geometric mean)
         ("prediction", pa.string()),
         ("target", pa.string()),
         ("choice_logprobs", pa.list_(pa.float32())),
     ]
 )
-"""One scored document of one checkpoint; `value` in [0, 1]. The last three columns may be absent."""
+"""One scored document of one checkpoint; `value` and `probability` in [0, 1], higher is better.
 
-SAMPLES_OPTIONAL = ("prediction", "target", "choice_logprobs")
+The columns of `SAMPLES_OPTIONAL` may be absent or empty: then the draw is 0, each document a cluster of its own, and
+there is no probability.
+"""
+
+SAMPLES_OPTIONAL = ("draw", "cluster", "probability", "prediction", "target", "choice_logprobs")
 
 RUNS = pa.schema(
     [

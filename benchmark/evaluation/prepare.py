@@ -172,6 +172,7 @@ def _fixed_columns(tasks: Sequence[PreparedTask], split: str) -> dict[str, pa.Ar
         "family": column((task.family for task, _ in documents), pa.string()),
         "split": column((split for _ in documents), pa.string()),
         "doc_id": column((document.doc_id for _, document in documents), pa.int64()),
+        "cluster": column((document.cluster for _, document in documents), pa.string()),
         "metric": column((task.metric for task, _ in documents), pa.string()),
         "target": column(targets, pa.string()),
     }

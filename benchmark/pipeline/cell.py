@@ -18,7 +18,7 @@ from benchmark.progress import Progress
 from benchmark.schema import SAMPLES
 from benchmark.settings import Settings
 
-SORT = [(name, "ascending") for name in ("arm", "text_id", "seed", "step", "task", "split", "doc_id")]
+SORT = [(name, "ascending") for name in ("draw", "arm", "text_id", "seed", "step", "task", "split", "doc_id")]
 
 
 def write_cell(
@@ -96,8 +96,8 @@ def write_results(folder: Path, results: Sequence[RunResult]) -> None:
     write_json_lines(folder / "runs.jsonl", records)
 
 
-def _record_order(record: dict[str, Any]) -> tuple[str, int, str, int]:
-    return record["arm"], record["index"], record["text_id"], record["seed"]
+def _record_order(record: dict[str, Any]) -> tuple[int, str, int, str, int]:
+    return record["draw"], record["arm"], record["index"], record["text_id"], record["seed"]
 
 
 @torch.no_grad()

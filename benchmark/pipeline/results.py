@@ -14,6 +14,7 @@ from benchmark.errors import InputError
 from benchmark.pipeline.files import read_json_lines, write_json, write_parquet
 from benchmark.pipeline.layout import Layout
 from benchmark.posttrain.base import suite_of
+from benchmark.posttrain.samples import with_defaults
 from benchmark.schema import NO_ARM, SAMPLES
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
@@ -140,30 +141,26 @@ def read_corpus(layout: Layout, name: str) -> tuple[dict[str, Any], pa.Table]:
 
 
 DOCUMENT_SORT = [
-    (name, "ascending") for name in ("task", "doc_id", "model", "arm", "corpus", "text_id", "seed", "step")
+    (name, "ascending")
+    for name in ("task", "doc_id", "model", "draw", "arm", "corpus", "text_id", "seed", "step")
 ]
+CHECKPOINT = ("model", "draw", "arm", "corpus", "text_id", "seed", "step")
 
 
 def selected_documents(cells: list[Path], records: list[dict[str, Any]]) -> pa.Table:
     """The test documents of base models and of every run's selected step: small enough to be in git."""
     selected = {
-        (record["model"], record["arm"], record["corpus"], record["text_id"], record["seed"], step)
+        (record["model"], record.get("draw", 0), *(record[name] for name in CHECKPOINT[2:-1]), step)
         for record in records
         for step in record["selected_step"].values()
     }
     tables = []
     for cell in cells:
-        table = ds.dataset(cell / "samples.parquet", schema=SAMPLES).to_table(
-            filter=pc.field("split") == "test"
+        table = with_defaults(
+            ds.dataset(cell / "samples.parquet", schema=SAMPLES).to_table(filter=pc.field("split") == "test")
         )
-        keys = zip(
-            *(
-                table.column(name).to_pylist()
-                for name in ("model", "arm", "corpus", "text_id", "seed", "step")
-            ),
-            strict=True,
-        )
-        keep = [key[1] == NO_ARM or key in selected for key in keys]
+        keys = zip(*(table.column(name).to_pylist() for name in CHECKPOINT), strict=True)
+        keep = [key[2] == NO_ARM or key in selected for key in keys]
         tables.append(table.filter(pa.array(keep, pa.bool_())))
     joined = pa.concat_tables(tables).sort_by(DOCUMENT_SORT)
     # Log-probabilities are most of the bytes; they stay with the runs, which `verify` reads.

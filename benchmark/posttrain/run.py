@@ -62,7 +62,7 @@ class RunRequest:
         tokens: ids of the text, bos first, cut as `text_tokens` does.
         index: the text's row in its corpus; `text_id` its content-derived name.
         arithmetic: how numbers are computed (`arithmetic.mode.name`).
-        draw: the pretraining draw of the model.
+        draw: the model's pretraining draw, 0 where there is one.
     """
 
     track: str

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmark.schema import NO_ARM, NO_TEXT, SAMPLES
 from benchmark.tasks.suite import Suite
@@ -20,16 +21,27 @@ def label_samples(samples: pa.Table, names: Mapping[str, str | int]) -> pa.Table
 
 
 def base_samples(samples: pa.Table, *, track: str, model: str, draw: int = 0) -> pa.Table:
-    """The samples of an unmodified model, of one pretraining draw."""
+    """The samples of an unmodified model."""
     names = {"track": track, "model": model, "arm": NO_ARM, "corpus": NO_ARM, "text_id": NO_TEXT}
     return label_samples(samples, {**names, "draw": draw, "seed": 0, "step": 0})
 
 
+def with_defaults(table: pa.Table) -> pa.Table:
+    """A table of `schema.SAMPLES` whose draw and cluster were not written: draw 0, a cluster a document."""
+    own = table.column("doc_id").cast(pa.string())
+    filled = {"draw": table.column("draw").fill_null(0), "cluster": pc.coalesce(table.column("cluster"), own)}
+    for name, column in filled.items():
+        table = table.set_column(table.schema.get_field_index(name), SAMPLES.field(name), column)
+    return table
+
+
 def chance_samples(samples: pa.Table, suite: Suite) -> pa.Table:
-    """The rows of `samples` with chance as every value and no prediction: a run without one finite step."""
+    """The rows of `samples` of a run without one finite step: values and probabilities of chance, no prediction."""
     chance = {task.name: task.chance for task in suite.tasks}
     values = pa.array([chance[name] for name in samples.column("task").to_pylist()], pa.float64())
-    table = samples.set_column(samples.schema.get_field_index("value"), "value", values)
+    table = samples
+    for name in ("value", "probability"):
+        table = table.set_column(table.schema.get_field_index(name), name, values)
     for name in ("prediction", "choice_logprobs"):
         field = SAMPLES.field(name)
         table = table.set_column(table.schema.get_field_index(name), field, pa.nulls(len(values), field.type))

@@ -21,6 +21,7 @@ class ChoiceSource:
 
     ``labels_beside``: labels may stand in ``<file>-labels.lst`` instead of a column ``label``.
     ``row_column``: where a file is a part of the source split, the column of row numbers there.
+    ``cluster``: what a row of the file has in common with others that ask the same; None where it stands alone.
     """
 
     columns: tuple[str, ...]
@@ -30,6 +31,7 @@ class ChoiceSource:
     answer: Callable[[Row], int]
     labels_beside: bool = False
     row_column: str | None = None
+    cluster: Callable[[Row], str | None] = lambda _row: None
 
 
 def _files(stem: str, *endings: str) -> tuple[str, ...]:
@@ -37,6 +39,29 @@ def _files(stem: str, *endings: str) -> tuple[str, ...]:
 
 
 _NO_TEXT = ("endings", "choices", "label")
+
+
+def _text(row: Row, column: str) -> str | None:
+    """A cell that holds text; None where the copy of the data set has no such column."""
+    value = row.get(column)
+    return value if isinstance(value, str) and value else None
+
+
+def _twins(row: Row) -> str | None:
+    """WinoGrande: the two sentences of a pair have one ``qID`` but for its last part."""
+    name = _text(row, "qID")
+    return name.rpartition("-")[0] or name if name else None
+
+
+def _activity(row: Row) -> str | None:
+    """HellaSwag: the activity that a video shows. How-to articles, with "[header]", have a broad topic there."""
+    return None if "[header]" in str(row.get("ctx")) else _text(row, "activity_label")
+
+
+def _formula(row: Row) -> str | None:
+    """MathQA: the operations of the solution, whatever its numbers."""
+    return _text(row, "linear_formula")
+
 
 CHOICE_SOURCES = {
     "piqa": ChoiceSource(
@@ -54,6 +79,7 @@ CHOICE_SOURCES = {
         prompts.hellaswag_choices,
         prompts.label,
         row_column="row",
+        cluster=_activity,
     ),
     "arc_easy": ChoiceSource(
         ("question", "choices", "answerKey"),
@@ -82,6 +108,7 @@ CHOICE_SOURCES = {
         ("tasks/winogrande/train_s.jsonl",),
         prompts.winogrande_choices,
         prompts.winogrande_answer,
+        cluster=_twins,
     ),
     "math_qa": ChoiceSource(
         ("Problem", "options", "correct"),
@@ -89,6 +116,7 @@ CHOICE_SOURCES = {
         ("tasks/math_qa/train.json",),
         prompts.math_qa_choices,
         prompts.math_qa_answer,
+        cluster=_formula,
     ),
     "pubmed_qa": ChoiceSource(
         ("abstract", "question", "final_decision"),
@@ -105,14 +133,15 @@ def dataset(
 ) -> dict[str, Rows]:
     """The rows of ``select`` and ``test`` of one task; under ``paper`` ``test`` is the validation split.
 
-    ``halves``: the validation documents in two halves by their hash; for dialogue ``select`` is the
-    original's validation file and ``test`` its test file. ``train``: ``select`` is the training split and
-    ``test`` the validation split.
+    ``halves``: the validation documents in two halves by their hash, each cluster in one of them; for dialogue ``select`` is the
+    original's validation file and ``test`` its test file. ``train``: ``test`` is the validation split, and
+    ``select`` the training split without the rows of a cluster that ``test`` has.
     """
     if protocol == "paper":
         select, test = Rows(), _split(source, "validation")
     elif split_source == "train":
-        select, test = _apart(_split(source, "train")), _split(source, "validation")
+        test = _split(source, "validation")
+        select = _apart(_without_clusters_of(test, _split(source, "train")))
     elif source not in CHOICE_SOURCES:
         select, test = _apart(_split(source, "validation")), _split(source, "test")
     else:
@@ -121,6 +150,11 @@ def dataset(
     if not test:
         raise InputError(f"task {source} has no test documents: its data is empty or all filtered out")
     return {"select": select, "test": test}
+
+
+def _without_clusters_of(test: Rows, rows: Rows) -> Rows:
+    taken = {row["cluster"] for row in test if "cluster" in row}
+    return Rows(row for row in rows if row.get("cluster") not in taken)
 
 
 def _apart(rows: Rows) -> Rows:
@@ -151,7 +185,9 @@ def _choice_rows(source: ChoiceSource, split: str) -> Iterator[Row]:
             raise InputError(f"{path} row {number + 1} has no right answer among its choices: mend {shown}")
         if "label" in row:
             row["label"] = answer
-        yield {"doc_id": _row_number(source, raw, number, path), **row}
+        cluster = source.cluster(raw)
+        named = {} if cluster is None else {"cluster": cluster}
+        yield {"doc_id": _row_number(source, raw, number, path), **row, **named}
 
 
 def _right_answer(source: ChoiceSource, row: Row) -> int | None:
