@@ -8,9 +8,9 @@ from benchmark.errors import InputError
 from benchmark.identity import code_digest, digest
 from benchmark.posttrain.arms import ARMS, Member
 from benchmark.posttrain.base import Base
-from benchmark.posttrain.objective import text_tokens
+from benchmark.posttrain.objective import examples_of, text_tokens
 from benchmark.posttrain.run import RunRequest, RunResult, Scorer
-from benchmark.settings import Arm, Settings, nearest
+from benchmark.settings import Arm, Settings, arms_of, nearest
 
 
 class CorpusText(Protocol):
@@ -55,6 +55,7 @@ def request(
         seed=seed,
         posttrain=posttrain,
         arithmetic=base.arithmetic,
+        passages=examples_of(text.text, base.tokenizer, positions=positions) if arm.kind == "lessons" else (),
     )
 
 
@@ -72,7 +73,7 @@ def cell_requests(
     settings: Settings, base: Base, corpus: str, texts: Sequence[CorpusText]
 ) -> Iterator[RunRequest]:
     """All runs of a cell but for soups, arm by arm, text by text, seed by seed."""
-    for arm_name, arm in settings.arms.items():
+    for arm_name, arm in arms_of(settings, base.name, corpus).items():
         if arm.kind == "soup":
             continue
         for text in texts:
@@ -93,7 +94,11 @@ def soup_requests(
             continue
         if arm.of is None:
             raise InputError(f"arms.{arm_name}.of: a soup names the arm whose checkpoints it averages")
-        runs = [(run, result.record["selected_step"].get("all")) for run, result in finished.get(arm.of, ())]
+        runs = [
+            (run, result.record["selected_step"].get("all"))
+            for run, result in finished.get(arm.of, ())
+            if arm_name in arms_of(settings, run.model_name, run.corpus)
+        ]
         usable = [(run, step) for run, step in runs if step is not None]
         for place in range(0, len(usable) - arm.group + 1, arm.group):
             members = tuple(
@@ -114,7 +119,7 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "track": run.track,
             "model": [run.model_name, run.model_digest],
             "corpus": [run.corpus, run.index, run.text_id, list(run.tokens)],
-            "arm": [run.arm_name, run.arm.model_dump(mode="json", exclude={"seeds"}), run.seed],
+            "arm": [run.arm_name, run.arm.recipe, run.seed],
             "posttrain": run.posttrain.model_dump(mode="json"),
             "members": [[part.start.text_id, part.start.seed, part.kind, part.step] for part in run.members],
             "evaluation": scorer.settings.model_dump(mode="json"),
