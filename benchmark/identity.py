@@ -15,6 +15,7 @@ RUN_CODE = (
     "evaluation",
     "tasks",
     "models/opt.py",
+    "models/packed.py",
     "models/tokenizer.py",
     "models/weights.py",
 )

@@ -8,9 +8,9 @@ from benchmark.errors import InputError
 from benchmark.identity import code_digest, digest
 from benchmark.posttrain.arms import ARMS, Member
 from benchmark.posttrain.base import Base
-from benchmark.posttrain.objective import text_tokens
+from benchmark.posttrain.objective import examples_of, text_tokens
 from benchmark.posttrain.run import RunRequest, RunResult, Scorer
-from benchmark.settings import Arm, Settings, nearest
+from benchmark.settings import Arm, Settings, arms_of, nearest
 
 
 class CorpusText(Protocol):
@@ -56,6 +56,7 @@ def request(
         posttrain=posttrain,
         arithmetic=base.arithmetic,
         draw=base.draw,
+        passages=examples_of(text.text, base.tokenizer, positions=positions) if arm.kind == "lessons" else (),
     )
 
 
@@ -76,7 +77,7 @@ def cell_requests(
 
     Texts are nested in draws: the text of index i is run on the draw at place i modulo the number of `bases`.
     """
-    for arm_name, arm in settings.arms.items():
+    for arm_name, arm in arms_of(settings, bases[0].name, corpus).items():
         if arm.kind == "soup":
             continue
         for text in texts:
@@ -104,7 +105,11 @@ def soup_requests(
             continue
         if arm.of is None:
             raise InputError(f"arms.{arm_name}.of: a soup names the arm whose checkpoints it averages")
-        runs = [(run, result.record["selected_step"].get("all")) for run, result in finished.get(arm.of, ())]
+        runs = [
+            (run, result.record["selected_step"].get("all"))
+            for run, result in finished.get(arm.of, ())
+            if arm_name in arms_of(settings, run.model_name, run.corpus)
+        ]
         usable = [(run, step) for run, step in runs if step is not None]
         for index, group in enumerate(_groups(usable, arm.group)):
             members = tuple(Member(run.begin, run.arm.kind, step) for run, step in group)
@@ -130,7 +135,7 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "track": run.track,
             "model": [run.model_name, run.draw, run.model_digest],
             "corpus": [run.corpus, run.index, run.text_id, list(run.tokens)],
-            "arm": [run.arm_name, run.arm.model_dump(mode="json", exclude={"seeds"}), run.seed],
+            "arm": [run.arm_name, run.arm.recipe, run.seed],
             "posttrain": run.posttrain.model_dump(mode="json"),
             "members": [[part.start.text_id, part.start.seed, part.kind, part.step] for part in run.members],
             "evaluation": scorer.settings.model_dump(mode="json"),

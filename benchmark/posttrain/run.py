@@ -17,7 +17,7 @@ from benchmark.posttrain.arms import ARMS, Member, Start
 from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.samples import chance_samples, label_samples
 from benchmark.posttrain.stopping import FAMILIES, Averages, EarlyStop, best_step
-from benchmark.settings import Arm, Posttrain
+from benchmark.settings import ONE_STEP, Arm, Posttrain
 from benchmark.settings import Evaluation as EvaluationSettings
 from benchmark.tasks.suite import Suite
 
@@ -60,6 +60,7 @@ class RunRequest:
 
     Attributes:
         tokens: ids of the text, bos first, cut as `text_tokens` does.
+        passages: of an arm that learns from examples, the ids of the whole text's (`examples_of`).
         index: the text's row in its corpus; `text_id` its content-derived name.
         arithmetic: how numbers are computed (`arithmetic.mode.name`).
         draw: the model's pretraining draw, 0 where there is one.
@@ -79,12 +80,16 @@ class RunRequest:
     posttrain: Posttrain
     arithmetic: str
     members: tuple[Member, ...] = ()
+    passages: tuple[tuple[int, ...], ...] = ()
     draw: int = 0
 
     @property
     def begin(self) -> Start:
         """What the arm is given."""
-        return Start(self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members)
+        return Start(
+            self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members, self.passages,
+            self.arm.updates,
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -172,13 +177,14 @@ class _Run:
         update = l2_distance(params, previous)
         distance = l2_distance(params, self.request.model.params)
         self.steps.append(self._step_record(step, params, update, distance, evaluation))
-        self.progress(f"{self.request.name}: step {step} of {self.request.posttrain.max_steps}")
+        last = 1 if self.request.arm.kind in ONE_STEP else self.request.posttrain.max_steps
+        self.progress(f"{self.request.name}: step {step} of {last}")
         return True
 
     def _is_scored(self, step: int) -> bool:
-        """Whether a step is evaluated: all are but under `evaluation.steps`; a soup has one step only."""
+        """Whether a step is evaluated: all are but under `evaluation.steps`; so is an arm's only one."""
         steps = self.scorer.settings.steps
-        return self.paper or steps is None or step in steps or bool(self.request.members)
+        return self.paper or steps is None or step in steps or self.request.arm.kind in ONE_STEP
 
     def _finite(self, params: Mapping[str, Tensor]) -> bool:
         loss = self._loss(params)
@@ -260,7 +266,7 @@ class _Run:
             "protocol": self.scorer.settings.protocol,
             "arithmetic": request.arithmetic,
             "settings": {
-                "arm": request.arm.model_dump(mode="json", exclude={"seeds"}),
+                "arm": request.arm.recipe,
                 "posttrain": request.posttrain.model_dump(mode="json"),
                 "evaluation": self.scorer.settings.model_dump(mode="json"),
                 "plan": self.scorer.prepared.plan_hash,

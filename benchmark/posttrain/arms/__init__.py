@@ -6,12 +6,13 @@ yields. To add one: a module with such a generator, a line in `ARMS`, a test.
 
 from collections.abc import Callable, Iterator
 
-from benchmark.posttrain.arms import ascent, descent, random, shuffled, soup
+from benchmark.posttrain.arms import ascent, descent, lessons, random, shuffled, soup
 from benchmark.posttrain.arms.base import Attempt, Member, Start
 
 ARMS: dict[str, Callable[[Start], Iterator[Attempt]]] = {
     "ascent": ascent.attempts,
     "descent": descent.attempts,
+    "lessons": lessons.attempts,
     "random": random.attempts,
     "shuffled": shuffled.attempts,
     "soup": lambda start: soup.attempts(start, ARMS),
