@@ -20,7 +20,9 @@ app = typer.Typer(
 )
 stage = typer.Typer(no_args_is_help=True, help="One stage of dvc.yaml; `dvc repro` calls these.")
 submit = typer.Typer(no_args_is_help=True, help="Add a corpus or a model, or check a submission.")
+draws = typer.Typer(no_args_is_help=True, help="Pretraining draws of which scores are kept in git.")
 app.add_typer(stage, name="stage")
+app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
 
 Params = Annotated[Path, typer.Option("--params", help="The track's settings file.")]
@@ -272,6 +274,30 @@ def submit_check(
     from benchmark.submissions.check import check_file
 
     print(check_file(file, column=column))
+
+
+@draws.command("make")
+def draws_make(
+    params: Params = Path("params.yaml"),
+    models: Annotated[
+        list[str] | None, typer.Option("--models", help="Models; repeatable; all where absent.")
+    ] = None,
+) -> None:
+    """Train and score the draws that the pipeline does not train, and write kept/<track>/."""
+    from benchmark.pipeline.kept_make import make
+
+    make(params, models or [])
+
+
+@draws.command("check")
+def draws_check(
+    params: Params = Path("params.yaml"),
+    seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
+) -> None:
+    """Train one kept draw again, chosen at random, and hold it against the record; exit 1 where it differs."""
+    from benchmark.pipeline.kept_check import check
+
+    check(params, seed)
 
 
 @stage.command("prepare")

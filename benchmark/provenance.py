@@ -1,5 +1,6 @@
 """Who made a result, from what and with what: written beside the results, no out of any stage."""
 
+import csv
 import datetime
 import functools
 import importlib.metadata
@@ -92,6 +93,7 @@ def _git(root: Path, *arguments: str) -> str:
 def write_provenance(settings: Settings, layout: Layout) -> None:
     """Write a track's `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
     device = "cuda" if settings.execution.device != "cpu" and machine()["gpu"] else "cpu"
+    draws = layout.results / "draws.csv"
     timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
     walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
     keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(layout)}
@@ -102,7 +104,18 @@ def write_provenance(settings: Settings, layout: Layout) -> None:
         keys,
         {wall["stage"]: wall["wall_seconds"] for wall in walls},
         arithmetic.name(device),
+        {"draws": draw_counts(draws)} if draws.is_file() else {},
     )
+
+
+def draw_counts(path: Path) -> dict[str, dict[str, int]]:
+    """By model, how many of its pretraining draws are trained, kept or refused, from `draws.csv`."""
+    counts: dict[str, dict[str, int]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            of_model = counts.setdefault(row["model"], dict.fromkeys(("trained", "kept", "refused"), 0))
+            of_model[row["origin"]] += 1
+    return counts
 
 
 def write_source_provenance(out: Path, track: str, root: Path, files: Iterable[Path]) -> None:
@@ -118,6 +131,7 @@ def _write(
     keys: Mapping[str, str],
     wall_seconds: Mapping[str, float],
     how: str,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     facts = {
         "track": track,
@@ -128,6 +142,7 @@ def _write(
         "wall_seconds": wall_seconds,
         "keys": {"code": code_digest(), **keys},
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **(more or {}),
     }
     write_json(results / "provenance.json", facts)
 

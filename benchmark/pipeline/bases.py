@@ -22,6 +22,7 @@ def base_scores(
             "draw": base.draw,
             "parameters": base.model.parameters_count(),
             "model_digest": base.digest,
+            "suite_version": suite.version,
             "documents": base.scorer.prepared.suite_digest,
             "arithmetic": base.arithmetic,
             "plan": base.scorer.prepared.plan_hash,

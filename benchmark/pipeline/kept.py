@@ -205,7 +205,8 @@ def _documents(layout: Layout, model: str) -> pd.DataFrame:
         columns=["draw", *DOCUMENT, *OF_DOCUMENT],
         filters=[("draw", "==", 0)],
     )
-    return table.drop_columns(["draw"]).to_pandas()
+    documents: pd.DataFrame = table.drop_columns(["draw"]).to_pandas()
+    return documents
 
 
 def say(found: Kept) -> None:

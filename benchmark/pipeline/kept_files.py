@@ -60,7 +60,9 @@ class KeptFolder:
                 for model, draws in told.items()
             }
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: not readable ({error}): `gapbench draws make` writes it anew") from None
+            raise InputError(
+                f"{path}: not readable ({error}): `gapbench draws make` writes it anew"
+            ) from None
 
     def write_draws(self, draws: Mapping[str, Mapping[int, KeptDraw]]) -> None:
         """Write `kept.json`."""

@@ -63,12 +63,13 @@ def write_rows(path: Path, rows: pd.DataFrame) -> None:
 
 def read_rows(path: Path) -> pd.DataFrame:
     """Packed rows of a file."""
-    rows: pd.DataFrame = pq.read_table(path).to_pandas()
-    return rows.astype(dict.fromkeys(FIGURES, "Int64"))
+    rows: pd.DataFrame = pq.read_table(path).to_pandas().astype(dict.fromkeys(FIGURES, "Int64"))
+    return rows
 
 
 def _millionths(samples: pa.Table, names: list[str]) -> pd.DataFrame:
-    rows = samples.select([*names, *FIGURES]).sort_by([(name, "ascending") for name in names]).to_pandas()
+    ordered = samples.select([*names, *FIGURES]).sort_by([(name, "ascending") for name in names])
+    rows: pd.DataFrame = ordered.to_pandas()
     for name in FIGURES:
         rows[name] = (rows[name] * UNIT).round().astype("Int64")
     return rows
@@ -91,7 +92,9 @@ def _samples(rows: pd.DataFrame, documents: pd.DataFrame, names: dict[str, str])
         if field.name in names:
             columns.append(pa.repeat(pa.scalar(names[field.name], field.type), len(joined)))
         elif field.name in FIGURES:
-            columns.append(pa.array((joined[field.name] / UNIT).astype("Float64"), field.type, from_pandas=True))
+            columns.append(
+                pa.array((joined[field.name] / UNIT).astype("Float64"), field.type, from_pandas=True)
+            )
         elif field.name in joined:
             columns.append(pa.array(joined[field.name], field.type, from_pandas=True))
         else:

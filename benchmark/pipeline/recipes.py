@@ -16,4 +16,3 @@ def run_recipe(settings: Settings, model: str, draw: int, corpus: str, arm: str)
     treatment = {key: value for key, value in settings.arms[arm].recipe.items() if key != "role"}
     steps = settings.posttrain.model_dump(mode="json") | {"learning_rate": settings.learning_rate(arm)}
     return digest(["run", base_recipe(settings, model, draw), corpus, source, arm, treatment, steps])
-

@@ -80,9 +80,6 @@ def load_bases(
 ) -> list[Base]:
     """The draws of a model, each from its folder: the suite is prepared once, draws are scored side by side.
 
-    The embedding is cut behind the tokenizer's largest id, as the original study does, so that the softmax is
-    over tokens that exist.
-
     Args:
         folders: numbers of draws and their folders.
 
@@ -93,12 +90,12 @@ def load_bases(
     device = torch_device(execution)
     documents = Documents(suite, settings)
     tokenizers, models, prepared = [], [], []
+    digests = []
     for _, folder in folders:
-        tokenizer = Tokenizer.from_folder(folder)
-        rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
-        model = load_opt(folder, device=device, vocab_rows=rows)
+        model, tokenizer, digest = read_model(folder, device)
         tokenizers.append(tokenizer)
         models.append(model)
+        digests.append(digest)
         prepared.append(documents.prepared(tokenizer, model.config.max_position_embeddings))
     here = execution.model_copy(update={"engine": "local"})
     starts: dict[int, Evaluated] = {}
@@ -115,11 +112,25 @@ def load_bases(
         start, graded = starts[place]
         for task, known in zip(_tasks(prepared[place]), graded, strict=True):
             task.graded.update(known)
-        model, tokenizer = models[place], tokenizers[place]
-        digest = f"{weights_sha256(model.params)}-{tokenizer.digest}"
         scorer = Scorer(suite, prepared[place], settings, start, drafts_from(start, prepared[place]))
-        bases.append(Base(name, model, tokenizer, digest, arithmetic_name(device), scorer, draw))
+        how = arithmetic_name(device)
+        bases.append(Base(name, models[place], tokenizers[place], digests[place], how, scorer, draw))
     return bases
+
+
+def read_model(folder: Path, device: str = "cpu") -> tuple[OptModel, Tokenizer, str]:
+    """Model, tokenizer, and sha256 over weights and over tokenizer, joined by a hyphen.
+
+    The embedding is cut behind the tokenizer's largest id, as the original study does, so that the softmax is
+    over tokens that exist.
+
+    Raises:
+        InputError: the folder holds no model that is known here.
+    """
+    tokenizer = Tokenizer.from_folder(folder)
+    rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
+    model = load_opt(folder, device=device, vocab_rows=rows)
+    return model, tokenizer, f"{weights_sha256(model.params)}-{tokenizer.digest}"
 
 
 Evaluated = tuple[EvaluationResult, list[dict[int, tuple[list[int], str, float]]]]
