@@ -23,7 +23,9 @@ def right_choice(logprobs: Sequence[float], right: Sequence[float]) -> float:
     return min(1.0, wanted / math.fsum(weights))
 
 
-def of_references(logprobs: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def of_references(
+    logprobs: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
     """exp of minus the mean token loss [documents] of references with summed ``logprobs`` and so many ``tokens``.
 
     That is the geometric mean of the tokens' probabilities, in [0, 1], of each document alone.

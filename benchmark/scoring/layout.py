@@ -1,7 +1,7 @@
 """Which documents a score stands on, and how documents, tasks and families weigh in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,12 +31,19 @@ class Task:
 class Layout:
     """Documents of one split, sorted by task and then `doc_id`; every task has at least one.
 
-    `task_of` [documents] indexes `tasks`; `doc_id` [documents] is the row number in the source split.
+    `task_of` [documents] indexes `tasks`; `doc_id` [documents] is the row number in the source split. `cluster`
+    [documents] numbers the clusters of documents that ask the same, of one task each, from 0 in the order of their
+    first documents; left out, each document is a cluster of its own.
     """
 
     tasks: tuple[Task, ...]
     task_of: Ints
     doc_id: Ints
+    cluster: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        if not len(self.cluster):
+            object.__setattr__(self, "cluster", np.arange(len(self.task_of), dtype=np.int64))
 
     @cached_property
     def starts(self) -> Ints:
@@ -52,6 +59,18 @@ class Layout:
     def size(self) -> int:
         """Number of documents."""
         return len(self.task_of)
+
+    @cached_property
+    def task_of_cluster(self) -> Ints:
+        """The task of each cluster [clusters]."""
+        found = np.zeros(int(self.cluster.max(initial=-1)) + 1, dtype=np.int64)
+        found[self.cluster] = self.task_of
+        return found
+
+    @cached_property
+    def cluster_counts(self) -> Ints:
+        """Clusters of each task [tasks]."""
+        return np.bincount(self.task_of_cluster, minlength=len(self.tasks)).astype(np.int64)
 
     @cached_property
     def chance(self) -> Floats:
@@ -105,7 +124,13 @@ class Layout:
                 f"{what}: no shared test document of task {self.tasks[int(empty[0])].name}; "
                 "score both on the same documents"
             )
-        return Layout(self.tasks, task_of, self.doc_id[columns])
+        return Layout(self.tasks, task_of, self.doc_id[columns], numbered(self.cluster[columns]))
+
+
+def numbered(codes: Ints) -> Ints:
+    """The same codes as numbers from 0 in the order of appearance [documents]."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -113,7 +138,8 @@ class DocumentScores:
     """Test scores by text and document of one entry, or of one base model.
 
     `values` is [texts, documents], seeds averaged, at the selected step; a base model has one row and no
-    `texts`. `columns` [documents] are sorted positions in the track's test layout.
+    `texts`. `columns` [documents] are sorted positions in the track's test layout. `probability` is the finer
+    measure in the shape of `values`; None where the samples have none.
     """
 
     model: str
@@ -122,6 +148,7 @@ class DocumentScores:
     texts: tuple[str, ...]
     columns: Ints
     values: Floats
+    probability: Floats | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -135,9 +162,22 @@ class DocumentScores:
 
     def at(self, columns: Ints) -> Floats:
         """Values at positions of the test layout that it holds: [texts, len(columns)]."""
+        return self._taken(self.values, columns)
+
+    def probability_at(self, columns: Ints) -> Floats | None:
+        """Probabilities at the same positions, in the same shape; None where there are none."""
+        return None if self.probability is None else self._taken(self.probability, columns)
+
+    def on(self, columns: Ints) -> "DocumentScores":
+        """The same scores on some of its documents."""
+        return replace(
+            self, columns=columns, values=self.at(columns), probability=self.probability_at(columns)
+        )
+
+    def _taken(self, values: Floats, columns: Ints) -> Floats:
         if len(columns) == len(self.columns):
-            return self.values
-        return self.values[:, np.searchsorted(self.columns, columns)]
+            return values
+        return values[:, np.searchsorted(self.columns, columns)]
 
     def rows(self, texts: Sequence[str]) -> Ints:
         """Row numbers of `texts`."""

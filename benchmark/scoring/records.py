@@ -52,8 +52,8 @@ def read_records(runs: Iterable[Mapping[str, Any]] | None) -> Records:
     by_run: dict[RunKey, Mapping[str, Any]] = {}
     for record in runs or ():
         try:
-            model, arm, corpus, text_id = (str(record[name]) for name in RunKey._fields[:-1])
-            key = RunKey(model, arm, corpus, text_id, int(record["seed"]))
+            names = (str(record[name]) for name in ("model", "arm", "corpus", "text_id"))
+            key = RunKey(*names, int(record["seed"]), int(record.get("draw", 0)))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"run record: field missing or wrong ({error}); give the content of run.json"

@@ -1,7 +1,7 @@
 """Sample tables as the rest of scoring sees them, and the refusal of tables whose documents do not pair."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ class RunKey(NamedTuple):
     corpus: str
     text_id: str
     seed: int
+    draw: int = 0
 
     @property
     def entry(self) -> tuple[str, str, str]:
@@ -31,7 +32,7 @@ class RunKey(NamedTuple):
         return self[:3]
 
     def __str__(self) -> str:
-        return "/".join(map(str, self))
+        return "/".join(map(str, self[:5])) + (f", draw {self.draw}" if self.draw else "")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Samples:
     Documents are sorted by task and `doc_id`; `layouts` holds those of each split that occurs. `runs` are
     sorted, `steps` are the step numbers, 1 and up. `values[split]` is [runs, steps, held documents], nan
     where a run has no row, and `held[split]` the positions of those documents in the layout. `bases[split]`
-    maps a base model to its [documents] vector, nan where it has none.
+    maps a base model to its [documents] vector, nan where it has none: of several pretraining draws the mean.
+    `base_draws[split]` holds each (model, draw) by itself. `probabilities` and `base_probabilities` are the finer
+    measure in the shapes of `values` and `base_draws`, nan where a row has none, and empty where no row has one.
     """
 
     track: str
@@ -51,6 +54,20 @@ class Samples:
     held: Mapping[str, Ints]
     values: Mapping[str, Floats]
     bases: Mapping[str, Mapping[str, Floats]]
+    base_draws: Mapping[str, Mapping[tuple[str, int], Floats]] = field(default_factory=dict)
+    probabilities: Mapping[str, Floats] = field(default_factory=dict)
+    base_probabilities: Mapping[str, Mapping[tuple[str, int], Floats]] = field(default_factory=dict)
+
+    def draws(self, model: str) -> tuple[int, ...]:
+        """The pretraining draws of a base model that have rows, in rising order."""
+        found = {draw for by_draw in self.base_draws.values() for name, draw in by_draw if name == model}
+        return tuple(sorted(found))
+
+    def base_probability(self, split: str, model: str) -> Floats | None:
+        """Probabilities of a base model [documents], of several draws the mean; None where no row has one."""
+        found = self.base_probabilities.get(split, {})
+        rows = [values for (name, _), values in found.items() if name == model]
+        return np.mean(rows, axis=0) if rows else None
 
     @cached_property
     def entries(self) -> dict[tuple[str, str, str], list[int]]:
@@ -92,11 +109,43 @@ def read_samples(
         steps=dense.steps,
         held=dense.held,
         values=dense.values,
-        bases={split: dict(zip(dense.models, rows, strict=True)) for split, rows in dense.bases.items()},
+        bases={split: _by_model(dense.models, rows) for split, rows in dense.bases.items()},
+        base_draws={split: dict(zip(dense.models, rows, strict=True)) for split, rows in dense.bases.items()},
+        probabilities=dense.probabilities,
+        base_probabilities={
+            split: dict(zip(dense.models, rows, strict=True))
+            for split, rows in dense.base_probabilities.items()
+        },
     )
+    _check_probabilities(samples)
     for entry in samples.entries:
         _check_entry(samples, entry)
     return samples
+
+
+def _by_model(models: Sequence[tuple[str, int]], rows: Floats) -> dict[str, Floats]:
+    """Means over the draws of each model [documents], nan where one of them has no row."""
+    names = np.array([name for name, _ in models])
+    return {str(name): rows[names == name].mean(axis=0) for name in dict.fromkeys(names.tolist())}
+
+
+def _check_probabilities(samples: Samples) -> None:
+    """Each checkpoint has a probability on all its documents or on none."""
+    for split, by_draw in samples.base_probabilities.items():
+        for (model, draw), found in by_draw.items():
+            _check_probability(
+                f"base model {model}, draw {draw}", samples.base_draws[split][model, draw], found
+            )
+    for split, by_run in samples.probabilities.items():
+        for run, values, found in zip(samples.runs, samples.values[split], by_run, strict=True):
+            for step, at_step, found_at_step in zip(samples.steps, values, found, strict=True):
+                _check_probability(f"run {run}, step {step}", at_step, found_at_step)
+
+
+def _check_probability(who: str, values: Floats, found: Floats) -> None:
+    rows, count = np.count_nonzero(~np.isnan(values)), np.count_nonzero(~np.isnan(found))
+    if count not in (0, rows):
+        raise InputError(f"{who}: {count} of {rows} rows have a probability; give it for all or for none")
 
 
 def _check_entry(samples: Samples, entry: tuple[str, str, str]) -> None:

@@ -158,7 +158,7 @@ def _on_documents_of_runs(base: DocumentScores, samples: Samples) -> DocumentSco
     columns = np.intersect1d(base.columns, samples.held["test"], assume_unique=True)
     if np.bincount(layout.task_of[columns], minlength=len(layout.tasks)).min() == 0:
         return base
-    return replace(base, columns=columns, values=base.at(columns))
+    return base.on(columns)
 
 
 def _order(models: Mapping[str, Model]) -> Callable[[Row], tuple[int, int, str, str, str]]:

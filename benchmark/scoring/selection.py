@@ -82,6 +82,7 @@ def select_entry(
     picks = by_family if paper else dict.fromkeys(by_family, held_out)
     fallback = np.stack([start if _untreated(samples, row, records) else layout.chance for row in rows])
     picked = _picked(values, start, layout, picks, fallback)
+    finer = _probabilities(samples, entry, columns, layout, picks, records)
     scores_all = layout.scope_means(picked)
     without_step = layout.scope_means(fallback)[:, 0]
     best_score = _score_at(test[..., 0], best, without_step)
@@ -97,7 +98,7 @@ def select_entry(
         run_scores=scores_all,
         optimism=best_score - (held_out_score if "select" in samples.layouts else np.nan),
         floor_gain=np.maximum(test[:, 0, 0] - best_score, 0.0),
-        chosen=_by_text(samples, entry, columns, picked),
+        chosen=_by_text(samples, entry, columns, picked, finer),
         text_of=tuple(samples.runs[row].text_id for row in rows),
     )
 
@@ -176,12 +177,47 @@ def _picked(
     return picked
 
 
-def _by_text(samples: Samples, entry: tuple[str, str, str], columns: Ints, picked: Floats) -> DocumentScores:
+def _probabilities(
+    samples: Samples,
+    entry: tuple[str, str, str],
+    columns: Ints,
+    layout: Layout,
+    picks: Mapping[str, Ints],
+    records: Records,
+) -> Floats | None:
+    """Probabilities [runs, documents] at the steps that the scores are taken from; None where one is missing."""
+    rows = samples.entries[entry]
+    base = samples.base_probability("test", entry[0])
+    if base is None or "test" not in samples.probabilities:
+        return None
+    places = np.searchsorted(samples.held["test"], columns)
+    values = samples.probabilities["test"][rows]
+    untreated = [_untreated(samples, row, records) for row in rows]
+    if len(places) and not np.isin(columns, samples.held["test"]).all():
+        values = np.full((len(rows), len(samples.steps), len(columns)), np.nan)
+    else:
+        values = values[:, :, places]
+    fallback = np.stack([base[columns] if left else layout.chance for left in untreated])
+    picked = _picked(values, base[columns], layout, picks, fallback)
+    return None if np.isnan(picked).any() else picked
+
+
+def _by_text(
+    samples: Samples,
+    entry: tuple[str, str, str],
+    columns: Ints,
+    picked: Floats,
+    probabilities: Floats | None,
+) -> DocumentScores:
     """Seeds averaged: one row a text, texts sorted."""
     names = [samples.runs[row].text_id for row in samples.entries[entry]]
     texts = sorted(set(names))
-    values = np.stack([picked[[name == text for name in names]].mean(axis=0) for text in texts])
-    return DocumentScores(*entry, texts=tuple(texts), columns=columns, values=values)
+
+    def averaged(by_run: Floats) -> Floats:
+        return np.stack([by_run[[name == text for name in names]].mean(axis=0) for text in texts])
+
+    finer = None if probabilities is None else averaged(probabilities)
+    return DocumentScores(*entry, tuple(texts), columns, averaged(picked), finer)
 
 
 def base_scores(samples: Samples) -> dict[str, DocumentScores]:
@@ -190,5 +226,7 @@ def base_scores(samples: Samples) -> dict[str, DocumentScores]:
     for model, values in sorted(samples.bases["test"].items()):
         columns = np.flatnonzero(~np.isnan(values))
         if len(columns):
-            scores[model] = DocumentScores(model, "none", "none", (), columns, values[columns][None])
+            finer = samples.base_probability("test", model)
+            kept = None if finer is None or np.isnan(finer[columns]).any() else finer[columns][None]
+            scores[model] = DocumentScores(model, "none", "none", (), columns, values[columns][None], kept)
     return scores

@@ -73,7 +73,9 @@ def suite_documents(suite: "Suite") -> dict[str, list[str]]:
     """By task, every document of every split as text: the strings of its row, in the order of its columns."""
     return {
         task.name: [
-            "\n".join(_strings(content(document.row))) for split in task.documents.values() for document in split
+            "\n".join(_strings(content(document.row)))
+            for split in task.documents.values()
+            for document in split
         ]
         for task in suite.tasks
     }

@@ -23,6 +23,7 @@ TIMES = ("Once", "Today", "Later")
 MATERIAL_TOLD = 0.5
 """How often a thing is named with its material; otherwise that must be known."""
 
+
 def passage(draw: Draw) -> str:
     """What a thing is made of, a tool at work, or an event and its effect, where the tasks do not ask it."""
     (thing, material), way = draw.one(MET), draw.unit()
