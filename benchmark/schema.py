@@ -1,36 +1,16 @@
 """Columns and types of every table that passes between stages.
 
-A table is written with exactly these columns, in this order; a reader checks them before it computes.
+A table is written with exactly these columns, in this order; a reader checks them before it computes. Those of
+`stored.py` stand apart, so that a new column of the results makes no run be computed again.
 """
 
 import pyarrow as pa
 
-NO_ARM = "none"  # arm and corpus of a base model
-NO_TEXT = "-"  # text_id of a base model
-
-SAMPLES = pa.schema(
-    [
-        ("track", pa.string()),
-        ("model", pa.string()),
-        ("arm", pa.string()),
-        ("corpus", pa.string()),
-        ("text_id", pa.string()),
-        ("seed", pa.int64()),
-        ("step", pa.int32()),
-        ("task", pa.string()),
-        ("family", pa.string()),
-        ("split", pa.string()),
-        ("doc_id", pa.int64()),
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-        ("prediction", pa.string()),
-        ("target", pa.string()),
-        ("choice_logprobs", pa.list_(pa.float32())),
-    ]
-)
-"""One scored document of one checkpoint; `value` in [0, 1]. The last three columns may be absent."""
-
-SAMPLES_OPTIONAL = ("prediction", "target", "choice_logprobs")
+from benchmark.stored import NO_ARM as NO_ARM
+from benchmark.stored import NO_TEXT as NO_TEXT
+from benchmark.stored import SAMPLES as SAMPLES
+from benchmark.stored import SAMPLES_OPTIONAL as SAMPLES_OPTIONAL
+from benchmark.stored import TEXTS as TEXTS
 
 RUNS = pa.schema(
     [
@@ -221,8 +201,3 @@ TABLES = {
     "pairs.csv": PAIRS,
 }
 """The CSV files of `results/<track>/`."""
-
-TEXTS = pa.schema(
-    [("corpus", pa.string()), ("index", pa.int64()), ("text_id", pa.string()), ("text", pa.string())]
-)
-"""The texts of a corpus, one a row."""

@@ -15,8 +15,8 @@ from benchmark.errors import InputError, told_of
 from benchmark.identity import digest
 from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
 from benchmark.pipeline.layout import Layout, known
-from benchmark.schema import NO_ARM, SAMPLES, TEXTS
 from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, load_settings
+from benchmark.stored import NO_ARM, SAMPLES, TEXTS
 
 
 @contextmanager

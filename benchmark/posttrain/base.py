@@ -5,15 +5,16 @@ from pathlib import Path
 
 import torch
 
+from benchmark.arithmetic.alone import compute_alone
 from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
-from benchmark.execution import compute_alone
 from benchmark.models.opt import OptModel, load_opt, read_config, weights_sha256
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.posttrain.run import Scorer
+from benchmark.posttrain.scorer import Scorer
 from benchmark.settings import Evaluation, Execution
-from benchmark.tasks.suite import Suite, load_suite
+from benchmark.tasks.of_settings import suite_of as suite_of
+from benchmark.tasks.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,6 @@ class Base:
     digest: str
     arithmetic: str
     scorer: Scorer
-
-
-def suite_of(settings: Evaluation, *, documents: int | None, limit: int | None = None) -> Suite:
-    """The suite that `settings` name, with at most `documents` test documents a task."""
-    return load_suite(
-        settings.suite,
-        tasks=settings.tasks,
-        num_fewshot=settings.num_fewshot,
-        protocol=settings.protocol,
-        split_source=settings.split_source,
-        documents=documents,
-        select_documents=settings.select_documents,
-        limit=limit,
-        seed=settings.fewshot_seed,
-    )
 
 
 def load_base(name: str, folder: Path, suite: Suite, settings: Evaluation, execution: Execution) -> Base:

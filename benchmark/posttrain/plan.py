@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from benchmark.errors import InputError
-from benchmark.identity import code_digest, digest
+from benchmark.identity import digest
 from benchmark.posttrain.arms import ARMS, Member
 from benchmark.posttrain.base import Base
+from benchmark.posttrain.code import run_code
 from benchmark.posttrain.objective import text_tokens
 from benchmark.posttrain.run import RunRequest, RunResult, Scorer
 from benchmark.settings import Arm, Settings, nearest
@@ -109,6 +110,7 @@ def soup_requests(
 
 def run_key(run: RunRequest, scorer: Scorer) -> str:
     """Content key of a run: base weights, tokenizer, text, arm, seed, documents, settings and code."""
+    kinds = [run.arm.kind, *(part.kind for part in run.members)]
     return digest(
         {
             "track": run.track,
@@ -122,6 +124,6 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "documents": scorer.prepared.suite_digest,
             "device": run.model.device.type,
             "arithmetic": run.arithmetic,
-            "code": code_digest(),
+            "code": run_code(frozenset(kinds), scorer.settings.suite),
         }
     )
