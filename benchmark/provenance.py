@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.arithmetic import mode as arithmetic
+from benchmark.closure import modules, pipeline_files
 from benchmark.corpora.data import sha256_of
 from benchmark.identity import code_digest, digest
 from benchmark.pipeline.files import write_json
@@ -97,6 +98,7 @@ def write_provenance(settings: Settings, layout: Layout) -> None:
     timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
     walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
     keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(layout)}
+    keys["code"] = code_digest(pipeline_files())
     _write(
         layout.results,
         layout.track,
@@ -121,6 +123,7 @@ def draw_counts(path: Path) -> dict[str, dict[str, int]]:
 def write_source_provenance(out: Path, track: str, root: Path, files: Iterable[Path]) -> None:
     """Write `provenance.json` of results that are computed from `files` alone: their sha256 are the keys."""
     keys = {f"file {path.name}": sha256_of(path) for path in files}
+    keys["code"] = code_digest(modules("benchmark.scoring.published"))
     _write(out, track, root, keys, {}, arithmetic.name())
 
 
@@ -140,7 +143,7 @@ def _write(
         "packages": packages(),
         "hardware": machine(),
         "wall_seconds": wall_seconds,
-        "keys": {"code": code_digest(), **keys},
+        "keys": keys,
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **(more or {}),
     }

@@ -48,8 +48,8 @@ def measure(params: Path) -> dict[str, float]:
     """Seconds in this process, in the arithmetic that it has."""
     import torch
 
+    from benchmark.arithmetic.alone import compute_alone
     from benchmark.doctor import trials
-    from benchmark.execution import compute_alone
     from benchmark.models.micro import micro_tokenizer, pretraining_tokens, train_rung
     from benchmark.models.opt import OptModel
     from benchmark.posttrain.base import load_base, suite_of

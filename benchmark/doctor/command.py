@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from benchmark.arithmetic import mode
+from benchmark.arithmetic.alone import compute_alone
 from benchmark.arithmetic.start import begin
 from benchmark.doctor import trials
 from benchmark.doctor.kernels import kernel_digests
 from benchmark.doctor.table import first_difference, read_table, record
 from benchmark.errors import CheckFailed, InputError
-from benchmark.execution import compute_alone
 from benchmark.pipeline.layout import Layout
 from benchmark.provenance import machine
 from benchmark.settings import MicroModel, Settings, load_settings

@@ -4,6 +4,7 @@ Each rung is trained by one thread and kept under its content key, so that its b
 alone and a stage that comes later finds it.
 """
 
+import functools
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,26 +12,23 @@ from pathlib import Path
 
 import torch
 
+from benchmark.arithmetic.alone import compute_alone
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.execution import compute_alone, run_units
+from benchmark.closure import keyed_modules
+from benchmark.execution import run_units
 from benchmark.identity import code_digest, digest
 from benchmark.models.micro import micro_tokenizer, pretraining_tokens, rung_config, train_rung
 from benchmark.pipeline.files import whole_folder
 from benchmark.settings import Execution, MicroModel
 
-CODE = (
-    "arithmetic/mode.py",
-    "arithmetic/products.py",
-    "models/micro.py",
-    "models/muon.py",
-    "models/packed.py",
-    "models/opt.py",
-    "models/tensor_names.py",
-    "models/tokenizer.py",
-    "models/weights.py",
-    "world",
-)
-"""What the bytes of a rung follow from."""
+CODE = ("benchmark.models.micro", "benchmark.arithmetic.alone")
+"""What trains a rung: its bytes follow from these modules and what they import."""
+
+
+@functools.cache
+def rung_code() -> str:
+    """sha256 of the code that a rung's bytes follow from."""
+    return code_digest(keyed_modules(*CODE))
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Ladder:
     def kept(self, name: str) -> Path:
         """Where a trained rung is kept."""
         spec = self.rungs[name].model_dump(mode="json", exclude={"role"})
-        return self.cache / "rungs" / digest([spec, code_digest(CODE), arithmetic_name()])
+        return self.cache / "rungs" / digest([spec, rung_code(), arithmetic_name()])
 
     def missing(self) -> list[str]:
         """Rungs that are not trained yet, the most costly first."""

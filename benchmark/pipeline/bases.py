@@ -1,18 +1,29 @@
 """Scores of unmodified models, draw by draw."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from benchmark.posttrain.base import load_bases
-from benchmark.posttrain.run import RunResult
+import pyarrow as pa
+
+from benchmark.posttrain.bases import load_bases
 from benchmark.posttrain.samples import base_samples
 from benchmark.settings import Settings
 from benchmark.tasks.suite import Suite
 
 
+@dataclass(frozen=True)
+class BaseScores:
+    """Facts and samples of one draw of an unmodified model."""
+
+    record: dict[str, Any]
+    samples: pa.Table
+
+
 def base_scores(
     settings: Settings, name: str, folders: Sequence[tuple[int, Path]], suite: Suite
-) -> list[RunResult]:
+) -> list[BaseScores]:
     """Facts and samples of each draw of an unmodified model; `folders` are numbers of draws and their folders."""
     found = []
     for base in load_bases(name, folders, suite, settings.evaluation, settings.execution):
@@ -30,5 +41,5 @@ def base_scores(
             "averages": start.averages,
         }
         samples = base_samples(start.samples, track=settings.track.name, model=name, draw=base.draw)
-        found.append(RunResult(facts, samples))
+        found.append(BaseScores(facts, samples))
     return found

@@ -15,8 +15,8 @@ from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.plan import CorpusText, cell_requests, run_key, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult, Scorer, execute_run
 from benchmark.progress import Progress
-from benchmark.schema import SAMPLES
 from benchmark.settings import Settings
+from benchmark.stored import SAMPLES
 
 SORT = [(name, "ascending") for name in ("draw", "arm", "text_id", "seed", "step", "task", "split", "doc_id")]
 

@@ -13,8 +13,8 @@ from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.base import Base
 from benchmark.posttrain.plan import CorpusText, cell_requests, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult
-from benchmark.schema import SAMPLES
 from benchmark.settings import Keep, Settings
+from benchmark.stored import SAMPLES
 
 Record = Mapping[str, Any]
 

@@ -66,8 +66,9 @@ class Kept:
         if not used and not told:
             return ""
         refused = sum(row.origin == "refused" for row in self.rows)
-        first = f"; {told[0]}" + (f", and {len(told) - 1} more in draws.csv" if len(told) > 1 else "")
-        return f"kept draws: {len(used)} used, {refused} left out{first if told else ''}"
+        first = "".join(f"; {one}" for one in told[:1])
+        more = f", and {len(told) - 1} more in draws.csv" if len(told) > 1 else ""
+        return f"kept draws: {len(used)} used, {refused} left out{first}{more}"
 
 
 def kept_draws(

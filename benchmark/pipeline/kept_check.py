@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.arithmetic.alone import compute_alone
 from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.arithmetic.start import begin
 from benchmark.diff.bounds import POOLED, bound
 from benchmark.errors import CheckFailed, InputError
-from benchmark.execution import compute_alone
 from benchmark.models.micro import train_rung
 from benchmark.pipeline.bases import base_scores
 from benchmark.pipeline.files import write_json
@@ -21,8 +21,9 @@ from benchmark.pipeline.kept_files import KeptDraw, KeptFolder
 from benchmark.pipeline.layout import Layout
 from benchmark.pipeline.recipes import base_recipe
 from benchmark.pipeline.rungs import micro_models
-from benchmark.posttrain.base import read_model, suite_of
+from benchmark.posttrain.base import read_model
 from benchmark.settings import Settings, load_settings
+from benchmark.tasks.of_settings import suite_of
 
 FIELD = "kept_draw_check"
 """Of `provenance.json`."""

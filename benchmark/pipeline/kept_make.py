@@ -11,7 +11,7 @@ from benchmark.arithmetic.start import begin
 from benchmark.corpora.data import sha256_of
 from benchmark.corpora.open import open_corpus
 from benchmark.errors import InputError
-from benchmark.identity import code_digest, digest
+from benchmark.identity import digest
 from benchmark.pipeline.bases import base_scores
 from benchmark.pipeline.cell import complete_runs
 from benchmark.pipeline.files import whole_folder, write_json_lines, write_parquet
@@ -21,12 +21,14 @@ from benchmark.pipeline.kept_tables import pack_base, pack_runs, write_rows
 from benchmark.pipeline.layout import Layout, known
 from benchmark.pipeline.recipes import base_recipe, run_recipe
 from benchmark.pipeline.rungs import kept_draws, place_rung
-from benchmark.posttrain.base import load_bases, suite_of
+from benchmark.posttrain.bases import load_bases
+from benchmark.posttrain.code import run_code
 from benchmark.posttrain.plan import CorpusText, request
 from benchmark.posttrain.run import RunResult
 from benchmark.progress import Progress
 from benchmark.schema import TEXTS
 from benchmark.settings import MicroCorpus, Settings, arms_of, load_settings
+from benchmark.tasks.of_settings import suite_of
 from benchmark.tasks.suite import Suite
 
 Folders = Sequence[tuple[int, Path]]
@@ -156,7 +158,7 @@ def _bases(settings: Settings, name: str, folders: Folders, journal: Journal) ->
     """Base scores of the draws, from the journal where they are done."""
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.base_documents)
-    code, how = code_digest(), evaluation.model_dump(mode="json")
+    code, how = run_code(frozenset(), evaluation.suite), evaluation.model_dump(mode="json")
     keys = {
         draw: digest(
             [
@@ -178,10 +180,10 @@ def _bases(settings: Settings, name: str, folders: Folders, journal: Journal) ->
     with Progress(f"base {name}, kept draws", len(folders)) as progress:
         progress.advance(len(found), "from the journal" if found else "")
         for place in range(0, len(left), AT_ONCE):
-            for result in base_scores(settings, name, left[place : place + AT_ONCE], suite):
-                draw = result.record["draw"]
-                journal.store(keys[draw], result)
-                found[draw] = result
+            for scored in base_scores(settings, name, left[place : place + AT_ONCE], suite):
+                draw = scored.record["draw"]
+                found[draw] = RunResult(scored.record, scored.samples)
+                journal.store(keys[draw], found[draw])
                 progress.advance(note=f"draw {draw}")
     return [found[draw] for draw, _ in folders]
 

@@ -15,7 +15,6 @@ from benchmark.errors import InputError
 from benchmark.pipeline.files import read_json_lines, write_json, write_parquet
 from benchmark.pipeline.kept import Kept, kept_draws, say
 from benchmark.pipeline.layout import Layout
-from benchmark.posttrain.base import suite_of
 from benchmark.posttrain.samples import with_defaults
 from benchmark.schema import DRAWS, NO_ARM, SAMPLES
 from benchmark.scoring.score import run_score
@@ -25,6 +24,7 @@ from benchmark.settings import Settings
 from benchmark.submissions.attestation import verification_states
 from benchmark.submissions.entry import Entry, samples_digest
 from benchmark.submissions.overlap import Overlap, overlap, suite_documents
+from benchmark.tasks.of_settings import suite_of
 
 
 def write_track_results(settings: Settings, layout: Layout) -> None:

@@ -15,8 +15,8 @@ from benchmark.errors import InputError, told_of
 from benchmark.identity import digest
 from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
 from benchmark.pipeline.layout import Layout, known
-from benchmark.schema import NO_ARM, SAMPLES, TEXTS
 from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, load_settings
+from benchmark.stored import NO_ARM, SAMPLES, TEXTS
 
 
 @contextmanager
@@ -163,24 +163,25 @@ def base(params: Path, name: str) -> None:
     """
     from benchmark.arithmetic.mode import name as arithmetic_name
     from benchmark.pipeline.bases import base_scores
-    from benchmark.posttrain.base import suite_of, torch_device
+    from benchmark.posttrain.base import torch_device
+    from benchmark.tasks.of_settings import suite_of
 
     with opened(params, f"base@{name}") as (settings, layout):
         spec = settings.models[known(name, settings.models, "model", params)]
         suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents)
         folders = [(draw, layout.draw(name, draw)) for draw in range(spec.n_trained)]
-        scores = list(base_scores(settings, name, folders, suite))
+        scores = base_scores(settings, name, folders, suite)
         facts = {
             "model": name,
             "parameters": scores[0].record["parameters"],
-            "model_digest": [score.record["model_digest"] for score in scores],
+            "model_digest": [one.record["model_digest"] for one in scores],
             "suite": suite.name,
             "suite_version": suite.version,
             "documents": suite.digest,
             "arithmetic": arithmetic_name(torch_device(settings.execution)),
-            "plan": [score.record["plan"] for score in scores],
-            "metrics": [score.record["metrics"] for score in scores],
-            "averages": [score.record["averages"] for score in scores],
+            "plan": [one.record["plan"] for one in scores],
+            "metrics": [one.record["metrics"] for one in scores],
+            "averages": [one.record["averages"] for one in scores],
             "tasks": {
                 task.name: {"family": task.family, "metric": task.metric, "chance": task.chance}
                 for task in suite.tasks
@@ -210,7 +211,8 @@ def _posttrain(settings: Settings, layout: Layout, model_name: str, corpus_name:
     from benchmark.pipeline.cell import write_cell
     from benchmark.pipeline.checkpoints import keep_cell
     from benchmark.pipeline.journal import Journal
-    from benchmark.posttrain.base import load_bases, suite_of
+    from benchmark.posttrain.bases import load_bases
+    from benchmark.tasks.of_settings import suite_of
 
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.documents)

@@ -1,22 +1,22 @@
 """A base model ready to be treated: its weights, its tokenizer, and the documents that it is scored on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from benchmark.arithmetic.alone import compute_alone
 from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.errors import InputError
-from benchmark.evaluation.engine import Evaluation as EvaluationResult
+from benchmark.evaluation.engine import Evaluation as Scores
 from benchmark.evaluation.engine import drafts_from, evaluate
-from benchmark.evaluation.prepare import Prepared, PreparedTask, prepare
-from benchmark.execution import compute_alone, run_units
+from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.models.opt import OptModel, load_opt, read_config, weights_sha256
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.posttrain.run import Scorer
+from benchmark.posttrain.scorer import Scorer
 from benchmark.settings import Evaluation, Execution
-from benchmark.tasks.suite import Suite, load_suite
+from benchmark.tasks.of_settings import suite_of as suite_of
+from benchmark.tasks.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Base:
     """An unmodified model and what scores it.
 
     Attributes:
-        digest: sha256 over weights and tokenizer.
+        digest: sha256 over weights and over tokenizer, joined by a hyphen.
         arithmetic: how numbers are computed (`arithmetic.mode.name`).
         draw: the pretraining draw of the model.
     """
@@ -36,21 +36,6 @@ class Base:
     arithmetic: str
     scorer: Scorer
     draw: int = 0
-
-
-def suite_of(settings: Evaluation, *, documents: int | None, limit: int | None = None) -> Suite:
-    """The suite that `settings` name, with at most `documents` test documents a task."""
-    return load_suite(
-        settings.suite,
-        tasks=settings.tasks,
-        num_fewshot=settings.num_fewshot,
-        protocol=settings.protocol,
-        split_source=settings.split_source,
-        documents=documents,
-        select_documents=settings.select_documents,
-        limit=limit,
-        seed=settings.fewshot_seed,
-    )
 
 
 class Documents:
@@ -75,47 +60,63 @@ class Documents:
         return self._prepared[key].for_another_model()
 
 
-def load_bases(
-    name: str, folders: Sequence[tuple[int, Path]], suite: Suite, settings: Evaluation, execution: Execution
-) -> list[Base]:
-    """The draws of a model, each from its folder: the suite is prepared once, draws are scored side by side.
+@dataclass(frozen=True)
+class Loaded:
+    """One draw of a model, loaded and not yet scored, with the documents that it is to be scored on."""
 
-    Args:
-        folders: numbers of draws and their folders.
+    name: str
+    draw: int
+    folder: Path
+    model: OptModel
+    tokenizer: Tokenizer
+    digest: str
+    documents: Documents
+    prepared: Prepared
+
+    def scores(self) -> Scores:
+        """The unmodified model's scores."""
+        return evaluate(self.model, self.prepared, loss_batch_size=self.documents.settings.loss_batch_size)
+
+    def base(self, start: Scores) -> Base:
+        """The draw with its scores.
+
+        Raises:
+            InputError: the model's outputs are not finite.
+        """
+        if not (start.finite and start.written_finite):
+            dtype = str(self.model.dtype).removeprefix("torch.")
+            raise InputError(
+                f"model {self.name} ({self.folder}): its outputs are not finite in {dtype}, so there is nothing to "
+                "compare with: use a checkpoint in the type that it was trained in"
+            )
+        suite, settings = self.documents.suite, self.documents.settings
+        scorer = Scorer(suite, self.prepared, settings, start, drafts_from(start, self.prepared))
+        how = arithmetic_name(self.model.device.type)
+        return Base(self.name, self.model, self.tokenizer, self.digest, how, scorer, self.draw)
+
+
+def load(name: str, draw: int, folder: Path, documents: Documents, execution: Execution) -> Loaded:
+    """Load a model folder.
 
     Raises:
-        InputError: a folder holds no model that is known here, or the model's outputs are not finite.
+        InputError: the folder holds no model that is known here.
     """
     compute_alone()
-    device = torch_device(execution)
-    documents = Documents(suite, settings)
-    tokenizers, models, prepared = [], [], []
-    digests = []
-    for _, folder in folders:
-        model, tokenizer, digest = read_model(folder, device)
-        tokenizers.append(tokenizer)
-        models.append(model)
-        digests.append(digest)
-        prepared.append(documents.prepared(tokenizer, model.config.max_position_embeddings))
-    here = execution.model_copy(update={"engine": "local"})
-    starts: dict[int, Evaluated] = {}
-    for place, found in run_units(_start, (models, prepared, settings), range(len(folders)), here):
-        starts[place] = found
-        if not (found[0].finite and found[0].written_finite):
-            dtype = str(models[place].dtype).removeprefix("torch.")
-            raise InputError(
-                f"model {name} ({folders[place][1]}): its outputs are not finite in {dtype}, so there is nothing "
-                "to compare with: use a checkpoint in the type that it was trained in"
-            )
-    bases = []
-    for place, (draw, _) in enumerate(folders):
-        start, graded = starts[place]
-        for task, known in zip(_tasks(prepared[place]), graded, strict=True):
-            task.graded.update(known)
-        scorer = Scorer(suite, prepared[place], settings, start, drafts_from(start, prepared[place]))
-        how = arithmetic_name(device)
-        bases.append(Base(name, models[place], tokenizers[place], digests[place], how, scorer, draw))
-    return bases
+    model, tokenizer, digest = read_model(folder, torch_device(execution))
+    prepared = documents.prepared(tokenizer, model.config.max_position_embeddings)
+    return Loaded(name, draw, folder, model, tokenizer, digest, documents, prepared)
+
+
+def load_base(
+    name: str, folder: Path, suite: Suite, settings: Evaluation, execution: Execution, *, draw: int = 0
+) -> Base:
+    """Load a model folder and score the unmodified model on the suite.
+
+    Raises:
+        InputError: the folder holds no model that is known here, or the model's outputs are not finite.
+    """
+    loaded = load(name, draw, folder, Documents(suite, settings), execution)
+    return loaded.base(loaded.scores())
 
 
 def read_model(folder: Path, device: str = "cpu") -> tuple[OptModel, Tokenizer, str]:
@@ -131,32 +132,6 @@ def read_model(folder: Path, device: str = "cpu") -> tuple[OptModel, Tokenizer, 
     rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
     model = load_opt(folder, device=device, vocab_rows=rows)
     return model, tokenizer, f"{weights_sha256(model.params)}-{tokenizer.digest}"
-
-
-Evaluated = tuple[EvaluationResult, list[dict[int, tuple[list[int], str, float]]]]
-"""The scores of an unmodified model, and its graded texts by task."""
-
-
-def _start(context: tuple[Sequence[OptModel], Sequence[Prepared], Evaluation], place: int) -> Evaluated:
-    models, prepared, settings = context
-    start = evaluate(models[place], prepared[place], loss_batch_size=settings.loss_batch_size)
-    return start, [task.graded for task in _tasks(prepared[place])]
-
-
-def _tasks(prepared: Prepared) -> list[PreparedTask]:
-    return [task for split in prepared.splits.values() for task in split.tasks]
-
-
-def load_base(
-    name: str, folder: Path, suite: Suite, settings: Evaluation, execution: Execution, *, draw: int = 0
-) -> Base:
-    """Load a model folder and score the unmodified model on the suite.
-
-    Raises:
-        InputError: the folder holds no model that is known here, or the model's outputs are not finite.
-    """
-    (base,) = load_bases(name, [(draw, folder)], suite, settings, execution)
-    return base
 
 
 def torch_device(execution: Execution) -> str:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from benchmark.errors import InputError
-from benchmark.identity import code_digest, digest
+from benchmark.identity import digest
 from benchmark.posttrain.arms import ARMS, Member
 from benchmark.posttrain.base import Base
+from benchmark.posttrain.code import run_code
 from benchmark.posttrain.objective import examples_of, text_tokens
 from benchmark.posttrain.run import RunRequest, RunResult, Scorer
 from benchmark.settings import Arm, Settings, arms_of, nearest
@@ -130,6 +131,7 @@ def _groups(runs: Sequence[tuple[RunRequest, int]], size: int) -> Iterator[Seque
 
 def run_key(run: RunRequest, scorer: Scorer) -> str:
     """Content key of a run: base weights, tokenizer, text, arm, seed, documents, settings and code."""
+    kinds = [run.arm.kind, *(part.kind for part in run.members)]
     return digest(
         {
             "track": run.track,
@@ -143,6 +145,6 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "documents": scorer.prepared.suite_digest,
             "device": run.model.device.type,
             "arithmetic": run.arithmetic,
-            "code": code_digest(),
+            "code": run_code(frozenset(kinds), scorer.settings.suite),
         }
     )

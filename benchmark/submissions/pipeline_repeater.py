@@ -6,12 +6,13 @@ import pyarrow as pa
 
 from benchmark.errors import InputError
 from benchmark.pipeline.stages import stored_texts
-from benchmark.posttrain.base import load_bases, suite_of
+from benchmark.posttrain.bases import load_bases
 from benchmark.posttrain.plan import base_of, request, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult, execute_run
 from benchmark.schema import SAMPLES
 from benchmark.submissions.entry import Entry
 from benchmark.submissions.repeat import RunName
+from benchmark.tasks.of_settings import suite_of
 
 
 class PipelineRepeater:

@@ -162,6 +162,26 @@ def test_a_runs_key_depends_on_the_arithmetic_and_on_the_documents_with_their_ri
     assert run_key(request(settings_with(), base, "code", text, "gap", 0), corrected) != usual
 
 
+def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_members(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[frozenset[str], str]] = []
+
+    def code(kinds: frozenset[str], suite: str) -> str:
+        asked.append((kinds, suite))
+        return f"code of {sorted(kinds)}"
+
+    (text,) = micro_corpus("code", 1, 0)
+    single = request(settings_with(), base, "code", text, "random", 0)
+    soup = request(settings_with(), base, "code", text, "soup", 0)
+    soup = replace(soup, members=(Member(single.begin, "shuffled", 2),))
+    before = [run_key(run, base.scorer) for run in (single, soup)]
+    monkeypatch.setattr("benchmark.posttrain.plan.run_code", code)
+    after = [run_key(run, base.scorer) for run in (single, soup)]
+    assert asked == [(frozenset({"random"}), "micro12"), (frozenset({"soup", "shuffled"}), "micro12")]
+    assert not set(before) & set(after)
+
+
 def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder: Path) -> None:
     texts = micro_corpus("code", 2, 0)
     soup = (Member(request(settings_with(), base, "code", texts[1], "gap", 0).begin, "ascent", 2),)
