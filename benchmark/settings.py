@@ -73,7 +73,7 @@ class MicroModel(Strict):
         return self.draws
 
     @property
-    def n_trained(self) -> int:
+    def trained_draws(self) -> int:
         """Draws that the pipeline makes: 0 up to this number."""
         return self.draws if self.trained is None else self.trained
 
@@ -115,7 +115,7 @@ class HubModel(Strict):
         return 1 + len(self.draws)
 
     @property
-    def n_trained(self) -> int:
+    def trained_draws(self) -> int:
         """Draws that the pipeline fetches: all."""
         return self.n_draws
 
@@ -149,7 +149,7 @@ class FolderModel(Strict):
         return 1
 
     @property
-    def n_trained(self) -> int:
+    def trained_draws(self) -> int:
         """A folder is one pretraining draw."""
         return 1
 

@@ -148,13 +148,13 @@ def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:
 
 def check_draw(model: str, draw: int, spec: ModelSpec) -> None:
     """Refuse a draw that the pipeline does not make."""
-    if not 0 <= draw < spec.n_trained:
+    if not 0 <= draw < spec.trained_draws:
         kept = (
             f" (draws up to {spec.n_draws - 1} are kept as scores only)"
-            if spec.n_draws > spec.n_trained
+            if spec.n_draws > spec.trained_draws
             else ""
         )
-        only = "draw 0 only" if spec.n_trained == 1 else f"draws 0 to {spec.n_trained - 1}"
+        only = "draw 0 only" if spec.trained_draws == 1 else f"draws 0 to {spec.trained_draws - 1}"
         raise InputError(f"--draw {draw}: model {model} has {only}{kept}")
 
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.arithmetic.alone import compute_alone
 from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.arithmetic.start import begin
 from benchmark.diff.bounds import POOLED, bound
 from benchmark.errors import CheckFailed, InputError
-from benchmark.models.micro import train_rung
+from benchmark.models.ladder import Ladder, retrain
 from benchmark.pipeline.bases import base_scores
 from benchmark.pipeline.files import write_json
 from benchmark.pipeline.kept_files import KeptDraw, KeptFolder
@@ -88,18 +87,17 @@ def checkable(settings: Settings, layout: Layout) -> dict[tuple[str, int], KeptD
     return {
         (model, draw): known[model][draw]
         for model, spec in micro_models(settings).items()
-        for draw in range(spec.n_trained, spec.n_draws)
+        for draw in range(spec.trained_draws, spec.n_draws)
         if draw in known.get(model, {}) and known[model][draw].recipe == base_recipe(settings, model, draw)
     }
 
 
 def train_and_compare(settings: Settings, layout: Layout, model: str, draw: int, facts: KeptDraw) -> Outcome:
     """Train one draw by itself, with one thread, and compare: weights in the same arithmetic, else scores."""
-    compute_alone()
-    spec = micro_models(settings)[model].drawn(draw)
+    ladder = Ladder(micro_models(settings), layout.work / "cache")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        train_rung(spec, folder, name=f"{model} draw {draw}", cache=layout.work / "cache")
+        retrain(ladder, model, draw, folder)
         if facts.arithmetic == arithmetic_name():
             return compare_weights(read_model(folder)[2], facts)
         evaluation = settings.evaluation

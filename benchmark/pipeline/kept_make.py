@@ -20,7 +20,7 @@ from benchmark.pipeline.kept_files import KeptDraw, KeptFolder
 from benchmark.pipeline.kept_tables import pack_base, pack_runs, write_rows
 from benchmark.pipeline.layout import Layout, known
 from benchmark.pipeline.recipes import base_recipe, run_recipe
-from benchmark.pipeline.rungs import kept_draws, place_rung
+from benchmark.pipeline.rungs import kept_draws, place_kept
 from benchmark.posttrain.bases import load_bases
 from benchmark.posttrain.code import run_code
 from benchmark.posttrain.plan import CorpusText, request
@@ -63,7 +63,7 @@ def make(params: Path, models: Sequence[str]) -> None:
             folders = [(draw, Path(place) / str(draw)) for draw in draws]
             for draw, target in folders:
                 target.mkdir()
-                place_rung(settings, layout, wanted, (name, draw), target)
+                place_kept(settings, layout, wanted, name, draw, target)
             facts[name] = _keep_model(settings, layout, name, folders, texts)
         folder.write_draws(facts)
     write_parquet(layout.kept / "texts.parquet", text_table(texts))
@@ -83,7 +83,7 @@ def nested_texts(
     if not treated:
         return {}
     last = max(draw for _, draw in treated)
-    fewest = min(settings.models[name].n_trained for name, _ in treated)
+    fewest = min(settings.models[name].trained_draws for name, _ in treated)
     found: dict[str, list[CorpusText]] = {}
     for name, spec in settings.corpora.items():
         if not isinstance(spec, MicroCorpus) or not any(

@@ -68,7 +68,7 @@ def model(params: Path, name: str) -> None:
         sizes: list[int] = []
         digests: list[str] = []
         with whole_folder(layout.model(name)) as folder:
-            for draw in range(spec.n_trained):
+            for draw in range(spec.trained_draws):
                 place = folder / str(draw)
                 place.mkdir()
                 _MODEL_KINDS[spec.kind](spec.drawn(draw), settings, layout, place, name, draw)
@@ -108,9 +108,9 @@ def _origin(spec: ModelSpec, layout: Layout, name: str, draw: int) -> str:
 def _train_micro(
     spec: MicroModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
 ) -> None:
-    from benchmark.pipeline.rungs import place_rung, trained_here
+    from benchmark.pipeline.rungs import place_trained
 
-    place_rung(settings, layout, trained_here(settings), (name, draw), folder)
+    place_trained(settings, layout, name, draw, folder)
 
 
 def _fetch_hub(
@@ -169,7 +169,7 @@ def base(params: Path, name: str) -> None:
     with opened(params, f"base@{name}") as (settings, layout):
         spec = settings.models[known(name, settings.models, "model", params)]
         suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents)
-        folders = [(draw, layout.draw(name, draw)) for draw in range(spec.n_trained)]
+        folders = [(draw, layout.draw(name, draw)) for draw in range(spec.trained_draws)]
         scores = base_scores(settings, name, folders, suite)
         facts = {
             "model": name,
@@ -216,7 +216,7 @@ def _posttrain(settings: Settings, layout: Layout, model_name: str, corpus_name:
 
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.documents)
-    draws = range(settings.models[model_name].n_trained)
+    draws = range(settings.models[model_name].trained_draws)
     folders = [(draw, layout.draw(model_name, draw)) for draw in draws]
     texts = stored_texts(layout.corpus(corpus_name))
     journal = Journal(layout.work / "journal")

@@ -23,7 +23,7 @@ class PipelineRepeater:
         self.entry = entry
         self.texts = {text.text_id: text for text in stored_texts(layout.corpus(entry.corpus))}
         suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
-        draws = range(settings.models[entry.model].n_trained)
+        draws = range(settings.models[entry.model].trained_draws)
         folders = [(draw, layout.draw(entry.model, draw)) for draw in draws]
         self.bases = load_bases(entry.model, folders, suite, settings.evaluation, settings.execution)
 
