@@ -83,4 +83,5 @@ def trial_settings(settings: Settings) -> Settings:
         update={"documents": DOCUMENTS, "select_documents": DOCUMENTS, "steps": (RUN_STEPS,)}
     )
     posttrain = settings.posttrain.model_copy(update={"max_steps": RUN_STEPS})
-    return settings.model_copy(update={"evaluation": evaluation, "posttrain": posttrain})
+    arms = {name: arm.model_copy(update={"updates": RUN_STEPS}) for name, arm in settings.arms.items()}
+    return settings.model_copy(update={"evaluation": evaluation, "posttrain": posttrain, "arms": arms})

@@ -15,7 +15,7 @@ from benchmark.errors import InputError, told_of
 from benchmark.identity import digest
 from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
 from benchmark.pipeline.layout import Layout, known
-from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, load_settings
+from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, arms_of, load_settings
 from benchmark.stored import NO_ARM, SAMPLES, TEXTS
 
 
@@ -193,12 +193,12 @@ def base(params: Path, name: str) -> None:
 
 
 def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
-    """All runs of one model on one corpus; a model that is a baseline only has none."""
+    """All runs of one model on one corpus; a model that is a baseline only, or that no arm runs on, has none."""
     with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, layout):
         known(model_name, settings.models, "model", params)
         known(corpus_name, settings.corpora, "corpus", params)
         out = layout.cell(model_name, corpus_name)
-        if settings.models[model_name].role == "baseline":
+        if settings.models[model_name].role == "baseline" or not arms_of(settings, model_name, corpus_name):
             with whole_folder(out) as folder:
                 write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
                 write_json_lines(folder / "runs.jsonl", [])

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from benchmark.errors import InputError
-from benchmark.models.packed import pack, packed_logits, steps_of
+from benchmark.models.joined import pack, packed_logits, steps_of
 from benchmark.posttrain.arms.base import Attempt, Start
 
 BATCH = 512
