@@ -300,6 +300,22 @@ def draws_check(
     check(params, seed)
 
 
+@draws.command("track")
+def draws_track(params: Params = Path("params.yaml")) -> None:
+    """Write a track beside this one whose draws are all trained; `make repro FROM=nothing` calls this."""
+    from benchmark.pipeline.from_nothing import make_track
+
+    print(f"tracks/{make_track(params)}: all draws are trained; its results stand apart")
+
+
+@draws.command("compare")
+def draws_compare(params: Params = Path("params.yaml")) -> None:
+    """Hold all kept draws against those that `make repro FROM=nothing` trained; exit 1 where weights differ."""
+    from benchmark.pipeline.from_nothing import compare
+
+    compare(params)
+
+
 @stage.command("prepare")
 def stage_prepare(params: Params) -> None:
     """Make a track visible to DVC and clear a lock that a killed `dvc` left; `make repro` calls this."""
