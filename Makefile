@@ -1,4 +1,4 @@
-# The verbs of this project: make repro, make test (BROWSER=install), make leaderboard, make lint, make screenshots.
+# The verbs of this project: make repro (TRACK=, FROM=nothing), make test (BROWSER=install), make leaderboard, make lint, make screenshots.
 SHELL := /bin/bash
 PYTHON ?= python3
 TRACK ?= micro
@@ -19,12 +19,21 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
+# FROM=nothing trains the draws too of which scores are kept, as a track of its own, and compares them with what is kept.
+ifeq ($(FROM),nothing)
+repro: $(STAMP)
+	gapbench draws track --params $(PARAMS)
+	$(MAKE) repro TRACK=$(TRACK)-from-nothing FROM=
+	gapbench draws compare --params $(PARAMS)
+else
 repro: $(STAMP)
 	gapbench submit check $(PARAMS)
 	gapbench stage prepare --params $(PARAMS)
 	GAPBENCH_ARITHMETIC_SAID=1 dvc repro $(DVCFILE)
 	gapbench stage times --params $(PARAMS)
+	gapbench draws check --params $(PARAMS)
 	gapbench diff --track $(TRACK)
+endif
 
 test: $(STAMP) $(if $(INSTALL_BROWSER),browser)
 	$(BIN)/python -m pytest $(if $(INSTALL_BROWSER),--need-browser)

@@ -3,8 +3,6 @@
 Every worker computes with one thread, so results are the same for any number of workers.
 """
 
-import contextlib
-import ctypes
 import multiprocessing
 import os
 import sys
@@ -14,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from benchmark.arithmetic import mode
+from benchmark.arithmetic.alone import compute_alone
 from benchmark.errors import InputError
 from benchmark.settings import Execution
 
@@ -22,27 +21,8 @@ Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 Work = Callable[[Context, Unit], Result]
 
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
-KEPT_BYTES = 2**30
 RETRIES = 3
 """How often the units of a worker that died are started again before the stage gives up."""
-
-
-def compute_alone() -> None:
-    """One thread, whatever the machine has, and freed memory kept for the next tensor (glibc; elsewhere nothing).
-
-    A few megabytes that are given back to the kernel after every operation cost a tenth of the time in page faults.
-    Products that overflow are no warnings: a run that diverges is a result.
-    """
-    import numpy as np
-    import torch
-
-    torch.set_num_threads(1)
-    np.seterr(over="ignore", invalid="ignore")
-    with contextlib.suppress(OSError, AttributeError):
-        allocator = ctypes.CDLL(None)
-        allocator.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        allocator.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def worker_count(settings: Execution, units: int) -> int:

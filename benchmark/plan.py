@@ -18,8 +18,9 @@ from benchmark.models.shapes import SHAPES
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.pipeline.layout import Layout
 from benchmark.planned_power import print_power, texts_of_an_entry
+from benchmark.posttrain.arms.lessons import BATCH
 from benchmark.posttrain.base import suite_of
-from benchmark.settings import CorpusSpec, HubModel, MicroModel, ModelSpec, Settings, load_settings
+from benchmark.settings import CorpusSpec, HubModel, MicroModel, ModelSpec, Settings, arms_of, load_settings
 from benchmark.single import params_files
 
 FORWARD = 2
@@ -141,7 +142,7 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
         )
 
     whole, documents = prepared(evaluation.base_documents), prepared(evaluation.documents)
-    work = work_of(settings, layout) if spec.role != "baseline" else Work(0, 0)
+    work = work_of(settings, layout, name) if spec.role != "baseline" else Work(0, 0)
     cells = len(settings.corpora) if work.passes else 0
     sizes = {name: int(np.prod(shape)) for name, shape in config.shapes().items()}
     # Positions are looked up, never multiplied; so is the embedding but at the scored ones.
@@ -154,7 +155,7 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
         passes=1 + cells + work.passes,
         positions=pushed,
         training=float(GRADIENT * multiplied * spec.tokens) if isinstance(spec, MicroModel) else 0.0,
-        posttraining=float(GRADIENT * multiplied * tokens * work.steps),
+        posttraining=float(GRADIENT * multiplied * (tokens * work.steps + work.lesson_tokens)),
         evaluation=float(FORWARD * (multiplied - sizes[EMBEDDING]) * pushed),
         bytes=(6 if work.passes else 1) * 4 * sum(sizes.values())
         + max(whole.peak_bytes(config), documents.peak_bytes(config)),
@@ -163,27 +164,35 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
 
 @dataclass(frozen=True)
 class Work:
-    """What a treated model's runs come to: optimiser steps, and passes over all documents."""
+    """What a treated model's runs come to: optimiser steps, and passes over all documents.
+
+    `lesson_tokens` are those of the updates of `lessons`, at most; its updates are no `steps`.
+    """
 
     steps: int
     passes: int
+    lesson_tokens: int = 0
 
 
-def work_of(settings: Settings, layout: Layout) -> Work:
+def work_of(settings: Settings, layout: Layout, model: str) -> Work:
     """The work of all runs of one treated model; a soup repeats the runs that it averages and is scored once."""
     most = settings.posttrain.max_steps
     evaluation = settings.evaluation
     named = None if evaluation.protocol == "paper" else evaluation.steps
     scored = [step for step in named or range(1, most + 1) if step <= most]
-    texts = [text_count(name, corpus, layout) for name, corpus in settings.corpora.items()]
-    runs = soups = averaged = 0
-    for arm in settings.arms.values():
-        if arm.kind == "soup":
-            groups = sum(count // arm.group for count in texts)
-            soups, averaged = soups + groups, averaged + groups * arm.group
-        else:
-            runs += sum(texts) * len(arm.seeds)
-    return Work((runs + averaged) * most, runs * len(scored) + soups)
+    runs = once = averaged = tokens = 0
+    for corpus, spec in settings.corpora.items():
+        texts = text_count(corpus, spec, layout)
+        for arm in arms_of(settings, model, corpus).values():
+            if arm.kind == "soup":
+                once += texts // arm.group
+                averaged += texts // arm.group * arm.group
+            elif arm.kind == "lessons":
+                once += texts * len(arm.seeds)
+                tokens += texts * len(arm.seeds) * arm.updates * BATCH
+            else:
+                runs += texts * len(arm.seeds)
+    return Work((runs + averaged) * most, runs * len(scored) + once, tokens)
 
 
 def text_count(name: str, spec: CorpusSpec, layout: Layout) -> int:
@@ -198,7 +207,7 @@ def text_count(name: str, spec: CorpusSpec, layout: Layout) -> int:
 
 def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
     """The shape of a model: from its folder where it is there, else its settings or the known OPT sizes."""
-    folder = layout.model(name)
+    folder = layout.draw(name, 0)
     if (folder / "config.json").is_file():
         return read_config(folder / "config.json")
     if isinstance(spec, MicroModel):
@@ -215,7 +224,7 @@ def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
 def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
     """A tokenizer of the track's models: from a folder that is there, else OPT's from the data."""
     for name in settings.models:
-        folder = layout.model(name)
+        folder = layout.draw(name, 0)
         if (folder / "config.json").is_file():
             return Tokenizer.from_folder(folder)
     if any(isinstance(spec, MicroModel) for spec in settings.models.values()):

@@ -1,43 +1,16 @@
 """Columns and types of every table that passes between stages.
 
-A table is written with exactly these columns, in this order; a reader checks them before it computes.
+A table is written with exactly these columns, in this order; a reader checks them before it computes. Those of
+`stored.py` stand apart, so that a new column of the results makes no run be computed again.
 """
 
 import pyarrow as pa
 
-NO_ARM = "none"  # arm and corpus of a base model
-NO_TEXT = "-"  # text_id of a base model
-
-SAMPLES = pa.schema(
-    [
-        ("track", pa.string()),
-        ("model", pa.string()),
-        ("draw", pa.int32()),  # the pretraining draw; 0 where there is one
-        ("arm", pa.string()),
-        ("corpus", pa.string()),
-        ("text_id", pa.string()),
-        ("seed", pa.int64()),
-        ("step", pa.int32()),
-        ("task", pa.string()),
-        ("family", pa.string()),
-        ("split", pa.string()),
-        ("doc_id", pa.int64()),
-        ("cluster", pa.string()),  # what documents of a task that ask the same have in common
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-        ("probability", pa.float64()),  # of the right choice, or of a token of the reference (geometric mean)
-        ("prediction", pa.string()),
-        ("target", pa.string()),
-        ("choice_logprobs", pa.list_(pa.float32())),
-    ]
-)
-"""One scored document of one checkpoint; `value` and `probability` in [0, 1], higher is better.
-
-The columns of `SAMPLES_OPTIONAL` may be absent or empty: then the draw is 0, each document a cluster of its own, and
-there is no probability.
-"""
-
-SAMPLES_OPTIONAL = ("draw", "cluster", "probability", "prediction", "target", "choice_logprobs")
+from benchmark.stored import NO_ARM as NO_ARM
+from benchmark.stored import NO_TEXT as NO_TEXT
+from benchmark.stored import SAMPLES as SAMPLES
+from benchmark.stored import SAMPLES_OPTIONAL as SAMPLES_OPTIONAL
+from benchmark.stored import TEXTS as TEXTS
 
 RUNS = pa.schema(
     [
@@ -267,7 +240,16 @@ TABLES = {
 }
 """The CSV files of `results/<track>/`."""
 
-TEXTS = pa.schema(
-    [("corpus", pa.string()), ("index", pa.int64()), ("text_id", pa.string()), ("text", pa.string())]
+DRAWS = pa.schema(
+    [
+        ("track", pa.string()),
+        ("suite_version", pa.string()),
+        ("model", pa.string()),
+        ("draw", pa.int64()),
+        ("origin", pa.string()),  # trained (by the pipeline), kept (scores in git), refused (not used)
+        ("reason", pa.string()),  # why it, or some of its runs, is not used
+        ("weights_sha256", pa.string()),
+        ("n_texts", pa.int64()),  # texts, over all corpora, whose runs are used
+    ]
 )
-"""The texts of a corpus, one a row."""
+"""`draws.csv`: the pretraining draws of each model and where their numbers come from."""

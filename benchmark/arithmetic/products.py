@@ -52,6 +52,14 @@ def batched(left: Tensor, right: Tensor) -> Tensor:
     return _openblas(left, right)
 
 
+def batched_into(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
+    """`batched`, written into `out` [..., m, n], whose rows may have gaps, and returned; not differentiable."""
+    if not _portable(left, right):
+        return out.copy_(torch.matmul(left, right))
+    np.matmul(left.numpy(), right.numpy(), out=out.numpy())
+    return out
+
+
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """softmax(`scale` * `query` `key`^T + `mask`) `value`, each [batch, heads, positions, width]; no mask: causal.
 

@@ -18,7 +18,8 @@ RUN = [*ENTRY, "draw", "text_id", "seed"]
 KEYS: Mapping[str, list[str]] = {
     "corpora.json": ["corpus"],
     "texts.parquet": ["corpus", "index"],
-    "documents.parquet": [*RUN, "draw", "task", "doc_id"],
+    "documents.parquet": [*RUN, "task", "doc_id"],
+    "draws.csv": ["model", "draw"],
     "runs.csv": RUN,
     "run_curves.csv": [*RUN, "step", "split", "scope"],
     "curves.csv": [*ENTRY, "step", "scope"],

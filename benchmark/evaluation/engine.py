@@ -17,7 +17,7 @@ from benchmark.evaluation.run import Outcome, Progress, run_workload
 from benchmark.evaluation.stops import cut_at_stops
 from benchmark.models.opt import OptModel
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.schema import SAMPLES
+from benchmark.stored import SAMPLES
 
 Metrics = dict[str, dict[str, float | None]]
 Averages = dict[str, float | None]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,18 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
 from benchmark.pipeline.files import read_json_lines, write_json, write_parquet
+from benchmark.pipeline.kept import Kept, kept_draws, say
 from benchmark.pipeline.layout import Layout
-from benchmark.posttrain.base import suite_of
-from benchmark.schema import NO_ARM, SAMPLES
+from benchmark.schema import DRAWS, NO_ARM, SAMPLES
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
+from benchmark.scoring.write import write_csv
 from benchmark.settings import Settings
 from benchmark.stored_samples import with_defaults
 from benchmark.submissions.attestation import verification_states
 from benchmark.submissions.entry import Entry, samples_digest
 from benchmark.submissions.overlap import Overlap, overlap, suite_documents
+from benchmark.tasks.of_settings import suite_of
 
 
 def write_track_results(settings: Settings, layout: Layout) -> None:
@@ -39,21 +42,36 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
     found = {
         name: overlap(texts.column("text").to_pylist(), documents) for name, (_, texts) in corpora.items()
     }
-    run_score(
-        [cell / "samples.parquet" for cell in cells],
-        model_table(settings, bases),
-        out,
-        tasks=task_table(bases),
-        runs=records,
-        settings=scoring_settings(settings, bases),
-        verification=verification_states(
-            layout.attestations, lambda key: stored_digest(settings, layout, key)
-        ),
-        overlap={name: shared.share for name, shared in found.items()},
-    )
-    write_parquet(out / "texts.parquet", pa.concat_tables([texts for _, texts in corpora.values()]))
+    kept = kept_draws(settings, layout, bases, records)
+    say(kept)
+    scoring = scoring_settings(settings, bases)
+    with tempfile.TemporaryDirectory() as folder:
+        run_score(
+            [*(cell / "samples.parquet" for cell in cells), *kept_files(kept, Path(folder))],
+            model_table(settings, bases),
+            out,
+            tasks=task_table(bases),
+            runs=[*records, *kept.records],
+            settings=scoring,
+            verification=verification_states(
+                layout.attestations, lambda key: stored_digest(settings, layout, key)
+            ),
+            overlap={name: shared.share for name, shared in found.items()},
+        )
+    facts = {"track": layout.track, "suite_version": scoring.suite_version}
+    write_csv(out / "draws.csv", [facts | row.told() for row in kept.rows], DRAWS)
+    texts = pa.concat_tables([*(texts for _, texts in corpora.values()), kept.texts])
+    write_parquet(out / "texts.parquet", texts)
     write_json(out / "corpora.json", [corpora[name][0] | overlap_facts(found[name]) for name in corpora])
     write_parquet(out / "documents.parquet", selected_documents(cells, records))
+
+
+def kept_files(kept: Kept, folder: Path) -> list[Path]:
+    """The samples of kept draws, written where scoring can read them."""
+    paths = [folder / f"{number}.parquet" for number in range(len(kept.samples))]
+    for path, table in zip(paths, kept.samples, strict=True):
+        write_parquet(path, table)
+    return paths
 
 
 def overlap_facts(found: Overlap) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from benchmark.schema import NO_ARM, NO_TEXT, SAMPLES
+from benchmark.stored import NO_ARM, NO_TEXT, SAMPLES
 from benchmark.tasks.suite import Suite
 
 

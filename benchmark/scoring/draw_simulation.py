@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from benchmark.closure import modules
 from benchmark.errors import CheckFailed
 from benchmark.identity import code_digest
 from benchmark.schema import NO_ARM
@@ -325,9 +326,6 @@ def table(data_sets: int, workers: int) -> Iterator[tuple[Scenario, Rates]]:
         yield from zip(GRID, pool.map(simulate, GRID, [data_sets] * len(GRID)), strict=True)
 
 
-CODE = ("scoring/contrast.py", "scoring/draw_simulation.py", "scoring/inference.py", "scoring/layout.py")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, write it where asked, and fail where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -342,7 +340,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(lines[-1], flush=True)
         faults += [f"{scenario.name}, {scenario.units} units: {fault}" for fault in missed(scenario, rates)]
     command = f"python -m benchmark.scoring.draw_simulation --data-sets {given.data_sets}"
-    about = f"\n`{command}`, code {code_digest(CODE)[:12]}"
+    about = f"\n`{command}`, code {code_digest(modules('benchmark.scoring.draw_simulation'))[:12]}"
     print(about)
     if given.out:
         write_text(given.out, "\n".join([*lines, about, ""]))

@@ -31,8 +31,8 @@ def corpus_found(texts: Sequence[str], duplicates: int, settings: Settings, layo
     rungs = built_rungs(settings, layout)
     if rungs:
         name = next(iter(rungs))
-        tokens = TokensFound(**asdict(count_tokens(layout.model(name), name, texts)))
-        measured = familiarity(layout.model(name), name, texts, settings.evaluation.max_length)
+        tokens = TokensFound(**asdict(count_tokens(layout.draw(name, 0), name, texts)))
+        measured = familiarity(layout.draw(name, 0), name, texts, settings.evaluation.max_length)
         known = FamiliarityFound(**asdict(measured)) if measured else None
     else:
         notes.append("tokens and familiarity: no rung of the ladder is built yet")

@@ -32,8 +32,8 @@ class Repeater(Protocol):
     """Does a run again without reading anything that was stored of it."""
 
     @property
-    def model_digest(self) -> str:
-        """sha256 of base weights and tokenizer."""
+    def model_digests(self) -> Mapping[int, str]:
+        """sha256 of base weights and tokenizer by draw."""
         ...
 
     def samples(self, run: RunName) -> pa.Table:

@@ -35,14 +35,25 @@ FEW = ["evaluation.documents=2", "evaluation.select_documents=2", "evaluation.ba
 def test_the_runs_of_the_micro_track_are_counted_with_its_soups(tmp_path: Path) -> None:
     # 3 corpora x 5 texts x 5 arms = 75 runs of 15 steps, scored twice; 2 soups a corpus repeat 2 runs each.
     settings = load_settings(ROOT / "params.yaml")
-    assert work_of(settings, Layout(tmp_path, "micro")) == Work(steps=(75 + 12) * 15, passes=75 * 2 + 6)
+    assert work_of(settings, Layout(tmp_path, "micro"), "micro-1") == Work(
+        steps=(75 + 12) * 15, passes=75 * 2 + 6
+    )
 
 
 def test_every_seed_of_a_random_arm_counts_and_every_step_under_the_papers_protocol(tmp_path: Path) -> None:
     settings = load_settings(
         ROOT / "params.yaml", ["arms={r: {kind: random, seeds: [0, 1]}}", "evaluation.protocol=paper"]
     )
-    assert work_of(settings, Layout(tmp_path, "micro")) == Work(steps=30 * 15, passes=30 * 15)
+    assert work_of(settings, Layout(tmp_path, "micro"), "micro-1") == Work(steps=30 * 15, passes=30 * 15)
+
+
+def test_filters_and_the_updates_of_lessons_are_counted(tmp_path: Path) -> None:
+    taught = "taught: {kind: lessons, updates: 7, models: [micro-1], corpora: [seen]}"
+    arms = f"{{gap: {{kind: ascent, corpora: [code]}}, {taught}}}"
+    settings = load_settings(ROOT / "params.yaml", [f"arms={arms}"])
+    layout = Layout(tmp_path, "micro")
+    assert work_of(settings, layout, "micro-1") == Work(5 * 15, 5 * 2 + 5, lesson_tokens=5 * 7 * 512)
+    assert work_of(settings, layout, "micro-2") == Work(5 * 15, 5 * 2)
 
 
 def test_a_corpus_without_a_number_of_texts_counts_by_its_file(tmp_path: Path) -> None:
@@ -51,7 +62,7 @@ def test_a_corpus_without_a_number_of_texts_counts_by_its_file(tmp_path: Path) -
         ROOT / "params.yaml",
         ["corpora={notes: {kind: file, path: notes.jsonl}}", "arms={a: {kind: ascent}}"],
     )
-    assert work_of(settings, Layout(tmp_path, "micro")).steps == 3 * 15
+    assert work_of(settings, Layout(tmp_path, "micro"), "micro-1").steps == 3 * 15
 
 
 def test_the_training_of_a_rung_is_part_of_its_cost() -> None:

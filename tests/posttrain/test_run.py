@@ -49,7 +49,7 @@ KINDS = {"gap": "ascent", "descent": "descent", "random": "random", "shuffled": 
 @pytest.fixture(scope="module")
 def folder(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, target, name="tiny", cache=micro_cache)
+    train_rung(RUNG, {0: target}, name="tiny", cache=micro_cache)
     return target
 
 
@@ -197,6 +197,26 @@ def test_a_runs_key_depends_on_the_arithmetic_and_on_the_documents_with_their_ri
     assert run_key(request(settings_with(), base, "code", text, "gap", 0), corrected) != usual
 
 
+def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_members(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[frozenset[str], str]] = []
+
+    def code(kinds: frozenset[str], suite: str) -> str:
+        asked.append((kinds, suite))
+        return f"code of {sorted(kinds)}"
+
+    (text,) = micro_corpus("code", 1, 0)
+    single = request(settings_with(), base, "code", text, "random", 0)
+    soup = request(settings_with(), base, "code", text, "soup", 0)
+    soup = replace(soup, members=(Member(single.begin, "shuffled", 2),))
+    before = [run_key(run, base.scorer) for run in (single, soup)]
+    monkeypatch.setattr("benchmark.posttrain.plan.run_code", code)
+    after = [run_key(run, base.scorer) for run in (single, soup)]
+    assert asked == [(frozenset({"random"}), "micro12"), (frozenset({"soup", "shuffled"}), "micro12")]
+    assert not set(before) & set(after)
+
+
 def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder: Path) -> None:
     texts = micro_corpus("code", 2, 0)
     soup = (Member(request(settings_with(), base, "code", texts[1], "gap", 0).begin, "ascent", 2),)
@@ -238,3 +258,51 @@ def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder
         key_of(arithmetic="another"),
     ]
     assert len({usual, *others}) == 1 + len(others)
+
+
+TAUGHT = {"taught": {"kind": "lessons", "learning_rate": 5e-3, "updates": 4, "corpora": ["lessons"]}}
+LESSONS = {"lessons": {"kind": "micro", "part": "lessons", "texts": 1}}
+
+
+def test_the_one_checkpoint_of_lessons_is_scored_whatever_the_steps_are(folder: Path) -> None:
+    settings = settings_with(corpora=LESSONS, arms=TAUGHT, evaluation={"steps": [2, 4]})
+    base = base_with(folder, settings)
+    (text,) = micro_corpus("lessons", 1)
+    asked = request(settings, base, "lessons", text, "taught", 0)
+    examples = text.text.split("\n\n")
+    assert len(asked.passages) == len(examples)
+    assert base.tokenizer.decode(asked.passages[7]) == examples[7]
+    assert all(ids[0] == ids[-1] == base.tokenizer.eos_id for ids in asked.passages)
+    record = execute_run(asked, base.scorer).record
+    assert [bool(step["metrics"]) for step in record["steps"]] == [True, True]
+    assert record["selected_step"] == {"all": 1}
+    assert record["settings"]["arm"]["updates"] == 4
+
+
+def test_a_key_depends_on_the_updates_of_lessons_and_on_no_filter(base: Base) -> None:
+    (text,) = micro_corpus("lessons", 1)
+
+    def key(arm: str = "taught", **changes: Any) -> str:
+        arms = TAUGHT | {arm: {**(TAUGHT | {"gap": {"kind": "ascent"}})[arm], **changes}}
+        settings = settings_with(corpora=LESSONS, arms=arms)
+        return run_key(request(settings, base, "lessons", text, arm, 0), base.scorer)
+
+    assert key() == key(corpora=None)
+    assert len({key(), key(updates=5), key(learning_rate=1e-2)}) == 3
+    assert key("gap") == key("gap", corpora=["lessons"])
+
+
+def test_a_cell_holds_the_runs_that_filters_leave(folder: Path, tmp_path: Path) -> None:
+    corpora = {
+        "lessons": {**LESSONS["lessons"], "arms": ["taught"]},
+        "code": {"kind": "micro", "part": "code"},
+    }
+    settings = settings_with(corpora=corpora, arms=TAUGHT)
+    base, journal = base_with(folder, settings), Journal(tmp_path / "journal")
+    for corpus in ("lessons", "code"):
+        write_cell(settings, base, corpus, micro_corpus(corpus, 2), tmp_path / corpus, journal)
+    arms = {
+        corpus: set(pq.read_table(tmp_path / corpus / "samples.parquet").column("arm").to_pylist())
+        for corpus in ("lessons", "code")
+    }
+    assert arms == {"lessons": {"taught"}, "code": {*KINDS, "soup"}}

@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -52,7 +52,7 @@ def layout(pristine: Path, tmp_path: Path) -> Layout:
 class Again:
     """A repeater that gives the samples of the unaltered track, with a little noise on log-probabilities."""
 
-    model_digest = DIGEST
+    model_digests = MappingProxyType({0: DIGEST})
 
     def __init__(
         self, pristine: Path, noise: float = 1e-5, change: Callable[[dict[str, Any]], None] | None = None
@@ -117,7 +117,7 @@ def test_tables_alone_reproduce_nothing(layout: Layout, pristine: Path) -> None:
 
 def test_other_base_weights_leave_the_state(layout: Layout, pristine: Path) -> None:
     again = Again(pristine)
-    again.model_digest = "another"
+    again.model_digests = MappingProxyType({0: "another"})
     attestation = checked(layout, pristine, repeater=again)
     assert (attestation.state, attestation.outcome) == ("self-reported", "weights differ")
     assert not again.calls

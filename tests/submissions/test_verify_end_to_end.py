@@ -120,7 +120,7 @@ def test_runs_and_soups_done_again_have_the_stored_log_probabilities(track: Path
     stored = {row_name(row): row for row in entry.samples().to_pylist()}
     again: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in entry.records():
-        assert record["model_digest"] == repeater.model_digest
+        assert record["model_digest"] == repeater.model_digests[0]
         run = RunName(record["index"], record["text_id"], record["seed"])
         again |= {row_name(row): row for row in repeater.samples(run).to_pylist()}
     assert again.keys() == stored.keys()

@@ -45,9 +45,17 @@ def make_track(root: Path) -> Layout:
     random = np.random.default_rng(0)
     for number, model in enumerate(settings.models):
         start = random.normal(size=(3, 200, 3)) + np.array([0.4 + 0.3 * number, 0, 0])
-        facts = {"model": model, "parameters": 1000 * (1 + number) + 500 * number, "model_digest": DIGEST}
+        facts = {"model": model, "parameters": 1000 * (1 + number) + 500 * number, "model_digest": [DIGEST]}
         facts |= {"suite": "made-up", "suite_version": "1", "tasks": TASKS}
-        base = {"model": model, "arm": "none", "corpus": "none", "text_id": "-", "seed": 0, "step": 0}
+        base = {
+            "model": model,
+            "draw": 0,
+            "arm": "none",
+            "corpus": "none",
+            "text_id": "-",
+            "seed": 0,
+            "step": 0,
+        }
         write_parquet(layout.cell(model, "none") / "samples.parquet", scored(base, start))
         write_json(layout.cell(model, "none") / "base.json", facts)
         for corpus in settings.corpora:
@@ -69,6 +77,7 @@ def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any)
         for index in range(4):
             run = {
                 "model": model,
+                "draw": 0,
                 "arm": arm,
                 "corpus": corpus,
                 "text_id": f"{corpus}-text-{index}",
