@@ -31,10 +31,7 @@ def die_once(context: str, unit: int) -> int:
     return unit * unit
 
 
-def test_a_worker_and_a_node_killed_in_the_middle_lose_nothing(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+def test_a_worker_and_a_node_killed_in_the_middle_lose_nothing(cluster: Any, tmp_path: Path) -> None:
     settings = Execution(engine="ray")
     assert sorted(run_units(die_once, str(tmp_path), UNITS, settings)) == [
         (unit, unit * unit) for unit in UNITS
@@ -51,17 +48,8 @@ def arithmetic(context: str, unit: int) -> str:
     return f"{context} {mode.name()}"
 
 
-@pytest.fixture
-def unheld(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nodes that somebody else has started, without the variables of portable arithmetic."""
-    for name in mode.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.mark.skipif(not mode.is_portable(), reason=f"portable arithmetic needs {mode.missing()}")
-def test_workers_compute_as_the_process_that_sends_them_work(
-    unheld: None, cluster: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+def test_workers_compute_as_the_process_that_sends_them_work(cluster: Any) -> None:
+    """The nodes were started without the variables of portable arithmetic."""
     told = dict(run_units(arithmetic, "a worker is", [1, 2], Execution(engine="ray")))
     assert told == dict.fromkeys([1, 2], f"a worker is {mode.PORTABLE}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.small import environment, journal, shell, small_micro, tree, wait_for
+from tests.pipeline.small import copy_pipeline, environment, journal, shell, tree, wait_for
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -26,10 +26,10 @@ def stage_processes(repository: Path) -> list[int]:
 
 
 def test_killed_in_the_middle_of_posttrain_it_continues_and_ends_the_same(
-    undisturbed: Path, micro_cache: Path, tmp_path: Path
+    before_posttrain: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Killing `dvc` kills its stage too, and leaves more behind than a stage that is killed under a living `dvc`."""
-    copy = small_micro(tmp_path / "killed", micro_cache)
+    copy = copy_pipeline(before_posttrain, tmp_path / "killed")
     dvc = subprocess.Popen(
         ["dvc", "repro"],
         cwd=copy,
