@@ -82,18 +82,19 @@ def refusal(gapbench: Callable[..., tuple[int, str, str]]) -> Callable[..., str]
     return call
 
 
-def _start_node(nodes: Any) -> None:
-    """Start a node as somebody else would: without the variables of portable arithmetic."""
-    code = f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'execution'}"
+def _start_node(nodes: Any, folder: Path) -> None:
+    """Start a node as somebody else would: without portable arithmetic's variables, numpy imported before all."""
+    (folder / "sitecustomize.py").write_text("import numpy\n", encoding="utf-8")
+    code = [folder, ROOT, ROOT / "tests" / "execution", os.environ.get("PYTHONPATH", "")]
     with pytest.MonkeyPatch.context() as patch:
         for name in mode.VARIABLES:
             patch.delenv(name, raising=False)
-        patch.setenv("PYTHONPATH", f"{code}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, code)))
         nodes.add_node(num_cpus=1, include_dashboard=False)
 
 
 @pytest.fixture(scope="session")
-def ray_nodes() -> Iterator[Any]:
+def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A Ray cluster of a head and one worker node, each with one core, on the loopback."""
     pytest.importorskip("ray", reason="ray is an optional extra: pip install 'gapbench[ray]'")
     import ray
@@ -106,18 +107,20 @@ def ray_nodes() -> Iterator[Any]:
         patch.setattr(services, "get_node_ip_address", lambda *_: "127.0.0.2")
         patch.setattr(ray.util, "get_node_ip_address", lambda *_: "127.0.0.2")
         nodes = Cluster()
-        _start_node(nodes)
+        _start_node(nodes, tmp_path_factory.mktemp("head"))
         yield nodes
         nodes.shutdown()
 
 
 @pytest.fixture
-def cluster(ray_nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def cluster(
+    ray_nodes: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
     """The session's cluster, its worker node replaced where the test before has killed it; `RAY_ADDRESS` names it."""
     import ray
 
     if not ray_nodes.worker_nodes:
-        _start_node(ray_nodes)
+        _start_node(ray_nodes, tmp_path_factory.mktemp("node"))
     monkeypatch.setenv("RAY_ADDRESS", ray_nodes.address)
     yield ray_nodes
     ray.shutdown()
