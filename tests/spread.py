@@ -16,13 +16,18 @@ TOGETHER = {
 """Files that use one fixture of the session, and the name of their group."""
 LONGEST = (
     "small pipeline",
+    "tests/posttrain/test_golden.py",
+    "tests/doctor/test_doctor.py",
     "tests/leaderboard/test_leaderboard_browser.py",
     "tests/pipeline/test_tracks.py",
-    "tests/doctor/test_doctor.py",
     "tests/submissions/test_all_or_nothing.py",
-    "tests/submissions/test_verify_end_to_end.py",
-    "tests/bench/test_bench.py",
     "tests/pipeline/test_run_command.py",
+    "tests/tasks/test_gap12_stock_parity.py",
+    "tests/tasks/test_gap12_fidelity.py",
+    "tests/evaluation/test_drafts.py",
+    "tests/posttrain/test_run.py",
+    "tests/submissions/test_workflow.py",
+    "tests/evaluation/test_gap12_plan.py",
 )
 """Groups that start first, longest first; measured with `python -m pytest --durations=0`."""
 SINGLE = frozenset(
