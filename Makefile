@@ -7,13 +7,14 @@ STAMP := .venv/.installed
 DVCFILE := $(if $(filter micro,$(TRACK)),dvc.yaml,tracks/$(TRACK)/dvc.yaml)
 INSTALL_BROWSER := $(or $(CI),$(filter install,$(BROWSER)))
 PARAMS := $(if $(filter micro,$(TRACK)),params.yaml,tracks/$(TRACK)/params.yaml)
+OLD := import sys; sys.version_info < (3, 11) and sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: name one with make PYTHON=...")
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: repro test browser leaderboard lint screenshots bench clean
 
 # torch first and alone: a later package that asks for it then finds it installed.
 $(STAMP): requirements.txt pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/python || { "$(PYTHON)" -c '$(OLD)' && "$(PYTHON)" -m venv .venv; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.txt)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import UNTIL, SmallTask, random_model, small_suite, write_tokenizer
+from small import UNTIL, SmallTask, random_model, small_suite
 
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import SAMPLE_COLUMNS, batched_loss, evaluate
@@ -24,16 +24,6 @@ SHAPES = {
     "one_layer": {"num_hidden_layers": 1},
     "no_biases_no_final_norm": {"enable_bias": False, "remove_final_layer_norm": True},
 }
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
-
-
-@pytest.fixture(scope="module")
-def suite():
-    return small_suite()
 
 
 @pytest.fixture(scope="module", params=SHAPES)

@@ -6,6 +6,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+from units import die_once
 
 from benchmark.execution import run_units
 from benchmark.settings import Execution
@@ -15,15 +16,6 @@ UNITS = list(range(12))
 
 def square(context: int, unit: int) -> tuple[int, int]:
     return context + unit * unit, os.getpid()
-
-
-def die_once(context: str, unit: int) -> int:
-    """Kill this process at the first try of unit 3; a file remembers that it was tried."""
-    mark = Path(context) / f"tried-{unit}"
-    if unit == 3 and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return unit * unit
 
 
 def die_always(context: None, unit: int) -> int:

@@ -8,28 +8,15 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(
-    0, str(ROOT)
+    0, str(Path(__file__).resolve().parents[2])
 )  # before tests/, whose folder `leaderboard` would otherwise be taken for the package
 
-import made_results  # noqa: E402
-from streamlit.testing.v1 import AppTest  # noqa: E402
+import made_results
+from places import RESULTS, ROOT
+from streamlit.testing.v1 import AppTest
 
-from leaderboard.browser import Server, browsing, chromium, serving  # noqa: E402
-
-RESULTS = ROOT / "results"
-PAGES = [
-    "answer",
-    "compare",
-    "entry",
-    "documents",
-    "corpora",
-    "published",
-    "reproducibility",
-    "submit",
-    "method",
-]
+from leaderboard.browser import Server, browsing, chromium, serving
 
 UNFOLDED = {
     "answer": dict.fromkeys(("figures1", "figures2", "figures3", "figures4", "reference", "layout"), "1"),

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pandas as pd
 import pytest
-from conftest import PAGES, RESULTS
+from places import PAGES, RESULTS
 
 from leaderboard.browser import Server, serving, settle
 from leaderboard.readers import PageError, crowd, reading

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import PAGES, RESULTS, ROOT
+from places import PAGES, RESULTS, ROOT
 
 from benchmark.scoring import claims
 from benchmark.scoring.claim_parts import SHARE_SCOPE
