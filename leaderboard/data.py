@@ -128,7 +128,7 @@ def _read(mark: Stamp, name: str) -> Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         return _lost(
             name,
-            f"{name} cannot be read ({_first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
+            f"{name} cannot be read ({first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
         )
     lost = [column for column in NEEDED.get(name, []) if column not in data.column_names]
     if lost:
@@ -194,10 +194,11 @@ def _read_json(mark: Stamp, name: str) -> tuple[Any, str]:
     except (OSError, ValueError) as error:
         return (
             None,
-            f"{name} cannot be read ({_first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
+            f"{name} cannot be read ({first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
         )
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
+def first_line(error: Exception) -> str:
+    """The beginning of what an error says, files below the results folder named as they stand in the project."""
+    lines = str(error).replace(f"{results_folder()}{os.sep}", "results/").splitlines()
     return (lines[0] if lines else type(error).__name__)[:160].replace("`", "'")

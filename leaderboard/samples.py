@@ -42,7 +42,7 @@ def available(track: str) -> str:
     try:
         names = _schema(mark).names
     except (pa.ArrowException, OSError) as error:
-        return f"{FILE} cannot be read ({str(error).splitlines()[0][:120]})."
+        return f"{FILE} cannot be read ({data.first_line(error)})."
     absent = [name for name in SAMPLES.names if name in COLUMNS[:8] and name not in names]
     return f"{FILE} lacks the columns {', '.join(absent)}." if absent else ""
 

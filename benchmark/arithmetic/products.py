@@ -75,6 +75,33 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sc
     return batched(torch.softmax(batched(query * scale, key.mT).add_(mask), -1), value)
 
 
+def attention_rows(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """What `attention` gives, as rows [batch * positions, heads * width] in `room`; without gradients."""
+    batch, heads, positions, _ = query.shape
+    count, width = batch * positions, value.shape[-1]
+    if not _portable(query, key):
+        return attention(query, key, value, mask, scale).transpose(1, 2).reshape(count, heads * width)
+    if mask is None:
+        mask = causal_mask(positions, query.dtype, query.device)
+    weights = torch.softmax(_openblas(query * scale, key.mT).add_(mask), -1)
+    rows = room(count, heads * width, query)
+    places = rows[:count].view(batch, positions, heads, width).transpose(1, 2)
+    np.matmul(weights.numpy(), value.numpy(), out=places.numpy())
+    return rows
+
+
+def rows_for(count: int, like: Tensor) -> int:
+    """In how many rows, of the type and on the device of `like`, `linear` takes `count` of them without a copy."""
+    return count + -count % ROWS if count >= FEWEST_ROWS and _portable(like, like) else count
+
+
+def room(count: int, width: int, like: Tensor) -> Tensor:
+    """Rows [`rows_for(count)`, width] to write `count` rows into; those behind them are 0."""
+    rows = like.new_empty(rows_for(count, like), width)
+    rows[count:] = 0
+    return rows
+
+
 @functools.lru_cache(maxsize=64)
 def causal_mask(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Additive mask [length, length]: 0 on and below the diagonal, the type's lowest number above it."""
@@ -108,9 +135,8 @@ def _padded(inputs: Tensor) -> Tensor:
     count = len(inputs)
     if count % ROWS == 0:
         return inputs
-    padded = inputs.new_empty(count + -count % ROWS, inputs.shape[1])
+    padded = room(count, inputs.shape[1], inputs)
     padded[:count] = inputs
-    padded[count:] = 0
     return padded
 
 

@@ -67,7 +67,7 @@ def describe() -> Iterator[str]:
     yield f"devices: {', '.join(facts['gpu']) or 'no GPU'}"
     yield f"arithmetic: {mode.name()}"
     if mode.missing():
-        yield f"portable arithmetic needs {mode.missing()}, which is not here"
+        yield f"portable arithmetic needs {mode.missing()}"
     yield f"fits: post-training of models up to {pages / BYTES_A_PARAMETER / 1e9:.1f} billion parameters in float32"
 
 
