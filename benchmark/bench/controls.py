@@ -210,6 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--lessons", type=int, default=1, metavar="N", help="lesson texts that each draw is taught"
     )
+    names = [one.name for one in CONTROLS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="these controls alone")
     given = parser.parse_args(arguments)
     settings = load_settings(given.params)
     begin(settings.execution)
@@ -220,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if one.arm.kind == "lessons"
         else one
         for one in CONTROLS
-        if not given.only or one.name in given.only
+        if one.name in given.only
     ]
     found = [one for draw in given.draws for one in outcomes(settings, draw, controls, given.folder)]
     print(table(found, controls))
