@@ -358,14 +358,14 @@ class NextRung(Strict):
 class Controls(Strict):
     """The declared controls of claim C0, none of which is ranked.
 
-    `positive` must be superior to its base model and `negative` inferior, in every scope that they name; `null`
+    `positive` must be superior to its base model and `negative` inferior, in every scope that they name; `placebo`
     must be superior in none. `same`: two disjoint sets of draws of this model must not be told apart. `next_rung`:
     draws of the larger rung, entered as a treated model, must be comparable to the other draws.
     """
 
     positive: Control | None = None
     negative: Control | None = None
-    null: Control | None = None
+    placebo: Control | None = None
     same: str | None = None
     next_rung: NextRung | None = None
 

@@ -37,7 +37,7 @@ def decide_controls(
         for name, control, expected in (
             ("positive", declared.positive, "superior"),
             ("negative", declared.negative, "inferior"),
-            ("null", declared.null, "not superior"),
+            ("placebo", declared.placebo, "not superior"),
         )
         if control is not None
     ]

@@ -40,7 +40,7 @@ class Study:
         """C0."""
         declared = self.settings.claims.controls
         rows = []
-        for control in (declared.positive, declared.negative, declared.null):
+        for control in (declared.positive, declared.negative, declared.placebo):
             if control is None or (control.model, control.arm, control.corpus) not in self.entries:
                 continue
             entry = self.entries[control.model, control.arm, control.corpus]
