@@ -42,7 +42,7 @@ def settings(keep: str) -> Settings:
 @pytest.fixture(scope="module")
 def base(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
     folder = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, folder, name="tiny", cache=micro_cache)
+    train_rung(RUNG, {0: folder}, name="tiny", cache=micro_cache)
     one = settings("none")
     return load_base("tiny", folder, suite_of(one.evaluation, documents=4), one.evaluation, one.execution)
 

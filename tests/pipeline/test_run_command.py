@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rung") / "tiny"
     spec = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
-    train_rung(spec, folder, name="tiny", cache=micro_cache)
+    train_rung(spec, {0: folder}, name="tiny", cache=micro_cache)
     return folder
 
 
