@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.arithmetic.start import begin
+from benchmark.closure import modules
 from benchmark.errors import InputError
 from benchmark.identity import code_digest, digest
 from benchmark.pipeline.files import write_json
@@ -95,7 +96,9 @@ def _key(settings: Settings, spec: MicroModel, control: Control) -> str:
     """Content key of what a control does to a draw."""
     described = [control.name, control.arm.recipe, control.corpus.model_dump(mode="json"), control.steps]
     posttrain = settings.posttrain.model_dump(mode="json")
-    return digest([spec.model_dump(mode="json"), described, posttrain, code_digest()])
+    return digest(
+        [spec.model_dump(mode="json"), described, posttrain, code_digest(modules("benchmark.bench.controls"))]
+    )
 
 
 def _rung(settings: Settings) -> MicroModel:
@@ -111,15 +114,15 @@ def _trained(spec: MicroModel, folder: Path) -> Path:
 
     target = folder / f"{MODEL}-draw-{spec.seed}"
     if not (target / "tokenizer.json").is_file():
-        train_rung(spec, target, name=f"{MODEL}, draw {spec.seed}", cache=folder / "cache")
+        train_rung(spec, {0: target}, name=f"{MODEL}, draw {spec.seed}", cache=folder / "cache")
     return target
 
 
 def _outcomes(settings: Settings, model: Path, draw: int, controls: Sequence[Control]) -> Iterable[Outcome]:
+    from benchmark.arithmetic.alone import compute_alone
     from benchmark.corpora.micro import micro_corpus
     from benchmark.evaluation.engine import drafts_from, evaluate
     from benchmark.evaluation.prepare import prepare
-    from benchmark.execution import compute_alone
     from benchmark.models.opt import OptModel, load_opt
     from benchmark.models.tokenizer import Tokenizer
     from benchmark.pipeline.checkpoints import rebuilt
