@@ -60,6 +60,19 @@ class MicroModel(Strict):
     learning_rate: float = Field(gt=0, default=8e-3, description="of AdamW, for all but matrices")
     matrix_rate: float = Field(gt=0, default=0.025, description="of Muon, for the layers' matrices")
     seed: int = 0
+    draws: int = Field(gt=0, default=1, description="pretraining runs; draw d has seed + d")
+    trained: int | None = Field(ge=0, default=None, description="draws 0.. that are trained here; none: all")
+
+    @model_validator(mode="after")
+    def _draws(self) -> "MicroModel":
+        if self.trained is not None and self.trained > self.draws:
+            raise ValueError(f"trained is {self.trained}, more than the {self.draws} draws: lower it")
+        return self
+
+    @property
+    def trained_draws(self) -> int:
+        """Number of draws that are trained here."""
+        return self.draws if self.trained is None else self.trained
 
 
 class HubModel(Strict):

@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from benchmark.arithmetic import mode
+
+Array = NDArray[np.float32]
 
 LONGEST = 512
 """Terms that one chain of multiply-adds has at most."""
@@ -50,6 +53,12 @@ def batched(left: Tensor, right: Tensor) -> Tensor:
         product: Tensor = _Batched.apply(left, right)  # type: ignore[no-untyped-call]
         return product
     return _openblas(left, right)
+
+
+def multiply(left: Array, right: Array, out: Array | None = None) -> Array:
+    """`batched` for numpy arrays on their way into `out`, whose rows may have gaps; OpenBLAS in either arithmetic."""
+    product: Array = np.matmul(left, right, out=out)
+    return product
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:

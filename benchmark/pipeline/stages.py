@@ -90,7 +90,7 @@ def _train_micro(spec: MicroModel, settings: Settings, layout: Layout, folder: P
     from benchmark.models.ladder import Ladder, trained_rung
 
     rungs = {name: other for name, other in settings.models.items() if isinstance(other, MicroModel)}
-    trained_rung(Ladder(rungs, layout.work / "cache"), name, folder, settings.execution)
+    trained_rung(Ladder(rungs, layout.work / "cache"), name, 0, folder, settings.execution)
 
 
 def _fetch_hub(spec: HubModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
