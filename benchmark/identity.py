@@ -15,7 +15,9 @@ RUN_CODE = (
     "evaluation",
     "tasks",
     "models/opt.py",
+    "models/network.py",
     "models/packed.py",
+    "models/stack.py",
     "models/tokenizer.py",
     "models/weights.py",
 )

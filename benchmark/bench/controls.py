@@ -78,41 +78,46 @@ class Outcome:
 
 def outcomes(settings: Settings, draw: int, controls: Sequence[Control], folder: Path) -> list[Outcome]:
     """What the controls do to one draw on all `select` documents; from `folder` where the same code has done it."""
-    spec = _rung(settings).model_copy(update={"seed": draw})
+    spec = _rung(settings)
     kept = {
-        control.name: folder / f"outcomes-{draw}-{_key(settings, spec, control)[:12]}.json"
-        for control in controls
+        one.name: folder / f"outcomes-{draw}-{_key(settings, spec, draw, one)[:12]}.json" for one in controls
     }
     left = [control for control in controls if not kept[control.name].is_file()]
     if left:
-        done = list(_outcomes(settings, _trained(spec, folder), draw, left))
+        train(settings, [draw], folder)
+        done = list(_outcomes(settings, folder / _name(draw), draw, left))
         for control in left:
             write_json(kept[control.name], [asdict(one) for one in done if one.control == control.name])
     return [Outcome(**one) for path in kept.values() for one in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def _key(settings: Settings, spec: MicroModel, control: Control) -> str:
+def _key(settings: Settings, spec: MicroModel, draw: int, control: Control) -> str:
     """Content key of what a control does to a draw."""
     described = [control.name, control.arm.recipe, control.corpus.model_dump(mode="json"), control.steps]
     posttrain = settings.posttrain.model_dump(mode="json")
-    return digest([spec.model_dump(mode="json"), described, posttrain, code_digest()])
+    return digest([spec.model_dump(mode="json"), draw, described, posttrain, code_digest()])
+
+
+def train(settings: Settings, draws: Sequence[int], folder: Path) -> None:
+    """Train the draws that `folder` lacks, all of them together."""
+    from benchmark.models.micro import train_rung
+
+    folders = {draw: folder / _name(draw) for draw in draws}
+    left = {draw: target for draw, target in folders.items() if not (target / "tokenizer.json").is_file()}
+    if left:
+        train_rung(_rung(settings), left, name=MODEL, cache=folder / "cache")
+
+
+def _name(draw: int) -> str:
+    return f"{MODEL}-draw-{draw}"
 
 
 def _rung(settings: Settings) -> MicroModel:
+    """The treated rung; only its seed and the draw's number count, not how many draws a study has."""
     spec = settings.models.get(MODEL)
     if not isinstance(spec, MicroModel):
         raise InputError(f"models: no rung '{MODEL}' of the micro ladder: name the micro track's params.yaml")
-    return spec
-
-
-def _trained(spec: MicroModel, folder: Path) -> Path:
-    """The folder of a draw, trained where it is not there."""
-    from benchmark.models.micro import train_rung
-
-    target = folder / f"{MODEL}-draw-{spec.seed}"
-    if not (target / "tokenizer.json").is_file():
-        train_rung(spec, target, name=f"{MODEL}, draw {spec.seed}", cache=folder / "cache")
-    return target
+    return spec.model_copy(update={"draws": 1, "trained": None})
 
 
 def _outcomes(settings: Settings, model: Path, draw: int, controls: Sequence[Control]) -> Iterable[Outcome]:
@@ -224,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for one in CONTROLS
         if one.name in given.only
     ]
+    train(settings, given.draws, given.folder)
     found = [one for draw in given.draws for one in outcomes(settings, draw, controls, given.folder)]
     print(table(found, controls))
     seconds = [one.seconds for one in found if one.control == "lessons"]

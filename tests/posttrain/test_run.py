@@ -46,7 +46,7 @@ KINDS = {"gap": "ascent", "descent": "descent", "random": "random", "shuffled": 
 @pytest.fixture(scope="module")
 def folder(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, target, name="tiny", cache=micro_cache)
+    train_rung(RUNG, {0: target}, name="tiny", cache=micro_cache)
     return target
 
 
