@@ -8,6 +8,7 @@ import argparse
 import json
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from benchmark.settings import Arm, MicroCorpus, MicroModel, Settings, load_sett
 
 if TYPE_CHECKING:
     from benchmark.corpora.texts import Text
+    from benchmark.models.ladder import Ladder
     from benchmark.models.opt import OptModel
     from benchmark.models.tokenizer import Tokenizer
     from benchmark.posttrain.run import RunRequest
@@ -78,46 +80,48 @@ class Outcome:
 
 def outcomes(settings: Settings, draw: int, controls: Sequence[Control], folder: Path) -> list[Outcome]:
     """What the controls do to one draw on all `select` documents; from `folder` where the same code has done it."""
-    spec = _rung(settings)
+    rung = _ladder(settings, folder).kept(MODEL, draw)
     kept = {
-        one.name: folder / f"outcomes-{draw}-{_key(settings, spec, draw, one)[:12]}.json" for one in controls
+        one.name: folder / f"outcomes-{draw}-{_key(settings, rung.name, one)[:12]}.json" for one in controls
     }
     left = [control for control in controls if not kept[control.name].is_file()]
     if left:
         train(settings, [draw], folder)
-        done = list(_outcomes(settings, folder / _name(draw), draw, left))
+        done = list(_outcomes(settings, rung, draw, left))
         for control in left:
             write_json(kept[control.name], [asdict(one) for one in done if one.control == control.name])
     return [Outcome(**one) for path in kept.values() for one in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def _key(settings: Settings, spec: MicroModel, draw: int, control: Control) -> str:
-    """Content key of what a control does to a draw."""
+def _key(settings: Settings, rung: str, control: Control) -> str:
+    """Content key of what a control does to a draw, whose own key is `rung`."""
     described = [control.name, control.arm.recipe, control.corpus.model_dump(mode="json"), control.steps]
-    posttrain = settings.posttrain.model_dump(mode="json")
-    return digest([spec.model_dump(mode="json"), draw, described, posttrain, code_digest()])
+    return digest([rung, described, settings.posttrain.model_dump(mode="json"), code_digest()])
 
 
 def train(settings: Settings, draws: Sequence[int], folder: Path) -> None:
     """Train the draws that `folder` lacks, all of them together."""
     from benchmark.models.micro import train_rung
 
-    folders = {draw: folder / _name(draw) for draw in draws}
-    left = {draw: target for draw, target in folders.items() if not (target / "tokenizer.json").is_file()}
+    ladder = _ladder(settings, folder)
+    left = {draw: kept for draw in draws if not (kept := ladder.kept(MODEL, draw)).is_dir()}
     if left:
-        train_rung(_rung(settings), left, name=MODEL, cache=folder / "cache")
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            folders = {draw: Path(made) / str(draw) for draw in left}
+            train_rung(ladder.rungs[MODEL], folders, name=MODEL, cache=ladder.cache)
+            for draw, kept in left.items():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                folders[draw].rename(kept)
 
 
-def _name(draw: int) -> str:
-    return f"{MODEL}-draw-{draw}"
+def _ladder(settings: Settings, folder: Path) -> "Ladder":
+    from benchmark.models.ladder import Ladder
 
-
-def _rung(settings: Settings) -> MicroModel:
-    """The treated rung; only its seed and the draw's number count, not how many draws a study has."""
     spec = settings.models.get(MODEL)
     if not isinstance(spec, MicroModel):
         raise InputError(f"models: no rung '{MODEL}' of the micro ladder: name the micro track's params.yaml")
-    return spec.model_copy(update={"draws": 1, "trained": None})
+    folder.mkdir(parents=True, exist_ok=True)
+    return Ladder({MODEL: spec}, folder)
 
 
 def _outcomes(settings: Settings, model: Path, draw: int, controls: Sequence[Control]) -> Iterable[Outcome]:
