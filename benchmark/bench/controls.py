@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.arithmetic.start import begin
+from benchmark.bench.report import fill
 from benchmark.errors import InputError
 from benchmark.identity import code_digest, digest
 from benchmark.pipeline.files import write_json
@@ -56,7 +58,7 @@ def _code(texts: int = 5) -> MicroCorpus:
 CONTROLS = (
     Control(
         "lessons",
-        Arm(kind="lessons", learning_rate=5e-3, updates=600),
+        Arm(kind="lessons", learning_rate=3e-3, updates=900),
         MicroCorpus(kind="micro", part="lessons", texts=1),
         (1,),
         +1,
@@ -164,7 +166,6 @@ def _outcomes(settings: Settings, model: Path, draw: int, controls: Sequence[Con
 def _request(
     settings: Settings, base: "OptModel", tokenizer: "Tokenizer", control: Control, text: "Text"
 ) -> "RunRequest":
-    from benchmark.arithmetic.mode import name as arithmetic_name
     from benchmark.posttrain.objective import examples_of, text_tokens
     from benchmark.posttrain.run import RunRequest
 
@@ -221,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     names = [one.name for one in CONTROLS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these controls alone")
+    parser.add_argument("--out", type=Path, help="page whose marked part is replaced")
     given = parser.parse_args(arguments)
     settings = load_settings(given.params)
     begin(settings.execution)
@@ -235,12 +237,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     train(settings, given.draws, given.folder)
     found = [one for draw in given.draws for one in outcomes(settings, draw, controls, given.folder)]
-    print(table(found, controls))
+    text = table(found, controls)
     seconds = [one.seconds for one in found if one.control == "lessons"]
     if seconds:
-        print(
-            f"\nCPU seconds of a run of lessons: {statistics.fmean(seconds):.1f}, at most {max(seconds):.1f}"
+        mean, most = statistics.fmean(seconds), max(seconds)
+        text += (
+            f"\n\nA run of `lessons` took {mean:.1f} CPU seconds, at most {most:.1f}, in {arithmetic_name()}."
         )
+    print(text)
+    if given.out:
+        page = given.out.read_text(encoding="utf-8")
+        given.out.write_text(fill(page, {"controls": text}), encoding="utf-8")
 
 
 if __name__ == "__main__":
