@@ -99,5 +99,5 @@ def test_two_workers_share_the_default_ladder_evenly() -> None:
 
 
 def test_no_more_draws_are_trained_than_there_are() -> None:
-    with pytest.raises(ValueError, match="trained is 4, more than the 3 draws"):
+    with pytest.raises(ValueError, match="trained 4: there are 3 draws"):
         MicroModel.model_validate(TINY.model_dump() | {"trained": 4})
