@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from benchmark.arithmetic import mode
+
+Array = NDArray[np.float32]
 
 LONGEST = 512
 """Terms that one chain of multiply-adds has at most."""
@@ -52,12 +55,10 @@ def batched(left: Tensor, right: Tensor) -> Tensor:
     return _openblas(left, right)
 
 
-def batched_into(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
-    """`batched`, written into `out` [..., m, n], whose rows may have gaps, and returned; not differentiable."""
-    if not _portable(left, right):
-        return out.copy_(torch.matmul(left, right))
-    np.matmul(left.numpy(), right.numpy(), out=out.numpy())
-    return out
+def multiply(left: Array, right: Array, out: Array | None = None) -> Array:
+    """`batched` for numpy arrays on their way into `out`, whose rows may have gaps; OpenBLAS in either arithmetic."""
+    product: Array = np.matmul(left, right, out=out)
+    return product
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:

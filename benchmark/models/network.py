@@ -8,11 +8,13 @@ The layers have a `forward`, which keeps what `backward` needs, and a `backward`
 their output, writes the gradients of their parameters, and returns the gradient by their input.
 """
 
+import functools
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.arithmetic.products import batched_into, causal_mask, linear
+from benchmark.arithmetic.products import Array, causal_mask, linear, multiply
 from benchmark.models.opt import EMBEDDING, LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptConfig
 from benchmark.models.packed import Grid, Step
 from benchmark.models.stack import Stack, layer_name
@@ -105,6 +107,16 @@ class _Norm:
         self.factor, self.of_factor = (stack[f"{name}.weight"] for stack in (weights, gradients))
         self.term, self.of_term = (stack[f"{name}.bias"] for stack in (weights, gradients))
 
+    def folded(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights [draws, out, in] and bias [draws, out] that take a normed row to what `weight` makes of the norm."""
+        return weight * self.factor[:, None], _times(weight.numpy(), self.term.numpy()[..., None])[..., 0]
+
+    def unfold(self, weight: Tensor, of_weight: Tensor, of_bias: Tensor) -> None:
+        """Turn the gradient by folded weights into those by the weights, the factors and the terms."""
+        _column_sums((weight * of_weight).numpy(), self.of_factor)
+        multiply(of_bias.numpy()[:, None], weight.numpy(), out=self.of_term.numpy()[:, None])
+        of_weight.mul_(self.factor[:, None]).add_(of_bias[..., None] * self.term[:, None])
+
 
 class _Linear:
     """`hidden` [draws, rows, in] times the draws' weights, transposed, plus their bias."""
@@ -113,13 +125,14 @@ class _Linear:
         self.own = own
 
     def forward(self, hidden: Tensor) -> Tensor:
-        self.hidden = hidden
-        return _times(hidden, self.own.weight.mT).add_(self.own.bias[:, None])
+        self.hidden = hidden.numpy()
+        return _times(self.hidden, self.own.weight.mT.numpy()).add_(self.own.bias[:, None])
 
     def backward(self, gradient: Tensor) -> Tensor:
-        batched_into(gradient.mT, self.hidden, self.own.of_weight)
-        _column_sums(gradient, self.own.of_bias)
-        return _times(gradient, self.own.weight)
+        rows = gradient.numpy()
+        multiply(rows.swapaxes(1, 2), self.hidden, out=self.own.of_weight.numpy())
+        _column_sums(rows, self.own.of_bias)
+        return _times(rows, self.own.weight.numpy())
 
 
 class _NormedLinear:
@@ -135,22 +148,15 @@ class _NormedLinear:
     def forward(self, hidden: Tensor) -> Tensor:
         self.hidden = hidden
         self.normed, self.mean, self.scale = _normed(hidden)
-        self.weight = self.own.weight * self.norm.factor[:, None]
-        bias = _times(self.own.weight, self.norm.term[..., None])[..., 0].add_(self.own.bias)
-        return _times(self.normed, self.weight.mT).add_(bias[:, None])
+        self.weight, bias = self.norm.folded(self.own.weight)
+        return _times(self.normed.numpy(), self.weight.mT.numpy()).add_(bias.add_(self.own.bias)[:, None])
 
     def backward(self, gradient: Tensor) -> Tensor:
-        batched_into(gradient.mT, self.normed, self.own.of_weight)
-        _column_sums(gradient, self.own.of_bias)
-        _unfold(self.own.weight, self.own.of_weight, self.own.of_bias, self.norm)
-        return _norm_backward(_times(gradient, self.weight), self.hidden, self.mean, self.scale)
-
-
-def _unfold(weight: Tensor, of_weight: Tensor, of_bias: Tensor, norm: _Norm) -> None:
-    """Turn the gradient by weights with the norm's factors into those by weights, factors and terms."""
-    _column_sums(weight * of_weight, norm.of_factor)
-    batched_into(of_bias[:, None], weight, norm.of_term[:, None])
-    of_weight.mul_(norm.factor[:, None]).add_(of_bias[..., None] * norm.term[:, None])
+        rows = gradient.numpy()
+        multiply(rows.swapaxes(1, 2), self.normed.numpy(), out=self.own.of_weight.numpy())
+        _column_sums(rows, self.own.of_bias)
+        self.norm.unfold(self.own.weight, self.own.of_weight, self.own.of_bias)
+        return _norm_backward(_times(rows, self.weight.numpy()), self.hidden, self.mean, self.scale)
 
 
 class _Head:
@@ -163,21 +169,22 @@ class _Head:
     def losses(self, hidden: Tensor, step: Step) -> tuple[list[float], Tensor]:
         """Mean loss of each draw, and the gradient by `hidden`."""
         normed, mean, scale = _normed(hidden)
-        table = self.table * self.norm.factor[:, None]
-        bias = _times(self.table, self.norm.term[..., None])[..., 0]
+        table, bias = self.norm.folded(self.table)
         of_bias, gradient = torch.empty_like(bias), torch.empty_like(hidden)
         losses = []
         for draw, count in enumerate(step.counts):
             logits = linear(normed[draw], table[draw], bias[draw])
-            shares = torch.softmax(logits, -1, out=logits)
+            shares = torch.softmax(logits, -1, out=logits).numpy()
             at_targets = (np.arange(count), step.targets[draw, :count].numpy())
-            losses.append(-float(np.log(shares.numpy()[at_targets]).mean()) if count else 0.0)
-            shares.numpy()[at_targets] -= 1
+            losses.append(-float(np.log(shares[at_targets]).mean()) if count else 0.0)
+            shares[at_targets] -= 1
             shares[count:] = 0
-            gradient[draw] = linear(shares, table[draw].t()).div_(max(count, 1))
-            batched_into(shares.t(), normed[draw], self.of_table[draw]).div_(max(count, 1))
-            _column_sums(shares[None], of_bias[draw : draw + 1]).div_(max(count, 1))
-        _unfold(self.table, self.of_table, of_bias, self.norm)
+            multiply(shares, table[draw].numpy(), out=gradient[draw].numpy())
+            multiply(shares.T, normed[draw].numpy(), out=self.of_table[draw].numpy())
+            _column_sums(shares[None], of_bias[draw : draw + 1])
+            for sums in (gradient, self.of_table, of_bias):
+                sums[draw] /= max(count, 1)
+        self.norm.unfold(self.table, self.of_table, of_bias)
         return losses, _norm_backward(gradient, hidden, mean, scale)
 
 
@@ -198,9 +205,10 @@ class _Attention:
         for grid in step.grids:
             query, key, value = self._in_heads(self.filled, grid, 3)
             scores = torch.empty(grid.passages, self.heads, grid.width, grid.width)
-            batched_into(query, key.mT, scores).add_(causal_mask(grid.width, scores.dtype, scores.device))
+            multiply(query, key.swapaxes(2, 3), out=scores.numpy())
+            scores.add_(causal_mask(grid.width, scores.dtype, scores.device))
             shares = torch.softmax(scores, -1, out=scores)
-            batched_into(shares, value, self._in_heads(mixed, grid, 1)[0])
+            multiply(shares.numpy(), value, out=self._in_heads(mixed, grid, 1)[0])
             self.shares.append(shares)
         return mixed.index_select(0, step.places_of).view(draws, rows, width)
 
@@ -213,18 +221,18 @@ class _Attention:
             query, key, value = self._in_heads(self.filled, grid, 3)
             of_query, of_key, of_value = self._in_heads(of_filled, grid, 3)
             (of_mix,) = self._in_heads(of_mixed, grid, 1)
-            batched_into(shares.mT, of_mix, of_value)
-            of_shares = batched_into(of_mix, value.mT, torch.empty_like(shares))
-            of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
-            batched_into(of_scores, key, of_query)
-            batched_into(of_scores.mT, query, of_key)
+            multiply(shares.numpy().swapaxes(2, 3), of_mix, out=of_value)
+            of_shares = _times(of_mix, value.swapaxes(2, 3))
+            of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype).numpy()
+            multiply(of_scores, key, out=of_query)
+            multiply(of_scores.swapaxes(2, 3), query, out=of_key)
         of_filled[:, :width] *= self.factor
         return of_filled.index_select(0, step.places_of).view(draws, rows, 3 * width)
 
-    def _in_heads(self, filled: Tensor, grid: Grid, parts: int) -> tuple[Tensor, ...]:
-        """Views [passages, heads, width, head width] of the grid's places in [places, parts * heads * head width]."""
-        shape = (grid.passages, grid.width, parts, self.heads, -1)
-        return filled[grid.first : grid.end].view(shape).permute(2, 0, 3, 1, 4).unbind(0)
+    def _in_heads(self, filled: Tensor, grid: Grid, parts: int) -> Array:
+        """View [parts, passages, heads, width, head width] of the grid's places in `filled` [places, columns]."""
+        places = filled.numpy()[grid.first : grid.end]
+        return places.reshape(grid.passages, grid.width, parts, self.heads, -1).transpose(2, 0, 3, 1, 4)
 
 
 def _with_zeros(places: int, columns: int) -> Tensor:
@@ -234,14 +242,19 @@ def _with_zeros(places: int, columns: int) -> Tensor:
     return found
 
 
-def _times(left: Tensor, right: Tensor) -> Tensor:
-    return batched_into(left, right, torch.empty(*left.shape[:-1], right.shape[-1]))
+def _times(left: Array, right: Array) -> Tensor:
+    return torch.from_numpy(multiply(left, right))
 
 
-def _column_sums(rows: Tensor, out: Tensor) -> Tensor:
+def _column_sums(rows: Array, out: Tensor) -> None:
     """Sums over the rows of [draws, rows, columns], written into `out` [draws, columns]."""
-    batched_into(torch.ones(len(rows), 1, rows.shape[1]), rows, out[:, None])
-    return out
+    draws, count, _ = rows.shape
+    multiply(_ones(draws, count), rows, out=out.numpy()[:, None])
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(draws: int, count: int) -> Array:
+    return np.ones((draws, 1, count), dtype=np.float32)
 
 
 def _normed(hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -41,7 +41,8 @@ def test_every_seed_of_a_random_arm_counts_and_every_step_under_the_papers_proto
 
 
 def test_filters_and_the_updates_of_lessons_are_counted(tmp_path: Path) -> None:
-    arms = "{gap: {kind: ascent, corpora: [code]}, taught: {kind: lessons, updates: 7, models: [micro-1], corpora: [seen]}}"
+    taught = "{kind: lessons, updates: 7, models: [micro-1], corpora: [seen]}"
+    arms = f"{{gap: {{kind: ascent, corpora: [code]}}, taught: {taught}}}"
     settings = load_settings(ROOT / "params.yaml", [f"arms={arms}"])
     layout = Layout(tmp_path, "micro")
     assert work_of(settings, layout, "micro-1") == Work(5 * 15, 5 * 2 + 5, lesson_tokens=5 * 7 * 512)
