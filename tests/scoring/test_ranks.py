@@ -68,7 +68,7 @@ def test_the_intervals_are_corrected_over_all_pairs() -> None:
 def test_entries_of_one_corpus_pair_by_text() -> None:
     rng = np.random.default_rng(1)
     texts = rng.normal(size=(4, 1)) * np.ones((4, 50))
-    first, second = entry("a", texts + 0.1), entry("a", texts, corpus="same texts")
+    first, second = entry("a", texts + 0.1), entry("b", texts)
     found, paired_texts = paired(first, second, bases(50), layout_of(50))
     assert paired_texts == 4
     assert found.estimate.value[0] == pytest.approx(0.1)
@@ -77,21 +77,11 @@ def test_entries_of_one_corpus_pair_by_text() -> None:
 def test_entries_of_two_corpora_are_independent_in_their_texts() -> None:
     rng = np.random.default_rng(2)
     first = entry("a", rng.normal(size=(4, 1)) * np.ones((4, 50)))
-    other = ("w", "x", "y", "z")
-    second = entry("a", rng.normal(size=(4, 1)) * np.ones((4, 50)), "web", other)
+    second = entry("a", rng.normal(size=(4, 1)) * np.ones((4, 50)), "web")
     found, paired_texts = paired(first, second, bases(50), layout_of(50))
     assert paired_texts == 0
     expected = stats.sem(first.values[:, 0]) ** 2 + stats.sem(second.values[:, 0]) ** 2
     assert found.estimate.variance[0] == pytest.approx(expected)
-
-
-def test_entries_of_two_models_do_not_pair_by_text() -> None:
-    """Texts are crossed with models here, so taking them as independent is at worst a little wide."""
-    rng = np.random.default_rng(1)
-    texts = rng.normal(size=(4, 1)) * np.ones((4, 50))
-    found, paired_texts = paired(entry("a", texts + 0.1), entry("b", texts), bases(50), layout_of(50))
-    assert paired_texts == 0
-    assert found.estimate.variance[0] == pytest.approx(2 * stats.sem(texts[:, 0]) ** 2)
 
 
 def test_levels_of_one_base_model_cancel_and_draws_pair() -> None:
