@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.scoring.contrast import Contrast
+from benchmark.scoring.contrast import Contrast, on_shared_documents
 from benchmark.scoring.layout import Floats, Layout
 
 NO_GAP = "no gap: the larger model is not told from the base"
@@ -44,8 +44,10 @@ def share_of(gain: Contrast, gap: Contrast, layout: Layout) -> Share:
     """The share by scope: all values f for which gain - f * gap does not differ from 0 at level .05.
 
     This is Fieller's (1954) set with this package's variance and critical values. It is bounded where the
-    gap's own interval lies above 0; elsewhere the gap is not open and the share means nothing.
+    gap's own interval lies above 0; elsewhere the gap is not open and the share means nothing. Both are on the
+    documents that they share.
     """
+    gain, gap = on_shared_documents(gain, gap)
     whole = gap.estimated(layout).estimate
     summaries = len(layout.summary_scopes)
     is_open = whole.is_above_zero() & ~np.isnan(whole.variance) & (np.arange(len(layout.scopes)) < summaries)

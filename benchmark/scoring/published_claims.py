@@ -80,6 +80,8 @@ def pooled(cells: Sequence[Cell], beside: float, scope: str, baseline: str, **na
     value = beside + sum(cell.weight * float(cell.gains.mean()) for cell in cells)
     parts = [cell.weight**2 * float(cell.gains.var(ddof=1)) / len(cell.gains) for cell in cells]
     error = sum(parts) ** 0.5
+    if error == 0:
+        return replace(part, note="no data: no text differs from another")
     spread = sum(one**2 / (len(cell.gains) - 1) for one, cell in zip(parts, cells, strict=True))
     df = error**4 / spread
     half = float(student_t.ppf(0.975, df)) * error
