@@ -26,9 +26,10 @@ LEAD = (
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
-- **How sure?** *Reproduced*: every comparison shows the effect. *Not reproduced*: at least one excludes it.
-  *Inconclusive*: neither; it would take more questions or texts to tell. The two firm answers
-  are corrected for the number of comparisons.
+- **How sure?** Each question is decided by an estimate that was declared beforehand (where there are two, by
+  both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither; it
+  would take more questions, texts or models to tell. *Not testable*: this track cannot ask it. *Cannot tell*: the
+  study's own controls failed.
 - **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, in dialogues of
   words. The true difference plausibly lies in the range after "95 %". A range that only just misses 0 decides
   nothing where there are many comparisons: a few miss it by luck.
@@ -74,18 +75,17 @@ def show_claims(
         st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
         if basis := verdicts.basis(entries):
             st.markdown(basis)
+        if all(claim["id"] != verdicts.CONTROLS for claim in claims):
+            st.markdown(f"**{verdicts.UNSEEN}**")
         st.markdown(HOW_TO_READ)
-    for first in range(0, len(claims), 2):
-        for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
-            with column, st.container(border=True, height="stretch"):
-                verdicts.show_card(claims[place], place, comparisons)
+    verdicts.show_cards(claims, comparisons)
 
 
 def show_sizes(frame: pd.DataFrame) -> None:
     """What size of untreated model each treated one behaves like; the score against size where that is not known."""
     st.header("What size of model does a treated one behave like?", anchor=False)
     sized = frame[(frame["row_kind"] == "entry") & frame["effective_size"].notna()]
-    small = [bool(order.unranked(count)) for count in sized["n_runs"]]
+    small = [bool(why) for why in order.without_place(sized)]
     sized, left_out = sized[~pd.Series(small, index=sized.index)], sum(small)
     rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
     if sized.empty or rungs.empty:
@@ -99,7 +99,7 @@ def show_sizes(frame: pd.DataFrame) -> None:
     if len(sized) > MOST_SIZES:
         st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
     if left_out:
-        st.caption(f"Not drawn: {text.counted(left_out, 'entry', 'entries')} of fewer than three texts.")
+        st.caption(f"Not drawn: {text.counted(left_out, 'entry', 'entries')} that rest on documents alone.")
     charts.show(
         charts.sizes(sized.head(MOST_SIZES), rungs),
         "Effective size of each treated model with its interval, beside its own size",

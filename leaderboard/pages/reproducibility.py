@@ -27,6 +27,11 @@ LABELS = {
     "wall_seconds": Column("Time", "Wall time, seconds.", "seconds"),
     "input": Column("Input", "What went in."),
     "sha256": Column("sha256", "Digest of its content."),
+    "trained": Column("Trained here", "Draws that the pipeline trained from nothing.", "count"),
+    "kept": Column("Kept scores", "Draws trained before, whose scores by document are in git.", "count"),
+    "refused": Column(
+        "Refused", "Kept draws that do not fit these settings, documents or arithmetic: not used.", "count"
+    ),
     "state": Column("State", "Verification state."),
     "entries": Column("Entries", "Entries in this state.", "count"),
 }
@@ -39,6 +44,7 @@ def main() -> None:
         return
     show_commands(track)
     show_verification(track)
+    show_draws(track)
     show_provenance(track)
     page.finish()
 
@@ -87,6 +93,59 @@ def show_verification(track: str) -> None:
         tables.show(found, "attestations")
 
 
+def show_draws(track: str) -> None:
+    """Where the pretraining draws come from, and whether a kept one could be made again."""
+    draws = data.table(track, "draws.csv")
+    page.explain(draws)
+    if not draws or draws.frame["origin"].isna().all():
+        return
+    st.header("Pretrained models", anchor=False)
+    st.markdown(
+        "A model's size was trained from nothing several times, with other seeds: each is a **draw**. Some are "
+        "trained by this pipeline. Of others the scores by document are **kept** in git, because training them "
+        "takes longer than a reader should wait; one command makes all of them again. A kept draw that was not made "
+        "of the same settings, documents and arithmetic is **refused**."
+    )
+    frame = draws.frame
+    named = frame.dropna(subset=["model", "origin"])
+    counted = pd.DataFrame(
+        [
+            {"model": model} | {origin: int((rows["origin"] == origin).sum()) for origin in text.ORIGINS}
+            for model, rows in named.groupby("model", sort=False)
+        ]
+    )
+    tables.show(counted, "draws-by-model", labels=LABELS, height="content")
+    refused = frame[frame["reason"].fillna("") != ""]
+    if len(refused):
+        st.markdown("**Not used, or not wholly:**")
+        tables.show(tables.ordered(refused, ["model", "draw", "origin", "reason"]), "draws-not-used")
+    content, _ = data.document(track, "provenance.json")
+    if said := retrained(content.get("kept_draw_check") if isinstance(content, dict) else None):
+        st.markdown(said)
+    elif (frame["origin"] == "kept").any():
+        st.markdown("No kept draw was trained again here yet. To do it, with one drawn at random:")
+        st.code(_draws_check(track), language="bash")
+    with st.expander("All draws", icon=":material/list:"):
+        tables.show(frame.drop(columns=["track", "suite_version"], errors="ignore"), "draws")
+
+
+def _draws_check(track: str) -> str:
+    return "gapbench draws check" + ("" if track == "micro" else f" --params tracks/{track}/params.yaml")
+
+
+def retrained(check: Any) -> str:
+    """What training a kept draw again gave, from `provenance.json`; empty where it was not done."""
+    if not isinstance(check, dict) or "agrees" not in check:
+        return ""
+    word = "✔ it agrees" if check["agrees"] is True else "✘ it does NOT agree"
+    seed = f" (chosen by seed {text.plain(check['seed'])})" if "seed" in check else ""
+    outcome = f": {text.plain(check['outcome'])}" if check.get("outcome") else ""
+    return (
+        f"**Trained again:** draw {text.plain(check.get('draw', '?'))} of {text.plain(check.get('model', '?'))}"
+        f"{seed}; {word}{outcome}."
+    )
+
+
 def show_provenance(track: str) -> None:
     """Revision, versions, hardware, times and digests."""
     content, problem = data.document(track, "provenance.json")
@@ -114,7 +173,10 @@ def show_provenance(track: str) -> None:
         k: v
         for k, v in content.items()
         if k
-        not in {"revision", "arithmetic", "written", "packages", "wall_seconds", "hardware", "keys", "track"}
+        not in {
+            *("revision", "arithmetic", "written", "packages", "wall_seconds", "hardware", "keys", "track"),
+            *("draws", "kept_draw_check"),
+        }
     }
     if rest:
         with st.expander("Everything else in provenance.json"):

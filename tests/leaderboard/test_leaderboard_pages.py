@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 from places import PAGES, RESULTS, ROOT
 
-from benchmark.scoring import claims
-from benchmark.scoring.claim_parts import SHARE_SCOPE
+from benchmark.scoring import contrast, settings
 from leaderboard import charts, order, questions, verdicts
 
 Open = Callable[..., Any]
@@ -188,7 +187,7 @@ def test_the_ranking_shows_the_stored_figures(opened: Open, made: Path) -> None:
     shown = _ranking(test)
     stored = pd.read_csv(made / "micro" / "entries.csv").query("row_kind == 'entry'")
     stored = stored.sort_values("gain_all", ascending=False)
-    for column in ("score_all", "gain_all", "optimism", "n_runs"):
+    for column in ("score_all", "gain_all", "optimism", "n_texts", "n_draws"):
         assert list(shown[column]) == list(stored[column]), column
     assert list(shown["model"]) == list(stored["model"])
     comparisons = pd.read_csv(made / "micro" / "comparisons.csv").query(
@@ -207,16 +206,18 @@ def test_what_the_claims_are_about_stands_first_and_too_few_texts_last(
     shutil.copytree(made / "micro", tmp_path / "micro")
     entries = pd.read_csv(tmp_path / "micro" / "entries.csv")
     own = entries["row_kind"] == "entry"
-    soup = entries[own].assign(arm="soup", n_runs=2, gain_all=0.9, score_all=0.99, rank=1)
+    soup = entries[own].assign(
+        arm="soup", n_texts=2, conditional="texts and draws", gain_all=0.9, score_all=0.99, rank=1
+    )
     other = entries[own].assign(arm="gap-fast", gain_all=0.8, rank=1)
     pd.concat([soup, other, entries]).to_csv(tmp_path / "micro" / "entries.csv", index=False)
     shown = _ranking(opened("answer", tmp_path))
     count = int(own.sum())
     assert list(shown["arm"]) == ["gap"] * count + ["gap-fast"] * count + ["soup"] * count
     assert list(shown["gain_all"][:count]) == sorted(entries.loc[own, "gain_all"], reverse=True)
-    assert set(shown["ranks"][-count:]) == {"2 texts: no verdict"}
-    assert not shown["ranks"][:-count].str.contains("no verdict").any()
-    assert order.FEWEST_UNITS == claims.FEWEST_UNITS
+    assert set(shown["ranks"][-count:]) == {"2 texts, 3 draws: no rank"}
+    assert not shown["ranks"][:-count].str.contains("no rank").any()
+    assert order.FEWEST_UNITS == settings.FEWEST_UNITS and order.DOCUMENTS_ALONE == contrast.GIVEN_ALL
     for page in ("entry", "documents"):
         first = next(w for w in opened(page, tmp_path).selectbox if w.key == f"{page}.arm")
         assert first.value == "gap", page
@@ -248,8 +249,8 @@ def test_an_undecided_claim_says_what_it_could_have_missed() -> None:
 
 
 def test_shares_and_scores_behind_a_claim_stand_in_charts_of_their_own() -> None:
-    assert verdicts.SHARE_SCOPE == SHARE_SCOPE
-    parts = [{"model": "m", "scope": scope} for scope in ("all", SHARE_SCOPE, f"dialogue: {SHARE_SCOPE}")]
+    share = verdicts.SHARE_SCOPE
+    parts = [{"model": "m", "scope": scope} for scope in ("all", share, f"dialogue: {share}")]
     assert verdicts.parts_frame({"parts": parts})["measure"].nunique() == 2
 
 
