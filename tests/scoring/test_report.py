@@ -19,7 +19,7 @@ ENTRY = {
     "arm": "gap",
     "corpus": "code_x",
     "parameters": 70_144,
-    "n_runs": 5,
+    "n_texts": 5,
     "n_docs": 3840,
     "score_all": 0.512345,
     "score_all_low": 0.50123,
@@ -41,6 +41,7 @@ COMPARISON = {
     "baseline": "micro-2",
     "baseline_kind": "rung",
     "baseline_arm": "none",
+    "measure": "score",
     "scope": "all",
     "delta": -0.0123,
     "ci_low": -0.0234,
@@ -48,7 +49,7 @@ COMPARISON = {
     "p_value": 0.03,
     "p_adjusted": 0.00001,
     "verdict": "inferior",
-    "n_runs": 5,
+    "n_texts": 5,
 }
 CFF = """cff-version: 1.2.0
 title: A bench
