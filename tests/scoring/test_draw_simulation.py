@@ -21,13 +21,13 @@ NAN = float("nan")
 GOOD = Rates(0.95, 0.95, 0.95, 0.05, 0.02, 0.02)
 
 
-@pytest.mark.parametrize(
-    "scenario", [Scenario("plain", 10, 3), Scenario("plain", 0, 1), Scenario("skewed texts", 0, 1, skewed=5)]
-)
-def test_a_cell_repeats_bit_for_bit_and_another_seed_is_another(scenario: Scenario) -> None:
-    first, again, other = (simulate(scenario, 12, seed) for seed in (0, 0, 1))
+SOME = (Scenario("plain", 10, 3), Scenario("plain", 0, 1), Scenario("skewed texts", 0, 1, skewed=5))
+
+
+@pytest.mark.parametrize("scenario", SOME)
+def test_a_cell_repeats_bit_for_bit(scenario: Scenario) -> None:
+    first, again = (simulate(scenario, 5, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert first != other or not np.array_equal(first, other, equal_nan=True)
     for rate in first:
         assert np.isnan(rate) or 0 <= rate <= 1
     if scenario.draws == 1:
@@ -86,7 +86,7 @@ def test_the_table_is_printed_and_a_missed_bound_fails(
         return [(GRID[0], GOOD), (GRID[1], GOOD._replace(familywise=0.5))]
 
     monkeypatch.setattr(draw_simulation, "table", made)
-    with pytest.raises(CheckFailed, match="plain, 3 units: family-wise error 0.500"):
+    with pytest.raises(CheckFailed, match=r"plain, 3 units: family-wise error 0\.500"):
         main(["--data-sets", "2"])
     assert line(GRID[0], GOOD) in capsys.readouterr().out
     assert line(GRID[0], Rates(0.95, NAN, NAN, 0.05, NAN, 0)).endswith("| 0.950 |  |  | 0.050 |  | 0.000 |")
