@@ -7,10 +7,12 @@ from benchmark.scoring.citation import Citation
 from benchmark.scoring.layout import SUMMARY_SCOPES
 
 KEY = ("model", "arm", "corpus")
-CONDITIONAL = (
-    "Intervals are 95 %, two-sided, over documents and texts; p is adjusted (Holm) within the entry; "
-    "all is conditional on the one pretrained model of each rung."
-)
+INTERVALS = "Intervals are 95 %, two-sided; p is adjusted (Holm) within the entry. "
+BEHIND = {
+    "": "They are over documents and pretraining draws.",
+    "draws": "They are over documents and texts or draws, given pretrained models of fewer than three draws.",
+    "texts and draws": "They are over documents alone, given the texts and the pretrained models.",
+}
 PUBLISHED = (
     "Intervals are 95 %, two-sided, over texts only and conditional on the documents; p is adjusted (Holm) "
     "within the entry; the best step was chosen on the documents that are reported."
@@ -77,13 +79,15 @@ def _facts(row: Record, comparisons: list[Record]) -> list[str]:
         interval = f" (95 % {_size(low)} to {_size(high)})" if low is not None and high is not None else ""
         said = f"; {note}" if note else ""
         facts.append(f"Effective size {_size(size)}{interval}, own size {_size(row['parameters'])}{said}.")
+    elif note:
+        facts.append(f"Effective size: {note}.")
     if row.get("optimism") is not None:
         facts.append(f"Choosing the step on the reported documents would add {row['optimism']:.4f}.")
     if row.get("track") == "published":
         return [*facts, PUBLISHED]
     if row["row_kind"] == "entry" and comparisons and not any(map(_with_control, comparisons)):
         facts.append(NO_CONTROL)
-    return [*facts, CONDITIONAL]
+    return [*facts, INTERVALS + BEHIND[row.get("conditional") or ""]]
 
 
 def _with_control(comparison: Record) -> bool:
