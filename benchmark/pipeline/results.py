@@ -182,6 +182,10 @@ def selected_documents(samples: list[Path], records: list[dict[str, Any]]) -> pa
         keep = [key[2] == NO_ARM or key in selected for key in keys]
         tables.append(table.filter(pa.array(keep, pa.bool_())))
     joined = pa.concat_tables(tables).sort_by(DOCUMENT_SORT)
-    # Log-probabilities are most of the bytes; they stay with the runs, which `verify` reads.
-    place, kind = joined.schema.get_field_index("choice_logprobs"), SAMPLES.field("choice_logprobs").type
-    return joined.set_column(place, "choice_logprobs", pa.nulls(joined.num_rows, kind))
+    # Probabilities are most of the bytes; they stay with the runs, which `verify` reads.
+    for name in ("choice_logprobs", "probability"):
+        field = SAMPLES.field(name)
+        joined = joined.set_column(
+            joined.schema.get_field_index(name), field, pa.nulls(joined.num_rows, field.type)
+        )
+    return joined
