@@ -110,9 +110,6 @@ def test_a_page_opens_on_a_paper_track(opened: Open, made: Path, page: str) -> N
 
 def test_the_documents_of_every_committed_run_are_committed_with_it() -> None:
     runs = pd.read_csv(RESULTS / "micro" / "runs.csv", dtype={"text_id": str})
-    if (RESULTS / "micro" / "draws.csv").is_file():  # of kept draws the scores alone are committed
-        draws = pd.read_csv(RESULTS / "micro" / "draws.csv").query("origin == 'trained'")
-        runs = runs.merge(draws[["model", "draw"]], on=["model", "draw"])
     keys = ["model", "arm", "corpus", "text_id", "seed", "step"]
     stored = pd.read_parquet(RESULTS / "micro" / "documents.parquet", columns=[*keys, "task"])
     counts = stored.groupby(keys)["task"].nunique()
