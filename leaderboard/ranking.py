@@ -218,7 +218,7 @@ def first_view(frame: pd.DataFrame) -> list[str]:
     if frame["score_all"].isna().all():
         families = ["score_classification", "classification_interval", "score_dialogue", "dialogue_interval"]
         names = [one for name in SHOWN for one in (families if name == "score_all" else [name])]
-    return [name for name in names if frame[name].notna().any() and not frame[name].isin(["–", ""]).all()]
+    return [name for name in names if frame[name].notna().any() and not (frame[name] == "–").all()]
 
 
 def keep(

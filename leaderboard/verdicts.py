@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from leaderboard import charts, choice, state, tables, text
+from leaderboard.order import FEWEST_UNITS
 
 SHARE_SCOPE = "share of runs with a gain"
 """Ends the scope of a part that compares shares, in results of an older version; all others compare scores."""
@@ -191,10 +192,12 @@ def basis(entries: pd.DataFrame) -> str:
         )
     if not text.missing(draws):
         said += (
-            f" Each size was trained from nothing {text.whole(draws)} times (pretraining draws), so the answer is "
-            "about the size, not about one model."
-            if text.whole(draws) > 1
-            else " There is **one pretrained model of each size**: another training of the same size could differ."
+            f" Each treated size was trained from nothing {text.whole(draws)} times (pretraining draws), so the "
+            "answer is about the size, not about one model."
+            if text.whole(draws) >= FEWEST_UNITS
+            else f" There {'is' if text.whole(draws) == 1 else 'are'} only "
+            f"**{text.counted(text.whole(draws), 'pretrained model')} of each treated size**: another training of the "
+            "same size could differ."
         )
     if below_original(entries):
         said += (
@@ -303,6 +306,8 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
         st.text(text.visible(f"{name}: {claim.get('title', '')}"))
     answer = question.answers.get(outcome, "") if question else ""
     known = outcome if outcome in COLOURS else "unknown outcome"
+    if name == CONTROLS:
+        known = {"reproduced": "all as declared", "not reproduced": "not all as declared"}.get(outcome, known)
     st.markdown(f":{colour}-badge[{icon} {f'{answer}: ' if answer else ''}{known}]")
     if question:
         st.markdown(question.against)
@@ -312,7 +317,10 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
         show_controls(claim, place)
         return
     if lines := estimate_lines(claim):
-        st.markdown("What decides it, declared beforehand:\n" + "\n".join(f"- {line}" for line in lines))
+        head = "What decides it, declared beforehand:"
+        if outcome in ("not testable", "cannot tell"):
+            head = "The figures that were to decide it, by themselves:"
+        st.markdown(f"{head}\n" + "\n".join(f"- {line}" for line in lines))
     if outcome == "inconclusive" and name != "C2" and (said := detectable(frame, comparisons)):
         st.caption(said)
     show_figures(claim, frame, place)
@@ -333,13 +341,14 @@ def estimate_lines(claim: dict[str, Any]) -> list[str]:
             closed = text.share(row.share_closed, row.share_closed_low, row.share_closed_high)
             said += f", {closed} of the gap to the larger model"
         holds = {"draws": ", given one pretrained model", "texts and draws": ", on documents alone"}
-        lines.append(f"{said}{holds.get(row.conditional, '')}: {text.OUTCOMES.get(row.outcome, '–')}")
+        alone = "" if claim["outcome"] == "not testable" else f": {text.OUTCOMES.get(row.outcome, '–')}"
+        lines.append(f"{said}{holds.get(row.conditional, '')}{alone}")
     return lines
 
 
 def show_controls(claim: dict[str, Any], place: int) -> None:
     """The controls of C0: what was declared, what was found."""
-    columns = ["control", "entry", "expected", "found", "delta", "ci_low", "ci_high", "as_expected"]
+    columns = ["control", "as_expected", "expected", "found", "delta", "ci_low", "ci_high", "entry"]
     rows = claim.get("estimates") if isinstance(claim.get("estimates"), list) else []
     frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
     if frame.empty:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from benchmark.diff.inputs import NAMED
 from benchmark.diff.scope import COLUMNS
 from benchmark.errors import CheckFailed
-from benchmark.schema import NO_ARM
+from benchmark.schema import NO_ARM, TABLES
 
 ENTRY = ["model", "arm", "corpus"]
 RUN = [*ENTRY, "draw", "text_id", "seed"]
@@ -36,6 +36,8 @@ KEYS: Mapping[str, list[str]] = {
 
 The step of a document's row is the one that its run chose, a result and no name.
 """
+ONE: Mapping[str, str] = {"draw": "0", "measure": "score"}
+"""What a row is about where results of an older version do not name it: one pretraining draw, one measure."""
 SAMPLES = "documents.parquet"
 TABULAR = (".csv", ".parquet")
 
@@ -56,6 +58,22 @@ def read(name: str, content: bytes) -> pd.DataFrame | None:
         return pd.DataFrame(json.loads(content)) if name == "corpora.json" else None
     except (ValueError, KeyError, pa.ArrowException) as error:
         raise CheckFailed(f"{name}: cannot be read as a table ({error}): make it again") from None
+
+
+def alike(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables of a CSV with the columns of `ONE` that either has."""
+    names = {column: value for column, value in ONE.items() if column in before or column in after}
+    return before.assign(**_absent(before, names)), after.assign(**_absent(after, names))
+
+
+def _absent(table: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
+    return {column: value for column, value in names.items() if column not in table}
+
+
+def dropped_columns(name: str, before: Iterable[str], after: Iterable[str]) -> list[str]:
+    """Columns of `before` that `after` lacks because the table of today has no such column (`schema.TABLES`)."""
+    known = {*after, *(TABLES[name].names if name in TABLES else before)}
+    return [column for column in before if column not in known]
 
 
 def keyed(name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -103,6 +103,6 @@ def _comparisons(folder: Path, row: Record) -> list[Record]:
         comparison
         for comparison in _read(path, needed)
         if comparison["scope"] in SUMMARY_SCOPES
-        and comparison.get("measure", "score") == "score"
+        and (comparison.get("measure") or "score") == "score"
         and all(comparison[name] == row[name] for name in KEY)
     ]

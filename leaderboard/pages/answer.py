@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import charts, choice, data, order, page, ranking, state, tables, text, verdicts  # noqa: E402
+from leaderboard import charts, choice, data, draws, order, page, ranking, state, tables, text, verdicts  # noqa: E402
 from leaderboard.columns import COLUMNS  # noqa: E402
 
 MOST_SIZES = 36
@@ -43,7 +43,8 @@ def main() -> None:
         return
     claims, problem = data.document(track, "claims.json")
     entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
-    show_claims(verdicts.readable(claims), problem, entries.frame, comparisons.frame)
+    kept = draws.rest_on(draws.table(track))
+    show_claims(verdicts.readable(claims), problem, entries.frame, comparisons.frame, kept)
     page.explain(entries, comparisons)
     if entries:
         of_track = ranking.of_track(track)
@@ -60,9 +61,13 @@ def main() -> None:
 
 
 def show_claims(
-    claims: list[dict[str, Any]], problem: str, entries: pd.DataFrame, comparisons: pd.DataFrame
+    claims: list[dict[str, Any]],
+    problem: str,
+    entries: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    kept: str,
 ) -> None:
-    """The short answer and what it rests on, then a card a claim."""
+    """The short answer and what it rests on (`kept` draws among it), then a card a claim."""
     if not claims:
         page.nothing(
             text.plain(problem) if problem else "`claims.json` holds no claim.",
@@ -74,7 +79,7 @@ def show_claims(
     with st.container(border=True):
         st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
         if basis := verdicts.basis(entries):
-            st.markdown(basis)
+            st.markdown(f"{basis} {kept}".strip())
         if all(claim["id"] != verdicts.CONTROLS for claim in claims):
             st.markdown(f"**{verdicts.UNSEEN}**")
         st.markdown(HOW_TO_READ)

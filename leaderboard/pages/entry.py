@@ -14,6 +14,7 @@ from leaderboard import (  # noqa: E402
     charts,
     choice,
     data,
+    draws,
     evidence,
     order,
     page,
@@ -75,14 +76,15 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
         if row["row_kind"] == "control"
         else order.unranked(row) or f"rank {text.rank_range(row['rank_low'], row['rank_high'])} by score"
     )
-    draws = (
+    counted = (
         ""
         if text.missing(row["n_draws"])
         else f" on {text.counted(text.whole(row['n_draws']), 'pretraining draw')}"
     )
     st.markdown(
         f"{model}, treated with {arm} on texts from {corpus}: {kind}, "
-        f"{text.counted(text.whole(row['n_texts']), 'text')}{draws}."
+        f"{text.counted(text.whole(row['n_texts']), 'text')}{counted}. "
+        f"{draws.rest_on(draws.table(track), key[0])}"
     )
     if given := text.GIVEN_WORDS.get(str(row["conditional"])):
         st.caption(f":material/info: {given}")

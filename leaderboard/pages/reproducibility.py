@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import data, page, recipe, tables, text  # noqa: E402
+from leaderboard import data, draws, page, recipe, tables, text  # noqa: E402
 from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
@@ -95,9 +95,10 @@ def show_verification(track: str) -> None:
 
 def show_draws(track: str) -> None:
     """Where the pretraining draws come from, and whether a kept one could be made again."""
-    draws = data.table(track, "draws.csv")
-    page.explain(draws)
-    if not draws or draws.frame["origin"].isna().all():
+    found = draws.table(track)
+    page.explain(found)
+    counted = draws.by_model(found)
+    if counted.empty:
         return
     st.header("Pretrained models", anchor=False)
     st.markdown(
@@ -106,44 +107,19 @@ def show_draws(track: str) -> None:
         "takes longer than a reader should wait; one command makes all of them again. A kept draw that was not made "
         "of the same settings, documents and arithmetic is **refused**."
     )
-    frame = draws.frame
-    named = frame.dropna(subset=["model", "origin"])
-    counted = pd.DataFrame(
-        [
-            {"model": model} | {origin: int((rows["origin"] == origin).sum()) for origin in text.ORIGINS}
-            for model, rows in named.groupby("model", sort=False)
-        ]
-    )
     tables.show(counted, "draws-by-model", labels=LABELS, height="content")
+    frame = found.frame
     refused = frame[frame["reason"].fillna("") != ""]
     if len(refused):
         st.markdown("**Not used, or not wholly:**")
         tables.show(tables.ordered(refused, ["model", "draw", "origin", "reason"]), "draws-not-used")
-    content, _ = data.document(track, "provenance.json")
-    if said := retrained(content.get("kept_draw_check") if isinstance(content, dict) else None):
+    if said := draws.retrained(data.document(track, "provenance.json")[0]):
         st.markdown(said)
-    elif (frame["origin"] == "kept").any():
+    elif counted["kept"].any():
         st.markdown("No kept draw was trained again here yet. To do it, with one drawn at random:")
-        st.code(_draws_check(track), language="bash")
+        st.code(draws.check_command(track), language="bash")
     with st.expander("All draws", icon=":material/list:"):
         tables.show(frame.drop(columns=["track", "suite_version"], errors="ignore"), "draws")
-
-
-def _draws_check(track: str) -> str:
-    return "gapbench draws check" + ("" if track == "micro" else f" --params tracks/{track}/params.yaml")
-
-
-def retrained(check: Any) -> str:
-    """What training a kept draw again gave, from `provenance.json`; empty where it was not done."""
-    if not isinstance(check, dict) or "agrees" not in check:
-        return ""
-    word = "✔ it agrees" if check["agrees"] is True else "✘ it does NOT agree"
-    seed = f" (chosen by seed {text.plain(check['seed'])})" if "seed" in check else ""
-    outcome = f": {text.plain(check['outcome'])}" if check.get("outcome") else ""
-    return (
-        f"**Trained again:** draw {text.plain(check.get('draw', '?'))} of {text.plain(check.get('model', '?'))}"
-        f"{seed}; {word}{outcome}."
-    )
 
 
 def show_provenance(track: str) -> None:

@@ -80,13 +80,16 @@ def ranked() -> pd.DataFrame:
     rungs = pd.read_csv(RESULTS / "micro" / "comparisons.csv").query(
         "baseline_kind == 'rung' and scope == 'all'"
     )
+    if "measure" in rungs:
+        rungs = rungs[rungs["measure"] == "score"]
     found = rungs.groupby(KEY)["verdict"].agg(set)
     verdicts = [found.get(key, set()) for key in entries[KEY].itertuples(index=False, name=None)]
     curves = pd.read_csv(RESULTS / "micro" / "curves.csv").query("step > 0")
     steps = curves.groupby(KEY)["step"].nunique()
     one_step = [steps[key] == 1 for key in entries[KEY].itertuples(index=False, name=None)]
     entries.loc[one_step, "optimism"] = None  # nothing to choose from
-    entries = entries.assign(verdicts=verdicts, few=entries["n_runs"] < 3, other=entries["arm"] != "gap")
+    few = entries["conditional"] == "texts and draws" if "conditional" in entries else entries["n_runs"] < 3
+    entries = entries.assign(verdicts=verdicts, few=few, other=entries["arm"] != "gap")
     return entries.sort_values(
         ["few", "other", "gain_all"], ascending=[True, True, False], kind="stable", ignore_index=True
     )

@@ -19,6 +19,7 @@ from benchmark.schema import SAMPLES
 from benchmark.submissions.attestation import read_attestation, verification_states
 from benchmark.submissions.consistency import same
 from benchmark.submissions.entry import Entry, find_entry, samples_digest
+from benchmark.submissions.records_check import check_records
 from benchmark.submissions.repeat import RunName, draw_runs
 from benchmark.submissions.verify import verify
 
@@ -368,3 +369,26 @@ def test_printed_figures_agree_to_their_digits() -> None:
     assert not same("", "0.5")
     assert not same("superior", "inferior")
     assert not same("0", "1e-11")
+
+
+def test_runs_of_one_text_on_two_draws_are_held_to_their_own_records() -> None:
+    def row(draw: int, value: float) -> dict[str, Any]:
+        named = {
+            "model": "m",
+            "draw": draw,
+            "arm": "gap",
+            "corpus": "c",
+            "text_id": "t",
+            "seed": 0,
+            "step": 1,
+        }
+        task = {"task": "cause", "family": "classification", "split": "test", "doc_id": 0, "metric": "acc"}
+        return named | task | {"value": value}
+
+    def record(draw: int, value: float) -> dict[str, Any]:
+        step = {"step": 1, "metrics": {"cause": {"acc": value}}, "averages": {"all": value}}
+        return {"draw": draw, "text_id": "t", "seed": 0, "steps": [step]}
+
+    samples = pa.Table.from_pylist([row(0, 1.0), row(1, 0.0)], schema=SAMPLES)
+    assert check_records(samples, [record(0, 1.0), record(1, 0.0)]) == []
+    assert len(check_records(samples, [record(0, 0.0), record(1, 0.0)])) == 2
