@@ -97,11 +97,13 @@ def coverage(rungs: FloatArray, texts: int, documents: int, datasets: int, seed:
             PARAMETERS[0],
             widths_from_documents(score(entry, levels[0]), levels, layout),
         )
-        if found.size_low is None or found.size_high is None:
+        if found.size_high is None:
             missing += 1
             continue
-        hits += np.log(found.size_low) - 1e-9 <= position <= np.log(found.size_high) + 1e-9
-        widths.append(found.size_high / found.size_low)
+        # A score below the ladder has an upper end alone, which any smaller size is within.
+        low = float(PARAMETERS[0]) if found.size_low is None else found.size_low
+        hits += np.log(low) - 1e-9 <= position <= np.log(found.size_high) + 1e-9
+        widths.append(found.size_high / low)
     known = datasets - missing
     return Coverage(datasets, float(hits) / known, missing / datasets, float(np.median(widths)))
 
