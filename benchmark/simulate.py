@@ -35,7 +35,9 @@ def simulate(params: Path, studies: int = STUDIES, draws: int | None = None, see
     for name, share in told_apart(as_measured, studies, seed).items():
         print(f"  {name}: {share:.3f}")
     if study.settings.claims.controls.declared:
-        print("\nDeclared controls of C0 that come out as they must (measured effects; placebos gain nothing):")
+        print(
+            "\nDeclared controls of C0 that come out as they must (measured effects; placebos gain nothing):"
+        )
         for name, share in controls_found(Simulator(study, {}, draws), studies, seed).items():
             print(f"  {name}: {share:.3f}")
     for words, gains in (

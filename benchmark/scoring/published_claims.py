@@ -56,7 +56,7 @@ def published_claims(figures: PublishedFigures, comparisons: list[Row], null_rat
                 "C3",
                 _corpus_estimates(figures),
                 _corpus_parts(figures),
-                caveat=f"Texts are the units; {PARTIAL}",
+                caveat=f"Texts are the units, steps were chosen on the documents that are reported, and {PARTIAL}",
             ),
             decide("C4", _placebo_parts(figures)[:1], _placebo_parts(figures)),
         ],
