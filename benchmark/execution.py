@@ -5,6 +5,7 @@ Every worker computes with one thread, so results are the same for any number of
 
 import multiprocessing
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -110,6 +111,11 @@ def _inherited_work(unit: Any) -> Any:
     return work(context, unit)
 
 
+def ray_can_start(python: str) -> bool:
+    """Whether Ray can start workers with this interpreter: it hands its path to a shell without quotes (2.60)."""
+    return shlex.split(python) == [python]
+
+
 def _on_ray(
     work: Work[Context, Unit, Result], context: Context, units: Sequence[Unit], settings: Execution
 ) -> Iterator[tuple[Unit, Result]]:
@@ -119,6 +125,11 @@ def _on_ray(
         raise InputError("execution.engine: ray is not installed: pip install 'gapbench[ray]'") from None
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
+        if not address and not ray_can_start(sys.executable):
+            raise InputError(
+                f"execution.engine: ray starts no worker where Python's path has blanks ({sys.executable}): "
+                "use the engine local, or a folder without blanks"
+            )
         # Without a cluster to join, one is started that nothing outside this machine can reach.
         own: dict[str, Any] = {
             "num_cpus": worker_count(settings, len(units)),

@@ -128,7 +128,7 @@ def measured_rate() -> float:
 
 
 def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost:
-    """The cost of one model: its base evaluation, and its runs where it is treated."""
+    """The cost of one model: its draws, their base evaluations, and its runs where it is treated."""
     config = model_shape(name, spec, layout)
     tokenizer = track_tokenizer(settings, layout)
     evaluation = settings.evaluation
@@ -143,18 +143,19 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
 
     whole, documents = prepared(evaluation.base_documents), prepared(evaluation.documents)
     work = work_of(settings, layout, name) if spec.role != "baseline" else Work(0, 0)
-    cells = len(settings.corpora) if work.passes else 0
+    draws = spec.trained_draws
+    cells = draws * len(settings.corpora) if work.passes else 0
     sizes = {name: int(np.prod(shape)) for name, shape in config.shapes().items()}
     # Positions are looked up, never multiplied; so is the embedding but at the scored ones.
     multiplied = sum(sizes.values()) - sizes[POSITIONS]
-    pushed = whole.positions_pushed + (work.passes + cells) * documents.positions_pushed
+    pushed = draws * whole.positions_pushed + (work.passes + cells) * documents.positions_pushed
     tokens = min(evaluation.max_length, config.max_position_embeddings)
     return Cost(
         model=name,
         parameters=sum(sizes.values()),
-        passes=1 + cells + work.passes,
+        passes=draws + cells + work.passes,
         positions=pushed,
-        training=float(GRADIENT * multiplied * spec.tokens) if isinstance(spec, MicroModel) else 0.0,
+        training=float(draws * GRADIENT * multiplied * spec.tokens) if isinstance(spec, MicroModel) else 0.0,
         posttraining=float(GRADIENT * multiplied * (tokens * work.steps + work.lesson_tokens)),
         evaluation=float(FORWARD * (multiplied - sizes[EMBEDDING]) * pushed),
         bytes=(6 if work.passes else 1) * 4 * sum(sizes.values())

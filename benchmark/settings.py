@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from benchmark.arithmetic.mode import Arithmetic
+from benchmark.arm_kinds import ONE_STEP, PLACEBOS, SEEDLESS, UNRANKED
 from benchmark.errors import InputError
 from benchmark.plain_yaml import parse_yaml, read_yaml
 
@@ -208,18 +209,6 @@ class HubCorpus(Corpus):
 
 
 CorpusSpec = Annotated[MicroCorpus | OriginalCorpus | FileCorpus | HubCorpus, Field(discriminator="kind")]
-
-
-PLACEBOS = ("random", "shuffled")
-"""Kinds of arm that disturb the weights and have nothing to teach."""
-CONTROLS = (*PLACEBOS, "descent")
-"""Kinds of arm that treatments are compared with: the placebos, and training as usual."""
-UNRANKED = (*CONTROLS, "lessons")
-"""Kinds of arm that are no candidates. Treatments are not compared with `lessons`: it shows what can be seen."""
-ONE_STEP = frozenset({"soup", "lessons"})
-"""Kinds of arm that yield one checkpoint, which is scored whatever `evaluation.steps` says."""
-SEEDLESS = frozenset({"ascent", "descent", "soup"})
-"""Kinds of arm that draw nothing at random, so that every seed gives the same run."""
 
 
 class Arm(Strict):

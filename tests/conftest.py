@@ -101,6 +101,10 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from ray._private import services
     from ray.cluster_utils import Cluster
 
+    from benchmark.execution import ray_can_start
+
+    if not ray_can_start(sys.executable):
+        pytest.skip("Ray starts no worker where Python's path has blanks")
     with pytest.MonkeyPatch.context() as patch:
         # The nodes take each other's address from here; they must not listen beyond this machine. Ray replaces
         # 127.0.0.1 by an outer address where another process names it, other addresses of the loopback it leaves.

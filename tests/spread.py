@@ -16,10 +16,10 @@ TOGETHER = {
 """Files that use one fixture of the session, and the name of their group."""
 LONGEST = (
     "small pipeline",
+    "tests/pipeline/test_tracks.py",
     "tests/posttrain/test_golden.py",
     "tests/doctor/test_doctor.py",
     "tests/leaderboard/test_leaderboard_browser.py",
-    "tests/pipeline/test_tracks.py",
     "tests/submissions/test_all_or_nothing.py",
     "tests/pipeline/test_run_command.py",
     "tests/tasks/test_gap12_stock_parity.py",

@@ -98,7 +98,8 @@ def rows_for(count: int, like: Tensor) -> int:
 def room(count: int, width: int, like: Tensor) -> Tensor:
     """Rows [`rows_for(count)`, width] to write `count` rows into; those behind them are 0."""
     rows = like.new_empty(rows_for(count, like), width)
-    rows[count:] = 0
+    if len(rows) > count:
+        rows[count:].zero_()
     return rows
 
 
@@ -121,8 +122,10 @@ def _portable(left: Tensor, right: Tensor) -> bool:
 
 def _chained(hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The product, its rows padded to a multiple of ROWS: oneDNN compiles code for each number of rows it meets."""
-    inputs = hidden.reshape(-1, hidden.shape[-1])
+    inputs = hidden if hidden.dim() == 2 else hidden.reshape(-1, hidden.shape[-1])
     count = len(inputs)
+    if count and count % ROWS == 0 and inputs is hidden:
+        return _onednn(inputs, weight, bias)
     if count < FEWEST_ROWS:
         product = _openblas(inputs, weight.t())
         product = product if bias is None else product.add_(bias)
@@ -141,9 +144,10 @@ def _padded(inputs: Tensor) -> Tensor:
 
 
 def _onednn(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    others = range(LONGEST, weight.shape[1], LONGEST)
-    if not others:
+    width = weight.shape[1]
+    if width <= LONGEST:
         return _inner_product(hidden, _plain(weight), bias)
+    others = range(LONGEST, width, LONGEST)
     total = _inner_product(hidden[:, :LONGEST].contiguous(), _plain(weight[:, :LONGEST]), bias)
     for start in others:
         part = slice(start, start + LONGEST)
@@ -157,7 +161,7 @@ def _plain(weight: Tensor) -> Tensor:
 
 
 def _inner_product(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(hidden, weight, bias, "none", [], "")
+    product: Tensor = torch.ops.mkldnn._linear_pointwise.default(hidden, weight, bias, "none", [], "")
     return product
 
 

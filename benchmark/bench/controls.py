@@ -8,13 +8,17 @@ import argparse
 import json
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.arithmetic.start import begin
+from benchmark.bench.report import fill
+from benchmark.closure import modules
 from benchmark.errors import InputError
 from benchmark.identity import code_digest, digest
 from benchmark.pipeline.files import write_json
@@ -23,6 +27,7 @@ from benchmark.settings import Arm, MicroCorpus, MicroModel, Settings, load_sett
 
 if TYPE_CHECKING:
     from benchmark.corpora.texts import Text
+    from benchmark.models.ladder import Ladder
     from benchmark.models.opt import OptModel
     from benchmark.models.tokenizer import Tokenizer
     from benchmark.posttrain.run import RunRequest
@@ -54,7 +59,7 @@ def _code(texts: int = 5) -> MicroCorpus:
 CONTROLS = (
     Control(
         "lessons",
-        Arm(kind="lessons", learning_rate=5e-3, updates=600),
+        Arm(kind="lessons", learning_rate=3e-3, updates=900),
         MicroCorpus(kind="micro", part="lessons", texts=1),
         (1,),
         +1,
@@ -78,48 +83,56 @@ class Outcome:
 
 def outcomes(settings: Settings, draw: int, controls: Sequence[Control], folder: Path) -> list[Outcome]:
     """What the controls do to one draw on all `select` documents; from `folder` where the same code has done it."""
-    spec = _rung(settings).model_copy(update={"seed": draw})
+    rung = _ladder(settings, folder).kept(MODEL, draw)
     kept = {
-        control.name: folder / f"outcomes-{draw}-{_key(settings, spec, control)[:12]}.json"
-        for control in controls
+        one.name: folder / f"outcomes-{draw}-{_key(settings, rung.name, one)[:12]}.json" for one in controls
     }
     left = [control for control in controls if not kept[control.name].is_file()]
     if left:
-        done = list(_outcomes(settings, _trained(spec, folder), draw, left))
+        train(settings, [draw], folder)
+        done = list(_outcomes(settings, rung, draw, left))
         for control in left:
             write_json(kept[control.name], [asdict(one) for one in done if one.control == control.name])
     return [Outcome(**one) for path in kept.values() for one in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def _key(settings: Settings, spec: MicroModel, control: Control) -> str:
-    """Content key of what a control does to a draw."""
+def _key(settings: Settings, rung: str, control: Control) -> str:
+    """Content key of what a control does to a draw, whose own key is `rung`."""
     described = [control.name, control.arm.recipe, control.corpus.model_dump(mode="json"), control.steps]
-    posttrain = settings.posttrain.model_dump(mode="json")
-    return digest([spec.model_dump(mode="json"), described, posttrain, code_digest()])
+    code = code_digest(modules("benchmark.bench.controls"))
+    return digest([rung, described, settings.posttrain.model_dump(mode="json"), code])
 
 
-def _rung(settings: Settings) -> MicroModel:
+def train(settings: Settings, draws: Sequence[int], folder: Path) -> None:
+    """Train the draws that `folder` lacks, all of them together."""
+    from benchmark.models.micro import train_rung
+
+    ladder = _ladder(settings, folder)
+    left = {draw: kept for draw in draws if not (kept := ladder.kept(MODEL, draw)).is_dir()}
+    if left:
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            folders = {draw: Path(made) / str(draw) for draw in left}
+            train_rung(ladder.rungs[MODEL], folders, name=MODEL, cache=ladder.cache)
+            for draw, kept in left.items():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                folders[draw].rename(kept)
+
+
+def _ladder(settings: Settings, folder: Path) -> "Ladder":
+    from benchmark.models.ladder import Ladder
+
     spec = settings.models.get(MODEL)
     if not isinstance(spec, MicroModel):
         raise InputError(f"models: no rung '{MODEL}' of the micro ladder: name the micro track's params.yaml")
-    return spec
-
-
-def _trained(spec: MicroModel, folder: Path) -> Path:
-    """The folder of a draw, trained where it is not there."""
-    from benchmark.models.micro import train_rung
-
-    target = folder / f"{MODEL}-draw-{spec.seed}"
-    if not (target / "tokenizer.json").is_file():
-        train_rung(spec, target, name=f"{MODEL}, draw {spec.seed}", cache=folder / "cache")
-    return target
+    folder.mkdir(parents=True, exist_ok=True)
+    return Ladder({MODEL: spec}, folder)
 
 
 def _outcomes(settings: Settings, model: Path, draw: int, controls: Sequence[Control]) -> Iterable[Outcome]:
+    from benchmark.arithmetic.alone import compute_alone
     from benchmark.corpora.micro import micro_corpus
     from benchmark.evaluation.engine import drafts_from, evaluate
     from benchmark.evaluation.prepare import prepare
-    from benchmark.execution import compute_alone
     from benchmark.models.opt import OptModel, load_opt
     from benchmark.models.tokenizer import Tokenizer
     from benchmark.pipeline.checkpoints import rebuilt
@@ -155,7 +168,6 @@ def _outcomes(settings: Settings, model: Path, draw: int, controls: Sequence[Con
 def _request(
     settings: Settings, base: "OptModel", tokenizer: "Tokenizer", control: Control, text: "Text"
 ) -> "RunRequest":
-    from benchmark.arithmetic.mode import name as arithmetic_name
     from benchmark.posttrain.objective import examples_of, text_tokens
     from benchmark.posttrain.run import RunRequest
 
@@ -212,6 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     names = [one.name for one in CONTROLS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these controls alone")
+    parser.add_argument("--out", type=Path, help="page whose marked part is replaced")
     given = parser.parse_args(arguments)
     settings = load_settings(given.params)
     begin(settings.execution)
@@ -224,13 +237,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for one in CONTROLS
         if one.name in given.only
     ]
+    train(settings, given.draws, given.folder)
     found = [one for draw in given.draws for one in outcomes(settings, draw, controls, given.folder)]
-    print(table(found, controls))
+    text = table(found, controls)
     seconds = [one.seconds for one in found if one.control == "lessons"]
     if seconds:
-        print(
-            f"\nCPU seconds of a run of lessons: {statistics.fmean(seconds):.1f}, at most {max(seconds):.1f}"
+        mean, most = statistics.fmean(seconds), max(seconds)
+        text += (
+            f"\n\nA run of `lessons` took {mean:.1f} CPU seconds, at most {most:.1f}, in {arithmetic_name()}."
         )
+    print(text)
+    if given.out:
+        page = given.out.read_text(encoding="utf-8")
+        given.out.write_text(fill(page, {"controls": text}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from benchmark.world.documents import TASKS
 from benchmark.world.draw import Draw
 from benchmark.world.talk import render
 
-EXAMPLES = 200
+EXAMPLES = 300
 """Examples of each task in a text."""
 SEPARATOR = "\n\n"
 """Between examples: no example holds a blank line."""

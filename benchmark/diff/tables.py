@@ -18,7 +18,7 @@ RUN = [*ENTRY, "draw", "text_id", "seed"]
 KEYS: Mapping[str, list[str]] = {
     "corpora.json": ["corpus"],
     "texts.parquet": ["corpus", "index"],
-    "documents.parquet": [*RUN, "task", "doc_id"],
+    "documents.parquet": ["model", "draw", *RUN[1:], "task", "doc_id"],
     "draws.csv": ["model", "draw"],
     "runs.csv": RUN,
     "run_curves.csv": [*RUN, "step", "split", "scope"],
@@ -102,7 +102,8 @@ def missing_rows(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[s
     Of documents, whose number depends on how many steps a run chose, a row is missing where no step has it.
     """
     if name == SAMPLES:
-        left, right = (side.set_index(KEYS[name]).index.unique() for side in (before, after))
+        key = [column for column in KEYS[name] if column in before.columns and column in after.columns]
+        left, right = (side.set_index(key).index.unique() for side in (before, after))
     else:
         left, right = keyed(name, before).index, keyed(name, after).index
     return [words(key) for key in left.difference(right, sort=False)]

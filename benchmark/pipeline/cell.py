@@ -40,7 +40,7 @@ def write_cell(
     soups = list(soup_requests(settings, _by_arm(requests, results)))
     results += complete_runs(settings, scorers, soups, journal, f"{label} soups") if soups else []
     cell = {
-        "familiarity": familiarity(requests),
+        "corpus_loss": corpus_loss(requests),
         "keys": sorted(run_key(run, scorers[run.draw]) for run in [*requests, *soups]),
         "model_digest": [base.digest for base in bases],
         "plan": [base.scorer.prepared.plan_hash for base in bases],
@@ -101,7 +101,7 @@ def _record_order(record: dict[str, Any]) -> tuple[int, str, int, str, int]:
 
 
 @torch.no_grad()
-def familiarity(requests: Sequence[RunRequest]) -> float | None:
+def corpus_loss(requests: Sequence[RunRequest]) -> float | None:
     """The mean token loss in nats over the distinct texts of `requests`, each under the base of its draw."""
     texts = {run.text_id: run for run in requests}
     losses = [

@@ -170,7 +170,7 @@ def _take(
             reason = _run_refusal(settings, record, cell, stored, kept_ids)
             row = by_draw[record["draw"]]
             if not reason:
-                taken.append(record | {"familiarity": cell.get("familiarity")})
+                taken.append(record | {"corpus_loss": cell.get("corpus_loss")})
                 row.texts.add((corpus, record["text_id"]))
             elif (told := f"{record['arm']}/{corpus}: {reason}") not in row.reasons:
                 row.reasons.append(told)

@@ -47,13 +47,14 @@ def make(params: Path, models: Sequence[str]) -> None:
     layout = Layout.of(params, settings)
     for name in models:
         known(name, settings.models, "model", params)
-    wanted = [draw for draw in kept_draws(settings) if not models or draw[0] in models]
+    every = kept_draws(settings)
+    wanted = [draw for draw in every if not models or draw[0] in models]
     if not wanted:
         raise InputError(
             f"{params}: no draw to keep: give a micro model more `draws` than `trained`, such as "
             "{draws: 10, trained: 3}"
         )
-    texts = nested_texts(settings, layout, wanted)
+    texts = nested_texts(settings, layout, every)
     folder = KeptFolder(layout.kept)
     facts = {model: dict(draws) for model, draws in folder.draws().items() if model in settings.models}
     names = list(dict.fromkeys(name for name, _ in wanted))
@@ -72,14 +73,14 @@ def make(params: Path, models: Sequence[str]) -> None:
 
 
 def nested_texts(
-    settings: Settings, layout: Layout, wanted: Sequence[tuple[str, int]]
+    settings: Settings, layout: Layout, draws: Sequence[tuple[str, int]]
 ) -> dict[str, list[CorpusText]]:
     """By micro corpus, its texts up to the last kept draw's; the settings' own texts are its beginning.
 
     Raises:
         InputError: the corpus is not nested so, or one of its own texts would fall on a kept draw.
     """
-    treated = [(name, draw) for name, draw in wanted if settings.models[name].role != "baseline"]
+    treated = [(name, draw) for name, draw in draws if settings.models[name].role != "baseline"]
     if not treated:
         return {}
     last = max(draw for _, draw in treated)

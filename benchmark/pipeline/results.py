@@ -46,24 +46,27 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
     say(kept)
     scoring = scoring_settings(settings, bases)
     with tempfile.TemporaryDirectory() as folder:
+        samples = [*(cell / "samples.parquet" for cell in cells), *kept_files(kept, Path(folder))]
+        every_record = [*records, *kept.records]
         run_score(
-            [*(cell / "samples.parquet" for cell in cells), *kept_files(kept, Path(folder))],
+            samples,
             model_table(settings, bases),
             out,
             tasks=task_table(bases),
-            runs=[*records, *kept.records],
+            runs=every_record,
             settings=scoring,
             verification=verification_states(
                 layout.attestations, lambda key: stored_digest(settings, layout, key)
             ),
             overlap={name: shared.share for name, shared in found.items()},
         )
+        shown = selected_documents(samples, every_record)
     facts = {"track": layout.track, "suite_version": scoring.suite_version}
     write_csv(out / "draws.csv", [facts | row.told() for row in kept.rows], DRAWS)
     texts = pa.concat_tables([*(texts for _, texts in corpora.values()), kept.texts])
     write_parquet(out / "texts.parquet", texts)
     write_json(out / "corpora.json", [corpora[name][0] | overlap_facts(found[name]) for name in corpora])
-    write_parquet(out / "documents.parquet", selected_documents(cells, records))
+    write_parquet(out / "documents.parquet", shown)
 
 
 def kept_files(kept: Kept, folder: Path) -> list[Path]:
@@ -109,13 +112,13 @@ def read_base(layout: Layout, model: str) -> dict[str, Any]:
 
 
 def cell_records(settings: Settings, layout: Layout) -> list[dict[str, Any]]:
-    """The run records of all cells, each with its cell's familiarity."""
+    """The run records of all cells, each with its cell's corpus loss."""
     records: list[dict[str, Any]] = []
     for model in settings.models:
         for corpus in settings.corpora:
             cell = layout.cell(model, corpus)
             facts = json.loads((cell / "cell.json").read_text(encoding="utf-8"))
-            extra = {"familiarity": facts.get("familiarity")}
+            extra = {"corpus_loss": facts.get("corpus_loss")}
             records.extend({**record, **extra} for record in read_json_lines(cell / "runs.jsonl"))
     return records
 
@@ -165,7 +168,7 @@ DOCUMENT_SORT = [
 CHECKPOINT = ("model", "draw", "arm", "corpus", "text_id", "seed", "step")
 
 
-def selected_documents(cells: list[Path], records: list[dict[str, Any]]) -> pa.Table:
+def selected_documents(samples: list[Path], records: list[dict[str, Any]]) -> pa.Table:
     """The test documents of base models and of every run's selected step: small enough to be in git."""
     selected = {
         (record["model"], record.get("draw", 0), *(record[name] for name in CHECKPOINT[2:-1]), step)
@@ -173,10 +176,8 @@ def selected_documents(cells: list[Path], records: list[dict[str, Any]]) -> pa.T
         for step in record["selected_step"].values()
     }
     tables = []
-    for cell in cells:
-        table = with_defaults(
-            ds.dataset(cell / "samples.parquet", schema=SAMPLES).to_table(filter=pc.field("split") == "test")
-        )
+    for path in samples:
+        table = with_defaults(ds.dataset(path, schema=SAMPLES).to_table(filter=pc.field("split") == "test"))
         keys = zip(*(table.column(name).to_pylist() for name in CHECKPOINT), strict=True)
         keep = [key[2] == NO_ARM or key in selected for key in keys]
         tables.append(table.filter(pa.array(keep, pa.bool_())))

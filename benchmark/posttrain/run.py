@@ -9,6 +9,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from benchmark.arm_kinds import ONE_STEP
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation
 from benchmark.models.opt import OptModel, weights_sha256
@@ -17,7 +18,7 @@ from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.samples import chance_samples, label_samples
 from benchmark.posttrain.scorer import Scorer as Scorer
 from benchmark.posttrain.stopping import FAMILIES, Averages, EarlyStop, best_step
-from benchmark.settings import ONE_STEP, Arm, Posttrain
+from benchmark.settings import Arm, Posttrain
 
 Progress = Callable[[str], None]
 

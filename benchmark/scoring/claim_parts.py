@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.schema import NO_ARM
 from benchmark.scoring.claims import Part, decide
 from benchmark.scoring.comparisons import noninferiority
-from benchmark.scoring.contrast import Contrast, Estimated, gain, level, mean, score
+from benchmark.scoring.contrast import Contrast, Estimated, gain, level, mean, on_shared_documents, score
 from benchmark.scoring.fieller import Share, share_of
 from benchmark.scoring.layout import DocumentScores, Layout
 from benchmark.scoring.settings import ScoringSettings
@@ -113,7 +113,7 @@ Terms = tuple[Contrast, Contrast, Contrast, Contrast]
 
 
 def _against_rung(terms: Terms, named: Part, margin: float, layout: Layout) -> Part:
-    delta, gap, remaining, gained = terms
+    delta, gap, remaining, gained = on_shared_documents(*terms)
     found, room, left = (one.estimated(layout) for one in (delta, gap, remaining))
     is_open = bool(room.estimate.is_above_zero()[0])
     share = share_of(gained, gap, layout)
@@ -197,6 +197,8 @@ def _by_scope(
     present = [scope for scope in scopes if scope in layout.summary_scopes]
     if contrast is None:
         return [replace(named, scope=scope) for scope in present]
+    if gap is not None:
+        contrast, gap = on_shared_documents(contrast, gap)
     found = contrast.estimated(layout)
     share = None if gap is None else share_of(contrast, gap, layout)
     parts = []

@@ -66,16 +66,24 @@ class Part:
         """Whether the figure shows the claimed effect, uncorrected."""
         if not self.decidable or self.delta is None:
             return False
-        if self.margin is not None:
-            return _below(self.p_noninferior, LEVEL_ONE_SIDED)
-        return self.delta > 0 and _below(self.p_value, LEVEL)
+        return (self.one_sided or self.delta > 0) and _below(self.p_for, self.level)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether its test is that of non-inferiority; without one, only a difference above 0 shows the effect."""
+        return self.margin is not None and self.p_noninferior is not None
+
+    @property
+    def level(self) -> float:
+        """That of the test that would show the claimed effect."""
+        return LEVEL_ONE_SIDED if self.one_sided else LEVEL
 
     @property
     def p_for(self) -> float | None:
         """The p-value of the test that would show the claimed effect."""
         if not self.decidable:
             return None
-        return self.p_value if self.margin is None else self.p_noninferior
+        return self.p_noninferior if self.one_sided else self.p_value
 
     @property
     def p_against(self) -> float | None:
@@ -168,8 +176,7 @@ def _rows(parts: Sequence[Part], *, corrected: bool = True) -> list[dict[str, An
     against = _holm([part.p_against for part in parts])
     rows = []
     for part, p_for, p_against in zip(parts, shows, against, strict=True):
-        level = LEVEL if part.margin is None else LEVEL_ONE_SIDED
-        holds = part.holds and (not corrected or _below(p_for, level))
+        holds = part.holds and (not corrected or _below(p_for, part.level))
         excluded = _below(p_against, LEVEL_ONE_SIDED)
         rows.append(
             {

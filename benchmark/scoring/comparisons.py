@@ -188,21 +188,21 @@ def comparison_rows(
     all baselines are a Benjamini-Hochberg family for each. Where the ladder has no gap to close (its interval
     includes 0), the last two are not claimed, and their tests keep their places in the family, so that the
     data do not choose the family's size. The probability of the right answer is never averaged over choices
-    and dialogue, so it has no scope `all`.
+    and dialogue, so it has no scope `all`; a baseline without it is left out of its families.
     """
     rows: list[dict[str, Any]] = []
     rungs = [baseline for baseline in baselines if baseline.kind == "rung"]
     for measure in MEASURES:
         ours, own = entry.on(measure), base.on(measure)
-        theirs = [(baseline.kind, baseline.scores.on(measure)) for baseline in baselines]
-        if ours is None or own is None or any(scores is None for _, scores in theirs):
+        if ours is None or own is None:
             continue
         nearest = rungs[0].scores.on(measure) if rungs else None
         found: list[dict[str, Any]] = []
-        for kind, scores in theirs:
-            assert scores is not None
-            baseline = Baseline(kind, scores)
-            measured = difference(ours, baseline, own, layout, settings, nearest)
+        for baseline in baselines:
+            scores = baseline.scores.on(measure)
+            if scores is None:
+                continue
+            measured = difference(ours, Baseline(baseline.kind, scores), own, layout, settings, nearest)
             found += _rows(ours, baseline, measured, measure, models, settings)
         rows += _judged(found)
     return rows

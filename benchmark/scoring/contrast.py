@@ -8,7 +8,6 @@ A gain is paired with its own base model by draw and document; a level is a mean
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import groupby
 
 import numpy as np
 
@@ -55,6 +54,18 @@ class Contrast:
 
     def __sub__(self, other: "Contrast") -> "Contrast":
         return self + -1.0 * other
+
+    @property
+    def scores(self) -> tuple[DocumentScores, ...]:
+        """All that it is made of."""
+        return tuple(scores for _, scores in (*self.gains, *self.levels))
+
+    def on_columns(self, columns: Ints) -> "Contrast":
+        """The same on some documents that all its scores hold."""
+        return Contrast(
+            tuple((weight, scores.on_columns(columns)) for weight, scores in self.gains),
+            tuple((weight, scores.on_columns(columns)) for weight, scores in self.levels),
+        )
 
     def estimated(self, layout: Layout) -> Estimated:
         """The estimate on the shared documents of `layout`, which is that of all test documents.
@@ -111,6 +122,12 @@ def score(entry: DocumentScores, base: DocumentScores) -> Contrast:
     return gain(entry) + level(base)
 
 
+def on_shared_documents(*contrasts: Contrast) -> tuple[Contrast, ...]:
+    """Contrasts that are set against each other, on the documents that all of them have."""
+    columns = shared_columns(*(scores for contrast in contrasts for scores in contrast.scores))
+    return tuple(contrast.on_columns(columns) for contrast in contrasts)
+
+
 def mean(contrasts: Sequence[Contrast]) -> Contrast:
     """The mean of contrasts."""
     return (1 / len(contrasts)) * reduce(Contrast.__add__, contrasts)
@@ -131,18 +148,34 @@ def _levels(
     return [(weight, scores[key]) for key, weight in total.items() if (np.abs(weight) > NOTHING).any()]
 
 
+def paired_units(first: DocumentScores, second: DocumentScores) -> list[str]:
+    """The units by which two sets of gains pair; empty where theirs are independent samples.
+
+    Draws are those of one base model; texts are those of one corpus, whatever model they treat, since what a text
+    does to one model it may do to others. Fewer than three in common pair only where they are all that both have.
+    """
+    if first.by != second.by:
+        return []
+    same = first.model == second.model if first.by == "draw" else first.corpus == second.corpus
+    common = set(first.units) & set(second.units)
+    every = common == set(first.units) == set(second.units)
+    return sorted(common) if same and (len(common) >= FEWEST_UNITS or every) else []
+
+
 def _paired(terms: Sequence[tuple[float, DocumentScores]]) -> list[list[tuple[float, DocumentScores]]]:
-    """Gains whose units are paired, a list each: those of one base model that share three units or all."""
-
-    def of(term: tuple[float, DocumentScores]) -> tuple[str, str]:
-        return term[1].model, term[1].by
-
+    """Gains whose units are paired, a list each: each joins the first list with all of which it pairs."""
     groups: list[list[tuple[float, DocumentScores]]] = []
-    for _, found in groupby(sorted(terms, key=of), of):
-        alike = list(found)
-        common = _common_units(alike)
-        all_alike = all(set(scores.units) == common for _, scores in alike)
-        groups += [alike] if len(common) >= FEWEST_UNITS or all_alike else [[term] for term in alike]
+    for term in terms:
+        for group in groups:
+            whole = [*group, term]
+            common, every = _common_units(whole), all(set(s.units) == set(term[1].units) for _, s in whole)
+            if all(paired_units(scores, term[1]) for _, scores in group) and (
+                len(common) >= FEWEST_UNITS or every
+            ):
+                group.append(term)
+                break
+        else:
+            groups.append([term])
     return groups
 
 

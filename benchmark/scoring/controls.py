@@ -14,6 +14,7 @@ from benchmark.scoring.multiplicity import holm
 from benchmark.scoring.settings import FEWEST_UNITS, ScoringSettings
 from benchmark.settings import Control
 
+CONDITIONAL = "conditional"
 UNSEEN = "It is not shown that this study can see an effect: no controls are declared."
 
 Row = dict[str, Any]
@@ -103,7 +104,7 @@ def _against_base(
     verdicts = {row["scope"]: _verdict(row) for row in rows}
     complete = len(rows) == len(control.scopes)
     if expected == "not superior":
-        right = complete and "superior" not in verdicts.values()
+        right = complete and not {"superior", CONDITIONAL} & set(verdicts.values())
     else:
         right = complete and set(verdicts.values()) == {expected}
     shown = rows[0] if rows else {}
@@ -111,7 +112,7 @@ def _against_base(
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
-    return "conditional" if row["conditional"] == GIVEN_ALL else str(row["verdict"])
+    return CONDITIONAL if row["conditional"] == GIVEN_ALL else str(row["verdict"])
 
 
 def same_rung(base: DocumentScores | None, layout: Layout) -> Row:

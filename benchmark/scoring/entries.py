@@ -46,7 +46,7 @@ class Rung(NamedTuple):
 
 
 def scored(scores: DocumentScores, base: DocumentScores, layout: Layout) -> Scored:
-    """Scores by scope; Wilson's interval where a single row of 0/1 values stands behind a task.
+    """Scores by scope; Wilson's interval where one row of 0/1 values of independent documents is behind a task.
 
     An entry's score is its gain on top of the mean over all draws of its base model, `base`.
     """
@@ -57,7 +57,8 @@ def scored(scores: DocumentScores, base: DocumentScores, layout: Layout) -> Scor
         values = scores.at(shared_columns(scores, base))
         for number, task in enumerate(shared.tasks):
             of_task = values[0, shared.task_of == number]
-            if np.isin(of_task, (0.0, 1.0)).all():
+            independent = shared.effective_clusters[number] == len(of_task)
+            if independent and np.isin(of_task, (0.0, 1.0)).all():
                 place = shared.scopes.index(task.name)
                 low[place], high[place] = wilson(of_task.sum(), len(of_task))
     return Scored(shared, estimate.value, low, high, found.conditional)

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from benchmark.scoring.comparisons import LEVEL
-from benchmark.scoring.contrast import Estimated, score
+from benchmark.scoring.contrast import Estimated, paired_units, score
 from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout
 from benchmark.scoring.multiplicity import holm
 from benchmark.scoring.selection import TIE_DECIMALS
-from benchmark.scoring.settings import FEWEST_UNITS
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,11 @@ def paired(
 ) -> tuple[Estimated, int]:
     """First minus second by scope on shared documents, and the number of units that pair.
 
-    Gains of one base model pair by draw (or text) where the entries share three units or all of theirs; else
-    their units are independent samples and 0 is returned. Levels of one base model cancel.
+    Gains pair by draw or text (`contrast.paired_units`); else their units are independent samples and 0 is
+    returned. Levels of one base model cancel.
     """
     contrast = score(first, bases[first.model]) - score(second, bases[second.model])
-    common = set(first.units) & set(second.units) if first.by == second.by else set()
-    alike = first.model == second.model and (
-        len(common) >= FEWEST_UNITS or (common and first.units == second.units)
-    )
-    return contrast.estimated(layout), len(common) if alike else 0
+    return contrast.estimated(layout), len(paired_units(first, second))
 
 
 def pair_rows(

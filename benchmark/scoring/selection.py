@@ -134,8 +134,14 @@ def select_entry(
 
 
 def _best_text(samples: Samples, rows: Sequence[int], select: Floats, gains: Floats) -> BestText | None:
-    """The best by gain at `all` on `select` [runs, 1 + steps, scopes], ties to the first run and step."""
-    on_select = (select[:, 1:, 0] - select[:, :1, 0]).ravel()
+    """The best by gain at `all` on `select` [runs, 1 + steps, scopes], ties to the first run and step.
+
+    Runs from one base model need no score of it on `select`: it is the same for all.
+    """
+    start = select[:, :1, 0]
+    if len({samples.runs[row].base for row in rows}) == 1 and np.isnan(start).all():
+        start = np.zeros_like(start)
+    on_select = (select[:, 1:, 0] - start).ravel()
     place = int(best_step(on_select))
     if place == NO_STEP:
         return None

@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from benchmark.settings import CONTROLS, Claims, Scoring
+from benchmark.arm_kinds import CONTROLS
+from benchmark.settings import Claims, Scoring
 
 FEWEST_UNITS = 3
 """Fewer draws, or texts on one draw, tell nothing about how much others would vary."""

@@ -17,7 +17,7 @@ from benchmark.errors import InputError
 from benchmark.scoring.claim_parts import Scores, decide_claims
 from benchmark.scoring.comparisons import baselines_of, comparison_rows
 from benchmark.scoring.controls import decide_controls
-from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout
+from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout, shared_columns
 from benchmark.scoring.records import Model
 from benchmark.scoring.samples import read_samples
 from benchmark.scoring.selection import base_scores, draw_name, stored_entries
@@ -73,7 +73,23 @@ def read_study(results: Path, models: Mapping[str, Model], settings: ScoringSett
             f"{documents}: {', '.join(few)} with fewer than {FEWEST_UNITS} pretraining draws, so how much draws "
             "differ is not known: give the models `draws`"
         )
-    return Study(stored_entries(samples), bases, models, layout, settings)
+    return on_common_documents(Study(stored_entries(samples), bases, models, layout, settings))
+
+
+def on_common_documents(study: Study) -> Study:
+    """The study on the documents that all its models and entries have, so that none has to be made up.
+
+    Raises InputError where a task has none.
+    """
+    scores = [*study.bases.values(), *study.entries.values()]
+    columns = shared_columns(*scores)
+    layout, places = study.layout.subset(columns, "all models and entries"), np.arange(len(columns))
+    return replace(
+        study,
+        entries={key: replace(one.on_columns(columns), columns=places) for key, one in study.entries.items()},
+        bases={name: replace(one.on_columns(columns), columns=places) for name, one in study.bases.items()},
+        layout=layout,
+    )
 
 
 class Simulator:
@@ -88,11 +104,9 @@ class Simulator:
         self, study: Study, gains: Mapping[str, float] | None = None, draws: int | None = None
     ) -> None:
         self.study, self.layout, self.gains, self.draws = study, study.layout, gains, draws
-        self.bases = {
-            name: Components.of(self._full(base), study.layout) for name, base in study.bases.items()
-        }
+        self.bases = {name: Components.of(base.values, study.layout) for name, base in study.bases.items()}
         self.entries = {
-            key: Components.of(self._shifted(key, self._full(entry, gain=True)), study.layout)
+            key: Components.of(self._shifted(key, entry.gains_at(entry.columns)), study.layout)
             for key, entry in study.entries.items()
             if entry.by == "draw" and entry.units == study.bases[key[0]].units
         }
@@ -133,22 +147,6 @@ class Simulator:
             )
         layout = Layout(self.layout.tasks, task_of, whole, clusters)
         return replace(self.study, entries=entries, bases=bases, layout=layout)
-
-    def _full(self, scores: DocumentScores, *, gain: bool = False) -> Floats:
-        """Values (or gains) [units, documents] on all documents of the layout.
-
-        A document that was not scored gets its task's mean.
-        """
-        found = scores.gains_at(scores.columns) if gain else scores.values
-        if len(scores.columns) == self.layout.size:
-            return found
-        full = np.full((len(found), self.layout.size), np.nan)
-        full[:, scores.columns] = found
-        for task in range(len(self.layout.tasks)):
-            member = self.layout.task_of == task
-            mean = np.nanmean(full[:, member], axis=1, keepdims=True)
-            full[:, member] = np.where(np.isnan(full[:, member]), mean, full[:, member])
-        return full
 
     def _shifted(self, key: Entry, gains: Floats) -> Floats:
         """Gains whose mean is the true one that was asked for, for the treatment that the claims are about.

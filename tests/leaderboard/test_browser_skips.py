@@ -1,6 +1,7 @@
 """Browser tests that did not run are told in a run's last line, and fail it where they are needed."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,9 @@ TOLD = "for want of a browser: 2 tests of test_tiny.py. To run them: make test B
 def run(folder: Path, tests: str, *options: str) -> tuple[int, list[str]]:
     """Exit code of pytest on a file of tests, and the lines that it printed."""
     (folder / "conftest.py").write_text("from tests.browser_skips import *\n")
-    (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT}\nmarkers = browser: a browser\n")
+    (folder / "pytest.ini").write_text(
+        f"[pytest]\npythonpath = {shlex.quote(str(ROOT))}\nmarkers = browser: a browser\n"
+    )
     (folder / "test_tiny.py").write_text(tests)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
     bare = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # what is not needed takes seconds to import

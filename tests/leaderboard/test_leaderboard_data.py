@@ -131,3 +131,14 @@ def test_csv_downloads_keep_numbers_and_disarm_formulas() -> None:
     frame = pd.DataFrame({"name": ["=1+1", "-", "plain", "-2+3"], "value": [-0.1, 0.1 + 0.2, None, 1.0]})
     lines = tables.csv_bytes(frame).decode().splitlines()
     assert lines == ["name,value", "'=1+1,-0.1", "-,0.30000000000000004", "plain,", "'-2+3,1.0"]
+
+
+@pytest.mark.parametrize("name", ["corpora.csv", "familiarity.csv"])
+def test_a_broken_result_is_named_as_it_stands_in_the_project(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "micro" / name).mkdir(parents=True)
+    monkeypatch.setenv("GAPBENCH_RESULTS", str(tmp_path))
+    problem = data.table("micro", name).problem
+    assert f"results/micro/{name}" in problem
+    assert str(tmp_path) not in problem

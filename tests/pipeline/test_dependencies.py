@@ -118,7 +118,8 @@ def test_code_behind_a_key_takes_only_values_from_the_settings() -> None:
                         for name, value in vars(taken).items()
                         if not name.startswith("_") and (callable(value) or isinstance(value, property))
                     }
-                    assert not derived & used, f"{file}: {alias.name}"
+                    # What an arm is made of by its recipe stands in the key as that recipe.
+                    assert not (derived - {"recipe"}) & used, f"{file}: {alias.name}"
 
 
 @pytest.fixture(scope="module")

@@ -178,7 +178,7 @@ def test_a_cell_is_the_same_for_any_number_of_workers_and_from_its_journal(
             monkeypatch.setattr(cell, "execute_run", None)  # no run is done again
         settings = settings_with(execution={"workers": workers})
         journal = Journal(tmp_path / ("journal" if name != "two" else "other"))
-        write_cell(settings, base, "code", texts, tmp_path / name, journal)
+        write_cell(settings, [base], "code", texts, tmp_path / name, journal)
     for file in ("samples.parquet", "runs.jsonl", "cell.json"):
         contents = {(tmp_path / name / file).read_bytes() for name in ("one", "two", "again")}
         assert len(contents) == 1, file
@@ -303,7 +303,7 @@ def test_a_cell_holds_the_runs_that_filters_leave(folder: Path, tmp_path: Path) 
     settings = settings_with(corpora=corpora, arms=TAUGHT)
     base, journal = base_with(folder, settings), Journal(tmp_path / "journal")
     for corpus in ("lessons", "code"):
-        write_cell(settings, base, corpus, micro_corpus(corpus, 2), tmp_path / corpus, journal)
+        write_cell(settings, [base], corpus, micro_corpus(corpus, 2), tmp_path / corpus, journal)
     arms = {
         corpus: set(pq.read_table(tmp_path / corpus / "samples.parquet").column("arm").to_pylist())
         for corpus in ("lessons", "code")

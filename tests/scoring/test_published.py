@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from benchmark.errors import InputError
 from benchmark.schema import COMPARISONS, ENTRIES, RUNS
 from benchmark.scoring import published_selection
 from benchmark.scoring.published import run_published
+from benchmark.scoring.published_claims import Cell, pooled
 from benchmark.scoring.published_sampling import COUNTED, NOTEBOOKS, POOL, check_notebooks
 from benchmark.scoring.published_source import FAMILIES, PARAMETERS, read_published
 from tests.conftest import ROOT
@@ -117,7 +119,7 @@ def test_a_comparison_is_a_t_test_over_texts(source: Path, written: tuple[Path, 
     assert row["delta"].item() == pytest.approx(texts.mean(), rel=1e-6)
     assert row["ci_low"].item() == pytest.approx(interval.low, rel=1e-5)
     assert row["p_value"].item() == pytest.approx(test.pvalue, rel=1e-5)
-    assert row["n_runs"].item() == raw["index"].nunique()
+    assert row["n_texts"].item() == raw["index"].nunique()
 
 
 def test_the_largest_pair_has_no_data_and_nothing_is_called_comparable(
@@ -158,7 +160,7 @@ def test_claims_say_what_the_files_cannot_show(written: tuple[Path, list[str]]) 
     assert {name: claim["outcome"] for name, claim in claims.items()} == {
         "C1": "inconclusive",
         "C2": "not reproduced",
-        "C3": "not reproduced",
+        "C3": "reproduced",
         "C4": "inconclusive",
     }
     assert "could not have been negative" in claims["C1"]["sentence"]
@@ -381,3 +383,29 @@ def test_a_model_without_an_unmodified_row_is_refused(copied: Path) -> None:
     table[(table["model"] != "1.3B") | (table["epoch"] != 0)].to_csv(path, index=False)
     with pytest.raises(InputError, match="no epoch 0 row of opt-1-3b"):
         read_published(copied)
+
+
+def test_cells_of_several_corpora_and_one_model_have_welch_s_interval() -> None:
+    rng = np.random.default_rng(0)
+    ours, theirs = (pd.Series(rng.normal(mean, sd, n)) for mean, sd, n in ((0.3, 1, 20), (0, 2, 12)))
+    part = pooled([Cell("code", ours, 1.0), Cell("cc", theirs, -1.0)], 0.0, "all", "other")
+    expected = stats.ttest_ind(ours, theirs, equal_var=False)
+    low, high = expected.confidence_interval()
+    assert part.p_value == pytest.approx(expected.pvalue)
+    assert (part.ci_low, part.ci_high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_a_text_that_moves_two_models_alike_counts_once() -> None:
+    gains = pd.Series(np.random.default_rng(1).normal(0.2, 1, 30))
+    expected = stats.ttest_1samp(gains, 0)
+    both = pooled([Cell("code", gains, 0.5), Cell("code", gains, 0.5)], 0.0, "all", "base")
+    assert both.p_value == pytest.approx(expected.pvalue)
+    shifted = pooled([Cell("code", gains, 1.0)], -1.0, "all", "larger")
+    assert shifted.p_value == pytest.approx(stats.ttest_1samp(gains, 1.0).pvalue)
+
+
+def test_cells_without_spread_or_with_two_texts_leave_no_figure() -> None:
+    same, few = pd.Series([0.1] * 5), pd.Series([0.1, 0.2])
+    for cells in ([Cell("code", same, 1.0)], [Cell("code", few, 1.0)], []):
+        part = pooled(cells, 0.0, "all", "base")
+        assert part.delta is None and part.note.startswith("no data")

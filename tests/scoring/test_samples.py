@@ -184,7 +184,7 @@ def test_rows_and_files_in_any_order_read_the_same(frame: pd.DataFrame, tmp_path
     assert one.runs == two.runs
     for split in ("select", "test"):
         np.testing.assert_array_equal(one.values[split], two.values[split])
-        np.testing.assert_array_equal(one.bases[split]["small"], two.bases[split]["small"])
+        np.testing.assert_array_equal(one.bases[split]["small", 0], two.bases[split]["small", 0])
         np.testing.assert_array_equal(one.layouts[split].doc_id, two.layouts[split].doc_id)
 
 
@@ -212,7 +212,7 @@ def test_small_row_groups_plain_strings_and_other_integers_read_the_same(
 def test_base_models_need_no_select_documents(frame: pd.DataFrame, tmp_path: Path) -> None:
     few = frame[(frame["arm"] != "none") | (frame["split"] == "test")]
     samples = read_samples([write_frame(few, tmp_path / "samples.parquet")])
-    assert np.isnan(samples.bases["select"]["small"]).all()
+    assert np.isnan(samples.bases["select"]["small", 0]).all()
 
 
 def test_base_models_may_have_more_documents_than_runs(frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -236,8 +236,8 @@ def test_documents_of_one_cluster_are_numbered_alike_within_their_task(
         path = write_frame(given, tmp_path / f"{number}.parquet")
         for layout in read_samples([path], TASKS).layouts.values():
             np.testing.assert_array_equal(layout.cluster, layout.task_of * 10 + layout.doc_id // 8)
-            assert layout.cluster_counts.tolist() == [10, 10, 10]
-            np.testing.assert_array_equal(layout.task_of_cluster[layout.cluster], layout.task_of)
+            assert layout.effective_clusters.tolist() == [10, 10, 10]
+            np.testing.assert_array_equal(layout.cluster_task[layout.cluster], layout.task_of)
 
 
 def test_a_part_of_a_layout_numbers_its_clusters_anew(frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_part_of_a_layout_numbers_its_clusters_anew(frame: pd.DataFrame, tmp_p
     columns = np.flatnonzero(layout.doc_id >= 40)
     few = layout.subset(columns, "some")
     np.testing.assert_array_equal(few.cluster, np.unique(layout.cluster[columns], return_inverse=True)[1])
-    assert few.cluster_counts.tolist() == [5, 5, 5]
+    assert few.effective_clusters.tolist() == [5, 5, 5]
 
 
 @pytest.mark.parametrize("empty", [False, True])
@@ -257,9 +257,9 @@ def test_without_the_columns_each_document_is_its_own_cluster_of_draw_0(
     for layout in samples.layouts.values():
         assert layout.cluster.tolist() == list(range(layout.size))
     assert {run.draw for run in samples.runs} == {0}
-    assert samples.draws("small") == (0,)
-    assert not samples.probabilities and samples.base_probability("test", "small") is None
-    assert base_scores(samples)["small"].probability is None
+    assert {draw for _, draw in samples.bases["test"]} == {0}
+    assert not samples.probabilities and not samples.base_probabilities
+    assert base_scores(samples)["small"].finer is None
 
 
 def test_a_file_that_names_no_cluster_takes_those_of_the_others(frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -267,11 +267,9 @@ def test_a_file_that_names_no_cluster_takes_those_of_the_others(frame: pd.DataFr
     write_frame(frame[base], tmp_path / "a.parquet")
     write_frame(whole[~base], tmp_path / "b.parquet")
     samples = read_samples([tmp_path])
-    assert samples.layouts["test"].cluster_counts.tolist() == [10, 10, 10]
-    assert (
-        select_entry(samples, ("small", "gap", "code"), Records(), paper=False).chosen.probability is not None
-    )
-    assert base_scores(samples)["small"].probability is None
+    assert samples.layouts["test"].effective_clusters.tolist() == [10, 10, 10]
+    assert base_scores(samples)["small"].finer is None
+    assert select_entry(samples, ("small", "gap", "code"), Records(), paper=False).chosen.finer is None
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
@@ -282,22 +280,27 @@ def test_probabilities_stand_where_the_values_do(seeds: tuple[int, ...], tmp_pat
         np.testing.assert_array_equal(samples.probabilities[split], samples.values[split] / 2)
     for paper in (False, True):
         chosen = select_entry(samples, ("small", "gap", "code"), Records(), paper).chosen
-        assert chosen.probability is not None
-        np.testing.assert_allclose(chosen.probability, chosen.values / 2)
+        assert chosen.finer is not None and chosen.start is not None
+        np.testing.assert_allclose(chosen.finer[0], chosen.values / 2)
+        np.testing.assert_allclose(chosen.finer[1], chosen.start / 2)
     some = chosen.columns[::3]
-    np.testing.assert_array_equal(chosen.on(some).probability, chosen.probability_at(some))
+    on_some, finer_on_some = chosen.on_columns(some), chosen.on("probability")
+    assert on_some.finer is not None and finer_on_some is not None
+    np.testing.assert_array_equal(on_some.finer[0], finer_on_some.at(some))
     for scores in base_scores(samples).values():
-        np.testing.assert_array_equal(scores.probability, scores.values / 2)
+        assert scores.finer is not None and scores.finer[1] is None
+        np.testing.assert_array_equal(scores.finer[0], scores.values / 2)
 
 
 def test_draws_are_apart_and_a_base_models_scores_are_their_mean(frame: pd.DataFrame, tmp_path: Path) -> None:
     other = frame.assign(draw=1, value=1 - frame["value"])
     samples = read_samples([write_frame(pd.concat([frame.assign(draw=0), other]), tmp_path / "s.parquet")])
-    assert samples.draws("small") == (0, 1)
     assert {run.draw for run in samples.runs} == {0, 1}
     assert len(samples.runs) == len(set(samples.runs)) == 8
-    np.testing.assert_allclose(samples.bases["test"]["small"], 0.5)
-    first, second = (samples.base_draws["test"]["small", draw] for draw in (0, 1))
+    first, second = (samples.bases["test"]["small", draw] for draw in (0, 1))
     np.testing.assert_allclose(first + second, 1)
+    base = base_scores(samples)["small"]
+    assert base.units == ("draw 000", "draw 001")
+    np.testing.assert_allclose(base.values, [first, second])
     assert str(RunKey("m", "a", "c", "t", 0)) == "m/a/c/t/0"
     assert str(RunKey("m", "a", "c", "t", 0, 2)) == "m/a/c/t/0, draw 2"

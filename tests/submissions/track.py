@@ -101,7 +101,7 @@ def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any)
     cell = layout.cell(model, corpus)
     write_parquet(cell / "samples.parquet", pa.concat_tables(tables))
     write_json_lines(cell / "runs.jsonl", records)
-    write_json(cell / "cell.json", {"familiarity": 3.0, "keys": [], "model_digest": DIGEST})
+    write_json(cell / "cell.json", {"corpus_loss": 3.0, "keys": [], "model_digest": DIGEST})
 
 
 def scored(names: dict[str, Any], logits: Any) -> pa.Table:

@@ -4,13 +4,14 @@ It is no treatment of the original study: it shows that the benchmark finds an i
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
-from torch.nn import functional
 
 from benchmark.errors import InputError
-from benchmark.models.joined import pack, packed_logits, steps_of
+from benchmark.models.network import Network
+from benchmark.models.packed import WIDTHS, Integers, Text, pack, steps_of
+from benchmark.models.stack import Stack
 from benchmark.posttrain.arms.base import Attempt, Start
 
 BATCH = 512
@@ -29,26 +30,36 @@ def attempts(start: Start) -> Iterator[Attempt]:
     """
     _check(start)
     settings = start.settings
-    params = {name: tensor.detach().clone().requires_grad_() for name, tensor in start.model.params.items()}
+    text = Text.of(start.passages)
+    weights, gradients = (Stack(start.model.config, 1) for _ in range(2))
+    weights.fill(0, {name: tensor.detach() for name, tensor in start.model.params.items()})
+    network = Network(start.model.config, weights, gradients)
+    weights.inside.grad, weights.outside.grad = gradients.inside, gradients.outside
     adam = torch.optim.Adam(
-        params.values(), lr=settings.learning_rate, betas=settings.betas, eps=settings.eps, fused=True
+        [weights.inside, weights.outside],
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        eps=settings.eps,
+        fused=True,
     )
-    batches = itertools.islice(_batches(start), start.updates)
+    batches = itertools.islice(_batches(start, text), start.updates)
     for factor, batch in zip(schedule(start.updates), batches, strict=True):
-        joined = pack(batch, BATCH)
-        loss = functional.cross_entropy(packed_logits(params, start.model.config, joined), joined.targets)
-        torch.autograd.backward(loss)
+        network.losses(pack(text, [batch], text.rows(BATCH)))
         adam.param_groups[0]["lr"] = settings.learning_rate * factor
         adam.step()
-        adam.zero_grad(set_to_none=True)
-    yield Attempt(True, {name: tensor.detach() for name, tensor in params.items()})
+    yield Attempt(True, weights.of(0))
 
 
 def _check(start: Start) -> None:
     config = start.model.config
     if not start.passages:
         raise InputError("arms: 'lessons' learns from examples, and this run's text holds none")
-    known = config.final_norm and config.enable_bias and config.layer_norm_elementwise_affine
+    known = (
+        config.final_norm
+        and config.enable_bias
+        and config.layer_norm_elementwise_affine
+        and config.max_position_embeddings <= WIDTHS[-1]
+    )
     if config.projected or not known or start.model.device.type != "cpu":
         raise InputError(
             "arms: 'lessons' trains models of the micro ladder on a CPU: keep it from others with arms.*.models"
@@ -57,12 +68,12 @@ def _check(start: Start) -> None:
         raise InputError(f"arms: 'lessons' trains in fp32, not in {start.settings.precision}: set precision")
 
 
-def _batches(start: Start) -> Iterator[Sequence[Sequence[int]]]:
-    """Endless batches: all examples in one random order after another."""
+def _batches(start: Start, text: Text) -> Iterator[Integers]:
+    """Endless batches, as the numbers of their examples: all examples in one random order after another."""
     generator = start.generator("lessons")
     while True:
         seed = int(torch.randint(2**62, (1,), generator=generator))
-        yield from steps_of(start.passages, BATCH, LONG, seed)
+        yield from steps_of(text, BATCH, LONG, seed)
 
 
 def schedule(updates: int) -> Iterator[float]:
