@@ -48,7 +48,6 @@ COMPARISON = {
     "ci_high": -0.0012,
     "p_value": 0.03,
     "p_adjusted": 0.00001,
-    "measure": "score",
     "verdict": "inferior",
     "n_texts": 5,
     "n_draws": 3,
@@ -104,13 +103,16 @@ def test_markdown_holds_scores_comparisons_size_and_citation(results: Path) -> N
 
 
 def test_what_interval_and_verdict_rest_on_is_said(results: Path, tmp_path: Path) -> None:
-    assert "over documents, texts and pretraining draws; p is" in report(results, "micro-1/gap/code_x")
+    assert "They are over documents and pretraining draws." in report(results, "micro-1/gap/code_x")
     assert "5 texts on 3 pretraining draws, 3840 documents" in report(results, "micro-1/gap/code_x")
-    for given, said in (("draws", "the one pretrained model"), ("texts and draws", "fewer than three texts")):
+    for given, said in (
+        ("draws", "fewer than three draws"),
+        ("texts and draws", "over documents alone, given"),
+    ):
         rows = [{**row, "conditional": given} for row in (ENTRY, COMPARISON)]
         _write(tmp_path / given, rows[:1], rows[1:])
         text = report(tmp_path / given, "micro-1/gap/code_x")
-        assert said in text and "over documents, texts and pretraining draws" not in text
+        assert said in text and "over documents and pretraining draws" not in text
         assert ("| inferior, documents alone |" in text) == (given == "texts and draws")
 
 
@@ -123,7 +125,7 @@ def test_the_share_of_the_gap_and_the_best_text_are_told(results: Path, tmp_path
     text = report(tmp_path / "new", "micro-1/gap/code_x")
     assert "Of the gap to micro-2 it closes 31 % (95 % 12 % to 58 %)." in text
     assert "The best text and step on select gains +0.020 (95 % +0.010 to +0.030) on test" in text
-    assert "It scores less than the smallest untreated model; own size 70.1k." in text
+    assert "Effective size: below the ladder." in text
     assert "superior" not in text
 
 
@@ -136,7 +138,7 @@ def test_results_of_an_older_version_are_quoted_too(results: Path, tmp_path: Pat
             folder / f"{name}.csv", index=False
         )
     text = report(folder, "micro-1/gap/code_x")
-    assert "5 texts, 3840 documents" in text and "conditional on the one pretrained model" in text
+    assert "5 texts, 3840 documents" in text and "given the one pretrained model" in text
     assert "| micro-2 | all | -0.012 |" in text
 
 
