@@ -7,24 +7,6 @@ from benchmark.scoring.citation import Citation
 from benchmark.scoring.layout import SUMMARY_SCOPES
 
 KEY = ("model", "arm", "corpus")
-<<<<<<< HEAD
-INTERVALS = "Intervals are 95 %, two-sided{over}; p is adjusted (Holm) within the entry{given}."
-CONDITIONAL = {
-    "": (", over documents, texts and pretraining draws", ""),
-    "draws": (
-        ", over documents and texts",
-        "; all is conditional on the one pretrained model of each rung",
-    ),
-    "texts and draws": (
-        ", over documents alone",
-        "; there are fewer than three texts or pretraining draws, so that no other text or model is told of, the "
-        "entry is not ranked and no claim uses it",
-    ),
-}
-"""What intervals cover and what they take as given, by the column `conditional`."""
-UNKNOWN = (", over documents and texts", "; all is conditional on the one pretrained model of each rung")
-"""Of results of an older version."""
-=======
 INTERVALS = "Intervals are 95 %, two-sided; p is adjusted (Holm) within the entry. "
 BEHIND = {
     "": "They are over documents and pretraining draws.",
@@ -33,7 +15,6 @@ BEHIND = {
 }
 OLDER = "They are over documents and texts, given the one pretrained model of each rung."
 """Of results of an older version, which do not say it."""
->>>>>>> h-pages
 PUBLISHED = (
     "Intervals are 95 %, two-sided, over texts only and conditional on the documents; p is adjusted (Holm) "
     "within the entry; the best step was chosen on the documents that are reported."
@@ -101,15 +82,8 @@ def _facts(row: Record, comparisons: list[Record]) -> list[str]:
         interval = f" (95 % {_size(low)} to {_size(high)})" if low is not None and high is not None else ""
         said = f"; {note}" if note else ""
         facts.append(f"Effective size {_size(size)}{interval}, own size {_size(row['parameters'])}{said}.")
-<<<<<<< HEAD
-    elif note == "below the ladder":
-        facts.append(
-            f"It scores less than the smallest untreated model; own size {_size(row['parameters'])}."
-        )
-=======
     elif note:
         facts.append(f"Effective size: {note}.")
->>>>>>> h-pages
     facts += [
         _share(one) for one in comparisons if one.get("share_closed") is not None and one["scope"] == "all"
     ]
@@ -127,15 +101,8 @@ def _facts(row: Record, comparisons: list[Record]) -> list[str]:
         return [*facts, PUBLISHED]
     if row["row_kind"] == "entry" and comparisons and not any(map(_with_control, comparisons)):
         facts.append(NO_CONTROL)
-<<<<<<< HEAD
-    over, given = (
-        CONDITIONAL.get(str(row.get("conditional") or ""), UNKNOWN) if "conditional" in row else UNKNOWN
-    )
-    return [*facts, INTERVALS.format(over=over, given=given)]
-=======
     behind = BEHIND[row.get("conditional") or ""] if "conditional" in row else OLDER
     return [*facts, INTERVALS + behind]
->>>>>>> h-pages
 
 
 def _counts(row: Record) -> str:
