@@ -33,7 +33,10 @@ repro: $(STAMP)
 	@test -e .git || git rev-parse --git-dir >/dev/null 2>&1 || dvc config --quiet --local core.no_scm true
 	gapbench submit check $(PARAMS)
 	gapbench stage prepare --params $(PARAMS)
-	GAPBENCH_ARITHMETIC_SAID=1 dvc repro $(DVCFILE)
+	@gapbench draws retrain --params $(PARAMS) & retraining=$$!; \
+	echo dvc repro $(DVCFILE); \
+	GAPBENCH_ARITHMETIC_SAID=1 dvc repro $(DVCFILE) || { code=$$?; kill $$retraining 2>/dev/null; exit $$code; }; \
+	wait $$retraining
 	gapbench stage times --params $(PARAMS)
 	gapbench draws check --params $(PARAMS)
 	@if git rev-parse --verify --quiet HEAD >/dev/null 2>&1 || \

@@ -306,12 +306,23 @@ def draws_make(
     make(params, models or [])
 
 
+@draws.command("retrain")
+def draws_retrain(
+    params: Params = Path("params.yaml"),
+    seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
+) -> None:
+    """Train one kept draw again, chosen at random, for `draws check`; `make repro` does it beside `dvc repro`."""
+    from benchmark.pipeline.kept_check import retrain_one
+
+    retrain_one(params, seed)
+
+
 @draws.command("check")
 def draws_check(
     params: Params = Path("params.yaml"),
     seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
 ) -> None:
-    """Train one kept draw again, chosen at random, and hold it against the record; exit 1 where it differs."""
+    """Hold a kept draw that was trained again against the record; exit 1 where it differs. Trains one where none is."""
     from benchmark.pipeline.kept_check import check
 
     check(params, seed)

@@ -1,9 +1,12 @@
-"""`gapbench draws check`: one kept draw, chosen at random, is trained again and held against the record."""
+"""`gapbench draws check`: one kept draw, chosen at random, is trained again and held against the record.
+
+`make repro` trains it beside `dvc repro` (`gapbench draws retrain`), whose stages leave a core idle now and then.
+"""
 
 import json
 import os
 import random
-import tempfile
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +18,7 @@ from benchmark.diff.bounds import POOLED, bound
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.ladder import Ladder, retrain
 from benchmark.pipeline.bases import base_scores
-from benchmark.pipeline.files import write_json
+from benchmark.pipeline.files import whole_folder, write_json
 from benchmark.pipeline.kept_files import KeptDraw, KeptFolder
 from benchmark.pipeline.layout import Layout
 from benchmark.pipeline.recipes import base_recipe
@@ -26,6 +29,10 @@ from benchmark.tasks.of_settings import suite_of
 
 FIELD = "kept_draw_check"
 """Of `provenance.json`."""
+CHOSEN = "draw.json"
+"""Beside the weights of a draw that was trained again: which draw it is, and the seed that chose it."""
+GIVES_WAY = 5
+"""How much less of a busy core it takes."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +44,26 @@ class Outcome:
     said: str
 
 
-def check(params: Path, seed: int | None = None) -> None:
-    """Train one kept draw again, compare, print one line, and note seed and outcome in `provenance.json`.
+def retrain_one(params: Path, seed: int | None = None) -> None:
+    """Train one kept draw again into the work folder, where `check` finds it; nothing where no draw is kept.
 
-    The journal and the cache of trained rungs are not read.
+    The journal and the cache of trained rungs are not read. It gives way to other processes.
 
     Args:
         seed: chooses the draw; drawn itself where it is not given.
+    """
+    settings = load_settings(params)
+    begin(settings.execution)
+    layout = Layout.of(params, settings)
+    os.nice(GIVES_WAY)
+    _retrain(settings, layout, seed)
+
+
+def check(params: Path, seed: int | None = None) -> None:
+    """Compare a kept draw that was trained again, print one line, and note seed and outcome in `provenance.json`.
+
+    The draw is the one that `retrain_one` has left, which is used once; without one, or where a seed is given, a
+    draw is trained now.
 
     Raises:
         InputError: the track has no results yet, or `kept.json` cannot be read.
@@ -52,18 +72,19 @@ def check(params: Path, seed: int | None = None) -> None:
     settings = load_settings(params)
     begin(settings.execution)
     layout = Layout.of(params, settings)
+    track, provenance = settings.track.name, layout.results / "provenance.json"
     candidates = checkable(settings, layout)
-    track = settings.track.name
-    if not candidates:
+    if candidates and not provenance.is_file():
+        raise InputError(f"{provenance} is missing: `make repro TRACK={track}` first")
+    folder = _folder(layout)
+    found = None if seed is not None else _left(folder, settings, candidates)
+    found = found or _retrain(settings, layout, seed)
+    if found is None:
         print(f"{track}: no kept draw of these settings, nothing to train again")
         return
-    provenance = layout.results / "provenance.json"
-    if not provenance.is_file():
-        raise InputError(f"{provenance} is missing: `make repro TRACK={track}` first")
-    seed = int.from_bytes(os.urandom(4)) if seed is None else seed
-    (model, draw), facts = random.Random(seed).choice(sorted(candidates.items(), key=lambda item: item[0]))
-    print(f"{track}: training kept draw {draw} of {model} again (chosen by --seed {seed})", flush=True)
-    outcome = train_and_compare(settings, layout, model, draw, facts)
+    model, draw, seed = found
+    outcome = compare(settings, model, draw, candidates[model, draw], folder)
+    shutil.rmtree(folder)
     told = json.loads(provenance.read_text(encoding="utf-8"))
     told[FIELD] = {
         "seed": seed,
@@ -92,17 +113,47 @@ def checkable(settings: Settings, layout: Layout) -> dict[tuple[str, int], KeptD
     }
 
 
-def train_and_compare(settings: Settings, layout: Layout, model: str, draw: int, facts: KeptDraw) -> Outcome:
-    """Train one draw by itself, with one thread, and compare: weights in the same arithmetic, else scores."""
-    ladder = Ladder(micro_models(settings), layout.work / "cache")
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        retrain(ladder, model, draw, folder)
-        if facts.arithmetic == arithmetic_name():
-            return compare_weights(read_model(folder)[2], facts)
-        evaluation = settings.evaluation
-        suite = suite_of(evaluation, documents=evaluation.base_documents)
-        (scored,) = base_scores(settings, model, [(draw, folder)], suite)
+def _folder(layout: Layout) -> Path:
+    """Where the draw that was trained again lies."""
+    return layout.work / "retrained" / layout.track
+
+
+def _retrain(settings: Settings, layout: Layout, seed: int | None) -> tuple[str, int, int] | None:
+    """Choose a kept draw and train it with one thread; its model, number and the seed that chose it."""
+    folder, candidates = _folder(layout), checkable(settings, layout)
+    shutil.rmtree(folder, ignore_errors=True)
+    if not candidates:
+        return None
+    seed = int.from_bytes(os.urandom(4)) if seed is None else seed
+    model, draw = random.Random(seed).choice(sorted(candidates))
+    print(f"{layout.track}: training kept draw {draw} of {model} again (chosen by --seed {seed})", flush=True)
+    with whole_folder(folder) as place:
+        retrain(Ladder(micro_models(settings), layout.work / "cache"), model, draw, place)
+        recipe = base_recipe(settings, model, draw)
+        write_json(place / CHOSEN, {"model": model, "draw": draw, "seed": seed, "recipe": recipe})
+    return model, draw, seed
+
+
+def _left(
+    folder: Path, settings: Settings, candidates: Mapping[tuple[str, int], KeptDraw]
+) -> tuple[str, int, int] | None:
+    """The draw that lies in `folder`, where it is one of these settings."""
+    if not (folder / CHOSEN).is_file():
+        return None
+    told = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))
+    model, draw = told["model"], told["draw"]
+    if (model, draw) not in candidates or told["recipe"] != base_recipe(settings, model, draw):
+        return None
+    return model, draw, told["seed"]
+
+
+def compare(settings: Settings, model: str, draw: int, facts: KeptDraw, folder: Path) -> Outcome:
+    """Hold a draw that was trained into `folder` against its record: weights in the same arithmetic, else scores."""
+    if facts.arithmetic == arithmetic_name():
+        return compare_weights(read_model(folder)[2], facts)
+    evaluation = settings.evaluation
+    suite = suite_of(evaluation, documents=evaluation.base_documents)
+    (scored,) = base_scores(settings, model, [(draw, folder)], suite)
     return compare_scores(model, scored.record["averages"]["test"], facts)
 
 

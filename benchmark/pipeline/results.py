@@ -165,7 +165,9 @@ DOCUMENT_SORT = [
     (name, "ascending")
     for name in ("task", "doc_id", "model", "draw", "arm", "corpus", "text_id", "seed", "step")
 ]
-CHECKPOINT = ("model", "draw", "arm", "corpus", "text_id", "seed", "step")
+CHECKPOINT = ["model", "draw", "arm", "corpus", "text_id", "seed", "step"]
+NOT_SHOWN = ("probability", "choice_logprobs")
+"""Columns that are most of the bytes; they stay with the runs, which `verify` reads."""
 
 
 def selected_documents(samples: list[Path], records: list[dict[str, Any]]) -> pa.Table:
@@ -175,17 +177,19 @@ def selected_documents(samples: list[Path], records: list[dict[str, Any]]) -> pa
         for record in records
         for step in record["selected_step"].values()
     }
+    shown = [name for name in SAMPLES.names if name not in NOT_SHOWN]
     tables = []
     for path in samples:
-        table = with_defaults(ds.dataset(path, schema=SAMPLES).to_table(filter=pc.field("split") == "test"))
-        keys = zip(*(table.column(name).to_pylist() for name in CHECKPOINT), strict=True)
-        keep = [key[2] == NO_ARM or key in selected for key in keys]
-        tables.append(table.filter(pa.array(keep, pa.bool_())))
-    joined = pa.concat_tables(tables).sort_by(DOCUMENT_SORT)
-    # Probabilities are most of the bytes; they stay with the runs, which `verify` reads.
-    for name in ("choice_logprobs", "probability"):
-        field = SAMPLES.field(name)
-        joined = joined.set_column(
-            joined.schema.get_field_index(name), field, pa.nulls(joined.num_rows, field.type)
+        table = with_defaults(
+            ds.dataset(path, schema=SAMPLES).to_table(columns=shown, filter=pc.field("split") == "test")
         )
-    return joined
+        found = table.group_by(CHECKPOINT).aggregate([])
+        keys = zip(*(found.column(name).to_pylist() for name in CHECKPOINT), strict=True)
+        keep = found.filter(pa.array([key[2] == NO_ARM or key in selected for key in keys], pa.bool_()))
+        tables.append(table.select(shown).join(keep, keys=CHECKPOINT, join_type="left semi"))
+    joined = pa.concat_tables(tables).sort_by(DOCUMENT_SORT)
+    columns = [
+        pa.nulls(joined.num_rows, field.type) if field.name in NOT_SHOWN else joined.column(field.name)
+        for field in SAMPLES
+    ]
+    return pa.table(columns, schema=SAMPLES)

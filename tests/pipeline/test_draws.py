@@ -19,7 +19,7 @@ from benchmark.pipeline import cell, kept_check, kept_make, rungs, stages
 from benchmark.pipeline.files import read_json_lines, write_json
 from benchmark.pipeline.from_nothing import compare, make_track
 from benchmark.pipeline.kept import Kept, kept_draws
-from benchmark.pipeline.kept_check import FIELD, check
+from benchmark.pipeline.kept_check import FIELD, check, retrain_one
 from benchmark.pipeline.kept_files import KeptFolder
 from benchmark.pipeline.layout import Layout
 from benchmark.pipeline.results import cell_records, read_base
@@ -350,6 +350,35 @@ def test_a_kept_draw_that_is_trained_again_has_the_recorded_weights(
     assert isinstance(checked(root)["seed"], int)
 
 
+def test_a_draw_that_was_trained_beside_the_pipeline_is_compared_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    retrained = []
+    train = kept_check.retrain
+    monkeypatch.setattr(kept_check, "retrain", lambda *given: (retrained.append(given[1:3]), train(*given)))
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    retrain_one(root / "params.yaml", seed=7)
+    check(root / "params.yaml")
+    told = checked(root)
+    assert retrained == [(told["model"], told["draw"])]
+    assert (told["seed"], told["agrees"]) == (7, True)
+    assert capsys.readouterr().out.count("training kept draw") == 1
+    check(root / "params.yaml")
+    assert len(retrained) == 2
+
+
+def test_a_draw_that_was_trained_for_other_settings_is_not_compared(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    retrain_one(root / "params.yaml", seed=7)
+    (chosen,) = (root / ".gapbench/retrained").rglob(kept_check.CHOSEN)
+    chosen.write_text(chosen.read_text().replace('"recipe": "', '"recipe": "0'), encoding="utf-8")
+    check(root / "params.yaml")
+    assert checked(root)["agrees"] is True
+    assert not chosen.exists()
+
+
 def test_a_record_that_is_wrong_is_found_and_noted(root: Path) -> None:
     edit_kept(root, lambda facts: facts.update(model_digest="0" * 64))
     with pytest.raises(CheckFailed, match="the weights are NOT those of the record"):
@@ -379,7 +408,7 @@ def test_where_nothing_is_kept_nothing_is_trained_again(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(root / "kept")
-    monkeypatch.setattr(kept_check, "train_and_compare", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(kept_check, "retrain", lambda *_: pytest.fail("trained"))
     check(root / "params.yaml")
     assert "nothing to train again" in capsys.readouterr().out
 
