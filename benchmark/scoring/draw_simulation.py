@@ -61,7 +61,8 @@ class Scenario:
     """One cell of the grid.
 
     `variance` is that of draws in units of the texts'; `draws` are treated; `noisy` multiplies the larger rung's
-    standard deviation between draws; `skewed` texts are counted by `texts`, on one draw.
+    standard deviation between draws; `skewed` texts are counted by `skewed`, on one draw; with `against`, what a run
+    changes by document adds up to nothing in each task: it moves clusters against each other.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Scenario:
     clusters: bool = False
     small_task: bool = False
     skewed: int = 0
+    against: bool = False
 
     @property
     def units(self) -> int:
@@ -90,6 +92,7 @@ GRID = (
         Scenario("clusters", variance, draws, clusters=True)
         for variance, draws in product((0, 10), (3, 5, 10))
     ),
+    *(Scenario("clusters against each other", 0, draws, clusters=True, against=True) for draws in (3, 5, 10)),
     *(Scenario("small task", 10, draws, small_task=True) for draws in (3, 5, 10)),
     *(Scenario("skewed texts", 0, 1, skewed=texts) for texts in (3, 5, 20, 100)),
 )
@@ -145,7 +148,10 @@ class World:
         if gain_draws:
             shift = shift + GAIN_DRAW * self.rng.standard_normal((texts, 1))
         by_document = DOCUMENT * self.by_document()
-        return np.asarray(start + shift + by_document + RUN * self.by_document(texts), dtype=np.float64)
+        runs = self.by_document(texts)
+        if self.scenario.against:
+            runs = runs - self.layout.task_means(runs)[:, self.layout.task_of]
+        return np.asarray(start + shift + by_document + RUN * runs, dtype=np.float64)
 
 
 def layout_of(scenario: Scenario) -> Layout:

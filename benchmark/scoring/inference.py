@@ -192,10 +192,21 @@ def combined(
     nothing = _nothing(parts)
     spread: Any = documents.variance**2 / documents.df + sum(part.variance**2 / part.df for part in texts)
     with np.errstate(divide="ignore", invalid="ignore"):
-        satterthwaite = np.where(nothing, np.inf, total**2 / spread)
+        satterthwaite = np.where(nothing, np.inf, np.maximum(total**2 / spread, _fewest_df(parts)))
     variance = np.where(nothing, np.nan, total)
     trust = max(0.0, 1 - 2 / (fewest - 1)) if fewest > 1 else 1.0
     return Estimate(value, variance, parts, satterthwaite, trust, np.full_like(variance, np.nan))
+
+
+def _fewest_df(parts: Sequence[Part]) -> Floats:
+    """The least degrees of freedom of a part that is not 0 [..., scopes].
+
+    Satterthwaite's of a sum cannot be fewer. Those of a difference can, where documents and interaction are alike and
+    texts move clusters against each other, so that little is left of the sum: they would say nothing then.
+    """
+    return np.asarray(
+        np.min([np.where(part.variance > 0, part.df, np.inf) for part in parts], axis=0), dtype=np.float64
+    )
 
 
 def _nothing(parts: Sequence[Part]) -> NDArray[np.bool_]:
