@@ -1,7 +1,7 @@
 """`gapbench ladder`: is the ladder a ladder? Scores by rung and task, and what neighbours differ by."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -36,12 +36,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Rungs:
-    """`scores`: rungs by task, mean test values, smallest rung first; `steps`: pairs of neighbours."""
+    """`scores`: rungs by task, mean test values, smallest rung first; `steps`: pairs of neighbours.
+
+    `of_draws` is the standard deviation of the average between the pretraining draws of a rung, nan for one draw.
+    """
 
     scores: pd.DataFrame
     steps: list[Step]
     chance: "pd.Series[float]"
     parameters: "pd.Series[int]"
+    of_draws: "pd.Series[float]" = field(default_factory=lambda: pd.Series(dtype=float))
 
     def faults(self) -> list[str]:
         """Why this is no ladder; empty where it is one."""
@@ -75,6 +79,9 @@ def ladder(params: Path) -> None:
         line = "  ".join(f"{value:9.3f}" for value in rungs.scores[task])
         print(f"{task:{width}}  {line}  {rungs.chance[task]:9.3f}")
     print(f"{'average':{width}}  " + "  ".join(f"{value:9.3f}" for value in rungs.scores.mean(axis=1)))
+    if rungs.of_draws.notna().any():
+        told = "  ".join(f"{value:9.4f}" for value in rungs.of_draws)
+        print(f"{'s.d., draws':{width}}  {told}")
     for step in rungs.steps:
         interval = f"{step.ci_low:.3f} to {step.ci_high:.3f}"
         print(f"{step.low} -> {step.high}: {step.delta:+.3f} (95 % {interval}, {_behind(step)})")
@@ -123,8 +130,16 @@ def read_rungs(params: Path) -> Rungs:
         scores=pd.DataFrame(scores, index=tasks).T,
         steps=steps,
         chance=chance.loc[tasks],
+        of_draws=pd.Series({name: _between_draws(bases[name], layout) for name in order}),
         parameters=sizes.loc[order],
     )
+
+
+def _between_draws(base: DocumentScores, layout: DocumentLayout) -> float:
+    """Standard deviation of a rung's average between its draws."""
+    if len(base.units) < FEWEST_UNITS:
+        return float("nan")
+    return float(layout.subset(base.columns, base.name).scope_means(base.values)[:, 0].std(ddof=1))
 
 
 def _step(low: DocumentScores, high: DocumentScores, layout: DocumentLayout) -> Step:
