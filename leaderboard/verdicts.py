@@ -348,7 +348,7 @@ def estimate_lines(claim: dict[str, Any]) -> list[str]:
 
 def show_controls(claim: dict[str, Any], place: int) -> None:
     """The controls of C0: what was declared, what was found."""
-    columns = ["control", "as_expected", "expected", "found", "delta", "ci_low", "ci_high", "entry"]
+    columns = ["control", "entry", "as_expected", "expected", "delta", "ci_low", "ci_high", "found"]
     rows = claim.get("estimates") if isinstance(claim.get("estimates"), list) else []
     frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
     if frame.empty:

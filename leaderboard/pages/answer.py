@@ -30,9 +30,9 @@ HOW_TO_READ = """
   both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither; it
   would take more questions, texts or models to tell. *Not testable*: this track cannot ask it. *Cannot tell*: the
   study's own controls failed.
-- **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, in dialogues of
-  words. The true difference plausibly lies in the range after "95 %". A range that only just misses 0 decides
-  nothing where there are many comparisons: a few miss it by luck.
+- **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, or, in
+  dialogues, the share of words. The true difference plausibly lies in the range after "95 %". A range that only
+  just misses 0 decides nothing where there are many comparisons: a few miss it by luck.
 """
 
 
@@ -89,7 +89,9 @@ def show_claims(
 def show_sizes(frame: pd.DataFrame) -> None:
     """What size of untreated model each treated one behaves like; the score against size where that is not known."""
     st.header("What size of model does a treated one behave like?", anchor=False)
-    sized = frame[(frame["row_kind"] == "entry") & frame["effective_size"].notna()]
+    treated = frame[frame["row_kind"] == "entry"]
+    sized = treated[treated["effective_size"].notna()]
+    below = int((treated["effective_size_note"] == "below the ladder").sum())
     small = [bool(why) for why in order.without_place(sized)]
     sized, left_out = sized[~pd.Series(small, index=sized.index)], sum(small)
     rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
@@ -105,6 +107,11 @@ def show_sizes(frame: pd.DataFrame) -> None:
         st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
     if left_out:
         st.caption(f"Not drawn: {text.counted(left_out, 'entry', 'entries')} that rest on documents alone.")
+    if below:
+        st.caption(
+            f"Not drawn: {text.counted(below, 'entry', 'entries')} that {'scores' if below == 1 else 'score'} lower "
+            "than the smallest untreated model."
+        )
     charts.show(
         charts.sizes(sized.head(MOST_SIZES), rungs),
         "Effective size of each treated model with its interval, beside its own size",
