@@ -95,18 +95,22 @@ def test_yaml_with_tags_aliases_or_doubled_keys_is_refused(text: str) -> None:
         parse_yaml(text, "test")
 
 
+FAST = "arms.gap-lr1e-3={kind: ascent, learning_rate: 1.0e-3}"
+SOUP = "arms.soup={kind: soup, of: gap}"
+
+
 def test_a_treatment_is_compared_with_the_controls_at_its_own_learning_rate() -> None:
     settings = load_settings(
-        ROOT / "params.yaml", ["arms.random-lr1e-3={kind: random, learning_rate: 1.0e-3}"]
+        ROOT / "params.yaml", [FAST, SOUP, "arms.random-lr1e-3={kind: random, learning_rate: 1.0e-3}"]
     )
     assert settings.controls_of("gap") == ("descent", "random", "shuffled")
     assert settings.controls_of("gap-lr1e-3") == ("random-lr1e-3",)
     assert settings.controls_of("soup") == ()
-    assert load_settings(ROOT / "params.yaml").controls_of("gap-lr1e-3") == ()
+    assert load_settings(ROOT / "params.yaml", [FAST]).controls_of("gap-lr1e-3") == ()
 
 
 def test_an_arm_that_names_the_rate_of_the_track_shares_its_controls() -> None:
-    settings = load_settings(ROOT / "params.yaml", ["arms.gap.learning_rate=0.0001"])
+    settings = load_settings(ROOT / "params.yaml", ["arms.gap.learning_rate=0.0001", SOUP])
     assert settings.controls_of("gap") == ("descent", "random", "shuffled")
     assert settings.learning_rate("soup") == settings.learning_rate("gap") == 1e-4
 
@@ -151,7 +155,8 @@ def test_an_arm_runs_where_its_filters_and_the_corpuss_let_it() -> None:
         [
             "corpora.taught={kind: micro, part: lessons, texts: 1, arms: [taught]}",
             "arms.taught={kind: lessons, corpora: [taught], models: [micro-1]}",
-            "arms.gap-lr1e-3.corpora=[code]",
+            "arms.gap-lr1e-3={kind: ascent, learning_rate: 1.0e-3, corpora: [code]}",
+            SOUP,
         ],
     )
     assert list(arms_of(settings, "micro-1", "taught")) == ["taught"]

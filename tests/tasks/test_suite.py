@@ -248,15 +248,6 @@ def test_whole_with_the_data_has_four_fifths_of_a_pooled_task(data_dir, monkeypa
     assert pooled_counts("copa", 100) == 400
 
 
-def test_caps_take_the_first_documents_of_each_split(small_data):
-    whole = load_suite("gap12", tasks=["piqa"])
-    capped = load_suite("gap12", tasks=["piqa"], documents=2, select_documents=3)
-    limited = load_suite("gap12", tasks=["piqa"], documents=2, limit=1)
-    for split, count in (("test", 2), ("select", 3)):
-        assert documents(capped, "piqa", split) == documents(whole, "piqa", split)[:count]
-        assert documents(limited, "piqa", split) == documents(whole, "piqa", split)[:1]
-
-
 def test_train_takes_select_from_the_training_split(small_data):
     suite = load_suite("gap12", tasks=["winogrande"], split_source="train")
     assert all("train_s" in d.row["sentence"] for d in documents(suite, "winogrande", "select"))
