@@ -181,7 +181,8 @@ class Simulator:
 class Components:
     """What the values of a model's stored draws are made of.
 
-    `by_document` [documents] is their mean, `by_task` [units, documents] how far each draw lies from it on the
+    `by_document` [documents] is their mean, drawn towards its tasks' means so that it varies between clusters as
+    documents do without what is left, `by_task` [units, documents] how far each draw lies from it on the
     document's task, and `left` [units, documents] what remains, scaled so that its variance is unbiased.
     """
 
@@ -196,7 +197,9 @@ class Components:
         by_document = values.mean(axis=0)
         by_task = (means - means.mean(axis=0))[:, layout.task_of]
         factor = (len(values) / (len(values) - 1)) ** 0.5
-        return cls(by_document, by_task, factor * (values - by_document - by_task))
+        left = values - by_document - by_task
+        shrunk = _without_interaction(by_document, left, layout)
+        return cls(shrunk, by_task, factor * left)
 
     @property
     def units(self) -> int:
@@ -206,3 +209,17 @@ class Components:
     def draws(self, weights: Floats, taken: Ints) -> Floats:
         """New draws [new, documents]: `weights` [new, units] of the effects by task, `taken` [new] what is left."""
         return np.asarray(self.by_document + weights @ self.by_task + self.left[taken], dtype=np.float64)
+
+
+def _without_interaction(by_document: Floats, left: Floats, layout: Layout) -> Floats:
+    """Means by document [documents] whose variance between clusters holds no part of what is `left` by draw.
+
+    A mean over few draws holds a share of the interaction, which a simulated draw brings anew.
+    """
+    units = len(left)
+    means = layout.task_means(by_document)[layout.task_of]
+    between = np.add.reduceat(layout.cluster_sums(by_document - means) ** 2, layout.cluster_starts)
+    squared = (layout.cluster_sums(left) ** 2).sum(axis=0)
+    interaction = np.add.reduceat(squared, layout.cluster_starts) / (units * (units - 1))
+    kept = np.sqrt(np.maximum(1 - interaction / np.where(between > 0, between, 1.0), 0.0))
+    return np.asarray(means + kept[layout.task_of] * (by_document - means), dtype=np.float64)
