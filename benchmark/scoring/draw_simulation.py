@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from benchmark.closure import modules
+from benchmark.closure import keyed_modules
 from benchmark.errors import CheckFailed
 from benchmark.identity import code_digest
 from benchmark.schema import NO_ARM
@@ -313,6 +313,11 @@ def missed(scenario: Scenario, rates: Rates) -> list[str]:
     return found
 
 
+PREAMBLE = """# Draws, clusters, skewed texts and a small task: studies with known truth
+
+Shares of simulated studies; [STATISTICS](STATISTICS.md) has the bounds. `gain`, `treated - larger` and `margin`: the 95 % interval holds
+the truth. With one draw the truth is that of this draw. Bounds hold for skewed texts from 100 on.
+"""
 HEADER = (
     "| scenario | draws' variance / texts' | units | gain | treated - larger | margin | family-wise | "
     "wrongly comparable | falsely superior |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
@@ -332,6 +337,11 @@ def table(data_sets: int, workers: int) -> Iterator[tuple[Scenario, Rates]]:
         yield from zip(GRID, pool.map(simulate, GRID, [data_sets] * len(GRID)), strict=True)
 
 
+def code() -> str:
+    """The beginning of the digest of the code that is tried: contrasts and what they follow from."""
+    return code_digest(keyed_modules("benchmark.scoring.contrast"))[:12]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, write it where asked, and fail where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -346,10 +356,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(lines[-1], flush=True)
         faults += [f"{scenario.name}, {scenario.units} units: {fault}" for fault in missed(scenario, rates)]
     command = f"python -m benchmark.scoring.draw_simulation --data-sets {given.data_sets}"
-    about = f"\n`{command}`, code {code_digest(modules('benchmark.scoring.draw_simulation'))[:12]}"
+    about = f"\n`{command}`, code {code()}"
     print(about)
     if given.out:
-        write_text(given.out, "\n".join([*lines, about, ""]))
+        write_text(given.out, "\n".join([PREAMBLE, *lines, about, ""]))
     if faults:
         raise CheckFailed("; ".join(faults))
 

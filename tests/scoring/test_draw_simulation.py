@@ -1,5 +1,7 @@
 """The simulation of draws: a cell repeats bit for bit, bounds are named, layouts are what they are said to be."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,11 @@ def test_the_table_is_printed_and_a_missed_bound_fails(
         main(["--data-sets", "2"])
     assert line(GRID[0], GOOD) in capsys.readouterr().out
     assert line(GRID[0], Rates(0.95, NAN, NAN, 0.05, NAN, 0)).endswith("| 0.950 |  |  | 0.050 |  | 0.000 |")
+
+
+def test_the_record_is_that_of_the_code_and_a_cell_of_it_is_found_again() -> None:
+    record = (Path(__file__).parents[2] / "docs/DRAW_SIMULATION.md").read_text(encoding="utf-8")
+    cell = GRID[0]
+    assert line(cell, simulate(cell, 1000)) in record.splitlines()
+    assert f"code {draw_simulation.code()}" in record
+    assert sum(text.startswith("| ") for text in record.splitlines()) == len(GRID) + 2
