@@ -268,7 +268,9 @@ def test_code_that_was_committed_before_it_was_run_is_known_from_the_lock(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lock = repository / "dvc.lock"
-    digest = lock.read_text(encoding="utf-8").split("path: benchmark/scoring/ranks.py\n")[1].split("md5: ")[1][:32]
+    digest = (
+        lock.read_text(encoding="utf-8").split("path: benchmark/scoring/ranks.py\n")[1].split("md5: ")[1][:32]
+    )
     replace(lock, digest, "0" * 32)
     replace(repository / RESULTS / "runs.csv", "max_steps", "diverged")
     diff(repository, "HEAD", "micro")

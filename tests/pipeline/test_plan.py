@@ -157,7 +157,9 @@ def test_the_paper_track_is_planned_as_it_was_reviewed(
     )
 
 
-FOURTH = "models.micro-4={kind: micro, role: baseline, hidden: 120, layers: 3, heads: 4, ffn: 480, tokens: 1000}"
+FOURTH = (
+    "models.micro-4={kind: micro, role: baseline, hidden: 120, layers: 3, heads: 4, ffn: 480, tokens: 1000}"
+)
 
 
 def test_pairs_are_those_of_the_claims_with_the_rungs_that_verdicts_have() -> None:
