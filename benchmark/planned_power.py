@@ -16,8 +16,14 @@ from benchmark.posttrain.base import suite_of
 from benchmark.schema import NO_ARM
 from benchmark.scoring.assumed import F1_SD, gap_variances, words
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
-from benchmark.scoring.layout import SUMMARY_SCOPES
+from benchmark.scoring.contrast import gain, level, on_shared_documents
+from benchmark.scoring.inference import sampled
+from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores
+from benchmark.scoring.layout import Layout as DocumentLayout
 from benchmark.scoring.power import POWER, Design, Outlook, Rule, Source, Variances, detectable_from, outlook
+from benchmark.scoring.samples import read_samples
+from benchmark.scoring.selection import base_scores, stored_entries
+from benchmark.scoring.settings import FEWEST_UNITS
 from benchmark.settings import Settings
 from benchmark.tasks.gap12.splits import COPA_TRAIN, POOLED, pooled_counts
 from benchmark.tasks.suite import load_suite
@@ -75,11 +81,11 @@ def gain_lines(tasks: int, pairs: Sequence[Pair]) -> list[str]:
         f"minimum detectable gain at `all` (two-sided, power 80 %), {tasks} tasks; assumed: {FLIPS:.0%} of",
         f"  documents changed by a run, {SHARED:.0%} of that by all texts alike, s.d. over texts {TEXT_SD}",
     ]
-    for level, said in ((LEVEL, "5 %"), (LEVEL / family, f"5 % / {family}, Holm's first step")):
+    for alpha, said in ((LEVEL, "5 %"), (LEVEL / family, f"5 % / {family}, Holm's first step")):
         lines.append(f"  at {said}:")
         lines.append("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
         lines += [
-            f"  {texts:5}  " + "".join(f"{detectable(texts, n, tasks, level):>22.4f}" for n in counts)
+            f"  {texts:5}  " + "".join(f"{detectable(texts, n, tasks, alpha):>22.4f}" for n in counts)
             for texts in PLANNED_TEXTS
         ]
     return lines
@@ -124,7 +130,7 @@ def pair_lines(
     lines = [
         "power of `comparable` at `all` for a treated model that is as good as the larger one: the gap's 95 %",
         f"  interval lies above 0, and less than {margin:.0%} of the gap remains, one-sided {LEVEL_ONE_SIDED} at",
-        f"  Holm's first step; decidable: {POWER:.0%} power; on these models, since a rung has one draw:",
+        f"  Holm's first step; decidable: {POWER:.0%} power; where a rung has one draw, on these models:",
     ]
     scenarios = scenarios_of(settings, counts)
     assumed = False
@@ -133,10 +139,12 @@ def pair_lines(
         named = f"  {pair.model} against {pair.rung}"
         measured = measured_pair(settings, layout, pair)
         if measured is not None:
-            variances, gap = measured
-            found = outlook(variances, Design(texts), gap, rule)
+            variances, gap, draws = measured
+            texts = max(texts, draws)
+            found = outlook(variances, Design(texts, gain_draws=draws, gap_draws=draws), gap, rule)
             total = sum(count for _, count in counts.values())
-            lines += [f"{named}: gap {gap:.4f} and variances as in results/{settings.track.name}"]
+            said = f", {draws} pretraining draws" if draws > 1 else ""
+            lines += [f"{named}: gap {gap:.4f} and variances as in results/{settings.track.name}{said}"]
             lines += [f"    as configured: {_outlook(found, texts, total)}"]
             continue
         known = published_gap(layout.root, pair, counts)
@@ -238,11 +246,16 @@ def published_gap(root: Path, pair: Pair, counts: Counts) -> Gap | None:
     return Gap(sum(gaps[family] for family in families) / len(families), "published baselines")
 
 
-def measured_pair(settings: Settings, layout: Layout, pair: Pair) -> tuple[Variances, float] | None:
-    """Variances and gap at `all` from the track's committed results, averaged over corpora; None without them."""
+def measured_pair(settings: Settings, layout: Layout, pair: Pair) -> tuple[Variances, float, int] | None:
+    """Variances and gap at `all` from the track's committed results, averaged over corpora, and the treated draws.
+
+    None without results.
+    """
     paths = [layout.results / name for name in ("documents.parquet", "runs.csv")]
     if not all(path.is_file() for path in paths):
         return None
+    if (by_draw := _measured_by_draw(settings, paths[0], pair)) is not None:
+        return by_draw
     arm, key = settings.claims.arm, ["task", "doc_id"]
     names = ["model", "arm", "corpus", "text_id", "step", *key, "value"]
     wanted = [("model", "in", [pair.model, pair.rung]), ("arm", "in", [arm, NO_ARM])]
@@ -269,7 +282,52 @@ def measured_pair(settings: Settings, layout: Layout, pair: Pair) -> tuple[Varia
         name: float(np.mean([getattr(one, name) for one, _ in found]))
         for name in Variances.__dataclass_fields__
     }
-    return Variances(**means), float(np.mean([gap for _, gap in found]))
+    return Variances(**means), float(np.mean([gap for _, gap in found])), 1
+
+
+def _measured_by_draw(settings: Settings, documents: Path, pair: Pair) -> tuple[Variances, float, int] | None:
+    """The same where the models have three draws or more, by the contrasts that verdicts use; else None."""
+    samples = read_samples([documents])
+    bases, layout = base_scores(samples), samples.layouts["test"]
+    base, rung = bases.get(pair.model), bases.get(pair.rung)
+    entries = [
+        entry
+        for (model, arm, _), entry in stored_entries(samples).items()
+        if (model, arm) == (pair.model, settings.claims.arm) and entry.by == "draw"
+    ]
+    units = min((len(entry.units) for entry in entries), default=0)
+    if base is None or rung is None or min(units, len(base.units), len(rung.units)) < FEWEST_UNITS:
+        return None
+    gap = level(rung) - level(base)
+    found = []
+    for entry in entries:
+        of_gain, of_gap, both = (
+            one.estimated(layout).estimate for one in on_shared_documents(gain(entry), gap, gain(entry) + gap)
+        )
+        documents_of = [float(one.parts[0].variance[0]) for one in (of_gain, of_gap, both)]
+        term = sampled(entry.gains_at(entry.columns), layout.subset(entry.columns, entry.name))
+        assert term.part is not None and term.interaction is not None
+        found.append(
+            Variances(
+                gap_documents=documents_of[1],
+                gain_documents=documents_of[0],
+                interaction=float(term.interaction[0]) * units,
+                covariance=(documents_of[2] - documents_of[0] - documents_of[1]) / 2,
+                gain_draws=max(float(term.part.variance[0] - term.interaction[0]), 0.0) * units,
+                base_draws=_between_draws(base, layout),
+                rung_draws=_between_draws(rung, layout),
+                documents_df=float(of_gap.parts[0].df[0]),
+            )
+        )
+    means = {
+        name: float(np.mean([getattr(one, name) for one in found])) for name in Variances.__dataclass_fields__
+    }
+    return Variances(**means), float(gap.estimated(layout).estimate.value[0]), units
+
+
+def _between_draws(base: DocumentScores, layout: DocumentLayout) -> float:
+    """Variance of a model's score at `all` between its draws."""
+    return float(layout.subset(base.columns, base.name).scope_means(base.values)[:, 0].var(ddof=1))
 
 
 def measured_variances(gains: Floats, gap: Floats, tasks: NDArray[np.str_]) -> tuple[Variances, float]:

@@ -260,7 +260,8 @@ def _figure(row: Mapping[str, Any]) -> str:
     share = ""
     if row.get("share_closed_low") is not None:
         low, value, high = (
-            f"{100 * row[name]:.0f} %" for name in ("share_closed_low", "share_closed", "share_closed_high")
+            f"{round(100 * row[name])} %"
+            for name in ("share_closed_low", "share_closed", "share_closed_high")
         )
         share = f", {value} of the gap ({low} to {high})"
     return f"{_signed(row['delta'])}{interval}{share}"

@@ -315,8 +315,8 @@ def missed(scenario: Scenario, rates: Rates) -> list[str]:
 
 PREAMBLE = """# Draws, clusters, skewed texts and a small task: studies with known truth
 
-Shares of simulated studies; [STATISTICS](STATISTICS.md) has the bounds. `gain`, `treated - larger` and `margin`: the 95 % interval holds
-the truth. With one draw the truth is that of this draw. Bounds hold for skewed texts from 100 on.
+Shares of simulated studies; [STATISTICS](STATISTICS.md) has the bounds. `gain`, `treated - larger` and `margin`: the
+95 % interval holds the truth. With one draw the truth is that of this draw. Bounds hold for skewed texts from 100 on.
 """
 HEADER = (
     "| scenario | draws' variance / texts' | units | gain | treated - larger | margin | family-wise | "
