@@ -42,10 +42,8 @@ def test_a_run_on_the_originals_corpus_holds_steps_0_to_15_and_is_the_same_twice
 ) -> None:
     """Once in this process and once in another."""
     corpus = str(data_dir / "official-gap/data/train_data/github.csv")
-    one, two = (
-        [*command(rung, tmp_path / name, corpus=corpus), "--set", "evaluation.steps=null"]
-        for name in ("one", "two")
-    )
+    every = ["--set", "evaluation.steps=null", "--set", "posttrain.max_steps=15"]
+    one, two = ([*command(rung, tmp_path / name, corpus=corpus), *every] for name in ("one", "two"))
     assert gapbench(*one)[0] == 0
     shell(ROOT, "gapbench", *two)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")

@@ -16,7 +16,7 @@ SCOPES = ("all", "classification", "dialogue")
 DECLARED = Controls(
     positive=Control(model="m", arm="good", corpus="c", scopes=("all", "dialogue")),
     negative=Control(model="m", arm="bad", corpus="c"),
-    null=Control(model="m", arm="none-at-all", corpus="c"),
+    placebo=Control(model="m", arm="none-at-all", corpus="c"),
     same="m",
     next_rung=NextRung(model="m", larger="l"),
 )
@@ -66,7 +66,7 @@ def failed(claim: dict[str, Any]) -> list[str]:
 def test_controls_that_come_out_as_they_must_show_that_the_study_can_see() -> None:
     claim = decided(comparisons())
     assert (claim["id"], claim["outcome"], failed(claim)) == ("C0", "reproduced", [])
-    names = ["positive", "negative", "null", "same rung", "next rung"]
+    names = ["positive", "negative", "placebo", "same rung", "next rung"]
     assert [row["control"] for row in claim["estimates"]] == names
     assert "all 5 declared controls" in claim["sentence"]
     positive = claim["estimates"][0]
@@ -79,7 +79,7 @@ def test_controls_that_come_out_as_they_must_show_that_the_study_can_see() -> No
         ("good", "inconclusive", "positive"),
         ("good", "comparable", "positive"),
         ("bad", "negligible", "negative"),
-        ("none_at_all", "superior", "null"),
+        ("none_at_all", "superior", "placebo"),
     ],
 )
 def test_a_control_that_comes_out_otherwise_fails(arm: str, verdict: str, control: str) -> None:
@@ -89,7 +89,7 @@ def test_a_control_that_comes_out_otherwise_fails(arm: str, verdict: str, contro
 
 
 @pytest.mark.parametrize("verdict", ["inferior", "negligible", "inconclusive"])
-def test_nothing_but_superior_speaks_against_the_null_control(verdict: str) -> None:
+def test_nothing_but_superior_speaks_against_the_placebo(verdict: str) -> None:
     assert failed(decided(comparisons(none_at_all=verdict))) == []
 
 
@@ -107,7 +107,7 @@ def test_a_control_must_hold_in_every_declared_scope() -> None:
 
 
 def test_a_control_without_data_or_with_too_few_draws_shows_nothing() -> None:
-    names = ["positive", "negative", "null"]
+    names = ["positive", "negative", "placebo"]
     claim = decided([])
     assert failed(claim) == names and {row["found"] for row in claim["estimates"][:3]} == {"no data"}
     few = [row | {"conditional": "texts and draws"} for row in comparisons()]
