@@ -20,7 +20,9 @@ app = typer.Typer(
 )
 stage = typer.Typer(no_args_is_help=True, help="One stage of dvc.yaml; `dvc repro` calls these.")
 submit = typer.Typer(no_args_is_help=True, help="Add a corpus or a model, or check a submission.")
+draws = typer.Typer(no_args_is_help=True, help="Pretraining draws of which scores are kept in git.")
 app.add_typer(stage, name="stage")
+app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
 
 Params = Annotated[Path, typer.Option("--params", help="The track's settings file.")]
@@ -93,13 +95,14 @@ def run(
     protocol: Annotated[str | None, typer.Option(help="held-out (default) or paper.")] = None,
     overrides: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
+    draw: Annotated[int, typer.Option(help="Pretraining draw of a ladder's model.")] = 0,
 ) -> None:
     """One run outside DVC: writes run.json and samples.parquet into an empty folder."""
     from benchmark.single import single_run
 
     single_run(
         model=model, corpus=corpus, index=index, arm=arm, seed=seed, suite=suite, out=out, limit=limit,
-        protocol=protocol, overrides=overrides or [], force=force,
+        protocol=protocol, overrides=overrides or [], force=force, draw=draw,
     )  # fmt: skip
 
 
@@ -146,11 +149,13 @@ def doctor(
 def plan(
     track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
     rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; measured here where absent.")] = None,
+    power: Annotated[bool, typer.Option("--power", help="Say only what it can detect and decide.")] = False,
+    overrides: Overrides = None,
 ) -> None:
-    """What a track will cost before it starts, and what its comparisons can detect."""
+    """What a track will cost before it starts, and what its comparisons can detect and decide."""
     from benchmark.plan import plan as show
 
-    show(Path.cwd(), track, rate)
+    show(Path.cwd(), track, rate, overrides or [], power_only=power)
 
 
 @app.command()
@@ -217,6 +222,21 @@ def verify(
 
 
 @app.command()
+def simulate(
+    params: Params = Path("params.yaml"),
+    studies: Annotated[int, typer.Option(help="Studies to simulate.", min=1)] = 1000,
+    draws: Annotated[
+        int | None, typer.Option(help="Pretraining draws a model; default as the track has.", min=3)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Would a study like this track's see an effect, and how often would it be wrong?"""
+    from benchmark.simulate import simulate as run
+
+    run(params, studies, draws, seed)
+
+
+@app.command()
 def bench(
     out: Annotated[Path | None, typer.Option(help="Folder for bench.json.")] = None,
 ) -> None:
@@ -271,6 +291,57 @@ def submit_check(
     from benchmark.submissions.check import check_file
 
     print(check_file(file, column=column))
+
+
+@draws.command("make")
+def draws_make(
+    params: Params = Path("params.yaml"),
+    models: Annotated[
+        list[str] | None, typer.Option("--models", help="Models; repeatable; all where absent.")
+    ] = None,
+) -> None:
+    """Train and score the draws that the pipeline does not train, and write kept/<track>/."""
+    from benchmark.pipeline.kept_make import make
+
+    make(params, models or [])
+
+
+@draws.command("retrain")
+def draws_retrain(
+    params: Params = Path("params.yaml"),
+    seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
+) -> None:
+    """Train one kept draw again, chosen at random, for `draws check`; `make repro` does it beside `dvc repro`."""
+    from benchmark.pipeline.kept_check import retrain_one
+
+    retrain_one(params, seed)
+
+
+@draws.command("check")
+def draws_check(
+    params: Params = Path("params.yaml"),
+    seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
+) -> None:
+    """Hold a kept draw that was trained again against the record; exit 1 where it differs. Trains one where none is."""
+    from benchmark.pipeline.kept_check import check
+
+    check(params, seed)
+
+
+@draws.command("track")
+def draws_track(params: Params = Path("params.yaml")) -> None:
+    """Write a track beside this one whose draws are all trained; `make repro FROM=nothing` calls this."""
+    from benchmark.pipeline.from_nothing import make_track
+
+    print(f"tracks/{make_track(params)}: all draws are trained; its results stand apart")
+
+
+@draws.command("compare")
+def draws_compare(params: Params = Path("params.yaml")) -> None:
+    """Hold all kept draws against those that `make repro FROM=nothing` trained; exit 1 where weights differ."""
+    from benchmark.pipeline.from_nothing import compare
+
+    compare(params)
 
 
 @stage.command("prepare")

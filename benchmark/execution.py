@@ -3,10 +3,9 @@
 Every worker computes with one thread, so results are the same for any number of workers.
 """
 
-import contextlib
-import ctypes
 import multiprocessing
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -14,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from benchmark.arithmetic import mode
+from benchmark.arithmetic.alone import compute_alone
 from benchmark.errors import InputError
 from benchmark.settings import Execution
 
@@ -22,27 +22,8 @@ Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 Work = Callable[[Context, Unit], Result]
 
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
-KEPT_BYTES = 2**30
 RETRIES = 3
 """How often the units of a worker that died are started again before the stage gives up."""
-
-
-def compute_alone() -> None:
-    """One thread, whatever the machine has, and freed memory kept for the next tensor (glibc; elsewhere nothing).
-
-    A few megabytes that are given back to the kernel after every operation cost a tenth of the time in page faults.
-    Products that overflow are no warnings: a run that diverges is a result.
-    """
-    import numpy as np
-    import torch
-
-    torch.set_num_threads(1)
-    np.seterr(over="ignore", invalid="ignore")
-    with contextlib.suppress(OSError, AttributeError):
-        allocator = ctypes.CDLL(None)
-        allocator.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        allocator.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def worker_count(settings: Execution, units: int) -> int:
@@ -130,6 +111,11 @@ def _inherited_work(unit: Any) -> Any:
     return work(context, unit)
 
 
+def ray_can_start(python: str) -> bool:
+    """Whether Ray can start workers with this interpreter: it hands its path to a shell without quotes (2.60)."""
+    return shlex.split(python) == [python]
+
+
 def _on_ray(
     work: Work[Context, Unit, Result], context: Context, units: Sequence[Unit], settings: Execution
 ) -> Iterator[tuple[Unit, Result]]:
@@ -139,6 +125,11 @@ def _on_ray(
         raise InputError("execution.engine: ray is not installed: pip install 'gapbench[ray]'") from None
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
+        if not address and not ray_can_start(sys.executable):
+            raise InputError(
+                f"execution.engine: ray starts no worker where Python's path has blanks ({sys.executable}): "
+                "use the engine local, or a folder without blanks"
+            )
         # Without a cluster to join, one is started that nothing outside this machine can reach.
         own: dict[str, Any] = {
             "num_cpus": worker_count(settings, len(units)),

@@ -1,24 +1,12 @@
 """Content keys: a result is found again by what it was made from, never because a file exists."""
 
-import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
-RUN_CODE = (
-    "arithmetic/mode.py",
-    "arithmetic/products.py",
-    "posttrain",
-    "evaluation",
-    "tasks",
-    "models/opt.py",
-    "models/tokenizer.py",
-    "models/weights.py",
-)
-"""Code that a run's figures depend on."""
 
 
 def digest(value: Any) -> str:
@@ -27,15 +15,10 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@functools.cache
-def code_digest(parts: Sequence[str] = RUN_CODE) -> str:
-    """sha256 over the source files of `parts`, folders or files of this package."""
+def code_digest(files: Iterable[Path], package: Path = PACKAGE) -> str:
+    """sha256 over source files of `package`, by name and content."""
     total = hashlib.sha256()
-    for part in parts:
-        path = PACKAGE / part
-        files = [path] if path.is_file() else sorted(path.rglob("*"))
-        for file in files:
-            if file.suffix in {".py", ".yaml"}:
-                total.update(f"{file.relative_to(PACKAGE).as_posix()}\n".encode())
-                total.update(hashlib.sha256(file.read_bytes()).digest())
+    for file in sorted(files):
+        total.update(f"{file.relative_to(package).as_posix()}\n".encode())
+        total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()

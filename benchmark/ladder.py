@@ -1,18 +1,19 @@
 """`gapbench ladder`: is the ladder a ladder? Scores by rung and task, and what neighbours differ by."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from benchmark.errors import CheckFailed, InputError
 from benchmark.pipeline.layout import Layout
-from benchmark.scoring.inference import crossed
-from benchmark.scoring.layout import DocumentScores, shared_columns
+from benchmark.scoring.contrast import level
+from benchmark.scoring.layout import DocumentScores
 from benchmark.scoring.layout import Layout as DocumentLayout
 from benchmark.scoring.samples import read_samples
 from benchmark.scoring.selection import base_scores
+from benchmark.scoring.settings import FEWEST_UNITS
 from benchmark.settings import load_settings
 
 SMALLEST_STEP = 0.03
@@ -30,16 +31,21 @@ class Step:
     ci_low: float
     ci_high: float
     documents: int
+    draws: int
 
 
 @dataclass(frozen=True)
 class Rungs:
-    """`scores`: rungs by task, mean test values, smallest rung first; `steps`: pairs of neighbours."""
+    """`scores`: rungs by task, mean test values, smallest rung first; `steps`: pairs of neighbours.
+
+    `of_draws` is the standard deviation of the average between the pretraining draws of a rung, nan for one draw.
+    """
 
     scores: pd.DataFrame
     steps: list[Step]
     chance: "pd.Series[float]"
     parameters: "pd.Series[int]"
+    of_draws: "pd.Series[float]" = field(default_factory=lambda: pd.Series(dtype=float))
 
     def faults(self) -> list[str]:
         """Why this is no ladder; empty where it is one."""
@@ -73,20 +79,30 @@ def ladder(params: Path) -> None:
         line = "  ".join(f"{value:9.3f}" for value in rungs.scores[task])
         print(f"{task:{width}}  {line}  {rungs.chance[task]:9.3f}")
     print(f"{'average':{width}}  " + "  ".join(f"{value:9.3f}" for value in rungs.scores.mean(axis=1)))
+    if rungs.of_draws.notna().any():
+        told = "  ".join(f"{value:9.4f}" for value in rungs.of_draws)
+        print(f"{'s.d., draws':{width}}  {told}")
     for step in rungs.steps:
         interval = f"{step.ci_low:.3f} to {step.ci_high:.3f}"
-        print(f"{step.low} -> {step.high}: {step.delta:+.3f} (95 % {interval}, {step.documents} documents)")
+        print(f"{step.low} -> {step.high}: {step.delta:+.3f} (95 % {interval}, {_behind(step)})")
     faults = rungs.faults()
     if faults:
         raise CheckFailed("no ladder: " + "; ".join(faults))
     print("This is a ladder: every rung is better than the one below it.")
 
 
+def _behind(step: Step) -> str:
+    """What a step's interval rests on."""
+    if step.draws < FEWEST_UNITS:
+        return f"{step.documents} documents, given these trained models"
+    return f"{step.documents} documents, {step.draws} pretraining draws"
+
+
 def read_rungs(params: Path) -> Rungs:
     """Scores of the base models of a track from the documents in `results/`, the last `dvc repro`'s.
 
-    Neighbours are compared on the test documents of both, paired by document, with the interval of
-    `scoring.inference.crossed`.
+    Neighbours are compared by their means over pretraining draws, on the test documents of both, paired by document
+    (`scoring.contrast`).
 
     Raises:
         InputError: the track has no results yet.
@@ -106,21 +122,28 @@ def read_rungs(params: Path) -> Rungs:
     layout = samples.layouts["test"]
     tasks = [task.name for task in layout.tasks]
     scores = {
-        name: layout.subset(bases[name].columns, name).task_means(bases[name].values)[0] for name in order
+        name: layout.subset(bases[name].columns, name).task_means(bases[name].values).mean(axis=0)
+        for name in order
     }
     steps = [_step(bases[low], bases[high], layout) for low, high in itertools.pairwise(order)]
     return Rungs(
         scores=pd.DataFrame(scores, index=tasks).T,
         steps=steps,
         chance=chance.loc[tasks],
+        of_draws=pd.Series({name: _between_draws(bases[name], layout) for name in order}),
         parameters=sizes.loc[order],
     )
 
 
+def _between_draws(base: DocumentScores, layout: DocumentLayout) -> float:
+    """Standard deviation of a rung's average between its draws."""
+    if len(base.units) < FEWEST_UNITS:
+        return float("nan")
+    return float(layout.subset(base.columns, base.name).scope_means(base.values)[:, 0].std(ddof=1))
+
+
 def _step(low: DocumentScores, high: DocumentScores, layout: DocumentLayout) -> Step:
-    columns = shared_columns(low, high)
-    difference = (high.at(columns) - low.at(columns))[0]
-    estimate = crossed([], difference, layout.subset(columns, f"{low.model}, {high.model}"))
-    ends = estimate.interval()
-    value = float(estimate.value[0])
-    return Step(low.model, high.model, value, float(ends[0][0]), float(ends[1][0]), len(columns))
+    found = (level(high) - level(low)).estimated(layout)
+    value, (ci_low, ci_high) = float(found.estimate.value[0]), found.estimate.interval()
+    draws = min(len(low.units), len(high.units))
+    return Step(low.model, high.model, value, float(ci_low[0]), float(ci_high[0]), found.layout.size, draws)

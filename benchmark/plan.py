@@ -2,11 +2,11 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from benchmark.corpora.data import locate
@@ -17,22 +17,16 @@ from benchmark.models.opt import EMBEDDING, POSITIONS, OptConfig, read_config
 from benchmark.models.shapes import SHAPES
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.pipeline.layout import Layout
+from benchmark.planned_power import print_power, texts_of_an_entry
+from benchmark.posttrain.arms.lessons import BATCH
 from benchmark.posttrain.base import suite_of
-from benchmark.scoring.inference import Part, combined
-from benchmark.settings import CorpusSpec, HubModel, MicroModel, ModelSpec, Settings, load_settings
+from benchmark.settings import CorpusSpec, HubModel, MicroModel, ModelSpec, Settings, arms_of, load_settings
 from benchmark.single import params_files
 
 FORWARD = 2
 BACKWARD = 4
 GRADIENT = FORWARD + BACKWARD
 """FLOPs a parameter and position: a multiply-add forward, two backward (Kaplan et al. 2020, section 2.1)."""
-
-PLANNING_FLIPS = 0.10
-PLANNING_SHARED = 0.5
-PLANNING_TEXT_SD = 0.005
-PLANNED_TEXTS = (3, 5, 10, 20, 100)
-"""Assumed where there are no results: the share of documents whose value a run changes, how much of that all
-texts share, and the standard deviation of a run's average over texts."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +57,20 @@ class Cost:
         return self.training + self.posttraining + self.evaluation
 
 
-def plan(root: Path, track: str, rate: float | None) -> None:
-    """Print cost and power of a track.
+def plan(
+    root: Path, track: str, rate: float | None, overrides: Sequence[str] = (), *, power_only: bool = False
+) -> None:
+    """Print cost and power of a track; `power_only` leaves the cost out.
 
     Raises:
         InputError: no such track, or the data that counting needs is not at hand.
     """
     params = _params_of(root, track)
-    settings = load_settings(params)
+    settings = load_settings(params, list(overrides))
     layout = Layout.of(params, settings)
+    if power_only:
+        _print_power(settings, layout)
+        return
     measured = rate is None
     rate = measured_rate() if rate is None else rate
     if rate <= 0:
@@ -92,7 +91,18 @@ def plan(root: Path, track: str, rate: float | None) -> None:
     total = sum(one.flops for one in costs)
     pushed = sum(one.positions for one in costs)
     print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {total / rate / 3600:.3g} hours at that rate")
-    print_power(settings, layout)
+    _print_power(settings, layout)
+
+
+def _print_power(settings: Settings, layout: Layout) -> None:
+    sizes = {name: parameters_of(model_shape(name, spec, layout)) for name, spec in settings.models.items()}
+    texts = [text_count(name, spec, layout) for name, spec in settings.corpora.items()]
+    print_power(settings, layout, sizes, texts_of_an_entry(texts))
+
+
+def parameters_of(config: OptConfig) -> int:
+    """Distinct parameters of a model of this shape."""
+    return sum(int(np.prod(shape)) for shape in config.shapes().values())
 
 
 def _params_of(root: Path, track: str) -> Path:
@@ -118,7 +128,7 @@ def measured_rate() -> float:
 
 
 def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost:
-    """The cost of one model: its base evaluation, and its runs where it is treated."""
+    """The cost of one model: its draws, their base evaluations, and its runs where it is treated."""
     config = model_shape(name, spec, layout)
     tokenizer = track_tokenizer(settings, layout)
     evaluation = settings.evaluation
@@ -132,20 +142,21 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
         )
 
     whole, documents = prepared(evaluation.base_documents), prepared(evaluation.documents)
-    work = work_of(settings, layout) if spec.role != "baseline" else Work(0, 0)
-    cells = len(settings.corpora) if work.passes else 0
+    work = work_of(settings, layout, name) if spec.role != "baseline" else Work(0, 0)
+    draws = spec.trained_draws
+    cells = draws * len(settings.corpora) if work.passes else 0
     sizes = {name: int(np.prod(shape)) for name, shape in config.shapes().items()}
     # Positions are looked up, never multiplied; so is the embedding but at the scored ones.
     multiplied = sum(sizes.values()) - sizes[POSITIONS]
-    pushed = whole.positions_pushed + (work.passes + cells) * documents.positions_pushed
+    pushed = draws * whole.positions_pushed + (work.passes + cells) * documents.positions_pushed
     tokens = min(evaluation.max_length, config.max_position_embeddings)
     return Cost(
         model=name,
         parameters=sum(sizes.values()),
-        passes=1 + cells + work.passes,
+        passes=draws + cells + work.passes,
         positions=pushed,
-        training=float(GRADIENT * multiplied * spec.tokens) if isinstance(spec, MicroModel) else 0.0,
-        posttraining=float(GRADIENT * multiplied * tokens * work.steps),
+        training=float(draws * GRADIENT * multiplied * spec.tokens) if isinstance(spec, MicroModel) else 0.0,
+        posttraining=float(GRADIENT * multiplied * (tokens * work.steps + work.lesson_tokens)),
         evaluation=float(FORWARD * (multiplied - sizes[EMBEDDING]) * pushed),
         bytes=(6 if work.passes else 1) * 4 * sum(sizes.values())
         + max(whole.peak_bytes(config), documents.peak_bytes(config)),
@@ -154,27 +165,35 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost
 
 @dataclass(frozen=True)
 class Work:
-    """What a treated model's runs come to: optimiser steps, and passes over all documents."""
+    """What a treated model's runs come to: optimiser steps, and passes over all documents.
+
+    `lesson_tokens` are those of the updates of `lessons`, at most; its updates are no `steps`.
+    """
 
     steps: int
     passes: int
+    lesson_tokens: int = 0
 
 
-def work_of(settings: Settings, layout: Layout) -> Work:
+def work_of(settings: Settings, layout: Layout, model: str) -> Work:
     """The work of all runs of one treated model; a soup repeats the runs that it averages and is scored once."""
     most = settings.posttrain.max_steps
     evaluation = settings.evaluation
     named = None if evaluation.protocol == "paper" else evaluation.steps
     scored = [step for step in named or range(1, most + 1) if step <= most]
-    texts = [text_count(name, corpus, layout) for name, corpus in settings.corpora.items()]
-    runs = soups = averaged = 0
-    for arm in settings.arms.values():
-        if arm.kind == "soup":
-            groups = sum(count // arm.group for count in texts)
-            soups, averaged = soups + groups, averaged + groups * arm.group
-        else:
-            runs += sum(texts) * len(arm.seeds)
-    return Work((runs + averaged) * most, runs * len(scored) + soups)
+    runs = once = averaged = tokens = 0
+    for corpus, spec in settings.corpora.items():
+        texts = text_count(corpus, spec, layout)
+        for arm in arms_of(settings, model, corpus).values():
+            if arm.kind == "soup":
+                once += texts // arm.group
+                averaged += texts // arm.group * arm.group
+            elif arm.kind == "lessons":
+                once += texts * len(arm.seeds)
+                tokens += texts * len(arm.seeds) * arm.updates * BATCH
+            else:
+                runs += texts * len(arm.seeds)
+    return Work((runs + averaged) * most, runs * len(scored) + once, tokens)
 
 
 def text_count(name: str, spec: CorpusSpec, layout: Layout) -> int:
@@ -189,7 +208,7 @@ def text_count(name: str, spec: CorpusSpec, layout: Layout) -> int:
 
 def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
     """The shape of a model: from its folder where it is there, else its settings or the known OPT sizes."""
-    folder = layout.model(name)
+    folder = layout.draw(name, 0)
     if (folder / "config.json").is_file():
         return read_config(folder / "config.json")
     if isinstance(spec, MicroModel):
@@ -206,7 +225,7 @@ def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
 def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
     """A tokenizer of the track's models: from a folder that is there, else OPT's from the data."""
     for name in settings.models:
-        folder = layout.model(name)
+        folder = layout.draw(name, 0)
         if (folder / "config.json").is_file():
             return Tokenizer.from_folder(folder)
     if any(isinstance(spec, MicroModel) for spec in settings.models.values()):
@@ -215,42 +234,3 @@ def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
         return micro_tokenizer(layout.work / "cache")
     vocabulary, merges = locate("tokenizer/opt/gpt2-vocab.json"), locate("tokenizer/opt/gpt2-merges.txt")
     return Tokenizer.from_files(vocabulary, merges)
-
-
-def print_power(settings: Settings, layout: Layout) -> None:
-    """Print the minimum detectable effect by texts and documents, and what the committed results had."""
-    tasks = len(suite_of(settings.evaluation, documents=1).tasks)
-    print("minimum detectable effect at `all` (two-sided 5 %, power 80 %), planned with")
-    print(
-        f"  {PLANNING_FLIPS:.0%} of documents changed by a run, {PLANNING_SHARED:.0%} of that by all alike,"
-    )
-    print(f"  standard deviation over texts {PLANNING_TEXT_SD}, {tasks} tasks:")
-    counts = (100, 320, 500)
-    print("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
-    for texts in PLANNED_TEXTS:
-        print(f"  {texts:5}  " + "".join(f"{detectable(texts, count, tasks):>22.4f}" for count in counts))
-    path = layout.results / "comparisons.csv"
-    if not path.is_file():
-        return
-    print("as found in results/: minimum detectable effect, and the margin that it must not exceed")
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    arm = settings.claims.arm
-    kept = table[(table["scope"] == "all") & (table["baseline_kind"] == "rung") & (table["arm"] == arm)]
-    for row in kept.to_dict("records"):
-        verdict = "can conclude" if row["mde"] <= row["margin"] else "cannot"
-        pair = f"{row['model']} {row['corpus']} against {row['baseline']}"
-        print(f"  {pair}: {row['mde']:.4f}, margin {row['margin']:.4f}: {verdict}")
-
-
-def detectable(texts: int, documents: int, tasks: int) -> float:
-    """Minimum detectable effect of a paired difference under the planning values, by the rule of scoring.
-
-    With N documents over all tasks: what texts share varies as shared / N, texts as sd^2 / texts, and their
-    interaction, which the mean squares of both hold, as (flips - shared) / (N texts).
-    """
-    number = documents * tasks
-    shared = PLANNING_FLIPS * PLANNING_SHARED / number
-    interaction = np.array([PLANNING_FLIPS * (1 - PLANNING_SHARED) / (number * texts)])
-    by_document = Part(shared + interaction, np.array([float(number - tasks)]))
-    by_text = Part(PLANNING_TEXT_SD**2 / texts + interaction, np.array([texts - 1.0]))
-    return float(combined(np.zeros(1), by_document, [by_text], interaction, texts).detectable()[0])

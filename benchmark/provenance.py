@@ -1,5 +1,6 @@
 """Who made a result, from what and with what: written beside the results, no out of any stage."""
 
+import csv
 import datetime
 import functools
 import importlib.metadata
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.arithmetic import mode as arithmetic
+from benchmark.closure import modules, pipeline_files
 from benchmark.corpora.data import sha256_of
 from benchmark.identity import code_digest, digest
 from benchmark.pipeline.files import write_json
@@ -92,9 +94,11 @@ def _git(root: Path, *arguments: str) -> str:
 def write_provenance(settings: Settings, layout: Layout) -> None:
     """Write a track's `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
     device = "cuda" if settings.execution.device != "cpu" and machine()["gpu"] else "cpu"
+    draws = layout.results / "draws.csv"
     timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
     walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
     keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(layout)}
+    keys["code"] = code_digest(pipeline_files())
     _write(
         layout.results,
         layout.track,
@@ -102,12 +106,24 @@ def write_provenance(settings: Settings, layout: Layout) -> None:
         keys,
         {wall["stage"]: wall["wall_seconds"] for wall in walls},
         arithmetic.name(device),
+        {"draws": draw_counts(draws)} if draws.is_file() else {},
     )
+
+
+def draw_counts(path: Path) -> dict[str, dict[str, int]]:
+    """By model, how many of its pretraining draws are trained, kept or refused, from `draws.csv`."""
+    counts: dict[str, dict[str, int]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            of_model = counts.setdefault(row["model"], dict.fromkeys(("trained", "kept", "refused"), 0))
+            of_model[row["origin"]] += 1
+    return counts
 
 
 def write_source_provenance(out: Path, track: str, root: Path, files: Iterable[Path]) -> None:
     """Write `provenance.json` of results that are computed from `files` alone: their sha256 are the keys."""
     keys = {f"file {path.name}": sha256_of(path) for path in files}
+    keys["code"] = code_digest(modules("benchmark.scoring.published"))
     _write(out, track, root, keys, {}, arithmetic.name())
 
 
@@ -118,6 +134,7 @@ def _write(
     keys: Mapping[str, str],
     wall_seconds: Mapping[str, float],
     how: str,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     facts = {
         "track": track,
@@ -126,8 +143,9 @@ def _write(
         "packages": packages(),
         "hardware": machine(),
         "wall_seconds": wall_seconds,
-        "keys": {"code": code_digest(), **keys},
+        "keys": keys,
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **(more or {}),
     }
     write_json(results / "provenance.json", facts)
 
@@ -135,7 +153,9 @@ def _write(
 def _input_keys(layout: Layout) -> dict[str, str]:
     keys = {}
     for path in sorted(layout.data.glob("models/*/model.json")):
-        keys[f"model {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["weights_sha256"]
+        digests = json.loads(path.read_text(encoding="utf-8"))["weights_sha256"]
+        for draw, weights in enumerate(digests):
+            keys[f"model {path.parent.name}" + (f" draw {draw}" if draw else "")] = weights
     for path in sorted(layout.data.glob("corpora/*/corpus.json")):
         keys[f"corpus {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
     return keys

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from benchmark.arithmetic.mode import Arithmetic
+from benchmark.arm_kinds import ONE_STEP, PLACEBOS, SEEDLESS, UNRANKED
 from benchmark.errors import InputError
 from benchmark.plain_yaml import parse_yaml, read_yaml
 
@@ -47,7 +48,11 @@ Role = Literal["treated", "baseline", "both"]
 
 
 class MicroModel(Strict):
-    """A rung of the micro ladder, trained here."""
+    """A rung of the micro ladder, trained here.
+
+    Draw d is trained with seed `seed + d`. The pipeline trains draws 0 to `trained` - 1 (all where it is not
+    set); of the others scores are kept in git (`gapbench draws make`).
+    """
 
     kind: Literal["micro"]
     role: Role = "both"
@@ -60,16 +65,75 @@ class MicroModel(Strict):
     learning_rate: float = Field(gt=0, default=8e-3, description="of AdamW, for all but matrices")
     matrix_rate: float = Field(gt=0, default=0.025, description="of Muon, for the layers' matrices")
     seed: int = 0
+    draws: int = Field(ge=1, le=100, default=1, description="pretraining draws that the study rests on")
+    trained: int | None = Field(ge=1, default=None, description="of these, how many the pipeline trains")
+
+    @property
+    def n_draws(self) -> int:
+        """Pretraining draws of the study."""
+        return self.draws
+
+    @property
+    def trained_draws(self) -> int:
+        """Draws that the pipeline makes: 0 up to this number."""
+        return self.draws if self.trained is None else self.trained
+
+    def drawn(self, draw: int) -> "MicroModel":
+        """The settings of one draw by itself."""
+        return self.model_copy(update={"seed": self.seed + draw, "draws": 1, "trained": None})
+
+    @model_validator(mode="after")
+    def _trained_are_draws(self) -> "MicroModel":
+        if self.trained is not None and self.trained > self.draws:
+            raise ValueError(f"trained {self.trained}: there are {self.draws} draws: give at most as many")
+        return self
+
+
+HUB_ID = r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$"
+REVISION = r"^[0-9a-f]{40}$"
+
+
+class HubDraw(Strict):
+    """Another pretraining run of a Hub model: a sister repository, or another revision."""
+
+    id: str = Field(pattern=HUB_ID)
+    revision: str = Field(pattern=REVISION)
 
 
 class HubModel(Strict):
-    """A model of the Hugging Face Hub, pinned to a commit."""
+    """A model of the Hugging Face Hub, pinned to a commit; draw 0 is itself, `draws` are the further ones."""
 
     kind: Literal["hub"]
     role: Role = "both"
-    id: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    id: str = Field(pattern=HUB_ID)
+    revision: str = Field(pattern=REVISION)
     allow_pickle_weights: bool = False
+    draws: tuple[HubDraw, ...] = ()
+
+    @property
+    def n_draws(self) -> int:
+        """Pretraining draws of the study."""
+        return 1 + len(self.draws)
+
+    @property
+    def trained_draws(self) -> int:
+        """Draws that the pipeline fetches: all."""
+        return self.n_draws
+
+    def drawn(self, draw: int) -> "HubModel":
+        """The settings of one draw by itself."""
+        one = self.draws[draw - 1] if draw else HubDraw(id=self.id, revision=self.revision)
+        return self.model_copy(update={"id": one.id, "revision": one.revision, "draws": ()})
+
+    @model_validator(mode="after")
+    def _draws_differ(self) -> "HubModel":
+        named = [(self.id, self.revision), *((draw.id, draw.revision) for draw in self.draws)]
+        for one in named:
+            if named.count(one) > 1:
+                raise ValueError(
+                    f"draws: {one[0]}@{one[1]} is named twice: a draw is another pretraining run"
+                )
+        return self
 
 
 class FolderModel(Strict):
@@ -80,20 +144,43 @@ class FolderModel(Strict):
     path: str
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
+    @property
+    def n_draws(self) -> int:
+        """A folder is one pretraining draw."""
+        return 1
+
+    @property
+    def trained_draws(self) -> int:
+        """A folder is one pretraining draw."""
+        return 1
+
+    def drawn(self, draw: int) -> "FolderModel":
+        """The settings of its one draw."""
+        return self
+
 
 ModelSpec = Annotated[MicroModel | HubModel | FolderModel, Field(discriminator="kind")]
 
 
-class MicroCorpus(Strict):
+class Corpus(Strict):
+    """What every kind of corpus may say; without `arms` all arms run on it."""
+
+    arms: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+
+MicroPart = Literal["seen", "unseen", "code", "lessons"]
+
+
+class MicroCorpus(Corpus):
     """Texts of the micro world, or program text that it never contains."""
 
     kind: Literal["micro"]
-    part: Literal["seen", "unseen", "code"]
+    part: MicroPart
     texts: int = Field(gt=0, default=5)
     seed: int = 0
 
 
-class OriginalCorpus(Strict):
+class OriginalCorpus(Corpus):
     """One of the three corpora that the original study published."""
 
     kind: Literal["original"]
@@ -101,7 +188,7 @@ class OriginalCorpus(Strict):
     texts: int = Field(gt=0, default=100)
 
 
-class FileCorpus(Strict):
+class FileCorpus(Corpus):
     """A text file, a table with a text column, or a folder of texts; `sha256` is that of a submitted file."""
 
     kind: Literal["file"]
@@ -111,7 +198,7 @@ class FileCorpus(Strict):
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
-class HubCorpus(Strict):
+class HubCorpus(Corpus):
     """A data set of the Hugging Face Hub, pinned to a commit."""
 
     kind: Literal["hub"]
@@ -124,14 +211,6 @@ class HubCorpus(Strict):
 CorpusSpec = Annotated[MicroCorpus | OriginalCorpus | FileCorpus | HubCorpus, Field(discriminator="kind")]
 
 
-PLACEBOS = ("random", "shuffled")
-"""Kinds of arm that disturb the weights and have nothing to teach."""
-CONTROLS = (*PLACEBOS, "descent")
-"""Kinds of arm that treatments are compared with: the placebos, and training as usual."""
-SEEDLESS = frozenset({"ascent", "descent", "soup"})
-"""Kinds of arm that draw nothing at random, so that every seed gives the same run."""
-
-
 class Arm(Strict):
     """A named preset of what is done to a base model; an unset learning rate is that of `posttrain`."""
 
@@ -141,11 +220,20 @@ class Arm(Strict):
     learning_rate: float | None = Field(default=None, ge=0)
     of: str | None = None  # soup: the arm whose selected checkpoints are averaged
     group: int = Field(default=2, ge=2)  # soup: texts a soup
+    updates: int = Field(default=600, gt=0, le=100_000)  # lessons: optimiser updates of its one step
+    corpora: tuple[str, ...] | None = Field(default=None, min_length=1)  # it runs on these alone
+    models: tuple[str, ...] | None = Field(default=None, min_length=1)  # and on these
 
     @property
     def is_control(self) -> bool:
         """Whether the arm's entries are reference rows rather than candidates; `role` before the kind."""
-        return (self.role or ("control" if self.kind in CONTROLS else "treatment")) == "control"
+        return (self.role or ("control" if self.kind in UNRANKED else "treatment")) == "control"
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The settings that one run depends on, for its key and record: not which runs there are."""
+        unused = set() if self.kind == "lessons" else {"updates"}
+        return self.model_dump(mode="json", exclude={"seeds", "corpora", "models", *unused})
 
     @model_validator(mode="after")
     def _fields_of_its_kind(self) -> "Arm":
@@ -153,6 +241,10 @@ class Arm(Strict):
             raise ValueError(f"of: '{self.kind}' averages no runs, only a soup does: leave it out")
         if self.learning_rate is not None and self.kind == "soup":
             raise ValueError(f"learning_rate: a soup takes no steps of its own: set it on '{self.of}'")
+        if "updates" in self.model_fields_set and self.kind != "lessons":
+            raise ValueError(
+                f"updates: '{self.kind}' takes the steps of posttrain.max_steps: leave it out, or use kind 'lessons'"
+            )
         if self.kind in SEEDLESS and len(self.seeds) > 1:
             raise ValueError(
                 f"seeds {list(self.seeds)}: '{self.kind}' draws nothing at random, so every seed would give "
@@ -186,7 +278,7 @@ class Evaluation(Strict):
     fewshot_seed: int = 0
     loss_batch_size: int = Field(default=64, gt=0)
     batch_tokens: int = Field(default=8192, gt=0)
-    split_source: Literal["halves", "train"] = "halves"
+    split_source: Literal["halves", "train", "whole"] = "halves"
 
 
 class Execution(Strict):
@@ -217,12 +309,14 @@ class Checkpoints(Strict):
 class Scoring(Strict):
     """How models are compared.
 
-    `margin` is the share of the ladder gap that may remain for `comparable`; `ratio` bounds baseline size /
-    own size, both ends included. `resamples` draws of documents and texts, from `seed`, stand behind the
-    interval of the interquartile mean; nothing else is resampled.
+    `margin` is the share of the ladder gap that may remain for `comparable`; a difference below the share
+    `negligible` of the gap is not worth having. `ratio` bounds baseline size / own size, both ends included.
+    `resamples` draws of documents and texts, from `seed`, stand behind the interval of the interquartile mean;
+    nothing else is resampled.
     """
 
     margin: float = Field(default=0.5, gt=0, lt=1)
+    negligible: float = Field(default=0.1, gt=0, lt=1)
     ratio: tuple[float, float] = (1.9, 4.2)
     resamples: int = Field(default=10_000, ge=100)
     seed: int = 0
@@ -234,11 +328,47 @@ class Scoring(Strict):
         return self
 
 
+class Control(Strict):
+    """An entry whose outcome against its own base model is known before: what a study that can see shows."""
+
+    model: str
+    arm: str
+    corpus: str
+    scopes: tuple[str, ...] = Field(default=("all", "classification", "dialogue"), min_length=1)
+
+
+class NextRung(Strict):
+    """Draws of a larger rung that are entered as if they were the treated `model`."""
+
+    model: str
+    larger: str
+
+
+class Controls(Strict):
+    """The declared controls of claim C0, none of which is ranked.
+
+    `positive` must be superior to its base model and `negative` inferior, in every scope that they name; `placebo`
+    must be superior in none. `same`: two disjoint sets of draws of this model must not be told apart. `next_rung`:
+    draws of the larger rung, entered as a treated model, must be comparable to the other draws.
+    """
+
+    positive: Control | None = None
+    negative: Control | None = None
+    placebo: Control | None = None
+    same: str | None = None
+    next_rung: NextRung | None = None
+
+    @property
+    def declared(self) -> bool:
+        """Whether there is any."""
+        return any(getattr(self, name) is not None for name in type(self).model_fields)
+
+
 class Claims(Strict):
     """The entries over which the claims C1-C4 are decided: the treatment, its corpora, each model's larger rung.
 
     Empty `corpora` means every corpus with an entry of `arm`; empty `pairs` every model with one. `placebos`
-    are names of arms.
+    are names of arms. `controls` are those of C0, and `not_testable` says by claim why this track cannot test it.
     """
 
     arm: str = "gap"
@@ -246,6 +376,8 @@ class Claims(Strict):
     target_corpus: str = "code"
     placebos: tuple[str, ...] = PLACEBOS
     pairs: Mapping[str, str] = Field(default_factory=dict)
+    controls: Controls = Controls()
+    not_testable: Mapping[Literal["C1", "C2", "C3", "C4"], str] = Field(default_factory=dict)
 
 
 class Settings(Strict):
@@ -290,6 +422,15 @@ class Settings(Strict):
                 raise ValueError(f"arms.{name}.of: '{arm.of}' is a soup itself: name an arm that has runs")
         return self
 
+    @model_validator(mode="after")
+    def _filters(self) -> "Settings":
+        for name, arm in self.arms.items():
+            _check_names(f"arms.{name}.corpora", "corpus", arm.corpora, self.corpora)
+            _check_names(f"arms.{name}.models", "model", arm.models, self.models)
+        for name, corpus in self.corpora.items():
+            _check_names(f"corpora.{name}.arms", "arm", corpus.arms, self.arms)
+        return self
+
     def learning_rate(self, arm: str) -> float:
         """The rate at which the runs of an arm take their steps; a soup's is that of the runs it averages."""
         spec = self.arms[arm]
@@ -301,7 +442,7 @@ class Settings(Strict):
         """The control arms that a treatment is compared with: those with its learning rate.
 
         A control at another rate moves the weights another distance, so a difference from it would be one of
-        dose. A soup has none and is none: its texts are groups of texts.
+        dose. A soup has none and is none: its texts are groups of texts. Nor is `lessons` one.
         """
         if self.arms[arm].kind == "soup":
             return ()
@@ -309,8 +450,27 @@ class Settings(Strict):
         return tuple(
             name
             for name, spec in self.arms.items()
-            if spec.is_control and spec.kind != "soup" and self.learning_rate(name) == rate
+            if spec.is_control and spec.kind not in ONE_STEP and self.learning_rate(name) == rate
         )
+
+
+def arms_of(settings: Settings, model: str, corpus: str) -> dict[str, Arm]:
+    """The arms that run on a model and a corpus, by name; their own filters and the corpus's must let them."""
+    spec = settings.corpora.get(corpus)
+    on_corpus = None if spec is None else spec.arms
+    return {
+        name: arm
+        for name, arm in settings.arms.items()
+        if (arm.models is None or model in arm.models)
+        and (arm.corpora is None or corpus in arm.corpora)
+        and (on_corpus is None or name in on_corpus)
+    }
+
+
+def _check_names(where: str, kind: str, names: Sequence[str] | None, known: Mapping[str, Any]) -> None:
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"{where}: no {kind} '{name}'{nearest(name, known)}")
 
 
 def check_name(name: object) -> str:

@@ -15,7 +15,7 @@ from benchmark.arithmetic.start import begin
 from benchmark.errors import InputError, told_of
 from benchmark.pipeline.files import write_json, write_parquet
 from benchmark.pipeline.layout import Layout
-from benchmark.settings import CorpusSpec, Settings, load_settings, nearest
+from benchmark.settings import CorpusSpec, ModelSpec, Settings, load_settings, nearest
 
 if TYPE_CHECKING:
     from benchmark.posttrain.plan import CorpusText
@@ -36,6 +36,7 @@ def single_run(
     protocol: str | None,
     overrides: Sequence[str],
     force: bool,
+    draw: int = 0,
 ) -> None:
     """Do one run and write `run.json` and `samples.parquet`; never reads the journal.
 
@@ -65,13 +66,13 @@ def single_run(
             f"--arm {arm}: a soup averages other runs and has no run of its own: `gapbench verify` repeats it"
         )
     corpus_name, text = find_text(corpus, index, settings, root)
-    name, folder = find_model(model, root)
+    name, folder = find_model(model, root, draw)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
     with told_of(model, *([folder] if HUB_MODEL.fullmatch(model) else []), in_front=False):
-        base = load_base(name, folder, documents, settings.evaluation, settings.execution)
+        base = load_base(name, folder, documents, settings.evaluation, settings.execution, draw=draw)
     asked = request(settings, base, corpus_name, text, arm, seed)
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))
-    start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name)
+    start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name, draw=draw)
     out.mkdir(parents=True, exist_ok=True)
     write_parquet(out / "samples.parquet", pa.concat_tables([start, result.samples]))
     write_json(out / "run.json", result.record)
@@ -114,18 +115,21 @@ def params_for(suite: str, root: Path) -> Path:
     return suites[base]
 
 
-def find_model(model: str, root: Path) -> tuple[str, Path]:
-    """Name and folder of a ladder's model, a local folder, or a Hub model pinned to a commit."""
+def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:
+    """Name and folder of a ladder's model at one of its draws, a local folder, or a Hub model pinned to a commit."""
     tracks = [(path, load_settings(path)) for path in params_files(root)]
     for path, settings in tracks:
         if model in settings.models:
-            folder = Layout.of(path, settings).model(model)
+            check_draw(model, draw, settings.models[model])
+            folder = Layout.of(path, settings).draw(model, draw)
             if not (folder / "config.json").is_file():
                 target = f"{os.path.relpath(path.parent / 'dvc.yaml', root)}:model@{model}"
                 raise InputError(
                     f"--model {model}: not trained or fetched yet: run `dvc repro {target}` first"
                 )
             return model, folder
+    if draw:
+        raise InputError(f"--draw {draw}: only a model of the ladder has further draws: leave it out")
     pinned = HUB_MODEL.fullmatch(model)
     if pinned:
         from benchmark.models.hub import fetch
@@ -140,6 +144,18 @@ def find_model(model: str, root: Path) -> tuple[str, Path]:
         names = [name for _, settings in tracks for name in settings.models]
         raise InputError(f"--model {model}: no ladder model or folder of that name{nearest(model, names)}")
     return Path(model).resolve().name, Path(model)
+
+
+def check_draw(model: str, draw: int, spec: ModelSpec) -> None:
+    """Refuse a draw that the pipeline does not make."""
+    if not 0 <= draw < spec.trained_draws:
+        kept = (
+            f" (draws up to {spec.n_draws - 1} are kept as scores only)"
+            if spec.n_draws > spec.trained_draws
+            else ""
+        )
+        only = "draw 0 only" if spec.trained_draws == 1 else f"draws 0 to {spec.trained_draws - 1}"
+        raise InputError(f"--draw {draw}: model {model} has {only}{kept}")
 
 
 def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[str, CorpusText]:

@@ -71,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = given.results or _make(Path(folder) / "results", given.texts, given.documents)
         with serving(results, Path(folder) / "log", seconds=180) as server:
-            found = asyncio.run(_measure(server, given.readers, given.repeats))
+            found = asyncio.run(_measure(server, given.readers, given.repeats, chromium()))
     for name, value in found.items():
         bound = f"   bound {BOUNDS[name]} s" if name in BOUNDS else ""
         print(
@@ -91,11 +91,11 @@ def _make(folder: Path, texts: int, documents: int) -> Path:
     return folder
 
 
-async def _measure(server: Server, readers: int, repeats: int) -> dict[str, Any]:
+async def _measure(server: Server, readers: int, repeats: int, path: str | None) -> dict[str, Any]:
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
         page = await _reader(browser)
         cold = await _open(page, server, "")
         await _open(page, server, "documents")

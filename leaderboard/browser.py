@@ -1,5 +1,6 @@
 """A leaderboard server on a free port and headless Chromium to look at it: for screenshots, benchmarks and tests."""
 
+import functools
 import os
 import shutil
 import socket
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+DOWNLOADS = "PLAYWRIGHT_BROWSERS_PATH"
+"""The variable that tells Playwright where the browsers are that it has downloaded."""
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -45,11 +48,22 @@ class Server:
 
 
 def chromium() -> str | None:
-    """The Chromium to use: `GAPBENCH_CHROMIUM`, or the one on the path."""
+    """The Chromium to use: `GAPBENCH_CHROMIUM`, or the one on the path, or the one that Playwright has downloaded."""
     named = os.environ.get("GAPBENCH_CHROMIUM")
-    return named or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    on_path = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    return named or next(filter(None, on_path), None) or _downloaded(os.environ.get(DOWNLOADS))
+
+
+@functools.cache
+def _downloaded(folder: str | None) -> str | None:
+    """Playwright's own Chromium, in `folder` or where Playwright keeps it; None where there is none."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return None
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None
 
 
 @contextmanager

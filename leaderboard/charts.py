@@ -14,11 +14,11 @@ schemapi.DEBUG_MODE = (
     False  # checking each chart against Vega-Lite's schema takes longer than drawing it; tests do
 )
 
-VERDICT_ORDER = ["superior", "comparable", "inconclusive", "inferior"]
-OUTCOME_ORDER = ["reproduced", "inconclusive", "not reproduced"]
-_SHAPES = ["triangle-up", "circle", "diamond", "triangle-down"]
-_LIGHT = ["#0b7a4b", "#1f5fa8", "#6b7685", "#c2410c"]
-_DARK = ["#4fd1a0", "#7db4f0", "#a9b4c2", "#fb923c"]
+VERDICT_ORDER = ["superior", "comparable", "inferior", "negligible", "inconclusive"]
+OUTCOME_ORDER = ["reproduced", "not reproduced", "inconclusive"]
+_SHAPES = ["triangle-up", "circle", "triangle-down", "square", "diamond"]
+_LIGHT = ["#0b7a4b", "#1f5fa8", "#c2410c", "#7c3f9c", "#6b7685"]
+_DARK = ["#4fd1a0", "#7db4f0", "#fb923c", "#cfa3ec", "#a9b4c2"]
 
 
 def palette() -> list[str]:

@@ -21,8 +21,8 @@ COLUMNS: dict[str, Column] = {
     "track": Column("Track", "A closed comparison with its own models, texts and tasks."),
     "standing": Column(
         "Standing",
-        "The treatment that the claims are about first, then other treatments, each by gain; entries with "
-        "fewer than three texts last, without a place.",
+        "The treatment that the claims are about first, then other treatments, each by gain; entries that "
+        "rest on documents alone (fewer than three texts or draws) last, without a place.",
         "count",
     ),
     "rank": Column("Rank", "By score over all tasks. Read it with the rank interval beside it.", "count"),
@@ -32,7 +32,6 @@ COLUMNS: dict[str, Column] = {
         "entries less those significantly worse (Holm over all pairs). Larger models score higher, treated or "
         "not: for the treatment read the gain.",
     ),
-    "tie_group": Column("Tie group", "Entries of one group have overlapping rank intervals.", "count"),
     "model": Column("Model", "The language model that was treated."),
     "arm": Column(
         "Treatment",
@@ -101,16 +100,69 @@ COLUMNS: dict[str, Column] = {
         "Verdict against each untreated model that is 1.9 to 4.2 times larger. `comparable` is a "
         "non-inferiority test: less than half the gap remains.",
     ),
-    "p_improve_base": Column(
-        "Chance to improve",
-        "Probability that a run on a new text beats the base model. A probability, not a p-value.",
+    "share_closed": Column(
+        "Share of the gap",
+        "How much of the gap between the untreated model and the larger one the treatment closes: 0 none, 1 "
+        "all. Only against larger models, and only where the gap is above 0.",
         "share",
     ),
-    "p_improve_control": Column(
-        "Chance to beat its control", "Probability that a run beats a run of its strongest control.", "share"
+    "share_closed_low": Column("Share, 95 % low", "Lower end of its 95 % interval (Fieller).", "share"),
+    "share_closed_high": Column("Share, 95 % high", "Upper end of its 95 % interval (Fieller).", "share"),
+    "share_closed_note": Column("Share, note", "Why there is no share, or no interval of it."),
+    "gap_closed": Column(
+        "Share of the gap closed",
+        "How much of the gap to the next larger untreated model the treatment closes, with its 95 % "
+        "interval (Fieller): 0 % none, 100 % all. Empty where the larger model is not told from the untreated one.",
+    ),
+    "prob_improve_base": Column(
+        "Texts that gain",
+        "Share of texts (or pretraining draws) whose runs beat the untreated model, ties half. A share of "
+        "what was run, no p-value.",
+        "share",
+    ),
+    "prob_improve_control": Column(
+        "Texts ahead of a control",
+        "Share of texts (or draws) ahead of the control that comes closest, ties half.",
+        "share",
+    ),
+    "prob_improve_control_arm": Column("Closest control", "The control with the lowest such share."),
+    "prob_improve_new": Column(
+        "A new text gains",
+        "Probability that one more text, not one of those that were run, gains; from how much the texts differ "
+        "beyond the noise of the documents. No p-value.",
+        "share",
+    ),
+    "prob_improve_new_low": Column("A new text gains, low", "Lower end of its 95 % interval.", "share"),
+    "prob_improve_new_high": Column("A new text gains, high", "Upper end of its 95 % interval.", "share"),
+    "best_text": Column(
+        "Best text",
+        "The text that did best on the `select` documents. It rests on documents alone: another text is not "
+        "told of.",
+    ),
+    "best_text_step": Column("Its step", "The step at which it did best on the `select` documents.", "count"),
+    "best_text_gain_all": Column(
+        "Best text's gain",
+        "Gain on the `test` documents of the best text and step on `select`: the quantity of the original "
+        "study's figure. It rests on documents alone.",
+        "signed",
+        ("best_text_gain_all_low", "best_text_gain_all_high"),
+    ),
+    "probability_classification": Column(
+        "Probability, multiple choice",
+        "Mean probability of the right choice: finer than right or wrong.",
+        "score",
+        ("probability_classification_low", "probability_classification_high"),
+    ),
+    "probability_dialogue": Column(
+        "Probability, dialogue",
+        "Mean probability of a token of the reference reply (geometric mean over tokens).",
+        "score",
+        ("probability_dialogue_low", "probability_dialogue_high"),
     ),
     "effective_size": Column(
-        "Effective size", "Parameters at which the untreated family reaches the same score.", "size"
+        "Effective size",
+        "Parameters at which the untreated family reaches the same score. Empty below the smallest model.",
+        "size",
     ),
     "behaves_like": Column(
         "Behaves like",
@@ -131,13 +183,35 @@ COLUMNS: dict[str, Column] = {
         "signed",
         ("optimism_low", "optimism_high"),
     ),
-    "n_runs": Column(
-        "Texts", "Runs averaged: one text drives one run; seeds within a text are averaged first.", "count"
+    "n_texts": Column(
+        "Texts",
+        "Texts behind the figure: one text drives one run; seeds within a text are averaged first.",
+        "count",
+    ),
+    "n_draws": Column(
+        "Draws",
+        "Pretraining draws: how many times the model was trained from nothing, each time with another seed.",
+        "count",
+    ),
+    "n_paired": Column(
+        "Paired", "Draws (or texts) of both that pair; 0 where those of the two are independent.", "count"
+    ),
+    "conditional": Column(
+        "Holds for",
+        "What interval and verdict speak of. Other models and texts too: both were sampled. This pretrained "
+        "model: another training of the same size could differ. These runs only: fewer than three texts or "
+        "draws, so the interval rests on documents alone; such entries are not ranked and decide no claim.",
+    ),
+    "measure": Column(
+        "Measure",
+        "`score`: accuracy or F1, what the claims are about. `probability`: of the right answer, finer.",
     ),
     "n_docs": Column("Documents", "Test documents behind the figure.", "count"),
     "share_diverged": Column("Diverged", "Share of runs whose loss or weights became non-finite.", "share"),
-    "familiarity": Column(
-        "Familiarity", "The base model's mean token loss on the corpus, in nats; low is familiar.", "score3"
+    "corpus_loss": Column(
+        "Loss on the corpus",
+        "The untreated model's mean token loss on the corpus, in nats. High: unfamiliar text; low: familiar.",
+        "score3",
     ),
     "overlap": Column("Overlap", "Share of the corpus's n-grams that also stand in task documents.", "share"),
     "verification": Column(
@@ -168,14 +242,43 @@ COLUMNS: dict[str, Column] = {
     ),
     "p_noninferior": Column("p, not inferior", "One-sided, against a shortfall of the margin or more.", "p"),
     "p_noninferior_adjusted": Column("p, not inferior, adjusted", "Holm over this entry's tests.", "p"),
-    "verdict": Column("Verdict", "Superior, comparable, inferior, or inconclusive."),
+    "p_negligible": Column(
+        "p, negligible",
+        "One-sided, against a difference of a tenth of the gap to the next larger model.",
+        "p",
+    ),
+    "p_negligible_adjusted": Column("p, negligible, adjusted", "Holm over this entry's tests.", "p"),
+    "verdict": Column(
+        "Verdict",
+        "Superior, comparable, inferior, negligible (the difference is below a tenth of the gap to the next larger "
+        "model), or inconclusive; tried in this order.",
+    ),
     "mde": Column(
         "Detectable",
         "Minimum detectable effect: the smallest true difference that this comparison would find in 80 % "
-        "of repetitions.",
+        "of repetitions, by itself (level 0.05).",
         "score",
         ("ci_low", "ci_high"),
     ),
+    "mde_adjusted": Column(
+        "Detectable, adjusted",
+        "The same at the level that Holm asks of the smallest p-value: what a verdict surely finds.",
+        "score",
+        ("ci_low", "ci_high"),
+    ),
+    "draw": Column("Draw", "Pretraining draw of the model: 0, 1, ... by seed.", "count"),
+    "origin": Column(
+        "Origin",
+        "Trained here: by the pipeline. Kept scores: trained before, scores by document in git. Refused: kept, but "
+        "not made of the same settings, documents or arithmetic, so not used.",
+    ),
+    "reason": Column("Why not used", "Why a draw, or some of its runs, is left out."),
+    "weights_sha256": Column("Weights", "sha256 of the pretrained weights."),
+    "control": Column("Control", "What is entered whose outcome is known beforehand."),
+    "entry": Column("Entry", "Model / treatment / corpus."),
+    "expected": Column("Declared", "The outcome that was declared before the data."),
+    "found": Column("Found", "The outcome by tasks."),
+    "as_expected": Column("As declared", "Whether it came out as it must."),
     "size_ratio": Column("Times larger", "Parameters of the baseline / those of the entry's model.", "ratio"),
     "chance": Column("Chance", "What guessing gives.", "score3"),
     "score": Column("Score", "Accuracy or F1 on the test documents, 0 to 1.", "score", ("low", "high")),

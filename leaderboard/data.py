@@ -6,7 +6,7 @@ Tables are kept as Arrow tables by `st.cache_resource`: they are never written t
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,19 @@ KEY = ["model", "arm", "corpus"]
 TRACK_ORDER = ("micro", "paper", "published")
 SHOWN_FILES = ("entries.csv", "runs.csv", "claims.json", "comparisons.csv", "curves.csv")
 
-SCHEMAS: dict[str, pa.Schema] = dict(schema.TABLES)
+SCHEMAS: dict[str, pa.Schema] = schema.TABLES | {"draws.csv": schema.DRAWS}
 NEEDED = {name: [*KEY] for name in ("entries.csv", "comparisons.csv", "curves.csv", "runs.csv", "scores.csv")}
 """Columns without which a table says nothing; other columns of its schema may be absent and are then empty."""
+FORMER = {
+    "n_runs": "n_texts",
+    "familiarity": "corpus_loss",
+    "p_improve_base": "prob_improve_base",
+    "p_improve_control": "prob_improve_control",
+    "n_paired_texts": "n_paired",
+}
+"""What columns were called in results of an older version."""
+SCORE, PROBABILITY = "score", "probability"
+"""What a row of `comparisons.csv` or `scores.csv` measures: the study's metric, or the finer one."""
 
 Stamp = tuple[str, int, int]
 
@@ -91,12 +101,13 @@ def stamp(path: Path) -> Stamp | None:
     return (str(path), state.st_mtime_ns, state.st_size)
 
 
-def table(track: str, name: str) -> Table:
-    """A CSV or Parquet file of a track."""
+def table(track: str, name: str, measure: str = SCORE) -> Table:
+    """A CSV or Parquet file of a track; where its rows name a measure, those of `measure`."""
     mark = stamp(results_folder() / track / name)
-    return (
-        _lost(name, f"{name} is not in results/{track}/.", absent=True) if mark is None else _read(mark, name)
-    )
+    if mark is None:
+        return _lost(name, f"{name} is not in results/{track}/.", absent=True)
+    several = "measure" in SCHEMAS.get(name, pa.schema([])).names
+    return _measured(mark, name, measure) if several else _read(mark, name)
 
 
 def document(track: str, name: str) -> tuple[Any, str]:
@@ -117,6 +128,16 @@ def _lost(name: str, problem: str, *, absent: bool = False) -> Table:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
+def _measured(mark: Stamp, name: str, measure: str) -> Table:
+    """The rows of one measure; rows of older results, which name none, are of `SCORE`."""
+    whole = _read(mark, name)
+    if "measure" not in whole.data.column_names:
+        return whole
+    named = pc.fill_null(whole.data.column("measure"), SCORE)
+    return replace(whole, data=whole.data.filter(pc.equal(named, measure)))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _read(mark: Stamp, name: str) -> Table:
     path = Path(mark[0])
     if mark[2] == 0:
@@ -128,7 +149,7 @@ def _read(mark: Stamp, name: str) -> Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         return _lost(
             name,
-            f"{name} cannot be read ({_first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
+            f"{name} cannot be read ({first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
         )
     lost = [column for column in NEEDED.get(name, []) if column not in data.column_names]
     if lost:
@@ -158,9 +179,14 @@ def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
 
 def _completed(data: pa.Table, name: str) -> Table:
     """The table with every column of its schema: what is absent is empty, what is no number too, and both are named."""
+    former = {old: new for old, new in FORMER.items() if old in data.column_names}
+    if name.endswith(".csv") and not set(former.values()) & set(data.column_names):
+        data = data.rename_columns([former.get(column, column) for column in data.column_names])
     expected = SCHEMAS.get(name)
     if expected is None:
         return Table(data)
+    if "measure" in expected.names and "measure" not in data.column_names:
+        data = data.append_column("measure", pa.array([SCORE] * data.num_rows, pa.string()))
     absent = [f.name for f in expected if f.name not in data.column_names]
     spoiled = []
     for column in expected:
@@ -194,10 +220,11 @@ def _read_json(mark: Stamp, name: str) -> tuple[Any, str]:
     except (OSError, ValueError) as error:
         return (
             None,
-            f"{name} cannot be read ({_first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
+            f"{name} cannot be read ({first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
         )
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
+def first_line(error: Exception) -> str:
+    """The beginning of what an error says, files below the results folder named as they stand in the project."""
+    lines = str(error).replace(f"{results_folder()}{os.sep}", "results/").splitlines()
     return (lines[0] if lines else type(error).__name__)[:160].replace("`", "'")

@@ -21,11 +21,29 @@ COMPARISON = [
     "q_value",
     "margin",
     "p_noninferior_adjusted",
+    "p_negligible_adjusted",
+    "share_closed",
+    "share_closed_low",
+    "share_closed_high",
+    "share_closed_note",
     "mde",
+    "mde_adjusted",
+    "conditional",
     "size_ratio",
     "n_docs",
-    "n_runs",
+    "n_texts",
+    "n_draws",
 ]
+MAYBE = {
+    name
+    for name in COMPARISON
+    if name.startswith(("share_closed", "p_negligible", "mde_adjusted", "n_draws"))
+}
+MAYBE |= {"conditional", "q_value", "p_adjusted"}
+"""Columns that are left out where no row has anything in them."""
+FINER = ["task", "name", "delta", "ci_low", "ci_high", "p_adjusted", "verdict", "conditional"]
+RUN = ["draw", "text_id", "seed"]
+"""What names a run of an entry; results of an older version have no draw."""
 TASK_LABELS = {
     "name": Column("Compared with", "The baseline of the difference."),
     "task": Column("Task", "One of the suite's tasks, or a family of them."),
@@ -52,6 +70,30 @@ def baseline_name(row: Any) -> str:
     )
 
 
+def kept_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Those of `names` that the frame has, without those of `MAYBE` that hold nothing."""
+    empty = {name for name in MAYBE & set(frame) if (frame[name].isna() | frame[name].eq("")).all()}
+    if "conditional" in frame and frame["conditional"].notna().any():
+        empty -= {"conditional"}  # here an empty cell says something: nothing is taken as given
+    return frame[[name for name in names if name in frame and name not in empty]]
+
+
+def by_baseline(rows: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons with their baselines' names: the untreated model, controls, then larger models by size."""
+    kinds = rows["baseline_kind"].map({"base": 0, "control": 1, "rung": 2})
+    named = rows.assign(name=[baseline_name(row) for row in rows.itertuples()], _kind=kinds)
+    return named.sort_values(["_kind", "size_ratio", "baseline_arm"], kind="stable")
+
+
+def finer(comparisons: Table, key: Key) -> pd.DataFrame:
+    """Differences in the probability of the right answer by family, from rows of that measure."""
+    rows = comparisons.where(model=key[0], arm=key[1], corpus=key[2], scope=["classification", "dialogue"])
+    if rows.empty:
+        return rows
+    rows = by_baseline(rows).sort_values("scope", kind="stable")
+    return kept_columns(rows.assign(task=rows["scope"].map(choice.scope_word)), FINER)
+
+
 def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str) -> pd.DataFrame:
     """The step that each rule chose in each run, with the run's score there (`runs.csv` joined to its curves)."""
     columns = {
@@ -69,8 +111,8 @@ def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str)
         wanted = [name for name in wanted if name != other]
     found = []
     for name in wanted:
-        steps = runs[["text_id", "seed", columns[name]]].rename(columns={columns[name]: "step"}).dropna()
-        joined = steps.merge(lines[["text_id", "seed", "step", "score"]], on=["text_id", "seed", "step"])
+        steps = runs[[*RUN, columns[name]]].rename(columns={columns[name]: "step"}).dropna(subset=["step"])
+        joined = steps.merge(lines[[*RUN, "step", "score"]], on=[*RUN, "step"])
         found.append(joined.assign(rule=name))
     return pd.concat(found, ignore_index=True)
 
@@ -86,7 +128,7 @@ def candidate_steps(curves: Table) -> dict[Key, int]:
 
 def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
     """A row a run and scope: the test score at the selected step."""
-    kept = ["corpus", "text_id", "seed", "selected_step"]
+    kept = ["corpus", *RUN, "selected_step"]
     parts = [
         runs[[*kept, f"test_{scope}"]].rename(columns={f"test_{scope}": "score"}).assign(scope=scope)
         for scope in choice.SCOPE_WORDS
@@ -139,7 +181,7 @@ def by_task(scores: Table, comparisons: Table, key: Key) -> pd.DataFrame:
     gains = comparisons.where(**where, baseline_kind="base")
     if own.empty and gains.empty:
         return pd.DataFrame()
-    gains = gains[["scope", "delta", "ci_low", "ci_high", "q_value", "verdict", "mde"]]
+    gains = gains[["scope", "delta", "ci_low", "ci_high", "q_value", "verdict", "mde", "conditional"]]
     if own.empty:
         frame = gains
     else:

@@ -7,8 +7,10 @@ import pandas as pd
 from leaderboard import data, text
 from leaderboard.data import KEY
 
-FEWEST_TEXTS = 3
-"""With fewer the scoring gives no verdict, so the pages give no place (a test holds the two together)."""
+FEWEST_UNITS = 3
+"""With fewer texts or draws the scoring gives no rank, so the pages give no place (a test holds the two together)."""
+DOCUMENTS_ALONE = "texts and draws"
+"""In the column `conditional`: what an entry with fewer is given."""
 
 
 def claims_arm(track: str) -> str | None:
@@ -37,19 +39,30 @@ def _parts(track: str, claim: str | None = None) -> list[dict[str, Any]]:
     return parts
 
 
-def unranked(n_runs: object) -> str:
-    """Why an entry has no place; empty where it has one, or where its texts are not counted."""
-    few = not text.missing(n_runs) and 0 < text.whole(n_runs) < FEWEST_TEXTS
-    return f"{text.counted(text.whole(n_runs), 'text')}: no verdict" if few else ""
+def unranked(row: Any) -> str:
+    """Why an entry (a row of `entries.csv`) has no place; empty where it has one, or where nothing is known of it.
+
+    Results of an older version count texts alone.
+    """
+    texts, draws, given = row["n_texts"], row["n_draws"], row["conditional"]
+    counted = [text.counted(text.whole(texts), "text")] if not text.missing(texts) else []
+    counted += [text.counted(text.whole(draws), "draw")] if not text.missing(draws) else []
+    few = 0 < text.whole(texts) < FEWEST_UNITS if text.missing(given) else given == DOCUMENTS_ALONE
+    return f"{', '.join(counted) or 'documents alone'}: no rank" if few else ""
+
+
+def without_place(frame: pd.DataFrame) -> list[str]:
+    """`unranked` of every row."""
+    return [unranked(row) for row in frame[["n_texts", "n_draws", "conditional"]].to_dict("records")]
 
 
 def standing(frame: pd.DataFrame, arm: str | None) -> pd.DataFrame:
     """The rows with a column `standing` (1, 2, ...): the order of the first view.
 
-    Entries of the claims' treatment by gain, then other entries by gain, then those with too few texts, then rows
-    that are not ranked. Where there is no gain, by stored rank.
+    Entries of the claims' treatment by gain, then other entries by gain, then those with too few texts or draws,
+    then rows that are not ranked. Where there is no gain, by stored rank.
     """
-    few = [bool(unranked(count)) for count in frame["n_runs"]]
+    few = [bool(why) for why in without_place(frame)]
     keys = frame[[*KEY, "rank", "gain_all"]].assign(
         _kind=(frame["row_kind"].fillna("entry") != "entry").astype(int),
         _few=few,

@@ -20,12 +20,15 @@ SHOWN = [
     "against_base",
     "against_controls",
     "against_rungs",
+    "gap_closed",
     "behaves_like",
     "score_all",
     "score_interval",
     "ranks",
     "optimism",
-    "n_runs",
+    "n_texts",
+    "n_draws",
+    "conditional",
     "verification",
     "open",
 ]
@@ -33,7 +36,6 @@ SHOWN = [
 
 OPTIONAL = [
     "rank",
-    "tie_group",
     "score_classification",
     "classification_interval",
     "score_dialogue",
@@ -43,13 +45,22 @@ OPTIONAL = [
     "iqm_interval",
     "effective_size",
     "size_multiplier",
-    "p_improve_base",
-    "p_improve_control",
+    "probability_classification",
+    "probability_dialogue",
+    "prob_improve_new",
+    "prob_improve_new_low",
+    "prob_improve_new_high",
+    "prob_improve_base",
+    "prob_improve_control",
+    "prob_improve_control_arm",
+    "best_text",
+    "best_text_step",
+    "best_text_gain_all",
     "floor_gain",
     "n_docs",
     "parameters",
     "share_diverged",
-    "familiarity",
+    "corpus_loss",
     "overlap",
 ]
 """Columns that a reader may add."""
@@ -66,7 +77,9 @@ REFERENCE = [
     "score_dialogue",
     "gain_all",
     "gain_interval",
-    "n_runs",
+    "n_texts",
+    "n_draws",
+    "conditional",
     "n_docs",
 ]
 """The columns of the rows that are not ranked."""
@@ -119,9 +132,16 @@ def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
         rows = [found.get((*key, kind), []) for key in keys]
         frame[column] = ["; ".join(_said(row, kind) for row in group) or "–" for group in rows]
         frame[f"_{kind}"] = [tuple(row.verdict for row in group) for group in rows]
+    frame["_share"] = [
+        next((row.share_closed for row in found.get((*key, "rung"), []) if row.scope == "all"), None)
+        for key in keys
+    ]
+    frame["gap_closed"] = [_gap_closed(found.get((*key, "rung"), [])) for key in keys]
     frame["ranks"] = [
-        order.unranked(row.n_runs) or text.rank_range(row.rank_low, row.rank_high)
-        for row in frame.itertuples()
+        why or text.rank_range(low, high)
+        for why, low, high in zip(
+            order.without_place(frame), frame["rank_low"], frame["rank_high"], strict=True
+        )
     ]
     steps = evidence.candidate_steps(data.table(track, "curves.csv"))
     single = [steps.get(key) == 1 for key in keys]
@@ -180,7 +200,16 @@ def _said(row: Any, kind: str) -> str:
     if row.scope != "all":
         about.append({"classification": "multiple choice"}.get(row.scope, row.scope))
     verdict = text.VERDICTS.get(row.verdict, str(row.verdict))
+    if row.conditional == order.DOCUMENTS_ALONE:
+        verdict += " (documents alone)"
     return f"{verdict}: {', '.join(about)}" if about else verdict
+
+
+def _gap_closed(rungs: list[Any]) -> str:
+    """`34 % (12 % to 60 %)` of the gap to the next larger model; a dash where that is not known."""
+    if not rungs or rungs[0].scope != "all":
+        return "–"
+    return text.share(rungs[0].share_closed, rungs[0].share_closed_low, rungs[0].share_closed_high)
 
 
 def first_view(frame: pd.DataFrame) -> list[str]:
@@ -218,6 +247,7 @@ def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
         "score_interval": "score_all_low",
         "gain_interval": "gain_all_low",
         "behaves_like": "effective_size",
+        "gap_closed": "_share",
     }
     if (column, descending) == ("standing", False):
         return frame  # their order as they are kept

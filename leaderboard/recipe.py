@@ -1,6 +1,7 @@
 """How an entry is repeated: commands, settings, digests of its inputs, and the attestations of those who did."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def keys_of(provenance: Any, key: Key) -> pd.DataFrame:
     own = [
         (name, digest)
         for name, digest in keys.items()
-        if str(name).replace(":", " ").split(" ", 1)[-1] in (key[0], key[2])
+        if re.sub(r" draw \d+$", "", str(name).replace(":", " ")).split(" ", 1)[-1] in (key[0], key[2])
     ]
     rows = [{"input": str(name), "sha256": str(digest)} for name, digest in [*own, *shared]]
     return pd.DataFrame(rows, columns=["input", "sha256"])

@@ -1,4 +1,4 @@
-"""Charts of runs: by step, by text, by learning rate, by familiarity; and of what the choice of a step does."""
+"""Charts of runs: by step, by text, by learning rate, by loss on the corpus; and of what the choice of a step does."""
 
 import altair as alt
 import pandas as pd
@@ -20,7 +20,7 @@ def steps(run_curves: pd.DataFrame, mean: pd.DataFrame, marks: pd.DataFrame) -> 
             runs.encode(
                 x,
                 alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False)),
-                detail=["text_id:N", "seed:N"],
+                detail=["draw:N", "text_id:N", "seed:N"],
             )
         )
     if len(mean):
@@ -39,7 +39,7 @@ def steps(run_curves: pd.DataFrame, mean: pd.DataFrame, marks: pd.DataFrame) -> 
                     alt.Tooltip("mean:Q", title="Mean", format=".4f"),
                     alt.Tooltip("low:Q", title="95 % low", format=".4f"),
                     alt.Tooltip("high:Q", title="95 % high", format=".4f"),
-                    alt.Tooltip("n_runs:Q", title="Texts"),
+                    alt.Tooltip("n_texts:Q", title="Texts"),
                 ],
             )
         )
@@ -61,7 +61,7 @@ def steps(run_curves: pd.DataFrame, mean: pd.DataFrame, marks: pd.DataFrame) -> 
                     "rule:N",
                     title=None,
                     scale=alt.Scale(
-                        domain=rules, range=[palette()[0], palette()[3], palette()[2]][: len(rules)]
+                        domain=rules, range=[palette()[0], palette()[2], palette()[4]][: len(rules)]
                     ),
                 ),
                 tooltip=[
@@ -108,11 +108,11 @@ def texts(runs: pd.DataFrame, score: str, lines: pd.DataFrame, lane: str = "lane
     return alt.layer(*layers).properties(height=340)
 
 
-def familiarity(entries: pd.DataFrame) -> alt.LayerChart:
-    """Gain against familiarity, one point an entry, with the gain's interval."""
+def corpus_loss(entries: pd.DataFrame) -> alt.LayerChart:
+    """Gain against the loss on the corpus, one point an entry, with the gain's interval."""
     x = alt.X(
-        "familiarity:Q",
-        title=["Familiarity: loss on the corpus in nats", "(right is less familiar)"],
+        "corpus_loss:Q",
+        title=["Loss on the corpus in nats", "(right is less familiar)"],
         scale=alt.Scale(zero=False, padding=18),
     )
     base = alt.Chart(entries)
@@ -121,7 +121,7 @@ def familiarity(entries: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("model:N"),
         alt.Tooltip("corpus:N"),
         alt.Tooltip("arm:N", title="Treatment"),
-        alt.Tooltip("familiarity:Q", format=".3f"),
+        alt.Tooltip("corpus_loss:Q", title="Loss on the corpus", format=".3f"),
         alt.Tooltip("gain_all:Q", title="Gain", format="+.4f"),
     ]
     zero = (

@@ -14,18 +14,34 @@ from leaderboard import data
 from leaderboard.data import Stamp
 
 FILE = "documents.parquet"
-COLUMNS = ["model", "arm", "corpus", "text_id", "seed", "step", "doc_id", "value", "prediction", "target"]
+COLUMNS = [
+    "model",
+    "arm",
+    "corpus",
+    "text_id",
+    "seed",
+    "step",
+    "doc_id",
+    "value",
+    "prediction",
+    "target",
+    "draw",
+]
 BETTER, WORSE = "▲ better", "▼ worse"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model whose documents are stored: a run (at its selected step), or an untreated model."""
+    """A model whose documents are stored: a run (at its selected step), or an untreated model.
+
+    `draw` is the pretraining draw; where it is not given, the lowest that is stored.
+    """
 
     model: str
     arm: str = NO_ARM
     corpus: str = NO_ARM
     text_id: str = NO_TEXT
+    draw: int | None = None
 
     def condition(self) -> Any:
         """The filter that leaves this checkpoint's rows."""
@@ -42,7 +58,7 @@ def available(track: str) -> str:
     try:
         names = _schema(mark).names
     except (pa.ArrowException, OSError) as error:
-        return f"{FILE} cannot be read ({str(error).splitlines()[0][:120]})."
+        return f"{FILE} cannot be read ({data.first_line(error)})."
     absent = [name for name in SAMPLES.names if name in COLUMNS[:8] and name not in names]
     return f"{FILE} lacks the columns {', '.join(absent)}." if absent else ""
 
@@ -74,14 +90,16 @@ def side_by_side(track: str, task: str, who: dict[str, Checkpoint]) -> tuple[pd.
 
 
 def _of(rows: pd.DataFrame, checkpoint: Checkpoint) -> pd.DataFrame:
-    """One row a document: the lowest seed and step, should several be stored."""
+    """One row a document: the lowest draw, seed and step, should several be stored."""
     found = rows[
         (rows["model"] == checkpoint.model)
         & (rows["arm"] == checkpoint.arm)
         & (rows["corpus"] == checkpoint.corpus)
         & (rows["text_id"] == checkpoint.text_id)
     ]
-    return found.sort_values(["doc_id", "seed", "step"], kind="stable").drop_duplicates("doc_id")
+    if checkpoint.draw is not None:
+        found = found[found["draw"].fillna(0) == checkpoint.draw]
+    return found.sort_values(["doc_id", "draw", "seed", "step"], kind="stable").drop_duplicates("doc_id")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -110,6 +128,8 @@ def _read(mark: Stamp, task: str, who: tuple[Checkpoint, ...]) -> pd.DataFrame:
     for name in ("prediction", "target"):
         if name not in frame:
             frame[name] = ""
+    if "draw" not in frame:
+        frame["draw"] = 0
     return frame.reset_index(drop=True)
 
 

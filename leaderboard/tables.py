@@ -17,6 +17,9 @@ WORDS = {
     "outcome": text.OUTCOMES,
     "verification": text.STATES,
     "state": text.STATES,
+    "conditional": text.GIVEN,
+    "as_expected": text.ANSWERED,
+    "origin": text.ORIGINS,
 }
 """Columns whose words carry an icon on the page (not in a download)."""
 

@@ -9,18 +9,37 @@ VERDICTS = {
     "superior": "▲ superior",
     "comparable": "≈ comparable",
     "inferior": "▼ inferior",
+    "negligible": "≪ negligible",
     "inconclusive": "? inconclusive",
     "no data": "– no data",
     "no test": "– no test",
 }
-"""Icon and word, so that no verdict is told by colour alone."""
+"""Icon and word, so that no verdict is told by colour alone; in the order in which they are tried."""
 
 OUTCOMES = {
     "reproduced": "✔ reproduced",
     "not reproduced": "✘ not reproduced",
     "inconclusive": "? inconclusive",
+    "not testable": "∅ not testable",
+    "cannot tell": "? cannot tell",
     "no data": "– no data",
 }
+GIVEN = {
+    "": "● other models and texts too",
+    "draws": "◐ this pretrained model",
+    "texts and draws": "○ these runs only",
+}
+"""What a figure holds for, by what it takes as given (the column `conditional`)."""
+GIVEN_WORDS = {
+    "draws": "These figures are about **one pretrained model** of this size. Another training of the same "
+    "size could differ, and the intervals do not hold that.",
+    "texts and draws": "These figures rest on **documents alone**: there are fewer than three texts or "
+    "pretraining draws. The intervals say how much other questions would change, not what another text or "
+    "another pretrained model would do. Such an entry has no rank, and no claim uses it.",
+}
+"""The same as a caption."""
+ANSWERED = {"True": "✔ yes", "False": "✘ no"}
+ORIGINS = {"trained": "● trained here", "kept": "◐ kept scores", "refused": "✘ refused"}
 STATES = {"self-reported": "○ self-reported", "reproduced": "✔ reproduced", "flagged": "⚑ flagged"}
 
 _BACKTICKS = re.compile(r"`+")
@@ -131,6 +150,9 @@ def behaves_like(own: object, effective: object, low: object, high: object, note
     """`0.50M behaves like 1.1M (95 % 0.80M to 1.6M)`; the note says where the ladder ends."""
     remark = "" if missing(note) else str(note)
     if missing(effective):
+        if remark == "below the ladder":
+            most = "" if missing(high) else f" (95 % at most {size(high)})"
+            return f"less than the smallest model{most}"
         return {"no ladder": "no ladder to measure on"}.get(remark, remark or "–")
     bound = {"beyond the ladder": "at least ", "below the ladder": "at most "}.get(remark, "")
     span = size_interval(low, high, note)
@@ -139,9 +161,11 @@ def behaves_like(own: object, effective: object, low: object, high: object, note
 
 def size_interval(low: object, high: object, note: object) -> str:
     """`0.80M to 1.6M`; an end that the ladder cut off as `≤0.07M` or `≥6.7B`."""
+    remark = "" if missing(note) else str(note)
+    if missing(low) and not missing(high) and "below" in remark:
+        return f"at most {size(high)}"
     if missing(low) or missing(high):
         return "–"
-    remark = "" if missing(note) else str(note)
     cut_low = "below" in remark or "both ends" in remark
     cut_high = "beyond the ladder" in remark or "both ends" in remark
     return f"{'≤' if cut_low else ''}{size(low)} to {'≥' if cut_high else ''}{size(high)}"
@@ -163,6 +187,18 @@ def rank_range(low: object, high: object) -> str:
         return "–"
     first, last = int(float(low)), int(float(high))  # type: ignore[arg-type]
     return str(first) if first == last else f"{first} to {last}"
+
+
+def share(value: object, low: object = None, high: object = None) -> str:
+    """A share in percent with its interval: `34 % (12 % to 60 %)`; a dash where there is none."""
+    if missing(value):
+        return "–"
+    ends = "" if missing(low) or missing(high) else f" ({_percent(low)} to {_percent(high)})"
+    return f"{_percent(value)}{ends}"
+
+
+def _percent(value: object) -> str:
+    return f"{number(100 * float(value), 0)} %"  # type: ignore[arg-type]
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -6,10 +6,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from leaderboard import charts, state, tables, text
+from leaderboard import charts, choice, state, tables, text
+from leaderboard.order import FEWEST_UNITS
 
 SHARE_SCOPE = "share of runs with a gain"
-"""Ends the scope of a part that compares shares; all others compare scores."""
+"""Ends the scope of a part that compares shares, in results of an older version; all others compare scores."""
+CONTROLS = "C0"
+"""The claim that the study can see an effect: its estimates are controls."""
 
 
 @dataclass(frozen=True)
@@ -21,35 +24,66 @@ class Question:
     answers: dict[str, str]
 
 
+_ANSWERS = {
+    "reproduced": "Yes",
+    "not reproduced": "No",
+    "inconclusive": "Not settled",
+    "not testable": "Not asked here",
+    "cannot tell": "",
+}
 QUESTIONS = {
+    CONTROLS: Question(
+        "Would this study see an effect, if there were one?",
+        "Compared with what is known beforehand: controls whose outcome was declared before the data.",
+        _ANSWERS,
+    ),
     "C1": Question(
         "Do the models get better at all?",
         "Compared with the same model before treatment.",
-        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell"},
+        _ANSWERS,
     ),
     "C2": Question(
         "Do they become as good as a model 2 to 3 times larger?",
         "Compared with an untreated larger model of the same family.",
-        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell"},
+        _ANSWERS,
     ),
     "C3": Question(
         "Does unfamiliar text work best?",
         "Program text, which the models never saw, compared with the other texts.",
-        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell"},
+        _ANSWERS,
     ),
     "C4": Question(
         "Is it more than a placebo?",
         "Compared with changes that cannot teach anything: steps in a random direction, the same words "
         "shuffled.",
-        {"reproduced": "Yes", "not reproduced": "No", "inconclusive": "Cannot tell"},
+        _ANSWERS,
     ),
 }
 ICONS = {
     "reproduced": ":material/check_circle:",
     "not reproduced": ":material/cancel:",
     "inconclusive": ":material/help:",
+    "not testable": ":material/block:",
+    "cannot tell": ":material/visibility_off:",
 }
-COLOURS = {"reproduced": "green", "not reproduced": "red", "inconclusive": "gray"}
+COLOURS = {
+    "reproduced": "green",
+    "not reproduced": "red",
+    "inconclusive": "gray",
+    "not testable": "gray",
+    "cannot tell": "orange",
+}
+CONTROL_WORDS = {
+    "positive": "positive: must gain",
+    "negative": "negative: must lose",
+    "placebo": "placebo: must not gain",
+    "null": "placebo: must not gain",
+    "same rung": "same size against itself (A/A)",
+    "next rung": "larger model, entered as treated",
+}
+UNSEEN = (
+    "It is not shown that this study can see an effect: it has no controls whose outcome is known beforehand."
+)
 
 
 def readable(content: Any) -> list[dict[str, Any]]:
@@ -79,9 +113,15 @@ def short_answer(claims: list[dict[str, Any]], *, small: bool = False) -> tuple[
 
 
 def _answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
-    """From the outcomes of C1, C2 and C4."""
+    """From the outcomes of C0, C1, C2 and C4."""
     outcome = {str(c["id"]): str(c["outcome"]) for c in claims}
     better, larger, placebo = outcome.get("C1"), outcome.get("C2"), outcome.get("C4")
+    if outcome.get(CONTROLS) == "not reproduced":
+        return (
+            "cannot tell",
+            "**Cannot tell.** The controls of this study did not come out as they must, so it is not shown that it "
+            "would see an effect.",
+        )
     if larger is None:
         return "inconclusive", "**Not measured.** These results hold no comparison with larger models."
     if larger == "reproduced":
@@ -98,7 +138,7 @@ def _answer(claims: list[dict[str, Any]]) -> tuple[str, str]:
             )
         rest = (
             "Whether they get better at all cannot be told from these data."
-            if better == "inconclusive"
+            if better in ("inconclusive", "not testable", None)
             else "They do not reliably get better either."
         )
         return (
@@ -143,12 +183,21 @@ def basis(entries: pd.DataFrame) -> str:
     )
     said = f"**Treated:** {models}."
     said += f" **Larger models of the same family, untreated:** {larger}." if larger else ""
-    texts, questions = ranked["n_runs"].max(), ranked["n_docs"].max()
+    texts, draws, questions = (ranked[name].max() for name in ("n_texts", "n_draws", "n_docs"))
     if not text.missing(texts) and not text.missing(questions):
         said += (
             f" Each treatment used one text, up to {text.whole(texts)} from each of "
             f"{text.counted(ranked['corpus'].nunique(), 'source')}, and was followed by "
             f"{text.counted(text.whole(questions), 'question')}."
+        )
+    if not text.missing(draws):
+        said += (
+            f" Each treated size was trained from nothing {text.whole(draws)} times (pretraining draws), so the "
+            "answer is about the size, not about one model."
+            if text.whole(draws) >= FEWEST_UNITS
+            else f" There {'is' if text.whole(draws) == 1 else 'are'} only "
+            f"**{text.counted(text.whole(draws), 'pretrained model')} of each treated size**: another training of the "
+            "same size could differ."
         )
     if below_original(entries):
         said += (
@@ -158,8 +207,8 @@ def basis(entries: pd.DataFrame) -> str:
     return said
 
 
-def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
-    """The comparisons behind a claim, one a row, with a name a row for charts."""
+def parts_frame(claim: dict[str, Any], which: str = "parts") -> pd.DataFrame:
+    """The comparisons behind a claim, one a row, with a name a row for charts: its `parts` or its `estimates`."""
     columns = [
         "model",
         "arm",
@@ -172,14 +221,18 @@ def parts_frame(claim: dict[str, Any]) -> pd.DataFrame:
         "ci_high",
         "p_value",
         "p_adjusted",
+        "share_closed",
+        "share_closed_low",
+        "share_closed_high",
+        "conditional",
         "outcome",
         "note",
     ]
-    rows = claim.get("parts") if isinstance(claim.get("parts"), list) else []
+    rows = claim.get(which) if isinstance(claim.get(which), list) else []
     frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
-    for column in ("delta", "ci_low", "ci_high", "p_value", "p_adjusted"):
+    for column in columns[6:14]:
         frame[column] = pd.to_numeric(frame[column], errors="coerce")
-    for column in ("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "outcome", "note"):
+    for column in (*columns[:6], *columns[14:]):
         frame[column] = frame[column].fillna("").astype(str)
     frame["name"] = [part_name(row) for row in frame.itertuples()]
     shares = frame["scope"].str.endswith(SHARE_SCOPE)
@@ -198,7 +251,7 @@ def part_name(row: Any) -> str:
 
 
 def tally(frame: pd.DataFrame) -> str:
-    """`2 of 6 comparisons hold, 1 excludes the effect, 3 cannot tell`, counted from the outcomes given."""
+    """`2 of 6 comparisons hold, 1 rules the effect out, 3 cannot tell`, counted from the outcomes given."""
     if frame.empty:
         return "No comparison was declared."
     hold, against = (
@@ -228,8 +281,22 @@ def detectable(frame: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     )
 
 
+def show_cards(claims: list[dict[str, Any]], comparisons: pd.DataFrame) -> None:
+    """A card a claim, two side by side; C0 across the page, before all others."""
+    places = sorted(range(len(claims)), key=lambda place: claims[place]["id"] != CONTROLS)
+    for place in places:
+        if claims[place]["id"] == CONTROLS:
+            with st.container(border=True):
+                show_card(claims[place], place, comparisons)
+    others = [place for place in places if claims[place]["id"] != CONTROLS]
+    for first in range(0, len(others), 2):
+        for place, column in zip(others[first : first + 2], st.columns(2), strict=False):
+            with column, st.container(border=True, height="stretch"):
+                show_card(claims[place], place, comparisons)
+
+
 def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> None:
-    """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and all comparisons."""
+    """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and what decides it."""
     name, outcome = str(claim["id"]), str(claim["outcome"])
     question = QUESTIONS.get(name)
     colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
@@ -239,14 +306,63 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
         st.text(text.visible(f"{name}: {claim.get('title', '')}"))
     answer = question.answers.get(outcome, "") if question else ""
     known = outcome if outcome in COLOURS else "unknown outcome"
+    if name == CONTROLS:
+        known = {"reproduced": "all as declared", "not reproduced": "not all as declared"}.get(outcome, known)
     st.markdown(f":{colour}-badge[{icon} {f'{answer}: ' if answer else ''}{known}]")
-    frame = parts_frame(claim)
     if question:
         st.markdown(question.against)
+    frame = parts_frame(claim)
     st.text(text.visible(claim.get("sentence") or tally(frame)))
+    if name == CONTROLS:
+        show_controls(claim, place)
+        return
+    if lines := estimate_lines(claim):
+        head = "What decides it, declared beforehand:"
+        if outcome in ("not testable", "cannot tell"):
+            head = "The figures that were to decide it, by themselves:"
+        st.markdown(f"{head}\n" + "\n".join(f"- {line}" for line in lines))
     if outcome == "inconclusive" and name != "C2" and (said := detectable(frame, comparisons)):
         st.caption(said)
     show_figures(claim, frame, place)
+
+
+def estimate_lines(claim: dict[str, Any]) -> list[str]:
+    """The estimates that decide a claim, as Markdown lines with their intervals."""
+    lines = []
+    for row in parts_frame(claim, "estimates").itertuples():
+        scope = choice.SCOPE_WORDS.get(row.scope) or text.plain(row.scope)
+        places = text.decimals(row.ci_low, row.ci_high)
+        figure = (
+            "no data" if text.missing(row.delta) else f"**{text.number(row.delta, places, signed=True)}**"
+        )
+        span = text.interval(row.ci_low, row.ci_high, signed=True)
+        said = f"{scope}: {figure}" + ("" if span == "–" else f" (95 % {span})")
+        if not text.missing(row.share_closed):
+            closed = text.share(row.share_closed, row.share_closed_low, row.share_closed_high)
+            said += f", {closed} of the gap to the larger model"
+        holds = {"draws": ", given one pretrained model", "texts and draws": ", on documents alone"}
+        alone = "" if claim["outcome"] == "not testable" else f": {text.OUTCOMES.get(row.outcome, '–')}"
+        lines.append(f"{said}{holds.get(row.conditional, '')}{alone}")
+    return lines
+
+
+def show_controls(claim: dict[str, Any], place: int) -> None:
+    """The controls of C0: what was declared, what was found."""
+    columns = ["control", "entry", "as_expected", "expected", "delta", "ci_low", "ci_high", "found"]
+    rows = claim.get("estimates") if isinstance(claim.get("estimates"), list) else []
+    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
+    if frame.empty:
+        return
+    for column in ("delta", "ci_low", "ci_high"):
+        frame[column] = pd.to_numeric(frame[column], errors="coerce")
+    frame["as_expected"] = frame["as_expected"].astype(str)
+    frame["control"] = [CONTROL_WORDS.get(str(name), str(name)) for name in frame["control"]]
+    tables.show(
+        frame,
+        f"claim-{place + 1}",
+        height="content",
+        note="The difference is that over the first tasks named: to its own untreated model, or to the other draws.",
+    )
 
 
 @st.fragment
@@ -255,12 +371,14 @@ def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None
     name = str(claim["id"])
     known = name in QUESTIONS
     with state.unfold(
-        f"See the figures ({name})" if known else "See the figures",
+        f"See where it differs ({name})" if known else "See where it differs",
         f"figures{place + 1}",
         icon=":material/query_stats:",
     ) as part:
         if part.open:
             st.text(text.visible(claim.get("title") or ""))
+            if claim.get("estimates"):
+                st.caption("Parts by model, corpus and tasks. They show where it differs and decide nothing.")
             for measure, rows in frame.dropna(subset=["delta"]).groupby("measure", sort=False):
                 charts.show(
                     charts.forest(
@@ -268,5 +386,16 @@ def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None
                     ),
                     f"{measure} with 95 % intervals behind claim {name}",
                 )
-            tables.show(frame.drop(columns=["name", "measure"]), f"claim-{place + 1}")
+            shown = frame.drop(columns=["name", "measure"])
+            empty = [
+                c for c in ("share_closed", "share_closed_low", "share_closed_high") if shown[c].isna().all()
+            ]
+            if "conditional" not in _keys(claim):
+                empty.append("conditional")
+            tables.show(shown.drop(columns=empty), f"claim-{place + 1}")
     state.end()
+
+
+def _keys(claim: dict[str, Any]) -> set[str]:
+    """The names of all cells of the parts."""
+    return {name for row in claim.get("parts") or [] if isinstance(row, dict) for name in row}

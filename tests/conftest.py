@@ -1,15 +1,18 @@
-"""Fixtures that every area of the tests shares: one thread, and the folder of real data."""
+"""Fixtures that every area of the tests shares: the real data, a tokenizer, a Ray cluster, and the command."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 # The package holds torch and numpy to portable code: it comes before every test that imports them.
+from benchmark import cli
 from benchmark.arithmetic import mode
 from tests.browser_skips import pytest_addoption, pytest_sessionfinish  # noqa: F401 - hooks
+from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - hooks
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -51,20 +54,77 @@ def micro_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def gapbench(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """The command in this process: its exit code, what it prints, and what it says on stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gapbench", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        told = capsys.readouterr()
+        return int(left.value.code or 0), told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def refusal(gapbench: Callable[..., tuple[int, str, str]]) -> Callable[..., str]:
+    """The one line with which the command refuses its arguments; it exits with 2 and prints nothing else."""
+
+    def call(*arguments: str) -> str:
+        status, printed, said = gapbench(*arguments)
+        assert (status, printed, len(said.splitlines())) == (2, "", 1), said
+        assert said.startswith("gapbench: ")
+        return said
+
+    return call
+
+
+def _start_node(nodes: Any, folder: Path) -> None:
+    """Start a node as somebody else would: without portable arithmetic's variables, numpy imported before all."""
+    (folder / "sitecustomize.py").write_text("import numpy\n", encoding="utf-8")
+    code = [folder, ROOT, ROOT / "tests" / "execution", os.environ.get("PYTHONPATH", "")]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in mode.VARIABLES:
+            patch.delenv(name, raising=False)
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, code)))
+        nodes.add_node(num_cpus=1, include_dashboard=False)
+
+
+@pytest.fixture(scope="session")
+def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A Ray cluster of a head and one worker node, each with one core, on the loopback."""
-    ray = pytest.importorskip("ray", reason="ray is an optional extra: pip install 'gapbench[ray]'")
+    pytest.importorskip("ray", reason="ray is an optional extra: pip install 'gapbench[ray]'")
+    import ray
     from ray._private import services
     from ray.cluster_utils import Cluster
 
-    # The nodes take each other's address from here; they must not listen beyond this machine. Ray replaces
-    # 127.0.0.1 by an outer address where another process names it, other addresses of the loopback it leaves.
-    monkeypatch.setattr(services, "get_node_ip_address", lambda *_: "127.0.0.2")
-    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda *_: "127.0.0.2")
-    code = f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'execution'}"
-    monkeypatch.setenv("PYTHONPATH", f"{code}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes.add_node(num_cpus=1)
-    yield nodes
+    from benchmark.execution import ray_can_start
+
+    if not ray_can_start(sys.executable):
+        pytest.skip("Ray starts no worker where Python's path has blanks")
+    with pytest.MonkeyPatch.context() as patch:
+        # The nodes take each other's address from here; they must not listen beyond this machine. Ray replaces
+        # 127.0.0.1 by an outer address where another process names it, other addresses of the loopback it leaves.
+        patch.setattr(services, "get_node_ip_address", lambda *_: "127.0.0.2")
+        patch.setattr(ray.util, "get_node_ip_address", lambda *_: "127.0.0.2")
+        nodes = Cluster()
+        _start_node(nodes, tmp_path_factory.mktemp("head"))
+        yield nodes
+        nodes.shutdown()
+
+
+@pytest.fixture
+def cluster(
+    ray_nodes: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """The session's cluster, its worker node replaced where the test before has killed it; `RAY_ADDRESS` names it."""
+    import ray
+
+    if not ray_nodes.worker_nodes:
+        _start_node(ray_nodes, tmp_path_factory.mktemp("node"))
+    monkeypatch.setenv("RAY_ADDRESS", ray_nodes.address)
+    yield ray_nodes
     ray.shutdown()
-    nodes.shutdown()

@@ -129,11 +129,11 @@ def overridden() -> dict[str, str]:
 
 
 def missing() -> str | None:
-    """What this machine lacks for portable arithmetic; None where it can."""
+    """What portable arithmetic needs and this machine is not or has not, to follow these words; None where it can."""
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
-        return f"{platform.system()} on {platform.machine()} (portable needs Linux on x86-64)"
+        return f"Linux on x86-64 (this is {platform.system()} on {platform.machine()})"
     lacking = sorted(NEEDED_FLAGS - set(str(cpu_facts().get("flags", "")).split()))
-    return f"a CPU with {', '.join(lacking).upper()}" if lacking else None
+    return f"a CPU with {' and '.join(flag.upper() for flag in lacking)}" if lacking else None
 
 
 def name(device: str = "cpu") -> str:

@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from benchmark.arithmetic import mode
+
+Array = NDArray[np.float32]
 
 LONGEST = 512
 """Terms that one chain of multiply-adds has at most."""
@@ -52,6 +55,12 @@ def batched(left: Tensor, right: Tensor) -> Tensor:
     return _openblas(left, right)
 
 
+def multiply(left: Array, right: Array, out: Array | None = None) -> Array:
+    """`batched` for numpy arrays on their way into `out`, whose rows may have gaps; OpenBLAS in either arithmetic."""
+    product: Array = np.matmul(left, right, out=out)
+    return product
+
+
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """softmax(`scale` * `query` `key`^T + `mask`) `value`, each [batch, heads, positions, width]; no mask: causal.
 
@@ -64,6 +73,34 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sc
     if mask is None:
         mask = causal_mask(query.shape[-2], query.dtype, query.device)
     return batched(torch.softmax(batched(query * scale, key.mT).add_(mask), -1), value)
+
+
+def attention_rows(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """What `attention` gives, as rows [batch * positions, heads * width] in `room`; without gradients."""
+    batch, heads, positions, _ = query.shape
+    count, width = batch * positions, value.shape[-1]
+    if not _portable(query, key):
+        return attention(query, key, value, mask, scale).transpose(1, 2).reshape(count, heads * width)
+    if mask is None:
+        mask = causal_mask(positions, query.dtype, query.device)
+    weights = torch.softmax(_openblas(query * scale, key.mT).add_(mask), -1)
+    rows = room(count, heads * width, query)
+    places = rows[:count].view(batch, positions, heads, width).transpose(1, 2)
+    np.matmul(weights.numpy(), value.numpy(), out=places.numpy())
+    return rows
+
+
+def rows_for(count: int, like: Tensor) -> int:
+    """In how many rows, of the type and on the device of `like`, `linear` takes `count` of them without a copy."""
+    return count + -count % ROWS if count >= FEWEST_ROWS and _portable(like, like) else count
+
+
+def room(count: int, width: int, like: Tensor) -> Tensor:
+    """Rows [`rows_for(count)`, width] to write `count` rows into; those behind them are 0."""
+    rows = like.new_empty(rows_for(count, like), width)
+    if len(rows) > count:
+        rows[count:].zero_()
+    return rows
 
 
 @functools.lru_cache(maxsize=64)
@@ -85,8 +122,10 @@ def _portable(left: Tensor, right: Tensor) -> bool:
 
 def _chained(hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The product, its rows padded to a multiple of ROWS: oneDNN compiles code for each number of rows it meets."""
-    inputs = hidden.reshape(-1, hidden.shape[-1])
+    inputs = hidden if hidden.dim() == 2 else hidden.reshape(-1, hidden.shape[-1])
     count = len(inputs)
+    if count and count % ROWS == 0 and inputs is hidden:
+        return _onednn(inputs, weight, bias)
     if count < FEWEST_ROWS:
         product = _openblas(inputs, weight.t())
         product = product if bias is None else product.add_(bias)
@@ -99,16 +138,16 @@ def _padded(inputs: Tensor) -> Tensor:
     count = len(inputs)
     if count % ROWS == 0:
         return inputs
-    padded = inputs.new_empty(count + -count % ROWS, inputs.shape[1])
+    padded = room(count, inputs.shape[1], inputs)
     padded[:count] = inputs
-    padded[count:] = 0
     return padded
 
 
 def _onednn(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    others = range(LONGEST, weight.shape[1], LONGEST)
-    if not others:
+    width = weight.shape[1]
+    if width <= LONGEST:
         return _inner_product(hidden, _plain(weight), bias)
+    others = range(LONGEST, width, LONGEST)
     total = _inner_product(hidden[:, :LONGEST].contiguous(), _plain(weight[:, :LONGEST]), bias)
     for start in others:
         part = slice(start, start + LONGEST)
@@ -122,7 +161,7 @@ def _plain(weight: Tensor) -> Tensor:
 
 
 def _inner_product(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(hidden, weight, bias, "none", [], "")
+    product: Tensor = torch.ops.mkldnn._linear_pointwise.default(hidden, weight, bias, "none", [], "")
     return product
 
 

@@ -28,7 +28,10 @@ def _line(execution: Execution) -> str | None:
         return None
     lacking = mode.missing()
     if lacking is not None:
-        return f"gapbench: numbers are native to this machine, which lacks {lacking}; claims are compared, not bytes"
+        return (
+            f"gapbench: numbers are native to this machine, since portable arithmetic needs {lacking}: "
+            "claims are compared, not bytes"
+        )
     names = sorted(mode.overridden())
     return (
         f"gapbench: {', '.join(names)} set aside: portable arithmetic has its own values" if names else None

@@ -50,7 +50,8 @@ def floor_pass(model: OptModel, batches: list[FloorBatch]) -> float:
     total = torch.zeros((), dtype=torch.float64, device=model.device)
     for batch in batches:
         hidden = causal_hidden(model.params, model.config, batch.ids, fused=True)
-        chunks: tuple[Tensor, ...] = torch.split(hidden.flatten(0, 1)[batch.read], space.rows)
-        for chunk in chunks:
-            total += space.log_softmax(chunk)[:, 0].double().sum()
+        read = hidden.flatten(0, 1)[batch.read]
+        for start in range(0, len(read), space.rows):
+            stop = min(start + space.rows, len(read))
+            total += space.log_softmax(read, start, stop)[:, 0].double().sum()
     return float(total)

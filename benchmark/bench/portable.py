@@ -48,8 +48,8 @@ def measure(params: Path) -> dict[str, float]:
     """Seconds in this process, in the arithmetic that it has."""
     import torch
 
+    from benchmark.arithmetic.alone import compute_alone
     from benchmark.doctor import trials
-    from benchmark.execution import compute_alone
     from benchmark.models.micro import micro_tokenizer, pretraining_tokens, train_rung
     from benchmark.models.opt import OptModel
     from benchmark.posttrain.base import load_base, suite_of
@@ -68,7 +68,7 @@ def measure(params: Path) -> dict[str, float]:
             pretraining_tokens(micro_tokenizer(cache), short.tokens, cache)
             for _ in range(2):  # the first time warms up
                 started = time.perf_counter()
-                train_rung(short, Path(folder) / name, name=name, cache=cache)
+                train_rung(short, {0: Path(folder) / name}, name=name, cache=cache)
                 seconds = time.perf_counter() - started
             total += seconds * spec.tokens / short.tokens
     evaluation = settings.evaluation

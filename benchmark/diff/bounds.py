@@ -70,11 +70,17 @@ def rung_movements(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list
         column = "score" if name == "scores.csv" else f"score_{scope}"
         rungs = before[before["arm"] == NO_ARM]
         if name == "scores.csv":
+            rungs = plain_scores(rungs)
             rungs = rungs[rungs["scope"] == scope]
         for row in _joined(name, rungs, after, column):
             far, where = bound(row["model"], scope), f"{row['model']} {scope}"
             found.append(Movement(where, row["was"], row["now"], row["was"] - far, row["was"] + far))
     return found
+
+
+def plain_scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the study's own metrics: what is known of draws was measured in them."""
+    return frame[frame["measure"] == "score"] if "measure" in frame.columns else frame
 
 
 def gain_movements(before: pd.DataFrame, after: pd.DataFrame) -> list[Movement]:
@@ -83,6 +89,7 @@ def gain_movements(before: pd.DataFrame, after: pd.DataFrame) -> list[Movement]:
     A gain may lie in its committed 95 % interval, widened by the bound of its model. Without an interval it
     may lie within the bound of the committed gain.
     """
+    before = plain_scores(before)
     base = before[(before["baseline_kind"] == "base") & before["scope"].isin(list(POOLED))]
     ends = {end: figures(base, end).fillna(figures(base, "delta")) for end in ("ci_low", "ci_high")}
     found = []

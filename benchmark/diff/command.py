@@ -7,6 +7,7 @@ from benchmark.diff.exact import exact
 from benchmark.diff.inputs import NAMED, inputs
 from benchmark.diff.lock import Lock, locks
 from benchmark.diff.repository import Repository
+from benchmark.diff.rows import another_schema
 from benchmark.diff.scope import Scope
 from benchmark.diff.sides import LINE_ENDS, Sides, provenance
 from benchmark.diff.stages import first_stage
@@ -55,6 +56,8 @@ def _diff_track(repository: Repository, track: str, *, everything: bool) -> list
     scope = _scope(sides, stages)
     listed = ", ".join(scope.inputs.said)
     differ = f"other than at {repository.short}: {listed}" if listed else ""
+    if told := another_schema(sides, scope):
+        print(f"{track}: {told}")
     found = arithmetic(sides)
     if not sides.changed and not (found.same and first_stage(stages, scope)):
         number = len(sides.compared)

@@ -7,8 +7,17 @@ import pandas as pd
 
 from benchmark.diff.scope import Scope
 from benchmark.diff.sides import Sides
-from benchmark.diff.tables import KEYS, TABULAR, differing_rows, missing_rows, read
+from benchmark.diff.tables import (
+    KEYS,
+    TABULAR,
+    alike,
+    differing_rows,
+    dropped_columns,
+    missing_rows,
+    read,
+)
 from benchmark.diff.verdicts import CLAIMS, comparable_claims
+from benchmark.schema import TABLES
 
 
 @dataclass(frozen=True)
@@ -21,8 +30,18 @@ class Pair:
 
     @property
     def missing_columns(self) -> list[str]:
-        """Columns that the working tree's table lacks."""
-        return [str(column) for column in self.before.columns if column not in self.after.columns]
+        """Columns that the working tree's table lacks, though they belong to the tables of today."""
+        dropped = dropped_columns(self.name, list(self.before.columns), list(self.after.columns))
+        return [
+            str(column)
+            for column in self.before.columns
+            if column not in self.after.columns and column not in dropped
+        ]
+
+    @property
+    def shared_columns(self) -> list[str]:
+        """Columns that both sides have."""
+        return [str(column) for column in self.before.columns if column in self.after.columns]
 
 
 def pairs(sides: Sides, scope: Scope) -> Iterator[Pair]:
@@ -31,7 +50,25 @@ def pairs(sides: Sides, scope: Scope) -> Iterator[Pair]:
         tables = [read(name, files[name]) for files in (sides.before, sides.after)]
         kept = [table[~scope.depends(name, table)] for table in tables if table is not None]
         if len(kept) == 2:
-            yield Pair(name, *kept)
+            yield Pair(name, *(alike(*kept) if name.endswith(".csv") else kept))
+
+
+def another_schema(sides: Sides, scope: Scope) -> str:
+    """One line where tables of the commit have columns that those of today no longer have; else empty."""
+    told = []
+    for name in sides.both:
+        if name in TABLES:
+            old, new = (_head(files[name]) for files in (sides.before, sides.after))
+            if gone := dropped_columns(name, old, new):
+                told.append(f"{name} (without {', '.join(gone)}; {len(set(new) - set(old))} columns new)")
+    if not told:
+        return ""
+    how = "; the columns that both have are compared" if scope.tables else ""
+    return f"tables of another version stand at {sides.repository.short}: {', '.join(told)}{how}"
+
+
+def _head(content: bytes) -> list[str]:
+    return content.split(b"\n", 1)[0].decode(errors="replace").strip().split(",")
 
 
 def missing(pair: Pair) -> list[str]:
@@ -50,7 +87,7 @@ def differing(sides: Sides, scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in pairs(sides, scope):
         gone = missing(pair)
-        columns = scope.compared_columns(pair.name, [str(column) for column in pair.before.columns])
+        columns = scope.compared_columns(pair.name, pair.shared_columns)
         rows = [] if gone else differing_rows(pair.name, pair.before, pair.after, columns)
         if gone or rows:
             found[pair.name] = gone[0] if gone else f"{pair.name}: {counted(rows, 'differ')}"

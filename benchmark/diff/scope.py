@@ -24,15 +24,17 @@ UPSTREAM = {
 }
 """The stages whose code stands behind what a stage writes, its own among them."""
 
-RANKS = ("rank", "rank_low", "rank_high", "tie_group")
+RANKS = ("rank", "rank_low", "rank_high")
 SIZES = ("effective_size", "size_multiplier")
 SIZE_COLUMNS = ("effective_size_note", *(f"{name}{end}" for name in SIZES for end in ("", "_low", "_high")))
-ADJUSTED = ("p_adjusted", "q_value", "p_noninferior_adjusted", "verdict")
+ADJUSTED = (
+    *("p_adjusted", "q_value", "p_noninferior_adjusted", "p_negligible_adjusted", "mde_adjusted", "verdict"),
+)
 
 SHARED_COLUMNS: Mapping[tuple[str, str], tuple[str, ...]] = {
     **{("entries.csv", section): RANKS for section in NAMED},
     ("entries.csv", "models"): (*RANKS, *SIZE_COLUMNS),
-    ("entries.csv", "arms"): (*RANKS, "p_improve_control"),
+    ("entries.csv", "arms"): (*RANKS, "prob_improve_control", "prob_improve_control_arm"),
     ("comparisons.csv", "models"): ADJUSTED,
     ("comparisons.csv", "arms"): ADJUSTED,
     **{("pairs.csv", section): ("p_adjusted",) for section in NAMED},

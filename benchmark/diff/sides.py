@@ -14,6 +14,7 @@ FLOW = (
     "corpora.json",
     "texts.parquet",
     "documents.parquet",
+    "draws.csv",
     "runs.csv",
     "run_curves.csv",
     "curves.csv",

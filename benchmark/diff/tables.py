@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -11,20 +11,21 @@ import pyarrow.parquet as pq
 from benchmark.diff.inputs import NAMED
 from benchmark.diff.scope import COLUMNS
 from benchmark.errors import CheckFailed
-from benchmark.schema import NO_ARM
+from benchmark.schema import NO_ARM, TABLES
 
 ENTRY = ["model", "arm", "corpus"]
-RUN = [*ENTRY, "text_id", "seed"]
+RUN = [*ENTRY, "draw", "text_id", "seed"]
 KEYS: Mapping[str, list[str]] = {
     "corpora.json": ["corpus"],
     "texts.parquet": ["corpus", "index"],
-    "documents.parquet": [*RUN, "task", "doc_id"],
+    "documents.parquet": ["model", "draw", *RUN[1:], "task", "doc_id"],
+    "draws.csv": ["model", "draw"],
     "runs.csv": RUN,
     "run_curves.csv": [*RUN, "step", "split", "scope"],
     "curves.csv": [*ENTRY, "step", "scope"],
-    "scores.csv": [*ENTRY, "scope"],
+    "scores.csv": [*ENTRY, "measure", "scope"],
     "entries.csv": ENTRY,
-    "comparisons.csv": [*ENTRY, "baseline", "baseline_kind", "baseline_arm", "scope"],
+    "comparisons.csv": [*ENTRY, "baseline", "baseline_kind", "baseline_arm", "measure", "scope"],
     "pairs.csv": [*ENTRY, "other_model", "other_arm", "other_corpus", "scope"],
     "sensitivity.csv": [*ENTRY, "scope", "step"],
     "familiarity.csv": ["model", "arm", "level"],
@@ -35,6 +36,8 @@ KEYS: Mapping[str, list[str]] = {
 
 The step of a document's row is the one that its run chose, a result and no name.
 """
+ONE: Mapping[str, str] = {"draw": "0", "measure": "score"}
+"""What a row is about where results of an older version do not name it: one pretraining draw, one measure."""
 SAMPLES = "documents.parquet"
 TABULAR = (".csv", ".parquet")
 
@@ -50,10 +53,27 @@ def read(name: str, content: bytes) -> pd.DataFrame | None:
             return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         if name.endswith(".parquet"):
             table: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
-            return table
+            # Results from before a model could have several pretraining draws have one.
+            return table.assign(draw=0) if name == SAMPLES and "draw" not in table else table
         return pd.DataFrame(json.loads(content)) if name == "corpora.json" else None
     except (ValueError, KeyError, pa.ArrowException) as error:
         raise CheckFailed(f"{name}: cannot be read as a table ({error}): make it again") from None
+
+
+def alike(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables of a CSV with the columns of `ONE` that either has."""
+    names = {column: value for column, value in ONE.items() if column in before or column in after}
+    return before.assign(**_absent(before, names)), after.assign(**_absent(after, names))
+
+
+def _absent(table: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
+    return {column: value for column, value in names.items() if column not in table}
+
+
+def dropped_columns(name: str, before: Iterable[str], after: Iterable[str]) -> list[str]:
+    """Columns of `before` that `after` lacks because the table of today has no such column (`schema.TABLES`)."""
+    known = {*after, *(TABLES[name].names if name in TABLES else before)}
+    return [column for column in before if column not in known]
 
 
 def keyed(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +102,8 @@ def missing_rows(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[s
     Of documents, whose number depends on how many steps a run chose, a row is missing where no step has it.
     """
     if name == SAMPLES:
-        left, right = (side.set_index(KEYS[name]).index.unique() for side in (before, after))
+        key = [column for column in KEYS[name] if column in before.columns and column in after.columns]
+        left, right = (side.set_index(key).index.unique() for side in (before, after))
     else:
         left, right = keyed(name, before).index, keyed(name, after).index
     return [words(key) for key in left.difference(right, sort=False)]

@@ -1,6 +1,7 @@
 """Verdicts and claims that are not what they were."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ STANDING = {"superior": 1, "comparable": 1, "inferior": -1}
 """Which side of parity a verdict is on; every other word is on neither."""
 CLAIMS = "claims.json"
 PART_NAMES = ("model", "arm", "corpus", "baseline", "baseline_arm")
+
+CONTROL_NAMES = re.compile(r"[/:, ]+")
+"""What parts the names in a control of C0, such as `micro-1/random/code` or `micro-2: every second draw`."""
 
 Claim = Mapping[str, Any]
 
@@ -86,5 +90,8 @@ def moved_claims(pairs: Mapping[str, tuple[Claim, Claim | None]]) -> list[Moved]
 
 
 def _names(claim: Claim | None) -> list[str]:
-    parts = claim.get("parts", []) if claim else []
-    return [str(part[column]) for part in parts for column in PART_NAMES if part.get(column) is not None]
+    parts = [*claim.get("estimates", []), *claim.get("parts", [])] if claim else []
+    controls = [str(part["entry"]) for part in parts if part.get("entry") is not None]
+    return [name for entry in controls for name in CONTROL_NAMES.split(entry)] + [
+        str(part[column]) for part in parts for column in PART_NAMES if part.get(column) is not None
+    ]

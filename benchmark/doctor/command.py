@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from benchmark.arithmetic import mode
+from benchmark.arithmetic.alone import compute_alone
 from benchmark.arithmetic.start import begin
 from benchmark.doctor import trials
 from benchmark.doctor.kernels import kernel_digests
 from benchmark.doctor.table import first_difference, read_table, record
 from benchmark.errors import CheckFailed, InputError
-from benchmark.execution import compute_alone
 from benchmark.pipeline.layout import Layout
 from benchmark.provenance import machine
 from benchmark.settings import MicroModel, Settings, load_settings
@@ -67,7 +67,7 @@ def describe() -> Iterator[str]:
     yield f"devices: {', '.join(facts['gpu']) or 'no GPU'}"
     yield f"arithmetic: {mode.name()}"
     if mode.missing():
-        yield f"portable arithmetic needs {mode.missing()}, which is not here"
+        yield f"portable arithmetic needs {mode.missing()}"
     yield f"fits: post-training of models up to {pages / BYTES_A_PARAMETER / 1e9:.1f} billion parameters in float32"
 
 
@@ -95,9 +95,13 @@ def _compute(part: str, settings: Settings, layout: Layout) -> Iterator[tuple[st
 
 def finished(layout: Layout) -> Iterator[tuple[str, str]]:
     """What a finished `make repro` left, if anything: the rungs' weights and the files of `results/`."""
-    rungs = sorted(layout.data.glob("models/*/model.safetensors"))
+    rungs = sorted(layout.data.glob("models/*/*/model.safetensors"))
     for path in rungs:
-        yield f"rung {path.parent.name}", hashlib.sha256(path.read_bytes()).hexdigest()
+        name, draw = path.parent.parent.name, path.parent.name
+        yield (
+            f"rung {name}" + (f" draw {draw}" if draw != "0" else ""),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
     if rungs:
         for path in sorted(layout.results.iterdir()):
             if path.name != "provenance.json":

@@ -40,7 +40,7 @@ def trainings(rungs: Mapping[str, MicroModel], cache: Path) -> Iterator[tuple[st
     for name, spec in rungs.items():
         short = spec.model_copy(update={"tokens": STEPS * spec.batch})
         with tempfile.TemporaryDirectory() as folder:
-            train_rung(short, Path(folder), name=name, cache=cache)
+            train_rung(short, {0: Path(folder)}, name=name, cache=cache)
             content = (Path(folder) / "model.safetensors").read_bytes()
         yield name, hashlib.sha256(content).hexdigest()[:LENGTH]
 
@@ -83,4 +83,5 @@ def trial_settings(settings: Settings) -> Settings:
         update={"documents": DOCUMENTS, "select_documents": DOCUMENTS, "steps": (RUN_STEPS,)}
     )
     posttrain = settings.posttrain.model_copy(update={"max_steps": RUN_STEPS})
-    return settings.model_copy(update={"evaluation": evaluation, "posttrain": posttrain})
+    arms = {name: arm.model_copy(update={"updates": RUN_STEPS}) for name, arm in settings.arms.items()}
+    return settings.model_copy(update={"evaluation": evaluation, "posttrain": posttrain, "arms": arms})

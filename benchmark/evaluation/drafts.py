@@ -101,7 +101,9 @@ def agreement(
             cache.mask(begin, place.expand(len(begin), -1))[..., : cache.prompt + part.width],
             rows=rows,
         )
-        chosen[rows, 1 : part.width + 1] = space.most_likely(output).view(-1, part.width)
+        chosen[rows, 1 : part.width + 1] = space.most_likely(output, len(rows) * part.width).view(
+            -1, part.width
+        )
     place = torch.arange(chosen.shape[1], device=chosen.device)
     agrees = (chosen == drafts.tokens) & (place < drafts.lengths[:, None])
     agreed = agrees.cumprod(1).sum(1)

@@ -12,11 +12,12 @@ from benchmark.errors import InputError
 from benchmark.evaluation.drafts import Drafts, make_drafts
 from benchmark.evaluation.network import Network
 from benchmark.evaluation.prepare import Prepared, PreparedSplit, PreparedTask
+from benchmark.evaluation.probability import of_references, right_choice
 from benchmark.evaluation.run import Outcome, Progress, run_workload
 from benchmark.evaluation.stops import cut_at_stops
 from benchmark.models.opt import OptModel
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.schema import SAMPLES
+from benchmark.stored import SAMPLES
 
 Metrics = dict[str, dict[str, float | None]]
 Averages = dict[str, float | None]
@@ -26,8 +27,10 @@ SAMPLE_COLUMNS = [
     "family",
     "split",
     "doc_id",
+    "cluster",
     "metric",
     "value",
+    "probability",
     "prediction",
     "target",
     "choice_logprobs",
@@ -39,9 +42,9 @@ SAMPLE_COLUMNS = [
 class Evaluation:
     """``samples``: one row a document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
     task's ``acc`` or ``f1`` and its ``loss`` in nats; ``averages[split]`` the means over tasks. ``finite`` is
-    false where a logit was not: then every document scores chance and losses are None. ``written[split]``: the
-    tokens of every generated text, by its unit's number. ``written_finite`` is false where a logit was not that a
-    token of these texts was chosen by, or a guess at one: no base model may have such.
+    false where a logit was not: then value and probability of every document are chance and losses are None.
+    ``written[split]``: the tokens of every generated text, by its unit's number. ``written_finite`` is false where a
+    logit was not that a token of these texts was chosen by, or a guess at one: no base model may have such.
     """
 
     samples: pa.Table
@@ -70,9 +73,10 @@ def drafts_from(evaluation: Evaluation, prepared: Prepared) -> DraftTexts:
 
 @dataclass(frozen=True)
 class _Scored:
-    """One task on one split: ``value`` [documents], its loss, and the columns that depend on the model."""
+    """One task on one split: ``value`` and ``probability`` [documents], its loss, and the model's answers."""
 
     value: npt.NDArray[np.float64]
+    probability: npt.NDArray[np.float64]
     loss: float | None
     prediction: Sequence[str | None]
 
@@ -157,8 +161,17 @@ def _classification(task: PreparedTask, split: PreparedSplit, sums: npt.NDArray[
     rows = np.arange(len(predicted))
     counts = np.diff(split.workload.first_slot)[offsets[:-1] + task.gold]
     loss = -choices[rows, task.gold] / counts
+    probability = [
+        right_choice(logprobs[:count], values[:count])
+        for logprobs, values, count in zip(
+            choices.tolist(), task.values.tolist(), np.diff(offsets).tolist(), strict=True
+        )
+    ]
     return _Scored(
-        task.values[rows, predicted], float(loss.mean()), [str(choice) for choice in predicted.tolist()]
+        task.values[rows, predicted],
+        np.array(probability, np.float64),
+        float(loss.mean()),
+        [str(choice) for choice in predicted.tolist()],
     )
 
 
@@ -177,7 +190,8 @@ def _dialogue(
         texts.append(text)
         values.append(value)
     counts = np.diff(split.workload.first_slot)[task.continuations[0] : task.continuations[-1]]
-    return _Scored(np.array(values, np.float64), batched_loss(-losses, counts, loss_batch_size), texts)
+    loss = batched_loss(-losses, counts, loss_batch_size)
+    return _Scored(np.array(values, np.float64), of_references(losses, counts), loss, texts)
 
 
 def _grade(
@@ -205,8 +219,8 @@ def batched_loss(nll: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64], ba
 
 
 def _chance(task: PreparedTask) -> _Scored:
-    documents = len(task.documents)
-    return _Scored(np.full(documents, task.task.chance), None, [None] * documents)
+    chance = np.full(len(task.documents), task.task.chance)
+    return _Scored(chance, chance, None, [None] * len(chance))
 
 
 def _averages(tasks: Sequence[PreparedTask], metrics: Mapping[str, Mapping[str, float | None]]) -> Averages:
@@ -222,6 +236,7 @@ def _table(split: PreparedSplit, scored: Sequence[_Scored], sums: npt.NDArray[np
     predictions = [prediction for one in scored for prediction in one.prediction]
     columns = dict(split.columns) | {
         "value": pa.array(np.concatenate([one.value for one in scored]), pa.float64()),
+        "probability": pa.array(np.concatenate([one.probability for one in scored]), pa.float64()),
         "prediction": pa.array(predictions, pa.string()),
         "choice_logprobs": _choice_logprobs(split, sums),
     }

@@ -198,7 +198,7 @@ def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
                 texts.cache.mask(texts.prompts, place)[..., :reach],
                 rows=None,
             )
-            chosen = space.most_likely(output).view(-1, width)
+            chosen = space.most_likely(output, going.numel() * width).view(-1, width)
             right = (chosen[:, :count] == guesses).cumprod(1).sum(1).minimum(new_tokens - texts.written)
             texts.write(chosen, 1 + right.clamp(max=width - 1))
             pace.learn(right, count, going)

@@ -7,13 +7,15 @@ as the arithmetic.
 import torch
 from torch import Tensor
 
-from benchmark.arithmetic.products import linear
+from benchmark.arithmetic.products import linear, rows_for
 from benchmark.evaluation.network import Network
 
-CACHED_BYTES = 2 * 2**20
+CACHED_BYTES = 2**19
 """On a CPU, logits of this size stay in the cache between the product and the softmax."""
 FEWEST_ROWS = 128
 """Rows below which the product's speed falls, whatever the cache holds."""
+ROWS = 64
+"""Chunks are multiples of it: the product takes such numbers of rows without a copy."""
 
 
 def rows_at_once(network: Network, logits_bytes: int) -> int:
@@ -22,7 +24,7 @@ def rows_at_once(network: Network, logits_bytes: int) -> int:
     fitting = max(1, logits_bytes // (8 * vocabulary))
     if network.device.type != "cpu":
         return fitting
-    return min(fitting, max(FEWEST_ROWS, CACHED_BYTES // (4 * vocabulary)))
+    return min(fitting, max(FEWEST_ROWS, CACHED_BYTES // (4 * vocabulary) // ROWS * ROWS))
 
 
 class LogitSpace:
@@ -36,23 +38,24 @@ class LogitSpace:
         if network.device.type == "cpu" and network.dtype == torch.float32:
             self.reused = torch.empty(rows, len(network.embedding))
 
-    def logits(self, output: Tensor) -> Tensor:
-        """float32 logits [rows, vocabulary], valid until the next call."""
-        return linear(output, self.network.embedding).float()
+    def logits(self, output: Tensor, start: int, stop: int) -> Tensor:
+        """float32 logits [stop - start, vocabulary] of these rows, valid until the next call."""
+        # The rows behind them, where there are enough, save the product a copy.
+        taken = output[start : start + rows_for(stop - start, output)]
+        return linear(taken, self.network.embedding)[: stop - start].float()
 
-    def log_softmax(self, output: Tensor) -> Tensor:
-        """float32 log-probabilities [rows, vocabulary], valid until the next call."""
-        logits = self.logits(output)
+    def log_softmax(self, output: Tensor, start: int, stop: int) -> Tensor:
+        """float32 log-probabilities [stop - start, vocabulary] of these rows, valid until the next call."""
+        logits = self.logits(output, start, stop)
         if self.reused is None:
             return torch.log_softmax(logits, -1)
-        return torch.log_softmax(logits, -1, out=self.reused[: len(output)])
+        return torch.log_softmax(logits, -1, out=self.reused[: stop - start])
 
-    def most_likely(self, output: Tensor) -> Tensor:
-        """Most likely next token of any number of rows; ties go to the lowest id."""
-        if len(output) <= self.rows:
-            return self._chosen(self.logits(output))
-        chunks: tuple[Tensor, ...] = torch.split(output, self.rows)
-        return torch.cat([self._chosen(self.logits(chunk)) for chunk in chunks])
+    def most_likely(self, output: Tensor, count: int) -> Tensor:
+        """Most likely next token [count] of the first rows, any number of them; ties go to the lowest id."""
+        starts = range(0, count, self.rows)
+        chosen = [self._chosen(self.logits(output, start, min(start + self.rows, count))) for start in starts]
+        return chosen[0] if len(chosen) == 1 else torch.cat(chosen)
 
     def _chosen(self, logits: Tensor) -> Tensor:
         chosen = _first_largest(logits)

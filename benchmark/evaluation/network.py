@@ -2,6 +2,9 @@
 
 The last layer is computed for all positions only as far as others attend to them (keys and values); its
 query, output and wide layer are computed at the rows that are read.
+
+Hidden states stand in `room`: behind the rows that count there may be some that only make up a number of rows that
+products take without a copy.
 """
 
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.arithmetic.products import attention, linear
+from benchmark.arithmetic.products import attention_rows, linear, room
 from benchmark.evaluation.batches import TreeBatch
 from benchmark.models.opt import EMBEDDING, LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptModel
 
@@ -115,7 +118,7 @@ class Network:
         self.project_out = _linear(model, PREFIX + "project_out") if self.config.projected else None
 
     def read_rows(self, batch: TreeBatch, cache: Cache | None = None, first_row: int = 0) -> Tensor:
-        """Outputs [read, embedding width] of the batch's rows, ready for ``logits``.
+        """Outputs of the batch's rows in ``room`` [read or more, embedding width], ready for ``logits``.
 
         With a ``cache``, keys and values of the trees' first nodes go to its rows from ``first_row`` on.
         """
@@ -128,19 +131,17 @@ class Network:
             if last:
                 key, value = self._heads(layer.key_value(normed), trees, length, 2)
                 read = (batch.row_nodes + torch.arange(trees, device=self.device)[:, None] * length).view(-1)
-                normed, hidden = normed[read], hidden[read]
                 mask = batch.row_mask(mask, self.dtype)
-                (query,) = self._heads(layer.query(normed), trees, -1, 1)
+                (query,) = self._heads(layer.query(_taken(normed, read)), trees, batch.row_nodes.shape[1], 1)
             else:
                 query, key, value = self._heads(layer.joined(normed), trees, length, 3)
             if cache is not None:
                 kept = min(length, cache.prompt)
                 cache.keys[number, first_row : first_row + trees, :, :kept] = key[:, :, :kept]
                 cache.values[number, first_row : first_row + trees, :, :kept] = value[:, :, :kept]
-            mixed = attention(query, key, value, mask, self.scale)
-            mixed = mixed.transpose(1, 2).reshape(-1, self.config.hidden_size)
+            mixed = attention_rows(query, key, value, mask, self.scale)
             if last:
-                mixed, hidden = mixed[batch.rows], hidden[batch.rows]
+                mixed, hidden = _taken(mixed, batch.rows), _taken(hidden, read[batch.rows])
             hidden = self._after_attention(layer, hidden, mixed)
         return self._output(hidden)
 
@@ -154,7 +155,7 @@ class Network:
         *,
         rows: Tensor | None,
     ) -> Tensor:
-        """Outputs [rows * width, embedding width] for ``width`` more tokens a row.
+        """Outputs in ``room`` [rows * width or more, embedding width] for ``width`` more tokens a row.
 
         ``tokens``, ``positions`` and ``slots`` [rows, width]: the tokens, where they stand in their texts, and where
         in the ``cache`` their keys and values go (a slice where that is the same in all rows). ``mask`` [rows, 1,
@@ -167,7 +168,7 @@ class Network:
         hidden = self._embed(tokens.reshape(-1), positions.reshape(-1))
         for number, layer in enumerate(self.layers):
             normed = layer.attention_norm(hidden) if self.config.do_layer_norm_before else hidden
-            joined = layer.joined(normed)
+            joined = layer.joined(normed)[: count * width]
             query, key, value = joined.view(count, width, 3, -1, self.config.head_dim).unbind(2)
             keys, values = cache.keys[number], cache.values[number]
             if isinstance(slots, slice):
@@ -177,8 +178,7 @@ class Network:
             keys, values = keys[:, :, :reach], values[:, :, :reach]
             if rows is not None:
                 keys, values = keys.index_select(0, rows), values.index_select(0, rows)
-            mixed = attention(query.transpose(1, 2), keys, values, mask, self.scale)
-            mixed = mixed.transpose(1, 2).reshape(count * width, -1)
+            mixed = attention_rows(query.transpose(1, 2), keys, values, mask, self.scale)
             hidden = self._after_attention(layer, hidden, mixed)
         return self._output(hidden)
 
@@ -186,11 +186,14 @@ class Network:
         hidden = functional.embedding(ids, self.embedding)
         if self.project_in is not None:
             hidden = self.project_in(hidden)
-        return hidden + functional.embedding(positions + POSITION_OFFSET, self.positions)
+        rows = room(len(ids), hidden.shape[1], hidden)
+        places = functional.embedding(positions + POSITION_OFFSET, self.positions)
+        torch.add(hidden, places, out=rows[: len(ids)])
+        return rows
 
     def _heads(self, joined: Tensor, batch: int, length: int, parts: int) -> tuple[Tensor, ...]:
         shape = (batch, length, parts, self.config.num_attention_heads, self.config.head_dim)
-        return joined.view(shape).permute(2, 0, 3, 1, 4).unbind(0)
+        return joined[: batch * length].view(shape).permute(2, 0, 3, 1, 4).unbind(0)
 
     def _after_attention(self, layer: Layer, hidden: Tensor, mixed: Tensor) -> Tensor:
         before = self.config.do_layer_norm_before
@@ -205,6 +208,13 @@ class Network:
         if self.final_norm is not None:
             hidden = self.final_norm(hidden)
         return hidden if self.project_out is None else self.project_out(hidden)
+
+
+def _taken(hidden: Tensor, rows: Tensor) -> Tensor:
+    """Some rows of ``hidden`` in ``room``, by their numbers [taken]."""
+    taken = room(len(rows), hidden.shape[1], hidden)
+    torch.index_select(hidden, 0, rows, out=taken[: len(rows)])
+    return taken
 
 
 def _layer(model: OptModel, index: int) -> Layer:

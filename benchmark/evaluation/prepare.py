@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,14 @@ class Prepared:
         """sha256 over the plans of all splits: tokens, what is read of them, and the batches."""
         plans = [f"{name} {split.workload.plan.plan_hash}" for name, split in sorted(self.splits.items())]
         return hashlib.sha256("\n".join(plans).encode()).hexdigest()
+
+    def for_another_model(self) -> "Prepared":
+        """The same documents with nothing remembered of the answers of the model that they were scored for."""
+        splits = {
+            name: replace(split, tasks=tuple(replace(task, graded={}) for task in split.tasks))
+            for name, split in self.splits.items()
+        }
+        return replace(self, splits=splits)
 
     def peak_bytes(self, config: OptConfig, *, itemsize: int = 4) -> int:
         """Upper bound on what a pass holds in memory beside the weights."""
@@ -164,6 +172,7 @@ def _fixed_columns(tasks: Sequence[PreparedTask], split: str) -> dict[str, pa.Ar
         "family": column((task.family for task, _ in documents), pa.string()),
         "split": column((split for _ in documents), pa.string()),
         "doc_id": column((document.doc_id for _, document in documents), pa.int64()),
+        "cluster": column((document.cluster for _, document in documents), pa.string()),
         "metric": column((task.metric for task, _ in documents), pa.string()),
         "target": column(targets, pa.string()),
     }

@@ -96,7 +96,7 @@ class _Writer:
         row = 0
         for batch in batches:
             output = network.read_rows(batch, cache, row)
-            first.append(self.space.most_likely(output[: batch.prompts]))
+            first.append(self.space.most_likely(output, batch.prompts))
             reader.read(output, batch)
             row += batch.prompts
         prompts = [len(self.work.units[number].prompt) for batch in group.batches for number in batch.trees]
@@ -147,12 +147,13 @@ class _Reader:
         self.slots: list[Tensor] = []
 
     def read(self, output: Tensor, batch: TreeBatch) -> None:
-        for start in range(0, len(output), self.rows):
-            stop = min(start + self.rows, len(output))
+        count = len(batch.rows)
+        for start in range(0, count, self.rows):
+            stop = min(start + self.rows, count)
             pairs = slice(batch.pairs_before_row[start], batch.pairs_before_row[stop])
             if pairs.start == pairs.stop:
                 continue
-            logprobs = self.space.log_softmax(output[start:stop])
+            logprobs = self.space.log_softmax(output, start, stop)
             row, token = batch.pair_row[pairs] - start, batch.pair_token[pairs]
             self.logprobs.append(logprobs[row, token])
             if self.want_greedy:

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,15 @@ import tokenizers
 import torch
 from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
-from torch.nn import functional
 
 import benchmark.world
 from benchmark.errors import InputError
+from benchmark.models.adam import Adam
 from benchmark.models.muon import Muon
+from benchmark.models.network import Network
 from benchmark.models.opt import EMBEDDING, POSITIONS, OptConfig, OptModel, Tokenizer, save_opt
-from benchmark.models.packed import pack, packed_logits, steps_of
+from benchmark.models.packed import Integers, Text, pack, steps_of
+from benchmark.models.stack import Stack
 from benchmark.progress import Progress
 from benchmark.settings import MicroModel
 from benchmark.world.text import passages
@@ -33,7 +35,7 @@ LONG = 96
 
 INITIAL_DEVIATION = 0.02
 WARM_UP = 0.02
-BETAS = (0.9, 0.95)
+NO_PASSAGES: Integers = np.zeros(0, dtype=np.int64)
 ENCODED_AT_ONCE = 4_000
 
 
@@ -60,21 +62,27 @@ def micro_tokenizer(cache: Path) -> Tokenizer:
     return Tokenizer.from_folder(folder)
 
 
-def train_rung(spec: MicroModel, folder: Path, *, name: str, cache: Path, threads: int = 1) -> None:
-    """Train a rung and write it to ``folder`` in the Hub's layout, tokenizer included.
+def train_rung(spec: MicroModel, folders: Mapping[int, Path], *, name: str, cache: Path) -> None:
+    """Train draws of a rung together and write each to its folder in the Hub's layout, tokenizer included.
 
-    The same settings give the same bytes on every machine of the same arithmetic, with the same number of threads.
+    A draw's number is added to the seed, which gives its first weights and the order of its passages. The same settings
+    give the same bytes of a draw on every machine of the same arithmetic, whatever other draws are trained with it.
+
+    Args:
+        folders: where to write, by the number of the draw.
     """
     config = rung_config(spec)
     tokenizer = micro_tokenizer(cache)
+    text = Text.of(pretraining_tokens(tokenizer, spec.tokens, cache))
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     try:
-        params = _train(spec, config, pretraining_tokens(tokenizer, spec.tokens, cache), name)
+        trained = _train(spec, config, text, list(folders), name)
     finally:
         torch.set_num_threads(before)
-    save_opt(OptModel(config, params), folder)
-    _write_tokenizer(tokenizer.backend, folder)
+    for draw, folder in folders.items():
+        save_opt(OptModel(config, trained[draw]), folder)
+        _write_tokenizer(tokenizer.backend, folder)
 
 
 def pretraining_tokens(tokenizer: Tokenizer, count: int, cache: Path) -> list[list[int]]:
@@ -140,28 +148,31 @@ def _write_tokenizer(backend: tokenizers.Tokenizer, folder: Path) -> None:
 
 
 def _train(
-    spec: MicroModel, config: OptConfig, text: Sequence[Sequence[int]], name: str
-) -> dict[str, Tensor]:
+    spec: MicroModel, config: OptConfig, text: Text, draws: Sequence[int], name: str
+) -> dict[int, dict[str, Tensor]]:
     """AdamW for embeddings, biases and norms, Muon for the layers' matrices; the rates fall to 0 linearly."""
-    params = _initial(config, spec.seed)
-    inside = {key for key, value in params.items() if value.dim() == 2 and key not in (EMBEDDING, POSITIONS)}
-    outside = [value for key, value in params.items() if key not in inside]
-    adam = torch.optim.AdamW(
-        outside, lr=spec.learning_rate, betas=BETAS, eps=1e-10, weight_decay=0, fused=True
-    )
-    muon = Muon(params[key] for key in params if key in inside)
-    steps = steps_of(text, spec.batch, LONG, spec.seed)
-    with Progress(f"training {name}", len(steps)) as progress:
-        for factor, step in zip(_schedule(len(steps)), steps, strict=True):
-            joined = pack(step, spec.batch)
-            loss = functional.cross_entropy(packed_logits(params, config, joined), joined.targets)
-            loss.backward()  # type: ignore[no-untyped-call]
-            adam.param_groups[0]["lr"] = spec.learning_rate * factor
-            muon.step(spec.matrix_rate * factor)
-            adam.step()
-            adam.zero_grad()
-            progress.advance(note=f"loss {loss.item():.3f}")
-    return {key: value.detach() for key, value in params.items()}
+    weights, gradients = (Stack(config, len(draws)) for _ in range(2))
+    for place, draw in enumerate(draws):
+        weights.fill(place, _initial(config, spec.seed + draw))
+    network = Network(config, weights, gradients)
+    adam, muon = Adam(weights), Muon(weights)
+    steps = [steps_of(text, spec.batch, LONG, spec.seed + draw) for draw in draws]
+    factors = [_schedule(len(own)) for own in steps]
+    rows = text.rows(spec.batch)
+    trained: dict[int, dict[str, Tensor]] = {}
+    label = f"training {name}, {'draw' if len(draws) == 1 else 'draws'} {', '.join(map(str, draws))}"
+    with Progress(label, max(map(len, steps))) as progress:
+        for count, chosen in enumerate(itertools.zip_longest(*steps, fillvalue=NO_PASSAGES), 1):
+            losses = network.losses(pack(text, chosen, rows))
+            rates = torch.tensor([next(own, 0.0) for own in factors])
+            muon.step(gradients, rates * spec.matrix_rate)
+            adam.step(gradients, rates * spec.learning_rate)
+            for place, draw in enumerate(draws):
+                # Draws differ a little in their number of steps; one that is done idles until the last is.
+                if count == len(steps[place]):
+                    trained[draw] = weights.of(place)
+            progress.advance(note=f"loss {' '.join(f'{loss:.3f}' for loss in losses)}")
+    return trained
 
 
 def _schedule(steps: int) -> Iterator[float]:
@@ -186,5 +197,5 @@ def _initial(config: OptConfig, seed: int) -> dict[str, Tensor]:
             ends_block = name.endswith(("out_proj.weight", "fc2.weight"))
             depth = 2 * config.num_hidden_layers if ends_block else 1
             value = torch.randn(shape, generator=generator) * (shape[1] * depth) ** -0.5
-        params[name] = value.requires_grad_()
+        params[name] = value
     return params

@@ -1,6 +1,6 @@
 """The stage `posttrain`: all runs of one (model, corpus), in parallel, each journalled as it finishes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,36 @@ from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.plan import CorpusText, cell_requests, run_key, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult, Scorer, execute_run
 from benchmark.progress import Progress
-from benchmark.schema import SAMPLES
 from benchmark.settings import Settings
+from benchmark.stored import SAMPLES
 
-SORT = [(name, "ascending") for name in ("arm", "text_id", "seed", "step", "task", "split", "doc_id")]
+SORT = [(name, "ascending") for name in ("draw", "arm", "text_id", "seed", "step", "task", "split", "doc_id")]
 
 
 def write_cell(
-    settings: Settings, base: Base, corpus: str, texts: Sequence[CorpusText], out: Path, journal: Journal
+    settings: Settings,
+    bases: Sequence[Base],
+    corpus: str,
+    texts: Sequence[CorpusText],
+    out: Path,
+    journal: Journal,
 ) -> None:
-    """Do what is not yet done of a cell's runs and write `samples.parquet`, `runs.jsonl`, `cell.json`."""
-    requests = list(cell_requests(settings, base, corpus, texts))
-    label = f"posttrain {base.name} {corpus}"
-    results = complete_runs(settings, base.scorer, requests, journal, label)
+    """Do what is not yet done of a cell's runs and write `samples.parquet`, `runs.jsonl`, `cell.json`.
+
+    `bases` are the draws of one model, draw 0 first; facts that depend on the draw are lists in that order.
+    """
+    requests = list(cell_requests(settings, bases, corpus, texts))
+    label = f"posttrain {bases[0].name} {corpus}"
+    scorers = {base.draw: base.scorer for base in bases}
+    results = complete_runs(settings, scorers, requests, journal, label)
     soups = list(soup_requests(settings, _by_arm(requests, results)))
-    results += complete_runs(settings, base.scorer, soups, journal, f"{label} soups") if soups else []
+    results += complete_runs(settings, scorers, soups, journal, f"{label} soups") if soups else []
     cell = {
-        "familiarity": familiarity(requests),
-        "keys": sorted(run_key(run, base.scorer) for run in [*requests, *soups]),
-        "model_digest": base.digest,
-        "plan": base.scorer.prepared.plan_hash,
+        "corpus_loss": corpus_loss(requests),
+        "keys": sorted(run_key(run, scorers[run.draw]) for run in [*requests, *soups]),
+        "model_digest": [base.digest for base in bases],
+        "plan": [base.scorer.prepared.plan_hash for base in bases],
+        "documents": bases[0].scorer.prepared.suite_digest,
     }
     with whole_folder(out) as folder:
         write_results(folder, results)
@@ -51,24 +61,31 @@ def _by_arm(
 
 
 def complete_runs(
-    settings: Settings, scorer: Scorer, requests: Sequence[RunRequest], journal: Journal, label: str
+    settings: Settings,
+    scorers: Mapping[int, Scorer],
+    requests: Sequence[RunRequest],
+    journal: Journal,
+    label: str,
 ) -> list[RunResult]:
-    """The results of `requests` in their order: from the journal where they are done, else computed."""
-    keys = [run_key(run, scorer) for run in requests]
+    """The results of `requests` in their order: from the journal where they are done, else computed.
+
+    `scorers` has each draw's; the runs of all draws share one pool.
+    """
+    keys = [run_key(run, scorers[run.draw]) for run in requests]
     results = {position: found for position, key in enumerate(keys) if (found := journal.find(key))}
     left = [position for position in range(len(requests)) if position not in results]
     with Progress(label, len(requests)) as progress:
         progress.advance(len(results), "from the journal" if results else "")
-        for position, result in run_units(_run, (requests, scorer), left, settings.execution):
+        for position, result in run_units(_run, (requests, scorers), left, settings.execution):
             journal.store(keys[position], result)
             results[position] = result
             progress.advance(note=requests[position].name)
     return [results[position] for position in range(len(requests))]
 
 
-def _run(context: tuple[Sequence[RunRequest], Scorer], position: int) -> RunResult:
-    requests, scorer = context
-    return execute_run(requests[position], scorer)
+def _run(context: tuple[Sequence[RunRequest], Mapping[int, Scorer]], position: int) -> RunResult:
+    requests, scorers = context
+    return execute_run(requests[position], scorers[requests[position].draw])
 
 
 def write_results(folder: Path, results: Sequence[RunResult]) -> None:
@@ -79,13 +96,13 @@ def write_results(folder: Path, results: Sequence[RunResult]) -> None:
     write_json_lines(folder / "runs.jsonl", records)
 
 
-def _record_order(record: dict[str, Any]) -> tuple[str, int, str, int]:
-    return record["arm"], record["index"], record["text_id"], record["seed"]
+def _record_order(record: dict[str, Any]) -> tuple[int, str, int, str, int]:
+    return record["draw"], record["arm"], record["index"], record["text_id"], record["seed"]
 
 
 @torch.no_grad()
-def familiarity(requests: Sequence[RunRequest]) -> float | None:
-    """The base model's mean token loss in nats over the distinct texts of `requests`."""
+def corpus_loss(requests: Sequence[RunRequest]) -> float | None:
+    """The mean token loss in nats over the distinct texts of `requests`, each under the base of its draw."""
     texts = {run.text_id: run for run in requests}
     losses = [
         (float(text_loss(run.model.params, run.model.config, run.tokens)), run) for run in texts.values()

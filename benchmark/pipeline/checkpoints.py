@@ -13,20 +13,22 @@ from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.base import Base
 from benchmark.posttrain.plan import CorpusText, cell_requests, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult
-from benchmark.schema import SAMPLES
 from benchmark.settings import Keep, Settings
+from benchmark.stored import SAMPLES
 
 Record = Mapping[str, Any]
 
 
-def keep_cell(settings: Settings, base: Base, corpus: str, texts: Sequence[CorpusText], cell: Path) -> None:
+def keep_cell(
+    settings: Settings, bases: Sequence[Base], corpus: str, texts: Sequence[CorpusText], cell: Path
+) -> None:
     """Write the checkpoints of a finished cell that the settings ask for to its folder `checkpoints`."""
     if settings.checkpoints.keep == "none":
         return
     records = read_json_lines(cell / "runs.jsonl")
     by_run = {(record["arm"], record["text_id"], record["seed"]): record for record in records}
     finished: dict[str, list[tuple[RunRequest, RunResult]]] = {}
-    for run in cell_requests(settings, base, corpus, texts):
+    for run in cell_requests(settings, bases, corpus, texts):
         result = RunResult(by_run[run.arm_name, run.text_id, run.seed], SAMPLES.empty_table())
         finished.setdefault(run.arm_name, []).append((run, result))
     runs = [run for arm in finished.values() for run, _ in arm]

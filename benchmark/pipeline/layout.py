@@ -36,6 +36,11 @@ class Layout:
         return self.root / "attestations" / self.track
 
     @property
+    def kept(self) -> Path:
+        """Scores of draws that the pipeline does not train, in git."""
+        return self.root / "kept" / self.track
+
+    @property
     def runs(self) -> Path:
         """Cells by model and corpus; the base models' under `none`."""
         return self.data / "runs"
@@ -50,8 +55,12 @@ class Layout:
         return self.data / "corpora" / name
 
     def model(self, name: str) -> Path:
-        """Out of the stage `model`."""
+        """Out of the stage `model`: a folder for each draw, and `model.json`."""
         return self.data / "models" / name
+
+    def draw(self, name: str, draw: int) -> Path:
+        """The folder of one pretraining draw of a model, in the Hub's layout."""
+        return self.model(name) / str(draw)
 
     def cell(self, model: str, corpus: str) -> Path:
         """Out of the stages `posttrain` and, for corpus `none`, `base`."""

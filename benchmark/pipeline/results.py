@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
 from benchmark.pipeline.files import read_json_lines, write_json, write_parquet
+from benchmark.pipeline.kept import Kept, kept_draws, say
 from benchmark.pipeline.layout import Layout
-from benchmark.posttrain.base import suite_of
-from benchmark.schema import NO_ARM, SAMPLES
+from benchmark.schema import DRAWS, NO_ARM, SAMPLES
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
+from benchmark.scoring.write import write_csv
 from benchmark.settings import Settings
+from benchmark.stored_samples import with_defaults
 from benchmark.submissions.attestation import verification_states
 from benchmark.submissions.entry import Entry, samples_digest
 from benchmark.submissions.overlap import Overlap, overlap, suite_documents
+from benchmark.tasks.of_settings import suite_of
 
 
 def write_track_results(settings: Settings, layout: Layout) -> None:
@@ -38,21 +42,39 @@ def write_track_results(settings: Settings, layout: Layout) -> None:
     found = {
         name: overlap(texts.column("text").to_pylist(), documents) for name, (_, texts) in corpora.items()
     }
-    run_score(
-        [cell / "samples.parquet" for cell in cells],
-        model_table(settings, bases),
-        out,
-        tasks=task_table(bases),
-        runs=records,
-        settings=scoring_settings(settings, bases),
-        verification=verification_states(
-            layout.attestations, lambda key: stored_digest(settings, layout, key)
-        ),
-        overlap={name: shared.share for name, shared in found.items()},
-    )
-    write_parquet(out / "texts.parquet", pa.concat_tables([texts for _, texts in corpora.values()]))
+    kept = kept_draws(settings, layout, bases, records)
+    say(kept)
+    scoring = scoring_settings(settings, bases)
+    with tempfile.TemporaryDirectory() as folder:
+        samples = [*(cell / "samples.parquet" for cell in cells), *kept_files(kept, Path(folder))]
+        every_record = [*records, *kept.records]
+        run_score(
+            samples,
+            model_table(settings, bases),
+            out,
+            tasks=task_table(bases),
+            runs=every_record,
+            settings=scoring,
+            verification=verification_states(
+                layout.attestations, lambda key: stored_digest(settings, layout, key)
+            ),
+            overlap={name: shared.share for name, shared in found.items()},
+        )
+        shown = selected_documents(samples, every_record)
+    facts = {"track": layout.track, "suite_version": scoring.suite_version}
+    write_csv(out / "draws.csv", [facts | row.told() for row in kept.rows], DRAWS)
+    texts = pa.concat_tables([*(texts for _, texts in corpora.values()), kept.texts])
+    write_parquet(out / "texts.parquet", texts)
     write_json(out / "corpora.json", [corpora[name][0] | overlap_facts(found[name]) for name in corpora])
-    write_parquet(out / "documents.parquet", selected_documents(cells, records))
+    write_parquet(out / "documents.parquet", shown)
+
+
+def kept_files(kept: Kept, folder: Path) -> list[Path]:
+    """The samples of kept draws, written where scoring can read them."""
+    paths = [folder / f"{number}.parquet" for number in range(len(kept.samples))]
+    for path, table in zip(paths, kept.samples, strict=True):
+        write_parquet(path, table)
+    return paths
 
 
 def overlap_facts(found: Overlap) -> dict[str, Any]:
@@ -90,13 +112,13 @@ def read_base(layout: Layout, model: str) -> dict[str, Any]:
 
 
 def cell_records(settings: Settings, layout: Layout) -> list[dict[str, Any]]:
-    """The run records of all cells, each with its cell's familiarity."""
+    """The run records of all cells, each with its cell's corpus loss."""
     records: list[dict[str, Any]] = []
     for model in settings.models:
         for corpus in settings.corpora:
             cell = layout.cell(model, corpus)
             facts = json.loads((cell / "cell.json").read_text(encoding="utf-8"))
-            extra = {"familiarity": facts.get("familiarity")}
+            extra = {"corpus_loss": facts.get("corpus_loss")}
             records.extend({**record, **extra} for record in read_json_lines(cell / "runs.jsonl"))
     return records
 
@@ -140,32 +162,34 @@ def read_corpus(layout: Layout, name: str) -> tuple[dict[str, Any], pa.Table]:
 
 
 DOCUMENT_SORT = [
-    (name, "ascending") for name in ("task", "doc_id", "model", "arm", "corpus", "text_id", "seed", "step")
+    (name, "ascending")
+    for name in ("task", "doc_id", "model", "draw", "arm", "corpus", "text_id", "seed", "step")
 ]
+CHECKPOINT = ["model", "draw", "arm", "corpus", "text_id", "seed", "step"]
+NOT_SHOWN = ("probability", "choice_logprobs")
+"""Columns that are most of the bytes; they stay with the runs, which `verify` reads."""
 
 
-def selected_documents(cells: list[Path], records: list[dict[str, Any]]) -> pa.Table:
+def selected_documents(samples: list[Path], records: list[dict[str, Any]]) -> pa.Table:
     """The test documents of base models and of every run's selected step: small enough to be in git."""
     selected = {
-        (record["model"], record["arm"], record["corpus"], record["text_id"], record["seed"], step)
+        (record["model"], record.get("draw", 0), *(record[name] for name in CHECKPOINT[2:-1]), step)
         for record in records
         for step in record["selected_step"].values()
     }
+    shown = [name for name in SAMPLES.names if name not in NOT_SHOWN]
     tables = []
-    for cell in cells:
-        table = ds.dataset(cell / "samples.parquet", schema=SAMPLES).to_table(
-            filter=pc.field("split") == "test"
+    for path in samples:
+        table = with_defaults(
+            ds.dataset(path, schema=SAMPLES).to_table(columns=shown, filter=pc.field("split") == "test")
         )
-        keys = zip(
-            *(
-                table.column(name).to_pylist()
-                for name in ("model", "arm", "corpus", "text_id", "seed", "step")
-            ),
-            strict=True,
-        )
-        keep = [key[1] == NO_ARM or key in selected for key in keys]
-        tables.append(table.filter(pa.array(keep, pa.bool_())))
+        found = table.group_by(CHECKPOINT).aggregate([])
+        keys = zip(*(found.column(name).to_pylist() for name in CHECKPOINT), strict=True)
+        keep = found.filter(pa.array([key[2] == NO_ARM or key in selected for key in keys], pa.bool_()))
+        tables.append(table.select(shown).join(keep, keys=CHECKPOINT, join_type="left semi"))
     joined = pa.concat_tables(tables).sort_by(DOCUMENT_SORT)
-    # Log-probabilities are most of the bytes; they stay with the runs, which `verify` reads.
-    place, kind = joined.schema.get_field_index("choice_logprobs"), SAMPLES.field("choice_logprobs").type
-    return joined.set_column(place, "choice_logprobs", pa.nulls(joined.num_rows, kind))
+    columns = [
+        pa.nulls(joined.num_rows, field.type) if field.name in NOT_SHOWN else joined.column(field.name)
+        for field in SAMPLES
+    ]
+    return pa.table(columns, schema=SAMPLES)

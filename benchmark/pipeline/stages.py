@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from benchmark.errors import InputError, told_of
 from benchmark.identity import digest
 from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
 from benchmark.pipeline.layout import Layout, known
-from benchmark.schema import NO_ARM, SAMPLES, TEXTS
-from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, load_settings
+from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, arms_of, load_settings
+from benchmark.stored import NO_ARM, SAMPLES, TEXTS
 
 
 @contextmanager
@@ -59,41 +59,63 @@ def corpus(params: Path, name: str) -> None:
 
 
 def model(params: Path, name: str) -> None:
-    """Train, fetch or copy a model into a folder of safetensors, and note its digest and size."""
+    """Train, fetch or copy a model's draws into folders of safetensors, and note their digests and size."""
     with opened(params, f"model@{name}") as (settings, layout):
         from benchmark.models.opt import load_opt, weights_sha256
         from benchmark.models.tokenizer import Tokenizer
 
         spec = settings.models[known(name, settings.models, "model", params)]
+        sizes: list[int] = []
+        digests: list[str] = []
         with whole_folder(layout.model(name)) as folder:
-            _MODEL_KINDS[spec.kind](spec, settings, layout, folder, name)
-            with told_of(_origin(spec, layout, name), folder):
-                loaded = load_opt(folder)
-                Tokenizer.from_folder(folder).rows_of(loaded.config.vocab_size, folder)
-            facts = {
-                "model": name,
-                "kind": spec.kind,
-                "parameters": loaded.parameters_count(),
-                "weights_sha256": weights_sha256(loaded.params),
-            }
+            for draw in range(spec.trained_draws):
+                place = folder / str(draw)
+                place.mkdir()
+                _MODEL_KINDS[spec.kind](spec.drawn(draw), settings, layout, place, name, draw)
+                origin = _origin(spec.drawn(draw), layout, name, draw)
+                with told_of(origin, place):
+                    loaded = load_opt(place)
+                    Tokenizer.from_folder(place).rows_of(loaded.config.vocab_size, place)
+                sizes.append(loaded.parameters_count())
+                digests.append(weights_sha256(loaded.params))
+                _check_draw(name, origin, sizes, digests)
+            facts = {"model": name, "kind": spec.kind, "parameters": sizes[0], "weights_sha256": digests}
             write_json(folder / "model.json", facts)
 
 
-def _origin(spec: ModelSpec, layout: Layout, name: str) -> str:
-    """What a person knows a model by: its folder, its repository, or the stage's out."""
+def _check_draw(name: str, origin: str, sizes: Sequence[int], digests: Sequence[str]) -> None:
+    """Refuse a last draw of another size than the first, or with the weights of an earlier one."""
+    draw = len(sizes) - 1
+    if sizes[draw] != sizes[0]:
+        raise InputError(
+            f"models.{name}, draw {draw}: {origin} has {sizes[draw]} parameters and draw 0 has {sizes[0]}: "
+            "draws are pretraining runs of one rung"
+        )
+    if digests[draw] in digests[:draw]:
+        raise InputError(
+            f"models.{name}, draw {draw}: {origin} has the weights of draw {digests.index(digests[draw])}: "
+            "name another pretraining run"
+        )
+
+
+def _origin(spec: ModelSpec, layout: Layout, name: str, draw: int) -> str:
+    """What a person knows a draw by: its folder, its repository, or the stage's out."""
     if isinstance(spec, HubModel):
         return f"{spec.id}@{spec.revision}"
-    return str(layout.root / spec.path if isinstance(spec, FolderModel) else layout.model(name))
+    return str(layout.root / spec.path if isinstance(spec, FolderModel) else layout.draw(name, draw))
 
 
-def _train_micro(spec: MicroModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
-    from benchmark.models.ladder import Ladder, trained_rung
+def _train_micro(
+    spec: MicroModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
+) -> None:
+    from benchmark.pipeline.rungs import place_trained
 
-    rungs = {name: other for name, other in settings.models.items() if isinstance(other, MicroModel)}
-    trained_rung(Ladder(rungs, layout.work / "cache"), name, folder, settings.execution)
+    place_trained(settings, layout, name, draw, folder)
 
 
-def _fetch_hub(spec: HubModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
+def _fetch_hub(
+    spec: HubModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
+) -> None:
     from benchmark.models.hub import fetch
 
     fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
@@ -111,7 +133,9 @@ MODEL_FILES = (
 )
 
 
-def _copy_folder(spec: FolderModel, settings: Settings, layout: Layout, folder: Path, name: str) -> None:
+def _copy_folder(
+    spec: FolderModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
+) -> None:
     from benchmark.submissions.files import kind_of, sha256_of
 
     source = layout.root / spec.path
@@ -125,7 +149,7 @@ def _copy_folder(spec: FolderModel, settings: Settings, layout: Layout, folder: 
             shutil.copyfile(file, folder / file.name)
 
 
-_MODEL_KINDS: dict[str, Callable[[Any, Settings, Layout, Path, str], None]] = {
+_MODEL_KINDS: dict[str, Callable[[Any, Settings, Layout, Path, str, int], None]] = {
     "micro": _train_micro,
     "hub": _fetch_hub,
     "folder": _copy_folder,
@@ -133,43 +157,48 @@ _MODEL_KINDS: dict[str, Callable[[Any, Settings, Layout, Path, str], None]] = {
 
 
 def base(params: Path, name: str) -> None:
-    """Score an unmodified model, on more documents than its runs are scored on."""
-    from benchmark.posttrain.base import load_base, suite_of
-    from benchmark.posttrain.samples import base_samples
+    """Score the draws of an unmodified model, on more documents than its runs are scored on.
+
+    In `base.json` facts that depend on the draw are lists by draw.
+    """
+    from benchmark.arithmetic.mode import name as arithmetic_name
+    from benchmark.pipeline.bases import base_scores
+    from benchmark.posttrain.base import torch_device
+    from benchmark.tasks.of_settings import suite_of
 
     with opened(params, f"base@{name}") as (settings, layout):
-        known(name, settings.models, "model", params)
-        evaluation = settings.evaluation
-        suite = suite_of(evaluation, documents=evaluation.base_documents)
-        loaded = load_base(name, layout.model(name), suite, evaluation, settings.execution)
-        start = loaded.scorer.start
+        spec = settings.models[known(name, settings.models, "model", params)]
+        suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents)
+        folders = [(draw, layout.draw(name, draw)) for draw in range(spec.trained_draws)]
+        scores = base_scores(settings, name, folders, suite)
         facts = {
             "model": name,
-            "parameters": loaded.model.parameters_count(),
-            "model_digest": loaded.digest,
+            "parameters": scores[0].record["parameters"],
+            "model_digest": [one.record["model_digest"] for one in scores],
             "suite": suite.name,
             "suite_version": suite.version,
-            "plan": loaded.scorer.prepared.plan_hash,
-            "metrics": start.metrics,
-            "averages": start.averages,
+            "documents": suite.digest,
+            "arithmetic": arithmetic_name(torch_device(settings.execution)),
+            "plan": [one.record["plan"] for one in scores],
+            "metrics": [one.record["metrics"] for one in scores],
+            "averages": [one.record["averages"] for one in scores],
             "tasks": {
                 task.name: {"family": task.family, "metric": task.metric, "chance": task.chance}
                 for task in suite.tasks
             },
         }
         with whole_folder(layout.cell(name, NO_ARM)) as folder:
-            samples = base_samples(start.samples, track=layout.track, model=name)
-            write_parquet(folder / "samples.parquet", samples)
+            write_parquet(folder / "samples.parquet", pa.concat_tables([one.samples for one in scores]))
             write_json(folder / "base.json", facts)
 
 
 def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
-    """All runs of one model on one corpus; a model that is a baseline only has none."""
+    """All runs of one model on one corpus; a model that is a baseline only, or that no arm runs on, has none."""
     with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, layout):
         known(model_name, settings.models, "model", params)
         known(corpus_name, settings.corpora, "corpus", params)
         out = layout.cell(model_name, corpus_name)
-        if settings.models[model_name].role == "baseline":
+        if settings.models[model_name].role == "baseline" or not arms_of(settings, model_name, corpus_name):
             with whole_folder(out) as folder:
                 write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
                 write_json_lines(folder / "runs.jsonl", [])
@@ -182,16 +211,20 @@ def _posttrain(settings: Settings, layout: Layout, model_name: str, corpus_name:
     from benchmark.pipeline.cell import write_cell
     from benchmark.pipeline.checkpoints import keep_cell
     from benchmark.pipeline.journal import Journal
-    from benchmark.posttrain.base import load_base, suite_of
+    from benchmark.posttrain.bases import load_bases
+    from benchmark.tasks.of_settings import suite_of
 
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.documents)
-    loaded = load_base(model_name, layout.model(model_name), suite, evaluation, settings.execution)
+    draws = range(settings.models[model_name].trained_draws)
+    folders = [(draw, layout.draw(model_name, draw)) for draw in draws]
     texts = stored_texts(layout.corpus(corpus_name))
     journal = Journal(layout.work / "journal")
     cell = layout.cell(model_name, corpus_name)
-    write_cell(settings, loaded, corpus_name, texts, cell, journal)
-    keep_cell(settings, loaded, corpus_name, texts, cell)
+    # A draw that no text falls on is not needed here.
+    bases = load_bases(model_name, folders[: max(1, len(texts))], suite, evaluation, settings.execution)
+    write_cell(settings, bases, corpus_name, texts, cell, journal)
+    keep_cell(settings, bases, corpus_name, texts, cell)
 
 
 def stored_texts(folder: Path) -> "list[StoredText]":

@@ -27,6 +27,16 @@ def text_tokens(text: str, tokenizer: Tokenizer, *, max_length: int, positions: 
     return [ids[0], *ids[1:][-(min(max_length, positions) - 1) :]]
 
 
+def examples_of(text: str, tokenizer: Tokenizer, *, positions: int) -> tuple[tuple[int, ...], ...]:
+    """Token ids of a text's examples, which blank lines separate, each from its beginning to its end token.
+
+    An example keeps its end where it is longer than a model of that many `positions` may read.
+    """
+    examples = [example for example in text.split("\n\n") if example.strip()]
+    encoded = tokenizer.encode_batch(examples, bos=True)
+    return tuple((ids[0], *ids[1:][-(positions - 1) :], tokenizer.eos_id) for ids in encoded)
+
+
 def text_loss(
     params: Mapping[str, Tensor], config: OptConfig, tokens: Sequence[int], *, fused: bool = False
 ) -> Tensor:

@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from benchmark.errors import InputError
-from benchmark.identity import code_digest, digest
+from benchmark.identity import digest
 from benchmark.posttrain.arms import ARMS, Member
 from benchmark.posttrain.base import Base
-from benchmark.posttrain.objective import text_tokens
+from benchmark.posttrain.code import run_code
+from benchmark.posttrain.objective import examples_of, text_tokens
 from benchmark.posttrain.run import RunRequest, RunResult, Scorer
-from benchmark.settings import Arm, Settings, nearest
+from benchmark.settings import Arm, Settings, arms_of, nearest
 
 
 class CorpusText(Protocol):
@@ -55,6 +56,8 @@ def request(
         seed=seed,
         posttrain=posttrain,
         arithmetic=base.arithmetic,
+        draw=base.draw,
+        passages=examples_of(text.text, base.tokenizer, positions=positions) if arm.kind == "lessons" else (),
     )
 
 
@@ -69,21 +72,31 @@ def check_arm(settings: Settings, name: str) -> Arm:
 
 
 def cell_requests(
-    settings: Settings, base: Base, corpus: str, texts: Sequence[CorpusText]
+    settings: Settings, bases: Sequence[Base], corpus: str, texts: Sequence[CorpusText]
 ) -> Iterator[RunRequest]:
-    """All runs of a cell but for soups, arm by arm, text by text, seed by seed."""
-    for arm_name, arm in settings.arms.items():
+    """All runs of a cell but for soups, arm by arm, text by text, seed by seed.
+
+    Texts are nested in draws: the text of index i is run on the draw at place i modulo the number of `bases`.
+    """
+    for arm_name, arm in arms_of(settings, bases[0].name, corpus).items():
         if arm.kind == "soup":
             continue
         for text in texts:
             for seed in arm.seeds:
-                yield request(settings, base, corpus, text, arm_name, seed)
+                yield request(settings, base_of(text, bases), corpus, text, arm_name, seed)
+
+
+def base_of(text: CorpusText, bases: Sequence[Base]) -> Base:
+    """The draw that a text is run on."""
+    return bases[text.index % len(bases)]
 
 
 def soup_requests(
     settings: Settings, finished: Mapping[str, Sequence[tuple[RunRequest, RunResult]]]
 ) -> Iterator[RunRequest]:
     """The soups of a cell: disjoint groups of an arm's texts, so that soups are independent of one another.
+
+    A soup averages runs of one draw: the average of two pretrained models is no model.
 
     Args:
         finished: the runs of every arm with their results, in the order of the texts.
@@ -93,28 +106,38 @@ def soup_requests(
             continue
         if arm.of is None:
             raise InputError(f"arms.{arm_name}.of: a soup names the arm whose checkpoints it averages")
-        runs = [(run, result.record["selected_step"].get("all")) for run, result in finished.get(arm.of, ())]
+        runs = [
+            (run, result.record["selected_step"].get("all"))
+            for run, result in finished.get(arm.of, ())
+            if arm_name in arms_of(settings, run.model_name, run.corpus)
+        ]
         usable = [(run, step) for run, step in runs if step is not None]
-        for place in range(0, len(usable) - arm.group + 1, arm.group):
-            members = tuple(
-                Member(run.begin, run.arm.kind, step) for run, step in usable[place : place + arm.group]
-            )
-            first = usable[place][0]
+        for index, group in enumerate(_groups(usable, arm.group)):
+            members = tuple(Member(run.begin, run.arm.kind, step) for run, step in group)
             names = digest([[member.start.text_id, member.start.seed, member.step] for member in members])
             yield replace(
-                first, arm_name=arm_name, arm=arm, text_id=f"soup-{names[:12]}", index=place // arm.group,
+                group[0][0], arm_name=arm_name, arm=arm, text_id=f"soup-{names[:12]}", index=index,
                 members=members,
             )  # fmt: skip
 
 
+def _groups(runs: Sequence[tuple[RunRequest, int]], size: int) -> Iterator[Sequence[tuple[RunRequest, int]]]:
+    """Disjoint groups of `size` runs of one draw, draw by draw."""
+    for draw in sorted({run.draw for run, _ in runs}):
+        own = [(run, step) for run, step in runs if run.draw == draw]
+        for place in range(0, len(own) - size + 1, size):
+            yield own[place : place + size]
+
+
 def run_key(run: RunRequest, scorer: Scorer) -> str:
     """Content key of a run: base weights, tokenizer, text, arm, seed, documents, settings and code."""
+    kinds = [run.arm.kind, *(part.kind for part in run.members)]
     return digest(
         {
             "track": run.track,
-            "model": [run.model_name, run.model_digest],
+            "model": [run.model_name, run.draw, run.model_digest],
             "corpus": [run.corpus, run.index, run.text_id, list(run.tokens)],
-            "arm": [run.arm_name, run.arm.model_dump(mode="json", exclude={"seeds"}), run.seed],
+            "arm": [run.arm_name, run.arm.recipe, run.seed],
             "posttrain": run.posttrain.model_dump(mode="json"),
             "members": [[part.start.text_id, part.start.seed, part.kind, part.step] for part in run.members],
             "evaluation": scorer.settings.model_dump(mode="json"),
@@ -122,6 +145,6 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "documents": scorer.prepared.suite_digest,
             "device": run.model.device.type,
             "arithmetic": run.arithmetic,
-            "code": code_digest(),
+            "code": run_code(frozenset(kinds), scorer.settings.suite),
         }
     )

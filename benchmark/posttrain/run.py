@@ -9,49 +9,18 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from benchmark.arm_kinds import ONE_STEP
 from benchmark.errors import InputError
-from benchmark.evaluation.engine import DraftTexts, Evaluation, drafts_from, evaluate
-from benchmark.evaluation.prepare import Prepared
+from benchmark.evaluation.engine import Evaluation
 from benchmark.models.opt import OptModel, weights_sha256
 from benchmark.posttrain.arms import ARMS, Member, Start
 from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.samples import chance_samples, label_samples
+from benchmark.posttrain.scorer import Scorer as Scorer
 from benchmark.posttrain.stopping import FAMILIES, Averages, EarlyStop, best_step
 from benchmark.settings import Arm, Posttrain
-from benchmark.settings import Evaluation as EvaluationSettings
-from benchmark.tasks.suite import Suite
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """What scores the checkpoints of one base model: the documents, prepared once, and how to read them.
-
-    Attributes:
-        suite: the documents and what they are called.
-        prepared: their token ids and batch plan for the model's tokenizer.
-        start: the scores of the unmodified model on the same documents.
-        drafts: the texts that the unmodified model wrote for them.
-    """
-
-    suite: Suite
-    prepared: Prepared
-    settings: EvaluationSettings
-    start: Evaluation
-    drafts: DraftTexts | None = None
-
-    @classmethod
-    def of(cls, model: OptModel, suite: Suite, prepared: Prepared, settings: EvaluationSettings) -> "Scorer":
-        """Score the unmodified `model`, whose texts its checkpoints will mostly write again."""
-        start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
-        return cls(suite, prepared, settings, start, drafts_from(start, prepared))
-
-    def score(self, model: OptModel) -> Evaluation:
-        """All documents under `model`."""
-        return evaluate(
-            model, self.prepared, loss_batch_size=self.settings.loss_batch_size, drafts=self.drafts
-        )
 
 
 @dataclass(frozen=True)
@@ -60,8 +29,10 @@ class RunRequest:
 
     Attributes:
         tokens: ids of the text, bos first, cut as `text_tokens` does.
+        passages: of an arm that learns from examples, the ids of the whole text's (`examples_of`).
         index: the text's row in its corpus; `text_id` its content-derived name.
         arithmetic: how numbers are computed (`arithmetic.mode.name`).
+        draw: the model's pretraining draw, 0 where there is one.
     """
 
     track: str
@@ -78,11 +49,16 @@ class RunRequest:
     posttrain: Posttrain
     arithmetic: str
     members: tuple[Member, ...] = ()
+    passages: tuple[tuple[int, ...], ...] = ()
+    draw: int = 0
 
     @property
     def begin(self) -> Start:
         """What the arm is given."""
-        return Start(self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members)
+        return Start(
+            self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members, self.passages,
+            self.arm.updates,
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -170,13 +146,14 @@ class _Run:
         update = l2_distance(params, previous)
         distance = l2_distance(params, self.request.model.params)
         self.steps.append(self._step_record(step, params, update, distance, evaluation))
-        self.progress(f"{self.request.name}: step {step} of {self.request.posttrain.max_steps}")
+        last = 1 if self.request.arm.kind in ONE_STEP else self.request.posttrain.max_steps
+        self.progress(f"{self.request.name}: step {step} of {last}")
         return True
 
     def _is_scored(self, step: int) -> bool:
-        """Whether a step is evaluated: all are but under `evaluation.steps`; a soup has one step only."""
+        """Whether a step is evaluated: all are but under `evaluation.steps`; so is an arm's only one."""
         steps = self.scorer.settings.steps
-        return self.paper or steps is None or step in steps or bool(self.request.members)
+        return self.paper or steps is None or step in steps or self.request.arm.kind in ONE_STEP
 
     def _finite(self, params: Mapping[str, Tensor]) -> bool:
         loss = self._loss(params)
@@ -219,6 +196,7 @@ class _Run:
         names: dict[str, str | int] = {
             "track": request.track,
             "model": request.model_name,
+            "draw": request.draw,
             "arm": request.arm_name,
             "corpus": request.corpus,
             "text_id": request.text_id,
@@ -245,6 +223,7 @@ class _Run:
         suite = self.scorer.suite
         record: dict[str, Any] = {
             "model": request.model_name,
+            "draw": request.draw,
             "model_digest": request.model_digest,
             "arm": request.arm_name,
             "corpus": request.corpus,
@@ -256,7 +235,7 @@ class _Run:
             "protocol": self.scorer.settings.protocol,
             "arithmetic": request.arithmetic,
             "settings": {
-                "arm": request.arm.model_dump(mode="json", exclude={"seeds"}),
+                "arm": request.arm.recipe,
                 "posttrain": request.posttrain.model_dump(mode="json"),
                 "evaluation": self.scorer.settings.model_dump(mode="json"),
                 "plan": self.scorer.prepared.plan_hash,

@@ -20,7 +20,7 @@ PROFILE_COLUMNS = [
     "share",
     "low",
     "high",
-    "n_runs",
+    "n_texts",
 ]
 
 
@@ -93,7 +93,7 @@ def performance_profile(
                     "share": above / len(values),
                     "low": low,
                     "high": high,
-                    "n_runs": len(values),
+                    "n_texts": len(values),
                 }
             )
         )

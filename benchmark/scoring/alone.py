@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from benchmark.errors import InputError
 from benchmark.plain_yaml import parse_yaml
+from benchmark.scoring.columns import sample_files
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
 from benchmark.settings import describe, nearest
@@ -28,6 +29,7 @@ def score_alone(
     for path in samples:
         if not path.exists():
             raise InputError(f"--samples {path}: no such file or folder: name parquet files")
+    _refuse_doubled(samples)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: a file: name a folder")
     known = read_object(models, "--models")
@@ -35,6 +37,16 @@ def score_alone(
     settings = scoring_overrides(overrides)
     run_score(samples, known, out, tasks=about_tasks, settings=settings)
     print(without_interval(out / "comparisons.csv"), end="")
+
+
+def _refuse_doubled(samples: Sequence[Path]) -> None:
+    """InputError where a file is named twice, by itself or within a folder, in whatever spelling."""
+    named: set[Path] = set()
+    for path in samples:
+        for file in sample_files([path]):
+            if file.resolve() in named:
+                raise InputError(f"--samples {path}: {file} was named before: give each file once")
+            named.add(file.resolve())
 
 
 def without_interval(comparisons: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
@@ -18,18 +19,26 @@ BATCH_ROWS = 1 << 20
 LARGEST = 1 << 40
 
 STRINGS = tuple(f.name for f in SAMPLES if pa.types.is_string(f.type) and f.name not in SAMPLES_OPTIONAL)
-INTEGERS = tuple(f.name for f in SAMPLES if pa.types.is_integer(f.type))
+INTEGERS = tuple(f.name for f in SAMPLES if pa.types.is_integer(f.type) and f.name not in SAMPLES_OPTIONAL)
 REQUIRED = (*STRINGS, *INTEGERS, "value")
+TAKEN = ("draw", "cluster", "probability")
+"""Columns that may be absent or empty and are read where they are there."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows of the file `name`: strings as (codes [rows], levels), integers and `values` as [rows]."""
+    """Some rows of the file `name`: strings as (codes [rows], levels), integers and `values` as [rows].
+
+    The draw is among the strings, "0" where none is named. `clusters`: codes are -1 where none is named, None where
+    the file has no such column. `probabilities` [rows]: nan where there is none, None likewise.
+    """
 
     name: str
     strings: dict[str, tuple[Ints, list[str]]]
     integers: dict[str, Ints]
     values: Floats
+    clusters: tuple[Ints, list[str]] | None = None
+    probabilities: Floats | None = None
 
     def levels(self, column: str) -> list[str]:
         """The distinct strings of a column that occur."""
@@ -103,12 +112,15 @@ def read_chunks(paths: Sequence[Path]) -> Iterator[Chunk]:
     """The rows of all files in batches. InputError for missing columns, wrong types and empty cells."""
     for path in sample_files(paths):
         try:
-            file = pq.ParquetFile(path, read_dictionary=list(STRINGS))
+            names = pq.read_schema(path).names
+            coded = [name for name in (*STRINGS, "cluster") if name in names]
+            file = pq.ParquetFile(path, read_dictionary=coded)
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path}: not a parquet file ({str(error).splitlines()[0]})") from error
         with file:
             _check_schema(path, file.schema_arrow)
-            for table in _merged(file.iter_batches(batch_size=BATCH_ROWS, columns=list(REQUIRED))):
+            taken = [name for name in TAKEN if name in file.schema_arrow.names]
+            for table in _merged(file.iter_batches(batch_size=BATCH_ROWS, columns=[*REQUIRED, *taken])):
                 yield _chunk(path, table)
 
 
@@ -116,14 +128,14 @@ def _check_schema(path: Path, schema: pa.Schema) -> None:
     missing = [name for name in REQUIRED if name not in schema.names]
     if missing:
         raise InputError(f"{path}: columns missing: {', '.join(missing)}; write the samples schema")
-    for name in REQUIRED:
-        kind = schema.field(name).type
+    for name in [*REQUIRED, *(name for name in TAKEN if name in schema.names)]:
+        kind, wanted = schema.field(name).type, SAMPLES.field(name).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if name in STRINGS:
+        if pa.types.is_string(wanted):
             right = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         else:
-            right = pa.types.is_integer(kind) if name in INTEGERS else pa.types.is_floating(kind)
-        if not right:
+            right = pa.types.is_integer(kind) if pa.types.is_integer(wanted) else pa.types.is_floating(kind)
+        if not right and not (name in TAKEN and pa.types.is_null(kind)):
             raise InputError(
                 f"{path}: column {name} is {kind}, not {SAMPLES.field(name).type}; write the samples schema"
             )
@@ -153,15 +165,39 @@ def _chunk(path: Path, batch: pa.RecordBatch) -> Chunk:
     for name in REQUIRED:
         if batch.column(name).null_count:
             raise InputError(f"{path}: column {name} has empty cells; every row needs a value")
-    strings = {}
-    for name in STRINGS:
-        column = batch.column(name)
-        column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        strings[name] = (column.indices.to_numpy().astype(np.int64), column.dictionary.to_pylist())
+    strings = {name: _coded(batch.column(name)) for name in STRINGS}
     integers = {name: batch.column(name).to_numpy().astype(np.int64) for name in INTEGERS}
+    draws = np.zeros(batch.num_rows, np.int64)
+    if "draw" in batch.schema.names:
+        filled = pc.fill_null(batch.column("draw").cast(pa.int64()), 0)
+        integers["draw"] = draws = filled.to_numpy().astype(np.int64)
     for name, numbers in integers.items():
         if numbers.min() < 0 or numbers.max() >= LARGEST:
             raise InputError(
                 f"{path}: column {name} has {numbers.min()} to {numbers.max()}; use 0 to 2**40 - 1"
             )
-    return Chunk(str(path), strings, integers, batch.column("value").to_numpy().astype(np.float64))
+    integers.pop("draw", None)
+    codes, numbers = pd.factorize(draws)
+    strings["draw"] = codes.astype(np.int64), [str(number) for number in numbers.tolist()]
+    values = batch.column("value").to_numpy().astype(np.float64)
+    return Chunk(str(path), strings, integers, values, _clusters(batch), _probabilities(batch))
+
+
+def _coded(column: pa.Array) -> tuple[Ints, list[str]]:
+    """Codes [rows], -1 for null, and levels."""
+    column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    codes = pc.fill_null(column.indices, -1) if column.null_count else column.indices
+    return codes.to_numpy().astype(np.int64), column.dictionary.to_pylist()
+
+
+def _clusters(batch: pa.RecordBatch) -> tuple[Ints, list[str]] | None:
+    if "cluster" not in batch.schema.names or batch.column("cluster").null_count == batch.num_rows:
+        return None
+    return _coded(batch.column("cluster"))
+
+
+def _probabilities(batch: pa.RecordBatch) -> Floats | None:
+    if "probability" not in batch.schema.names or batch.column("probability").null_count == batch.num_rows:
+        return None
+    column = batch.column("probability")
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)

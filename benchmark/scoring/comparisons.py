@@ -8,14 +8,20 @@ import numpy as np
 
 from benchmark.errors import InputError
 from benchmark.schema import NO_ARM
-from benchmark.scoring.inference import Estimate, crossed, mcnemar_exact
-from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Ints, Layout, shared_columns
+from benchmark.scoring.contrast import Contrast, Estimated, gain, level, score
+from benchmark.scoring.fieller import Share, share_of
+from benchmark.scoring.inference import mcnemar_exact
+from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
 from benchmark.scoring.multiplicity import benjamini_hochberg, holm
 from benchmark.scoring.records import Model
-from benchmark.scoring.settings import FEWEST_TEXTS, ScoringSettings
+from benchmark.scoring.settings import ScoringSettings
 
 LEVEL = 0.05
-LEVEL_NONINFERIOR = 0.025
+LEVEL_ONE_SIDED = 0.025
+"""Of the tests behind `comparable` and `negligible`: that of one end of a 95 % interval."""
+
+MEASURES = ("score", "probability")
+"""`score` is the study's own metric, accuracy or F1; `probability` that of the right answer, the finer one."""
 
 
 @dataclass(frozen=True)
@@ -27,48 +33,46 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Noninferiority:
-    """Margin and one-sided p-value [..., scopes] of the claim that less than the margin remains of the gap.
-
-    `margin` is its share of the estimated gap between the rung and the base model. Where the 95 % interval of
-    the gap includes 0 there is none to close, and p is nan.
-    """
-
-    margin: Floats
-    p_value: Floats
-
-
-def noninferiority(
-    values: Floats,
-    base: Floats,
-    rung: Floats,
-    layout: Layout,
-    margin: float,
-    scopes: slice = slice(None),
-) -> Noninferiority:
-    """Test treated - base <= (1 - margin) (rung - base) as one linear contrast, so the gap's error counts.
-
-    `values` [..., texts, documents] are the treated model's scores, `base` and `rung` [..., documents] those
-    of its base model and of the larger one; `scopes` of the layout are tested, by default all.
-    """
-    gap = crossed([], rung - base, layout).at(scopes)
-    remaining = crossed([values], -base - (1 - margin) * (rung - base), layout).at(scopes)
-    return Noninferiority(margin * gap.value, np.where(gap.is_above_zero(), remaining.p_above_zero(), np.nan))
-
-
-@dataclass(frozen=True)
 class Difference:
     """Entry minus baseline on shared documents, by scope, with what the tests need.
 
-    `noninferiority` is None unless the baseline is a rung. `exact_p` holds McNemar's p-value of single 0/1
-    tasks for an entry of one run.
+    `gap` is the larger rung's level minus the base model's: of the baseline where that is a rung, else of the
+    nearest larger rung, None where there is none. `remaining` is the contrast that is above 0 where less than
+    the margin remains of the gap (rungs only), `worthwhile` the one that is below 0 where the difference is
+    less than the negligible share of the gap (base and controls only). `exact_p` holds McNemar's p-value of
+    single 0/1 tasks for an entry of one run.
     """
 
-    layout: Layout
-    texts: int
-    estimate: Estimate
-    noninferiority: Noninferiority | None
+    found: Estimated
+    gap: Estimated | None
+    remaining: Estimated | None
+    worthwhile: Estimated | None
+    share: Share | None
     exact_p: Mapping[str, float]
+
+    def p_noninferior(self) -> Floats:
+        """One-sided p-values by scope that the margin is kept; nan where no gap is open."""
+        return self._gated(None if self.remaining is None else self.remaining.estimate.p_above_zero())
+
+    def p_negligible(self) -> Floats:
+        """One-sided p-values by scope that the difference is not worth having; nan where no gap is open."""
+        return self._gated(None if self.worthwhile is None else 1 - self.worthwhile.estimate.p_above_zero())
+
+    def _gated(self, p_value: Floats | None) -> Floats:
+        if self.gap is None or p_value is None:
+            return np.full(len(self.found.layout.scopes), np.nan)
+        return np.where(self.gap.estimate.is_above_zero(), p_value, np.nan)
+
+
+def noninferiority(
+    entry: DocumentScores, base: DocumentScores, rung: DocumentScores, margin: float
+) -> tuple[Contrast, Contrast]:
+    """The gap, and treated - base - (1 - margin) (rung - base): above 0 where less than the margin remains.
+
+    It is one linear contrast, so the gap's own error counts (the synthesis method; Fieller 1954).
+    """
+    gap = level(rung) - level(base)
+    return gap, gain(entry) - (1 - margin) * gap
 
 
 def baselines_of(
@@ -117,38 +121,52 @@ def rungs_above(
 
 
 def difference(
-    entry: DocumentScores, baseline: Baseline, base: DocumentScores, layout: Layout, margin: float
+    entry: DocumentScores,
+    baseline: Baseline,
+    base: DocumentScores,
+    layout: Layout,
+    settings: ScoringSettings,
+    nearest: DocumentScores | None = None,
 ) -> Difference:
-    """Entry minus baseline, paired by document, and by text too where the baseline is a control.
+    """Entry minus baseline: paired by document, and by draw (or text) with its base model and its controls.
 
-    An entry and a control without a common text (soups have texts of their own) are independent samples of
-    texts. `layout` is that of all test documents of the track.
+    A rung's level and the gap are means over all draws of each model; `nearest` is the next larger rung, whose
+    gap the difference from base and controls is measured by. `layout` is that of all test documents.
     """
     other = baseline.scores
-    rung = baseline.kind == "rung"
-    columns = shared_columns(entry, other, base) if rung else shared_columns(entry, other)
-    name = f"{entry.name} against {other.name}"
-    shared = layout.subset(columns, name)
-    values, theirs = entry.at(columns), other.at(columns)
-    texts = [text for text in entry.texts if text in set(other.texts)]
-    if baseline.kind == "control" and not texts:
-        estimate = crossed([values, -theirs], None, shared)
-        return Difference(shared, min(len(values), len(theirs)), estimate, None, {})
-    if baseline.kind == "control":
-        values, theirs = values[entry.rows(texts)], theirs[other.rows(texts)]
-        estimate = crossed([values - theirs], None, shared)
-    else:
-        estimate = crossed([values], -theirs[0], shared)
-    against = noninferiority(values, base.at(columns)[0], theirs[0], shared, margin) if rung else None
-    exact = _exact(values, theirs, shared) if len(values) == 1 else {}
-    return Difference(shared, len(values), estimate, against, exact)
+    used = [scores for scores in (entry, other, base, nearest) if scores is not None]
+    columns = shared_columns(*used)
+    entry, other, base = (scores.on_columns(columns) for scores in (entry, other, base))
+    nearest = None if nearest is None else nearest.on_columns(columns)
+    if baseline.kind == "rung":
+        gap, remaining = noninferiority(entry, base, other, settings.margin)
+        found = (score(entry, base) - level(other)).estimated(layout)
+        return Difference(
+            found,
+            gap.estimated(layout),
+            remaining.estimated(layout),
+            None,
+            share_of(gain(entry), gap, layout),
+            _exact(entry, other, layout),
+        )
+    contrast = gain(entry) if baseline.kind == "base" else gain(entry) - gain(other)
+    found, exact = contrast.estimated(layout), _exact(entry, other, layout)
+    if nearest is None:
+        return Difference(found, None, None, None, None, exact)
+    gap = level(nearest) - level(base)
+    worthwhile = (contrast - settings.negligible * gap).estimated(layout)
+    return Difference(found, gap.estimated(layout), None, worthwhile, None, exact)
 
 
-def _exact(values: Floats, theirs: Floats, layout: Layout) -> dict[str, float]:
-    """McNemar's exact p-value for one run on each 0/1 task."""
+def _exact(entry: DocumentScores, other: DocumentScores, layout: Layout) -> dict[str, float]:
+    """McNemar's exact p-value for one run on each 0/1 task, against one other checkpoint."""
+    if len(entry.values) > 1 or len(other.values) > 1:
+        return {}
+    columns = shared_columns(entry, other)
+    values, theirs, shared = entry.at(columns), other.at(columns), layout.subset(columns, entry.name)
     exact = {}
-    for number, task in enumerate(layout.tasks):
-        member = layout.task_of == number
+    for number, task in enumerate(shared.tasks):
+        member = shared.task_of == number
         first, second = values[0, member], theirs[0, member]
         if np.isin(np.concatenate([first, second]), (0.0, 1.0)).all():
             exact[task.name] = mcnemar_exact(first, second)
@@ -161,81 +179,127 @@ def comparison_rows(
     base: DocumentScores,
     models: Mapping[str, Model],
     layout: Layout,
-    margin: float,
+    settings: ScoringSettings,
 ) -> list[dict[str, Any]]:
-    """The rows of `comparisons.csv` for one entry; its tests are its own families for multiplicity.
+    """The rows of `comparisons.csv` for one entry, in both measures; each measure has families of its own.
 
-    Scopes `all`, `classification` and `dialogue` over all baselines are one Holm family for the difference
-    and one for non-inferiority; single tasks over all baselines are a Benjamini-Hochberg family for each.
-    Where the ladder has no gap to close (its interval includes 0), non-inferiority is not claimed, and its
-    test keeps its place in the family, so that the data do not choose the family's size.
+    Scopes `all`, `classification` and `dialogue` over all baselines are one Holm family for the difference,
+    one for non-inferiority (rungs) and one for a negligible difference (base and controls); single tasks over
+    all baselines are a Benjamini-Hochberg family for each. Where the ladder has no gap to close (its interval
+    includes 0), the last two are not claimed, and their tests keep their places in the family, so that the
+    data do not choose the family's size. The probability of the right answer is never averaged over choices
+    and dialogue, so it has no scope `all`; a baseline without it is left out of its families.
     """
     rows: list[dict[str, Any]] = []
-    for baseline in baselines:
-        rows += _rows(entry, baseline, difference(entry, baseline, base, layout, margin), models)
+    rungs = [baseline for baseline in baselines if baseline.kind == "rung"]
+    for measure in MEASURES:
+        ours, own = entry.on(measure), base.on(measure)
+        if ours is None or own is None:
+            continue
+        nearest = rungs[0].scores.on(measure) if rungs else None
+        found: list[dict[str, Any]] = []
+        for baseline in baselines:
+            scores = baseline.scores.on(measure)
+            if scores is None:
+                continue
+            measured = difference(ours, Baseline(baseline.kind, scores), own, layout, settings, nearest)
+            found += _rows(ours, baseline, measured, measure, models, settings)
+        rows += _judged(found)
+    return rows
+
+
+def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of one entry and measure with adjusted p-values, the effect they could detect, and verdicts."""
     single = np.array([row["scope"] not in SUMMARY_SCOPES for row in rows], dtype=bool)
-    p_value = np.array([row["p_value"] for row in rows], dtype=np.float64)
-    p_noninferior = np.array([row["p_noninferior"] for row in rows], dtype=np.float64)
     is_rung = np.array([row["baseline_kind"] == "rung" for row in rows], dtype=bool)
-    adjusted, noninferior = np.full_like(p_value, np.nan), np.full_like(p_value, np.nan)
-    for member, correct in ((~single, holm), (single, benjamini_hochberg)):
-        adjusted[member] = correct(p_value[member])
-        noninferior[member & is_rung] = correct(p_noninferior[member & is_rung])
+    adjusted = {}
+    for name, member in (
+        ("p_value", np.ones(len(rows), dtype=bool)),
+        ("p_noninferior", is_rung),
+        ("p_negligible", ~is_rung),
+    ):
+        p_value = np.array([row[name] for row in rows], dtype=np.float64)
+        adjusted[name] = np.full_like(p_value, np.nan)
+        for scope, correct in ((~single, holm), (single, benjamini_hochberg)):
+            adjusted[name][scope & member] = correct(p_value[scope & member])
+    tests = int((~single).sum())
     for number, row in enumerate(rows):
-        row["q_value" if single[number] else "p_adjusted"] = adjusted[number]
-        row["p_noninferior_adjusted"] = noninferior[number]
-        row["verdict"] = verdict(row["delta"], adjusted[number], noninferior[number], row["n_runs"])
+        estimate, place = row.pop("estimate"), row.pop("place")
+        row["q_value" if single[number] else "p_adjusted"] = adjusted["p_value"][number]
+        row["p_noninferior_adjusted"] = adjusted["p_noninferior"][number]
+        row["p_negligible_adjusted"] = adjusted["p_negligible"][number]
+        if not single[number]:
+            row["mde_adjusted"] = estimate.detectable(confidence=1 - LEVEL / tests)[place]
+        row["verdict"] = verdict(row["delta"], *(float(p_values[number]) for p_values in adjusted.values()))
     return rows
 
 
 def _rows(
-    entry: DocumentScores, baseline: Baseline, found: Difference, models: Mapping[str, Model]
+    entry: DocumentScores,
+    baseline: Baseline,
+    difference: Difference,
+    measure: str,
+    models: Mapping[str, Model],
+    settings: ScoringSettings,
 ) -> list[dict[str, Any]]:
-    low, high = found.estimate.interval()
-    p_value, mde = found.estimate.p_two_sided(), found.estimate.detectable()
-    documents: Ints = found.layout.scope_documents()
-    nothing = np.full(len(p_value), np.nan)
-    against = found.noninferiority or Noninferiority(nothing, nothing)
+    found = difference.found
+    estimate, layout = found.estimate, found.layout
+    low, high = estimate.interval()
+    p_value, mde, documents = estimate.p_two_sided(), estimate.detectable(), layout.scope_documents()
+    p_noninferior, p_negligible = difference.p_noninferior(), difference.p_negligible()
+    rung = baseline.kind == "rung"
     rows = []
-    for place, scope in enumerate(found.layout.scopes):
-        rows.append(
-            {
-                "model": entry.model,
-                "arm": entry.arm,
-                "corpus": entry.corpus,
-                "baseline": baseline.scores.model,
-                "baseline_kind": baseline.kind,
-                "baseline_arm": baseline.scores.arm,
-                "scope": scope,
-                "delta": found.estimate.value[place],
-                "ci_low": low[place],
-                "ci_high": high[place],
-                "p_value": found.exact_p.get(scope, p_value[place]),
-                "p_adjusted": np.nan,
-                "q_value": np.nan,
-                "margin": against.margin[place],
-                "p_noninferior": against.p_value[place],
-                "mde": mde[place],
-                "n_docs": int(documents[place]),
-                "n_runs": found.texts,
-                "size_ratio": models[baseline.scores.model].parameters / models[entry.model].parameters,
-            }
-        )
+    for place, scope in enumerate(layout.scopes):
+        if measure != "score" and scope == "all":
+            continue
+        row: dict[str, Any] = {
+            "model": entry.model,
+            "arm": entry.arm,
+            "corpus": entry.corpus,
+            "baseline": baseline.scores.model,
+            "baseline_kind": baseline.kind,
+            "baseline_arm": baseline.scores.arm,
+            "measure": measure,
+            "scope": scope,
+            "delta": estimate.value[place],
+            "ci_low": low[place],
+            "ci_high": high[place],
+            "p_value": difference.exact_p.get(scope, p_value[place]),
+            "p_adjusted": np.nan,
+            "q_value": np.nan,
+            "margin": settings.margin * difference.gap.estimate.value[place]
+            if rung and difference.gap
+            else np.nan,
+            "p_noninferior": p_noninferior[place],
+            "p_negligible": p_negligible[place],
+            "mde": mde[place],
+            "conditional": found.conditional,
+            "n_docs": int(documents[place]),
+            "n_texts": entry.n_texts,
+            "n_draws": entry.n_draws,
+            "size_ratio": models[baseline.scores.model].parameters / models[entry.model].parameters,
+            "estimate": estimate,
+            "place": place,
+        }
+        if difference.share is not None:
+            row |= difference.share.at(place)
+        rows.append(row)
     return rows
 
 
-def verdict(delta: float, p_adjusted: float, p_noninferior_adjusted: float, texts: int) -> str:
-    """`superior`, `comparable`, `inferior` or `inconclusive`, tried in this order; nan decides nothing.
+def verdict(
+    delta: float, p_adjusted: float, p_noninferior_adjusted: float, p_negligible_adjusted: float = np.nan
+) -> str:
+    """`superior`, `comparable`, `inferior`, `negligible` or `inconclusive`, tried in this order.
 
-    `p_adjusted` is two-sided and corrected, `p_noninferior_adjusted` one-sided and corrected. Fewer than
-    three texts give no verdict: the variance between texts cannot be told.
+    `p_adjusted` is two-sided and corrected, the other two one-sided and corrected; nan decides nothing.
     """
-    if texts < FEWEST_TEXTS:
-        return "inconclusive"
     if p_adjusted < LEVEL and delta > 0:
         return "superior"
-    if p_noninferior_adjusted < LEVEL_NONINFERIOR:
+    if p_noninferior_adjusted < LEVEL_ONE_SIDED:
         return "comparable"
     if p_adjusted < LEVEL and delta < 0:
         return "inferior"
+    if p_negligible_adjusted < LEVEL_ONE_SIDED:
+        return "negligible"
     return "inconclusive"

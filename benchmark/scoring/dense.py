@@ -1,6 +1,7 @@
 """Coded rows gathered into dense arrays, in an order that rows and files have no part in."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,13 +10,17 @@ from numpy.typing import NDArray
 from benchmark.errors import InputError
 from benchmark.schema import NO_ARM, NO_TEXT
 from benchmark.scoring.columns import Chunk, Codes
-from benchmark.scoring.layout import FAMILIES, Floats, Ints, Layout, Task
+from benchmark.scoring.layout import FAMILIES, Floats, Ints, Layout, Task, numbered
 
 SPLITS = ("select", "test")
 METRICS = ("acc", "f1")
 
 Document = tuple[str, str, int]
-Checkpoint = tuple[str, str, str, str, int]
+Checkpoint = tuple[str, str, str, str, int, int]
+"""A run: model, arm, corpus, text_id, seed, draw."""
+RUN = ("model", "draw", "arm", "corpus", "text_id")
+"""The strings that, with the seed, name a run or a base model."""
+UNKNOWN = -1
 
 
 class RepeatedRows(InputError):
@@ -33,12 +38,15 @@ class _Part(NamedTuple):
     step: NDArray[np.int32]
     document: NDArray[np.int32]
     value: Floats
+    probability: Floats | None
 
 
 class Dense(NamedTuple):
     """Values by split: runs [runs, steps, held documents], base models [models, documents]; nan where none.
 
-    `held[split]` are the positions in the split's layout of the documents that any run has.
+    `held[split]` are the positions in the split's layout of the documents that any run has. `models` are base models
+    with their draws. `probabilities` and `base_probabilities` have the shapes of `values` and `bases`, and are empty
+    where no row has one.
     """
 
     layouts: dict[str, Layout]
@@ -46,8 +54,10 @@ class Dense(NamedTuple):
     steps: Ints
     held: dict[str, Ints]
     values: dict[str, Floats]
-    models: list[str]
+    models: list[tuple[str, int]]
     bases: dict[str, Floats]
+    probabilities: dict[str, Floats]
+    base_probabilities: dict[str, Floats]
 
 
 class Gatherer:
@@ -60,6 +70,8 @@ class Gatherer:
         self._documents = Codes()
         self._tasks: dict[str, tuple[str, str]] = {}
         self._parts: list[_Part] = []
+        self._clusters: dict[tuple[str, ...], int] = {}
+        self._cluster_of = np.zeros(0, dtype=np.int64)
 
     def add(self, chunk: Chunk) -> None:
         """Code a chunk's rows. InputError for levels, values and steps that the schema does not have."""
@@ -68,6 +80,7 @@ class Gatherer:
         run = self._code_runs(chunk)
         groups, names = chunk.grouped("split", "task")
         document = self._documents.add(groups, names, chunk.integers["doc_id"])
+        self._code_clusters(chunk, document)
         step = chunk.integers["step"]
         wrong = np.flatnonzero(np.array(self._is_base)[run] != (step == 0))
         if len(wrong):
@@ -77,8 +90,37 @@ class Gatherer:
                 f"{chunk.name}: {what}: a base model (arm {NO_ARM}) has step 0 only, a run steps 1 and up"
             )
         self._parts.append(
-            _Part(run.astype(np.int32), step.astype(np.int32), document.astype(np.int32), chunk.values)
+            _Part(
+                run.astype(np.int32),
+                step.astype(np.int32),
+                document.astype(np.int32),
+                chunk.values,
+                chunk.probabilities,
+            )
         )
+
+    def _code_clusters(self, chunk: Chunk, document: Ints) -> None:
+        """Note the cluster of each document (codes), and refuse a document with two."""
+        grown = len(self._documents) - len(self._cluster_of)
+        self._cluster_of = np.pad(self._cluster_of, (0, grown), constant_values=UNKNOWN)
+        if chunk.clusters is None:
+            return
+        codes, levels = chunk.clusters
+        named = replace(chunk, strings={**chunk.strings, "cluster": (codes + 1, ["", *levels])})
+        groups, names = named.grouped("task", "cluster")
+        code = np.array([self._clusters.setdefault(name, len(self._clusters)) for name in names])[groups]
+        told = codes >= 0
+        code, at = code[told], document[told]
+        new = self._cluster_of[at] == UNKNOWN
+        self._cluster_of[at[new]] = code[new]
+        differs = self._cluster_of[at] != code
+        if differs.any():
+            row = int(np.flatnonzero(told)[np.flatnonzero(differs)[0]])
+            other = list(self._clusters)[self._cluster_of[document[row]]][1]
+            raise InputError(
+                f"{chunk.name}: document {chunk.integers['doc_id'][row]} of task {chunk.text('task', row)} has "
+                f"the clusters '{other}' and '{levels[int(codes[row])]}'; a document has one cluster"
+            )
 
     def _check_levels(self, chunk: Chunk) -> None:
         for track in chunk.levels("track"):
@@ -99,17 +141,24 @@ class Gatherer:
 
     @staticmethod
     def _check_values(chunk: Chunk) -> None:
-        bad = np.flatnonzero(~((chunk.values >= 0) & (chunk.values <= 1)))
-        if len(bad):
-            row = int(bad[0])
-            where = f"task {chunk.text('task', row)}, doc_id {chunk.integers['doc_id'][row]}"
-            raise InputError(f"{chunk.name}: value {chunk.values[row]} at {where} is not in [0, 1]")
+        columns = {"value": chunk.values}
+        if chunk.probabilities is not None:
+            # No number means no probability: it is the one column that may have empty cells.
+            columns["probability"] = np.nan_to_num(
+                chunk.probabilities, nan=0.0, posinf=np.inf, neginf=-np.inf
+            )
+        for name, values in columns.items():
+            bad = np.flatnonzero(~((values >= 0) & (values <= 1)))
+            if len(bad):
+                row = int(bad[0])
+                where = f"task {chunk.text('task', row)}, doc_id {chunk.integers['doc_id'][row]}"
+                raise InputError(f"{chunk.name}: {name} {values[row]} at {where} is not in [0, 1]")
 
     def _code_runs(self, chunk: Chunk) -> Ints:
-        groups, names = chunk.grouped("model", "arm", "corpus", "text_id")
+        groups, names = chunk.grouped(*RUN)
         known = len(self._runs)
         codes = self._runs.add(groups, names, chunk.integers["seed"])
-        for model, *rest in self._runs.keys()[known:] if len(self._runs) > known else ():
+        for model, _draw, *rest in self._runs.keys()[known:] if len(self._runs) > known else ():
             is_base = NO_ARM in rest[:2]
             if is_base and tuple(rest) != (NO_ARM, NO_ARM, NO_TEXT, 0):
                 raise InputError(
@@ -122,13 +171,16 @@ class Gatherer:
     def dense(self, tasks: Mapping[str, Mapping[str, Any]], recorded: Sequence[Checkpoint]) -> Dense:
         """The arrays of all rows taken in, which are given up. `recorded` runs are held without rows too."""
         declared = declared_tasks(self._tasks, tasks)
-        keys: list[Checkpoint] = self._runs.keys()
+        coded = self._runs.keys()
+        keys: list[Checkpoint] = [(model, *rest, int(draw)) for model, draw, *rest in coded]
         runs = sorted(
             {key for key, base in zip(keys, self._is_base, strict=True) if not base} | set(recorded)
         )
-        models = sorted(key[0] for key, base in zip(keys, self._is_base, strict=True) if base)
+        models = sorted((key[0], key[-1]) for key, base in zip(keys, self._is_base, strict=True) if base)
         number = {key: place for place, key in enumerate(runs)}
-        number |= {(model, NO_ARM, NO_ARM, NO_TEXT, 0): place for place, model in enumerate(models)}
+        number |= {
+            (model, NO_ARM, NO_ARM, NO_TEXT, 0, draw): place for place, (model, draw) in enumerate(models)
+        }
         run_at = np.array([number[key] for key in keys], dtype=np.int64)
         is_base = np.array(self._is_base, dtype=bool)
         documents = _sorted_documents(self._documents.keys(), declared)
@@ -137,20 +189,38 @@ class Gatherer:
         column_at = np.cumsum(held) - 1
         values = np.full((len(runs), len(steps), int(held.sum())), np.nan)
         bases = np.full((len(models), len(documents)), np.nan)
+        finer = any(part.probability is not None for part in self._parts)
+        probabilities = np.full_like(values, np.nan) if finer else None
+        base_probabilities = np.full_like(bases, np.nan) if finer else None
         rows = 0
         for part in _drained(self._parts):
             document, run, base = document_at[part.document], run_at[part.run], is_base[part.run]
-            if base.any():
-                bases[run[base], document[base]] = part.value[base]
-                document, run, part = document[~base], run[~base], _Part(*(c[~base] for c in part))
-            values[run, np.searchsorted(steps, part.step), column_at[document]] = part.value
+            treated = ~base
+            of_base = run[base], document[base]
+            of_run = run[treated], np.searchsorted(steps, part.step[treated]), column_at[document[treated]]
+            bases[of_base], values[of_run] = part.value[base], part.value[treated]
+            if part.probability is not None and base_probabilities is not None and probabilities is not None:
+                base_probabilities[of_base] = part.probability[base]
+                probabilities[of_run] = part.probability[treated]
             rows += len(base)
         found = sum(np.count_nonzero(~np.isnan(block)) for block in (*values, bases))
         if found != rows:
             raise RepeatedRows(int(rows - found))
-        return _split(
-            Dense({}, runs, steps, {}, {"": values}, models, {"": bases}), documents, declared, held
+        whole = Dense(
+            {},
+            runs,
+            steps,
+            {},
+            {"": values},
+            models,
+            {"": bases},
+            {} if probabilities is None else {"": probabilities},
+            {} if base_probabilities is None else {"": base_probabilities},
         )
+        clusters = np.empty(len(documents), dtype=np.int64)
+        own = len(self._clusters) + np.arange(len(documents))
+        clusters[document_at] = np.where(self._cluster_of == UNKNOWN, own, self._cluster_of)
+        return _split(whole, documents, declared, held, clusters)
 
     def _held(
         self, is_base: NDArray[np.bool_], document_at: Ints, size: int
@@ -166,7 +236,11 @@ class Gatherer:
 
 
 def _split(
-    whole: Dense, documents: list[Document], tasks: tuple[Task, ...], held: NDArray[np.bool_]
+    whole: Dense,
+    documents: list[Document],
+    tasks: tuple[Task, ...],
+    held: NDArray[np.bool_],
+    clusters: Ints,
 ) -> Dense:
     """The arrays by split: documents are sorted by split first, so each split is a slice."""
     before = np.concatenate([[0], np.cumsum(held)])
@@ -174,11 +248,16 @@ def _split(
         places = [place for place, key in enumerate(documents) if key[0] == split]
         if places:
             first, end = places[0], places[-1] + 1
-            whole.layouts[split] = _layout(tasks, documents[first:end], split)
+            whole.layouts[split] = _layout(tasks, documents[first:end], split, clusters[first:end])
             whole.held[split] = np.flatnonzero(held[first:end])
-            whole.values[split] = whole.values[""][:, :, before[first] : before[end]]
-            whole.bases[split] = whole.bases[""][:, first:end]
-    del whole.values[""], whole.bases[""]
+            for of_runs in (whole.values, whole.probabilities):
+                if of_runs:
+                    of_runs[split] = of_runs[""][:, :, before[first] : before[end]]
+            for of_bases in (whole.bases, whole.base_probabilities):
+                if of_bases:
+                    of_bases[split] = of_bases[""][:, first:end]
+    for arrays in (whole.values, whole.bases, whole.probabilities, whole.base_probabilities):
+        arrays.pop("", None)
     return whole
 
 
@@ -204,13 +283,14 @@ def _sorted_documents(keys: Sequence[Document], tasks: tuple[Task, ...]) -> list
     return ordered
 
 
-def _layout(tasks: tuple[Task, ...], documents: list[Document], split: str) -> Layout:
+def _layout(tasks: tuple[Task, ...], documents: list[Document], split: str, clusters: Ints) -> Layout:
     number = {task.name: place for place, task in enumerate(tasks)}
     task_of = np.array([number[task] for _, task, _ in documents], dtype=np.int64)
     for place in np.setdiff1d(np.arange(len(tasks)), task_of):
         name = tasks[int(place)].name
         raise InputError(f"task {name} has no document in split {split}; give every task both splits")
-    return Layout(tasks, task_of, np.array([doc_id for _, _, doc_id in documents], dtype=np.int64))
+    doc_id = np.array([doc_id for _, _, doc_id in documents], dtype=np.int64)
+    return Layout(tasks, task_of, doc_id, numbered(clusters))
 
 
 def declared_tasks(

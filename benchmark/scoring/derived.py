@@ -1,4 +1,4 @@
-"""What follows from the result tables alone: claims, familiarity, sensitivity and performance profiles."""
+"""What follows from the result tables alone: familiarity, sensitivity and performance profiles."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,29 +6,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.schema import COMPARISONS, PAIRS, RUN_CURVES, RUNS
+from benchmark.schema import RUN_CURVES, RUNS
 from benchmark.scoring.aggregates import performance_profile
-from benchmark.scoring.claim_parts import decide_claims
 from benchmark.scoring.familiarity import familiarity_table
 from benchmark.scoring.selection import TIE_DECIMALS
 from benchmark.scoring.sensitivity import sensitivity_table
 from benchmark.scoring.write import csv_text
-from benchmark.settings import Claims
 
 Rows = list[dict[str, Any]]
-RUN = ["model", "arm", "corpus", "text_id", "seed"]
+RUN = ["model", "draw", "arm", "corpus", "text_id", "seed"]
 
 
 def derive(
-    tables: Mapping[str, Rows],
-    records: Iterable[Mapping[str, Any]],
-    claims: Claims,
-    treatments: Iterable[str],
-) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
-    """`sensitivity.csv`, `profile.csv` and `familiarity.csv` by name, and the content of `claims.json`.
+    tables: Mapping[str, Rows], records: Iterable[Mapping[str, Any]], treatments: Iterable[str]
+) -> dict[str, pd.DataFrame]:
+    """`sensitivity.csv`, `profile.csv` and `familiarity.csv` by name.
 
     `tables` are the rows of the tables of `schema.TABLES`; `records` run records, which know an arm's kind
-    and learning rate; `claims` the declared settings; familiarity is set against the gain of `treatments`.
+    and learning rate; familiarity is set against the gain of `treatments`.
     """
     runs = _frame(tables["runs.csv"], RUNS.names)
     curves = _frame(tables["run_curves.csv"], RUN_CURVES.names)
@@ -39,20 +34,11 @@ def derive(
         for (model, arm, corpus), group in _texts(runs).groupby(["model", "arm", "corpus"], sort=True)
     }
     treated = runs[runs["arm"].isin(list(treatments))]
-    derived = {
+    return {
         "sensitivity.csv": sensitivity_table(curves, arm_rates(records)),
         "profile.csv": performance_profile(scores, "all", track=track or "", suite_version=version or ""),
         "familiarity.csv": familiarity_table(treated),
     }
-    decided = decide_claims(
-        track or "",
-        version,
-        _frame(tables["comparisons.csv"], COMPARISONS.names),
-        runs,
-        claims,
-        _frame(tables["pairs.csv"], PAIRS.names),
-    )
-    return derived, decided
 
 
 def table_text(table: pd.DataFrame) -> str:

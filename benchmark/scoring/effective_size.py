@@ -1,14 +1,14 @@
 """Effective size: the parameters at which the interpolated ladder has an entry's score."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchmark.scoring.inference import crossed
-from benchmark.scoring.layout import Layout
+from benchmark.scoring.contrast import Contrast
+from benchmark.scoring.layout import DocumentScores, Layout
 
 FloatArray = NDArray[np.float64]
 HalfWidths = Callable[[FloatArray], FloatArray]
@@ -28,8 +28,10 @@ POINTS_BETWEEN_RUNGS = 20
 class EffectiveSize:
     """Sizes in parameters, multipliers in units of the model's own size; None where there is no ladder.
 
-    `note` says where the ladder ended first: a size "beyond the ladder" is the largest rung's, a lower bound;
-    one "below the ladder" the smallest rung's, an upper bound. Interval ends are clipped in the same way.
+    `note` says where the ladder ended first. A size "beyond the ladder" is the largest rung's, a lower bound. A
+    score "below the ladder" has no size, at most the upper end of one: every size is larger, and the smallest
+    rung's would read as if nothing were lost. Ends of an interval that reach beyond the ladder are the outer
+    rungs', and the note says so.
     """
 
     size: float | None = None
@@ -105,17 +107,16 @@ def effective_size(
 
 
 def widths_from_documents(
-    values: FloatArray, rungs: FloatArray, layout: Layout, scope: str = "all"
+    entry: Contrast, rungs: Sequence[DocumentScores], layout: Layout, scope: str = "all"
 ) -> HalfWidths:
-    """Half-widths from the crossed variance (documents x texts) with Satterthwaite's degrees of freedom.
+    """Half-widths by document (clusters), the units of the entry's gain and the draws of each rung.
 
-    `values` [texts, documents] is the entry's, `rungs` [rungs, documents] the ladder's on the same documents.
+    `entry` is the entry's score, `rungs` the ladder on the same documents. Critical values as `inference.crossed`.
     """
     column = layout.scopes.index(scope)
 
     def half_widths(weights: FloatArray) -> FloatArray:
-        estimate = crossed([values], -weights @ rungs, layout)
-        low, high = estimate.interval()
+        low, high = entry.with_levels(rungs, -weights, layout).estimate.interval()
         return np.asarray((high - low)[..., column] / 2, dtype=np.float64)
 
     return half_widths
@@ -172,7 +173,11 @@ def _interpolation_weights(positions: FloatArray, point: float) -> tuple[FloatAr
 
 
 def _sized(point: float, low: float | None, high: float | None, own: float, note: str) -> EffectiveSize:
-    size, size_low, size_high = (None if x is None else float(np.exp(x)) for x in (point, low, high))
+    below = note == BELOW
+    size, size_low, size_high = (
+        None if x is None else float(np.exp(x))
+        for x in (None if below else point, None if below else low, high)
+    )
     multiplier, multiplier_low, multiplier_high = (
         None if x is None else x / own for x in (size, size_low, size_high)
     )

@@ -56,19 +56,19 @@ def familiarity_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Spearman between familiarity and gain, by track, suite version, model and arm, at three levels.
 
     `runs` has `track, suite_version, model, arm, corpus, text_id`, `text_loss_start` (the base model's mean
-    token loss on the run's text, nats: higher is less familiar), `familiarity` (that of the corpus) and
+    token loss on the run's text, nats: higher is less familiar), `corpus_loss` (that of the corpus) and
     `gain` (test score minus the base model's). `texts` ranks all texts together, so it holds what separates
     corpora too; `texts within corpora` takes each corpus' mean rank out first. Seeds of a text are averaged.
     """
     by = ["track", "suite_version", "model", "arm"]
-    values = ["text_loss_start", "familiarity", "gain"]
+    values = ["text_loss_start", "corpus_loss", "gain"]
     texts = runs.groupby([*by, "corpus", "text_id"], sort=True, dropna=False)[values].mean().reset_index()
     rows = []
     for key, group in texts.groupby(by, sort=True, dropna=False):
-        corpora = group.groupby("corpus", sort=True)[["familiarity", "gain"]].mean()
+        corpora = group.groupby("corpus", sort=True)[["corpus_loss", "gain"]].mean()
         inner = group.dropna(subset=["text_loss_start", "gain"])
         found = (
-            spearman_with_interval(corpora["familiarity"], corpora["gain"]),
+            spearman_with_interval(corpora["corpus_loss"], corpora["gain"]),
             spearman_with_interval(inner["text_loss_start"], inner["gain"]),
             _within(inner),
         )

@@ -121,22 +121,56 @@ def crossed(groups: Sequence[Floats], fixed: Floats | None, layout: Layout) -> E
     degrees of freedom alone cover too little with three texts and Cochran's (1964) critical value a little
     too much with more; they are weighted by 2 / (texts - 1), so that three texts have Cochran's
     (`docs/STATISTICS.md` has the simulation). With one text a group adds no text variance: the estimate is
-    conditional on that text. A task needs two documents (nan otherwise). Where the variance comes out as 0,
-    the test is an exact one (`sign_test`).
+    conditional on that text. Documents of one cluster may err alike, so their part comes from sums over
+    clusters (Liang & Zeger 1986; Miller 2024, section 2.2), with `Layout.effective_clusters` less one degrees
+    of freedom a task. A task needs two clusters (nan otherwise). Where the variance comes out as 0, the test
+    is an exact one (`sign_test`).
     """
-    sums: Any = sum((group.mean(axis=-2) for group in groups), 0.0 if fixed is None else fixed)
+    terms = [sampled(group, layout) for group in groups]
+    if fixed is not None:
+        terms.append(Sampled(np.asarray(fixed, dtype=np.float64)))
+    return weighed(terms, np.ones(len(terms)), layout)
+
+
+class Sampled(NamedTuple):
+    """Scores by document of one set of texts (or draws), averaged, and how sure the average is.
+
+    `mean` is [..., documents]. `part` is the variance between texts and `interaction` that of texts by
+    documents, each [..., scopes]; None for scores that are taken as given.
+    """
+
+    mean: Floats
+    part: Part | None = None
+    interaction: Floats | None = None
+    units: int = 1
+
+
+def sampled(group: Floats, layout: Layout) -> Sampled:
+    """A set of texts [..., texts, documents] as a term of `weighed`; one text is taken as given."""
+    units = group.shape[-2]
+    mean = np.asarray(group.mean(axis=-2), dtype=np.float64)
+    return Sampled(mean, *_text_variance(group, layout), units) if units > 1 else Sampled(mean)
+
+
+def weighed(terms: Sequence[Sampled], weights: Floats, layout: Layout) -> Estimate:
+    """The estimate of sums of `terms` with `weights` [..., terms], as `crossed` has it for weights of 1.
+
+    Many sums of the same terms cost little more than one: variances between texts scale with squared weights.
+    """
+    sums: Any = sum(weights[..., place, None] * term.mean for place, term in enumerate(terms))
     by_document = np.asarray(sums, dtype=np.float64)
     task_means = layout.task_means(by_document)
     value = task_means @ layout.scope_weights.T
     value = np.where(np.abs(value) <= ROUNDING, 0.0, value)
     documents, df = _document_variance(by_document, task_means, layout)
     parts, interaction = [], np.zeros_like(documents)
-    for group in groups:
-        if group.shape[-2] > 1:
-            part, shared = _text_variance(group, layout)
-            parts.append(part)
-            interaction = interaction + shared
-    fewest = min((group.shape[-2] for group in groups if group.shape[-2] > 1), default=1)
+    for place, term in enumerate(terms):
+        if term.part is not None and term.interaction is not None:
+            squared = weights[..., place, None] ** 2
+            variance = np.broadcast_to(squared * term.part.variance, documents.shape)
+            parts.append(Part(variance, np.broadcast_to(term.part.df, documents.shape)))
+            interaction = interaction + squared * term.interaction
+    fewest = min((term.units for term in terms if term.part is not None), default=1)
     estimate = combined(value, Part(documents, df), parts, interaction, fewest)
     alike = _nothing(estimate.parts)
     if alike.any():
@@ -158,10 +192,21 @@ def combined(
     nothing = _nothing(parts)
     spread: Any = documents.variance**2 / documents.df + sum(part.variance**2 / part.df for part in texts)
     with np.errstate(divide="ignore", invalid="ignore"):
-        satterthwaite = np.where(nothing, np.inf, total**2 / spread)
+        satterthwaite = np.where(nothing, np.inf, np.maximum(total**2 / spread, _fewest_df(parts)))
     variance = np.where(nothing, np.nan, total)
     trust = max(0.0, 1 - 2 / (fewest - 1)) if fewest > 1 else 1.0
     return Estimate(value, variance, parts, satterthwaite, trust, np.full_like(variance, np.nan))
+
+
+def _fewest_df(parts: Sequence[Part]) -> Floats:
+    """The least degrees of freedom of a part that is not 0 [..., scopes].
+
+    Satterthwaite's of a sum cannot be fewer. Those of a difference can, where documents and interaction are alike and
+    texts move clusters against each other, so that little is left of the sum: they would say nothing then.
+    """
+    return np.asarray(
+        np.min([np.where(part.variance > 0, part.df, np.inf) for part in parts], axis=0), dtype=np.float64
+    )
 
 
 def _nothing(parts: Sequence[Part]) -> NDArray[np.bool_]:
@@ -173,12 +218,20 @@ def _nothing(parts: Sequence[Part]) -> NDArray[np.bool_]:
 def _document_variance(by_document: Floats, task_means: Floats, layout: Layout) -> tuple[Floats, Floats]:
     """Variance between documents, interaction included, and its degrees of freedom, by scope."""
     counts, squares = layout.counts, (layout.scope_weights**2).T
-    residual = by_document - np.repeat(task_means, counts, axis=-1)
+    sums = layout.cluster_sums(by_document - np.repeat(task_means, counts, axis=-1))
+    df = np.maximum(layout.effective_clusters - 1, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        by_task = np.add.reduceat(residual**2, layout.starts, axis=-1) / (counts - 1) / counts
+        by_task = np.add.reduceat(sums**2, layout.cluster_starts, axis=-1) * _unbiased(layout) / counts**2
         variance = _sum_tasks(by_task, squares)
-        spread = _sum_tasks(by_task**2 / np.maximum(counts - 1, 1), squares**2)
+        spread = _sum_tasks(by_task**2 / np.maximum(df, TINY), squares**2)
         return variance, np.where(variance > 0, variance**2 / spread, np.inf)
+
+
+def _unbiased(layout: Layout) -> Floats:
+    """What makes a mean square of clusters unbiased by task: G / (G - 1) [tasks]; nan for one cluster."""
+    clusters = layout.effective_clusters
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(clusters > 1 + 1e-9, clusters / (clusters - 1), np.nan), dtype=np.float64)
 
 
 def _text_variance(group: Floats, layout: Layout) -> tuple[Part, Floats]:
@@ -187,9 +240,10 @@ def _text_variance(group: Floats, layout: Layout) -> tuple[Part, Floats]:
     centred = group - group.mean(axis=-2, keepdims=True)
     text_means = layout.task_means(centred)
     between = ((text_means @ layout.scope_weights.T) ** 2).sum(axis=-2) / (texts - 1) / texts
-    squared = np.add.reduceat((centred**2).sum(axis=-2), layout.starts, axis=-1)
-    squared = np.maximum(squared - counts * (text_means**2).sum(axis=-2), 0.0)
-    interaction = squared / ((texts - 1.0) * np.maximum(counts - 1, 1)) / (texts * counts)
+    sums = layout.cluster_sums(centred - np.repeat(text_means, counts, axis=-1))
+    squared = np.add.reduceat((sums**2).sum(axis=-2), layout.cluster_starts, axis=-1)
+    factor = np.nan_to_num(_unbiased(layout), nan=1.0)
+    interaction = squared * factor / ((texts - 1.0) * texts) / counts**2
     part = Part(between, np.full_like(between, texts - 1.0))
     return part, _sum_tasks(interaction, (layout.scope_weights**2).T)
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from benchmark.errors import InputError
 from benchmark.schema import COMPARISONS, ENTRIES, RUNS
-from benchmark.scoring.published_claims import published_claims
+from benchmark.scoring.assumed import words
+from benchmark.scoring.published_claims import MARGIN, published_claims
+from benchmark.scoring.published_documents import document_lines, over_documents
 from benchmark.scoring.published_figures import (
     chosen_steps,
     model_figures,
@@ -13,6 +15,7 @@ from benchmark.scoring.published_figures import (
     row_counts,
     task_gains,
 )
+from benchmark.scoring.published_sampling import check_notebooks, sampling, sampling_lines
 from benchmark.scoring.published_selection import (
     COLUMNS,
     assumptions,
@@ -39,16 +42,18 @@ def run_published(full_results_dir: Path, out: Path, *, seed: int = 0) -> list[s
 
     Writes `runs.csv`, `entries.csv`, `comparisons.csv`, `claims.json`, `published.json` and
     `selection_simulation.csv` to `out`: the same bytes for the same files and seed. Nothing is written unless
-    all is computed. Raises InputError for a folder that is not the original's, and where `out` is a file.
+    all is computed. Raises InputError for a folder that is not the original's, for notebooks beside it that are not
+    those of the commit, and where `out` is a file.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give a folder for the results")
     figures = read_published(full_results_dir)
+    check_notebooks(full_results_dir)
     simulated = simulation_rows(figures, seed)
     by_choice = null_rate(figures, seed)
     comparisons = comparison_rows(figures)
-    facts = published_facts(figures, simulated, by_choice)
     claims = published_claims(figures, comparisons, by_choice)
+    facts = published_facts(figures, simulated, by_choice, claims)
     write_csv(out / "runs.csv", run_rows(figures), RUNS)
     write_csv(out / "entries.csv", entry_rows(figures), ENTRIES)
     write_csv(out / "comparisons.csv", [as_stored(row) for row in comparisons], COMPARISONS)
@@ -67,16 +72,23 @@ def _ten_digits(content: Any) -> Any:
     return float(f"{content:.10g}") if isinstance(content, float) else content
 
 
-def published_facts(figures: PublishedFigures, simulated: list[Facts], by_choice: float) -> Facts:
+def published_facts(
+    figures: PublishedFigures, simulated: list[Facts], by_choice: float, claims: Facts
+) -> Facts:
     """The content of `published.json`."""
     return {
         "track": TRACK,
         "suite_version": SUITE_VERSION,
         "rows": row_counts(figures),
+        "sampling": sampling(figures),
         "figures": model_figures(figures),
         "steps": chosen_steps(figures),
         "repeats": repeated_runs(figures),
         "tasks": task_gains(figures),
+        "documents": {
+            "assumed": words(),
+            "parts": over_documents(figures, _claim(claims, "C2"), MARGIN),
+        },
         "selection": {
             "assumptions": assumptions(),
             "explanations": explanations(simulated),
@@ -85,10 +97,16 @@ def published_facts(figures: PublishedFigures, simulated: list[Facts], by_choice
     }
 
 
+def _claim(claims: Facts, name: str) -> Facts:
+    found: Facts = next(claim for claim in claims["claims"] if claim["id"] == name)
+    return found
+
+
 def summary(facts: Facts, claims: Facts) -> list[str]:
     """The figures as plain lines; `docs/FINDINGS.md` quotes no number that is not among them."""
     return [
         *_row_lines(facts),
+        *sampling_lines(facts["sampling"]),
         *(_figure_line(figure) for figure in facts["figures"]),
         *_step_lines(facts),
         *_repeat_lines(facts),
@@ -99,6 +117,7 @@ def summary(facts: Facts, claims: Facts) -> list[str]:
         *_task_lines(facts),
         *(f"{claim['id']}: {claim['sentence']}" for claim in claims["claims"]),
         *_part_lines(claims),
+        *document_lines(facts["documents"]["parts"], facts["documents"]["assumed"]),
     ]
 
 

@@ -17,6 +17,7 @@ from scipy.stats import ttest_1samp, ttest_ind
 from benchmark.schema import NO_ARM
 from benchmark.scoring.aggregates import corrected_averages
 from benchmark.scoring.comparisons import LEVEL, verdict
+from benchmark.scoring.contrast import GIVEN_ALL, GIVEN_DRAWS
 from benchmark.scoring.inference import POWER, mean_over_texts
 from benchmark.scoring.multiplicity import benjamini_hochberg, holm
 from benchmark.scoring.published_source import (
@@ -28,6 +29,7 @@ from benchmark.scoring.published_source import (
     PublishedFigures,
     documents_of,
 )
+from benchmark.scoring.settings import FEWEST_UNITS
 
 TRACK = "published"
 SUITE_VERSION = "gap12-original"
@@ -77,16 +79,16 @@ def entry_rows(figures: PublishedFigures) -> list[Row]:
     entries = [_entry(figures, model, corpus) for model in figures.models() for corpus in figures.corpora()]
     rungs = []
     for model in figures.models():
-        row: Row = {**HEAD, "row_kind": "rung", "model": model, "arm": NO_ARM, "corpus": NO_ARM, "n_runs": 0}
+        row: Row = {**HEAD, "row_kind": "rung", "model": model, "arm": NO_ARM, "corpus": NO_ARM, "n_texts": 0}
         row |= _sizes(figures, model)
         row |= {f"score_{family.family}": family.baseline(model) for family in figures.families}
         scores = {task: figures.classification.baseline(model, task) for task in figures.classification.tasks}
         rungs.append(row | {"corrected_classification": _corrected(scores)})
-    return [row for row in entries if row["n_runs"]] + rungs
+    return [row for row in entries if row["n_texts"]] + rungs
 
 
 def _entry(figures: PublishedFigures, model: str, corpus: str) -> Row:
-    row: Row = {**HEAD, "row_kind": "entry", "model": model, "arm": ARM, "corpus": corpus, "n_runs": 0}
+    row: Row = {**HEAD, "row_kind": "entry", "model": model, "arm": ARM, "corpus": corpus, "n_texts": 0}
     row |= _sizes(figures, model)
     for family in figures.families:
         scores = by_text(family, family.rows["average"].to_numpy(dtype=np.float64), model, corpus)
@@ -94,7 +96,7 @@ def _entry(figures: PublishedFigures, model: str, corpus: str) -> Row:
             continue
         names = (f"score_{family.family}", f"score_{family.family}_low", f"score_{family.family}_high")
         row |= dict(zip(names, mean_over_texts(scores), strict=True))
-        row["n_runs"] = max(row["n_runs"], len(scores))
+        row["n_texts"] = max(row["n_texts"], len(scores))
     means = {
         task: by_text(
             figures.classification,
@@ -111,7 +113,7 @@ def _entry(figures: PublishedFigures, model: str, corpus: str) -> Row:
 
 def _sizes(figures: PublishedFigures, model: str) -> Row:
     documents = sum(documents_of(task) for family in figures.families for task in family.tasks)
-    return {"parameters": PARAMETERS[model], "n_docs": documents}
+    return {"parameters": PARAMETERS[model], "n_docs": documents, "n_draws": 1, "conditional": GIVEN_DRAWS}
 
 
 def _corrected(scores: dict[str, float]) -> float | None:
@@ -147,7 +149,7 @@ def _entry_comparisons(figures: PublishedFigures, model: str, corpus: str) -> li
         adjusted = correct(np.array([row["p_value"] for row in member], dtype=np.float64))
         for row, p_value in zip(member, adjusted, strict=True):
             row[column] = float(p_value)
-            row["verdict"] = verdict(row["delta"], float(p_value), np.nan, row["n_runs"])
+            row["verdict"] = verdict(row["delta"], float(p_value), np.nan)
     return rows
 
 
@@ -176,11 +178,14 @@ def _against(figures: PublishedFigures, model: str, corpus: str, kind: str, base
                 "baseline": baseline,
                 "baseline_kind": kind,
                 "baseline_arm": NO_ARM,
+                "measure": "score",
                 "scope": scope,
                 "delta": None,
                 "verdict": NO_DATA,
                 "n_docs": sum(documents_of(task) for task in tasks),
-                "n_runs": 0,
+                "n_texts": 0,
+                "n_draws": 1,
+                "conditional": GIVEN_DRAWS,
                 "size_ratio": PARAMETERS[baseline] / PARAMETERS[model],
             }
             if known:
@@ -193,8 +198,8 @@ def _against(figures: PublishedFigures, model: str, corpus: str, kind: str, base
 def _difference(differences: NDArray[np.float64]) -> Row:
     """Mean, t interval over texts, two-sided p-value and minimum detectable effect of [texts]."""
     n = len(differences)
-    if n < 2:
-        return {"n_runs": n}
+    if n < FEWEST_UNITS:
+        return {"n_texts": n, "conditional": GIVEN_ALL}
     mean, low, high = mean_over_texts(differences)
     error = float(differences.std(ddof=1) / np.sqrt(n))
     alike = bool(np.ptp(differences) < ROUNDING)
@@ -206,7 +211,7 @@ def _difference(differences: NDArray[np.float64]) -> Row:
         "ci_high": high,
         "p_value": p_value,
         "mde": detectable,
-        "n_runs": n,
+        "n_texts": n,
     }
 
 
@@ -219,5 +224,4 @@ def difference_of_means(ours: NDArray[np.float64], theirs: NDArray[np.float64]) 
         "ci_low": float(interval.low),
         "ci_high": float(interval.high),
         "p_value": float(test.pvalue),
-        "n_runs": min(len(ours), len(theirs)),
     }

@@ -1,6 +1,6 @@
-"""Ranks with intervals from pairwise paired differences, and groups of entries that are not told apart."""
+"""Ranks with intervals from pairwise paired differences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -8,46 +8,41 @@ from typing import Any
 import numpy as np
 
 from benchmark.scoring.comparisons import LEVEL
-from benchmark.scoring.inference import Estimate, crossed
-from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout, shared_columns
+from benchmark.scoring.contrast import Estimated, paired_units, score
+from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout
 from benchmark.scoring.multiplicity import holm
 from benchmark.scoring.selection import TIE_DECIMALS
-from benchmark.scoring.settings import FEWEST_TEXTS
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Ranks from 1, the interval of each and its tie group, all [entries] in the order given."""
+    """Ranks from 1 and the interval of each, all [entries] in the order given."""
 
     rank: Ints
     low: Ints
     high: Ints
-    tie_group: Ints
 
 
-def paired(first: DocumentScores, second: DocumentScores, layout: Layout) -> tuple[Estimate, int, Layout]:
-    """First minus second by scope on shared documents; the number of texts that pair, and the shared layout.
+def paired(
+    first: DocumentScores, second: DocumentScores, bases: Mapping[str, DocumentScores], layout: Layout
+) -> tuple[Estimated, int]:
+    """First minus second by scope on shared documents, and the number of units that pair.
 
-    Runs pair by text where both entries have one corpus and share three texts or more; otherwise their texts
-    are independent samples and 0 is returned.
+    Gains pair by draw or text (`contrast.paired_units`); else their units are independent samples and 0 is
+    returned. Levels of one base model cancel.
     """
-    columns = shared_columns(first, second)
-    shared = layout.subset(columns, f"{first.name} against {second.name}")
-    ours, theirs = first.at(columns), second.at(columns)
-    common = (
-        [text for text in first.texts if text in set(second.texts)] if first.corpus == second.corpus else []
-    )
-    if len(common) >= FEWEST_TEXTS or (common and first.texts == second.texts):
-        difference = ours[first.rows(common)] - theirs[second.rows(common)]
-        return crossed([difference], None, shared), len(common), shared
-    return crossed([ours, -theirs], None, shared), 0, shared
+    contrast = score(first, bases[first.model]) - score(second, bases[second.model])
+    return contrast.estimated(layout), len(paired_units(first, second))
 
 
-def pair_rows(entries: Sequence[DocumentScores], layout: Layout) -> list[dict[str, Any]]:
+def pair_rows(
+    entries: Sequence[DocumentScores], bases: Mapping[str, DocumentScores], layout: Layout
+) -> list[dict[str, Any]]:
     """Rows of `pairs.csv` for every two entries and summary scope; Holm over the pairs of a scope."""
     rows: list[dict[str, Any]] = []
     for first, second in combinations(entries, 2):
-        estimate, texts, shared = paired(first, second, layout)
+        found, units = paired(first, second, bases, layout)
+        estimate, shared = found.estimate, found.layout
         low, high = estimate.interval()
         p_value, documents = estimate.p_two_sided(), shared.scope_documents()
         for place, scope in enumerate(shared.summary_scopes):
@@ -65,8 +60,10 @@ def pair_rows(entries: Sequence[DocumentScores], layout: Layout) -> list[dict[st
                     "ci_high": high[place],
                     "p_value": p_value[place],
                     "n_docs": int(documents[place]),
-                    "n_paired_texts": texts,
-                    "n_texts": min(len(first.texts), len(second.texts)),
+                    "conditional": found.conditional,
+                    "n_paired": units,
+                    "n_texts": min(first.n_texts, second.n_texts),
+                    "n_draws": min(first.n_draws, second.n_draws),
                 }
             )
     for scope in {row["scope"] for row in rows}:
@@ -79,26 +76,18 @@ def pair_rows(entries: Sequence[DocumentScores], layout: Layout) -> list[dict[st
 def ranking(scores: Floats, rows: Sequence[dict[str, Any]]) -> Ranking:
     """Ranks by `scores` [entries] (`all`, highest first) with intervals from the `all` rows of `pair_rows`.
 
-    An entry's interval is [1 + entries significantly better, entries - entries significantly worse]; a pair
-    in which an entry has fewer than three texts tells nothing. Tie groups are chains of overlapping
-    intervals.
+    An entry's interval is [1 + entries significantly better, entries - entries significantly worse]. Only
+    entries that are more than documents (three draws, or three texts on one draw) belong here.
     """
     n = len(scores)
     better, worse = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     decided = [row for row in rows if row["scope"] == "all"]
     for (i, j), row in zip(combinations(range(n), 2), decided, strict=True):
-        if row["p_adjusted"] < LEVEL and row["n_texts"] >= FEWEST_TEXTS and row["delta"] != 0:
+        if row["p_adjusted"] < LEVEL and row["delta"] != 0:
             above, below = (i, j) if row["delta"] > 0 else (j, i)
             worse[above] += 1
             better[below] += 1
     low, high = 1 + better, n - worse
     rounded = np.round(scores, TIE_DECIMALS)
     rank = np.array([1 + int((rounded > score).sum()) for score in rounded], dtype=np.int64)
-    group = np.zeros(n, dtype=np.int64)
-    number, reach = 0, 0
-    for place in sorted(range(n), key=lambda place: (low[place], rank[place], place)):
-        if low[place] > reach:
-            number += 1
-        group[place] = number
-        reach = max(reach, int(high[place]))
-    return Ranking(rank, low, high, group)
+    return Ranking(rank, low, high)

@@ -52,8 +52,8 @@ def read_records(runs: Iterable[Mapping[str, Any]] | None) -> Records:
     by_run: dict[RunKey, Mapping[str, Any]] = {}
     for record in runs or ():
         try:
-            model, arm, corpus, text_id = (str(record[name]) for name in RunKey._fields[:-1])
-            key = RunKey(model, arm, corpus, text_id, int(record["seed"]))
+            model, arm, corpus, text_id = (str(record[name]) for name in RunKey._fields[:4])
+            key = RunKey(model, arm, corpus, text_id, int(record["seed"]), int(record.get("draw", 0)))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"run record: field missing or wrong ({error}); give the content of run.json"
@@ -94,7 +94,7 @@ def read_models(models: Mapping[str, Mapping[str, Any]], samples: Samples) -> di
                 f"models file: parameters of {name} is {parameters}; give a whole number above 0"
             )
         read[name] = Model(name, int(parameters), str(fields["ladder"]), role)
-    used = {run.model for run in samples.runs} | set(samples.bases["test"])
+    used = {run.model for run in samples.runs} | {model for model, _ in samples.bases["test"]}
     for name in sorted(used - set(read)):
         raise InputError(f"model {name} has samples and does not stand in the models file; add it there")
     return read

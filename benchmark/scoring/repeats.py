@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from benchmark.scoring.columns import Chunk, Codes
+from benchmark.scoring.dense import RUN
 
 KEY = ["run", "step", "document"]
 
@@ -21,7 +22,7 @@ def repeated_row(chunks: Iterable[Chunk]) -> str:
     for chunk in chunks:
         if chunk.name not in names:
             names.append(chunk.name)
-        run = runs.add(*chunk.grouped("model", "arm", "corpus", "text_id"), chunk.integers["seed"])
+        run = runs.add(*chunk.grouped(*RUN), chunk.integers["seed"])
         document = documents.add(*chunk.grouped("split", "task"), chunk.integers["doc_id"])
         part = pd.DataFrame({"run": run, "step": chunk.integers["step"], "document": document})
         parts.append(part.astype("int32").assign(file=len(names) - 1))
@@ -31,6 +32,7 @@ def repeated_row(chunks: Iterable[Chunk]) -> str:
     same = repeated[(repeated[KEY] == [run, step, document]).all(axis=1)]
     files = [names[number] for number in same["file"].unique()]
     where = f"{' and '.join(files)} hold" if len(files) > 1 else f"{files[0]} holds twice"
-    key = "/".join(map(str, runs.keys()[run]))
+    model, draw, *rest = runs.keys()[run]
+    key = "/".join(map(str, (model, *rest))) + (f", draw {draw}" if draw != "0" else "")
     split, task, doc_id = documents.keys()[document]
     return f"{where} {key}, step {step}, {split} document {doc_id} of task {task}"

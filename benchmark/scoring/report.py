@@ -102,5 +102,7 @@ def _comparisons(folder: Path, row: Record) -> list[Record]:
     return [
         comparison
         for comparison in _read(path, needed)
-        if comparison["scope"] in SUMMARY_SCOPES and all(comparison[name] == row[name] for name in KEY)
+        if comparison["scope"] in SUMMARY_SCOPES
+        and (comparison.get("measure") or "score") == "score"
+        and all(comparison[name] == row[name] for name in KEY)
     ]

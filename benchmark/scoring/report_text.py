@@ -7,10 +7,14 @@ from benchmark.scoring.citation import Citation
 from benchmark.scoring.layout import SUMMARY_SCOPES
 
 KEY = ("model", "arm", "corpus")
-CONDITIONAL = (
-    "Intervals are 95 %, two-sided, over documents and texts; p is adjusted (Holm) within the entry; "
-    "all is conditional on the one pretrained model of each rung."
-)
+INTERVALS = "Intervals are 95 %, two-sided; p is adjusted (Holm) within the entry. "
+BEHIND = {
+    "": "They are over documents and pretraining draws.",
+    "draws": "They are over documents and texts or draws, given pretrained models of fewer than three draws.",
+    "texts and draws": "They are over documents alone, given the texts and the pretrained models.",
+}
+OLDER = "They are over documents and texts, given the one pretrained model of each rung."
+"""Of results of an older version, which do not say it."""
 PUBLISHED = (
     "Intervals are 95 %, two-sided, over texts only and conditional on the documents; p is adjusted (Holm) "
     "within the entry; the best step was chosen on the documents that are reported."
@@ -41,7 +45,8 @@ def _comparison_cells(comparison: Record) -> list[str]:
         str(comparison["scope"]),
         *_with_interval(*figures, signed=True),
         _p_value(comparison.get("p_adjusted")),
-        str(comparison["verdict"]),
+        str(comparison["verdict"])
+        + (", documents alone" if comparison.get("conditional") == "texts and draws" else ""),
     ]
 
 
@@ -68,7 +73,7 @@ def _p_value(value: float | None) -> str:
 def _facts(row: Record, comparisons: list[Record]) -> list[str]:
     """What stands beside the tables, as plain sentences."""
     facts = [
-        f"Track {row.get('track')}, suite {row.get('suite_version')}, {row.get('n_runs')} texts, "
+        f"Track {row.get('track')}, suite {row.get('suite_version')}, {_counts(row)}, "
         f"{row.get('n_docs')} documents, verification: {row.get('verification') or 'none'}."
     ]
     size, note = row.get("effective_size"), row.get("effective_size_note")
@@ -77,13 +82,42 @@ def _facts(row: Record, comparisons: list[Record]) -> list[str]:
         interval = f" (95 % {_size(low)} to {_size(high)})" if low is not None and high is not None else ""
         said = f"; {note}" if note else ""
         facts.append(f"Effective size {_size(size)}{interval}, own size {_size(row['parameters'])}{said}.")
+    elif note:
+        facts.append(f"Effective size: {note}.")
+    facts += [
+        _share(one) for one in comparisons if one.get("share_closed") is not None and one["scope"] == "all"
+    ]
+    if row.get("best_text_gain_all") is not None:
+        gain, interval = _with_interval(
+            *(row.get(f"best_text_gain_all{end}") for end in ("", "_low", "_high")), signed=True
+        )
+        facts.append(
+            f"The best text and step on select gains {gain} (95 % {interval}) on test, given that one run: the "
+            "quantity of the original's figure."
+        )
     if row.get("optimism") is not None:
         facts.append(f"Choosing the step on the reported documents would add {row['optimism']:.4f}.")
     if row.get("track") == "published":
         return [*facts, PUBLISHED]
     if row["row_kind"] == "entry" and comparisons and not any(map(_with_control, comparisons)):
         facts.append(NO_CONTROL)
-    return [*facts, CONDITIONAL]
+    behind = BEHIND[row.get("conditional") or ""] if "conditional" in row else OLDER
+    return [*facts, INTERVALS + behind]
+
+
+def _counts(row: Record) -> str:
+    """`5 texts on 3 pretraining draws`; results of an older version count texts under another name, and no draws."""
+    texts, draws = row.get("n_texts", row.get("n_runs")), row.get("n_draws")
+    said = "unknown texts" if texts is None else f"{int(texts)} text{'' if texts == 1 else 's'}"
+    return said if draws is None else f"{said} on {draws} pretraining draw{'' if draws == 1 else 's'}"
+
+
+def _share(comparison: Record) -> str:
+    low, high = comparison.get("share_closed_low"), comparison.get("share_closed_high")
+    interval = (
+        f" (95 % {100 * low:.0f} % to {100 * high:.0f} %)" if low is not None and high is not None else ""
+    )
+    return f"Of the gap to {comparison['baseline']} it closes {100 * comparison['share_closed']:.0f} %{interval}."
 
 
 def _with_control(comparison: Record) -> bool:

@@ -35,7 +35,7 @@ def run_rows(samples: Samples, selection: EntrySelection, records: Records) -> l
                 at_step, {t.name for t in layout.tasks if t.family == "dialogue"}
             ),
             "distance": at_step.get("distance"),
-            "familiarity": records.get(run, "familiarity"),
+            "corpus_loss": records.get(run, "corpus_loss"),
         }
         row |= {f"paper_step_{family}": steps[number] for family, steps in selection.paper.items()}
         scores = dict(zip(layout.scopes, selection.run_scores[number], strict=True))

@@ -1,7 +1,7 @@
 """Sample tables as the rest of scoring sees them, and the refusal of tables whose documents do not pair."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,14 +24,20 @@ class RunKey(NamedTuple):
     corpus: str
     text_id: str
     seed: int
+    draw: int = 0
 
     @property
     def entry(self) -> tuple[str, str, str]:
         """(model, arm, corpus)."""
         return self[:3]
 
+    @property
+    def base(self) -> tuple[str, int]:
+        """(model, draw): the base model that it starts from."""
+        return self.model, self.draw
+
     def __str__(self) -> str:
-        return "/".join(map(str, self))
+        return "/".join(map(str, self[:5])) + (f", draw {self.draw}" if self.draw else "")
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,9 @@ class Samples:
     Documents are sorted by task and `doc_id`; `layouts` holds those of each split that occurs. `runs` are
     sorted, `steps` are the step numbers, 1 and up. `values[split]` is [runs, steps, held documents], nan
     where a run has no row, and `held[split]` the positions of those documents in the layout. `bases[split]`
-    maps a base model to its [documents] vector, nan where it has none.
+    maps (base model, pretraining draw) to its [documents] vector, nan where it has none. `probabilities` and
+    `base_probabilities` are the finer measure in the shapes of `values` and `bases`, nan where a row has none, and
+    empty where no row has one.
     """
 
     track: str
@@ -50,7 +58,9 @@ class Samples:
     steps: Ints
     held: Mapping[str, Ints]
     values: Mapping[str, Floats]
-    bases: Mapping[str, Mapping[str, Floats]]
+    bases: Mapping[str, Mapping[tuple[str, int], Floats]]
+    probabilities: Mapping[str, Floats] = field(default_factory=dict)
+    base_probabilities: Mapping[str, Mapping[tuple[str, int], Floats]] = field(default_factory=dict)
 
     @cached_property
     def entries(self) -> dict[tuple[str, str, str], list[int]]:
@@ -93,10 +103,33 @@ def read_samples(
         held=dense.held,
         values=dense.values,
         bases={split: dict(zip(dense.models, rows, strict=True)) for split, rows in dense.bases.items()},
+        probabilities=dense.probabilities,
+        base_probabilities={
+            split: dict(zip(dense.models, rows, strict=True))
+            for split, rows in dense.base_probabilities.items()
+        },
     )
+    _check_probabilities(samples)
     for entry in samples.entries:
         _check_entry(samples, entry)
     return samples
+
+
+def _check_probabilities(samples: Samples) -> None:
+    """Each checkpoint has a probability on all its documents or on none."""
+    for split, by_draw in samples.base_probabilities.items():
+        for (model, draw), found in by_draw.items():
+            _check_probability(f"base model {model}, draw {draw}", samples.bases[split][model, draw], found)
+    for split, by_run in samples.probabilities.items():
+        for run, values, found in zip(samples.runs, samples.values[split], by_run, strict=True):
+            for step, at_step, found_at_step in zip(samples.steps, values, found, strict=True):
+                _check_probability(f"run {run}, step {step}", at_step, found_at_step)
+
+
+def _check_probability(who: str, values: Floats, found: Floats) -> None:
+    rows, count = np.count_nonzero(~np.isnan(values)), np.count_nonzero(~np.isnan(found))
+    if count not in (0, rows):
+        raise InputError(f"{who}: {count} of {rows} rows have a probability; give it for all or for none")
 
 
 def _check_entry(samples: Samples, entry: tuple[str, str, str]) -> None:
@@ -130,16 +163,19 @@ def _check_entry(samples: Samples, entry: tuple[str, str, str]) -> None:
 
 
 def _check_base(samples: Samples, entry: tuple[str, str, str]) -> None:
-    model, name, layout = entry[0], "/".join(entry), samples.layouts["test"]
-    base = samples.bases["test"].get(model)
-    if base is None or np.isnan(base).all():
-        raise InputError(f"{name}: base model {model} has no test rows; add them with arm '{NO_ARM}'")
-    held = ~np.isnan(samples.values["test"][samples.entries[entry]]).all(axis=(0, 1))
-    columns = samples.held["test"][held]
-    missing = columns[np.isnan(base[columns])]
-    if len(missing):
-        task, doc_id = layout.tasks[layout.task_of[missing[0]]].name, layout.doc_id[missing[0]]
-        raise InputError(
-            f"{name}: test document {doc_id} of task {task} has no row of base model {model}; score the "
-            "base model on all documents of its runs"
-        )
+    """Each draw that the entry starts from has all its test documents."""
+    name, layout, rows = "/".join(entry), samples.layouts["test"], samples.entries[entry]
+    for model, draw in sorted({samples.runs[row].base for row in rows}):
+        base = samples.bases["test"].get((model, draw))
+        which = f"{model}, draw {draw}," if draw else model
+        if base is None or np.isnan(base).all():
+            raise InputError(f"{name}: base model {which} has no test rows; add them with arm '{NO_ARM}'")
+        held = ~np.isnan(samples.values["test"][rows]).all(axis=(0, 1))
+        columns = samples.held["test"][held]
+        missing = columns[np.isnan(base[columns])]
+        if len(missing):
+            task, doc_id = layout.tasks[layout.task_of[missing[0]]].name, layout.doc_id[missing[0]]
+            raise InputError(
+                f"{name}: test document {doc_id} of task {task} has no row of base model {which}; score the "
+                "base model on all documents of its runs"
+            )

@@ -1,7 +1,6 @@
 """From sample tables to the tables of `results/<track>/`: choice of step, comparisons, ranks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +8,27 @@ import numpy as np
 
 from benchmark.errors import InputError
 from benchmark.schema import TABLES
-from benchmark.scoring.comparisons import baselines_of, comparison_rows
+from benchmark.scoring.claim_parts import Scores, decide_claims
+from benchmark.scoring.claims import claims_document
+from benchmark.scoring.comparisons import MEASURES, baselines_of, comparison_rows
+from benchmark.scoring.contrast import GIVEN_ALL
+from benchmark.scoring.controls import decide_controls, under_controls
 from benchmark.scoring.curves import curve_rows, run_curve_rows
 from benchmark.scoring.derived import derive, table_text
 from benchmark.scoring.entries import (
     Row,
     Rung,
+    corpus_loss,
     entry_columns,
-    familiarity,
-    improvement_over_controls,
+    improvement_over_control,
+    probability_columns,
     reference_row,
     score_rows,
     scored,
     share_diverged,
     size_columns,
 )
-from benchmark.scoring.layout import DocumentScores
+from benchmark.scoring.layout import DocumentScores, Layout
 from benchmark.scoring.ranks import pair_rows, ranking
 from benchmark.scoring.records import Model, Records, read_models, read_records, suite_version
 from benchmark.scoring.resampling import Resampling
@@ -60,14 +64,14 @@ def run_score(
     records = read_records(runs)
     samples = read_samples(sample_paths, tasks, recorded=records.by_run)
     settings = settings or ScoringSettings()
-    tables = score_tables(samples, models, records, settings)
+    tables, claims = score_tables(samples, models, records, settings)
     treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
     for row in tables["entries.csv"]:
         if row["row_kind"] != "rung":
             entry = row["model"], row["arm"], row["corpus"]
             row["verification"] = (verification or {}).get(entry, SELF_REPORTED)
             row["overlap"] = (overlap or {}).get(row["corpus"])
-    derived, claims = derive(tables, records.by_run.values(), settings.claims, treatments)
+    derived = derive(tables, records.by_run.values(), treatments)
     for name, rows in tables.items():
         write_csv(Path(out) / name, rows, TABLES[name])
     for name, table in derived.items():
@@ -80,8 +84,8 @@ def score_tables(
     models: Mapping[str, Mapping[str, Any]],
     records: Records,
     settings: ScoringSettings,
-) -> dict[str, list[Row]]:
-    """The rows of every table by file name, sorted; a pure function of its arguments."""
+) -> tuple[dict[str, list[Row]], dict[str, Any]]:
+    """The rows of every table by file name, sorted, and the claims; a pure function of its arguments."""
     paper = settings.protocol == "paper"
     if "test" not in samples.layouts:
         raise InputError("samples have no test rows; give both splits")
@@ -102,15 +106,17 @@ def score_tables(
         for scores in chosen.values():
             baselines = baselines_of(scores, bases, chosen, known, settings)
             base = bases[scores.model]
-            tables["comparisons.csv"] += comparison_rows(
-                scores, baselines, base, known, layout, settings.margin
-            )
+            tables["comparisons.csv"] += comparison_rows(scores, baselines, base, known, layout, settings)
     tables["entries.csv"], tables["scores.csv"] = _rows(samples, selections, bases, known, records, settings)
-    tables["pairs.csv"] = _rank(tables["entries.csv"], chosen, samples)
+    tables["pairs.csv"] = _rank(tables["entries.csv"], chosen, bases, layout)
     for rows in tables.values():
         for row in rows:
             row["track"], row["suite_version"] = samples.track, version
-    return tables
+    claims = [] if paper else decide_claims(Scores(chosen, bases, layout, settings))
+    controls = decide_controls(tables["comparisons.csv"], bases, layout, settings)
+    return tables, claims_document(
+        samples.track, version, under_controls(claims, None if paper else controls)
+    )
 
 
 def _rows(
@@ -128,25 +134,40 @@ def _rows(
     resampling = Resampling(settings.resamples, settings.seed)
     for (model, arm, corpus), selection in selections.items():
         kind = "entry" if settings.is_treatment(arm) else "control"
-        chosen, found = selection.chosen, scored(selection.chosen, layout)
-        row = reference_row(chosen, found, kind, models[model])
-        row |= entry_columns(selection, bases[model].at(chosen.columns)[0], resampling)
-        row |= size_columns(chosen, _ladder(models[model], models, bases), models[model], layout)
+        chosen, base = selection.chosen, bases[model]
+        row = reference_row(chosen, scored(chosen, base, layout), kind, models[model])
+        row |= entry_columns(selection, layout, resampling)
+        row |= size_columns(chosen, base, _ladder(models[model], models, bases), models[model], layout)
         if kind == "entry":
             arms = tuple(a for m, a, c in selections if (m, c) == (model, corpus))
             controls = [selections[model, a, corpus].chosen for a in settings.controls_of(arm, arms)]
-            row["p_improve_control"] = improvement_over_controls(chosen, controls, layout)
+            found = improvement_over_control(chosen, controls, layout)
+            row["prob_improve_control"], row["prob_improve_control_arm"] = found
         row["share_diverged"] = share_diverged(selection, samples, records)
-        row["familiarity"] = familiarity(selection, samples, records)
+        row["corpus_loss"] = corpus_loss(selection, samples, records)
+        scores += _scores_by_measure(row, chosen, base, layout, kind)
         entries.append(row)
-        scores += score_rows(chosen, found, kind)
     for model, whole in bases.items():
         base = _on_documents_of_runs(whole, samples)
-        found = scored(base, layout)
-        entries.append(reference_row(base, found, "rung", models[model]))
-        scores += score_rows(base, found, "rung")
+        row = reference_row(base, scored(base, base, layout), "rung", models[model])
+        scores += _scores_by_measure(row, base, base, layout, "rung")
+        entries.append(row)
     order = _order(models)
     return sorted(entries, key=order), sorted(scores, key=order)
+
+
+def _scores_by_measure(
+    row: Row, chosen: DocumentScores, base: DocumentScores, layout: Layout, kind: str
+) -> list[Row]:
+    """Rows of `scores.csv` in every measure that was stored; adds the finer one's columns to `row`."""
+    rows: list[Row] = []
+    for measure in MEASURES:
+        ours, own = chosen.on(measure), base.on(measure)
+        if ours is not None and own is not None:
+            found = scored(ours, own, layout)
+            rows += score_rows(ours, found, kind, measure)
+            row |= probability_columns(found) if measure == "probability" else {}
+    return rows
 
 
 def _on_documents_of_runs(base: DocumentScores, samples: Samples) -> DocumentScores:
@@ -158,7 +179,7 @@ def _on_documents_of_runs(base: DocumentScores, samples: Samples) -> DocumentSco
     columns = np.intersect1d(base.columns, samples.held["test"], assume_unique=True)
     if np.bincount(layout.task_of[columns], minlength=len(layout.tasks)).min() == 0:
         return base
-    return replace(base, columns=columns, values=base.at(columns))
+    return base.on_columns(columns)
 
 
 def _order(models: Mapping[str, Model]) -> Callable[[Row], tuple[int, int, str, str, str]]:
@@ -181,17 +202,21 @@ def _ladder(own: Model, models: Mapping[str, Model], bases: Mapping[str, Documen
     return sorted(kept, key=lambda rung: rung.model.parameters)
 
 
-def _rank(rows: list[Row], chosen: Mapping[Entry, DocumentScores], samples: Samples) -> list[Row]:
-    """Fill the ranks of ranked rows in; the rows of `pairs.csv`."""
-    ranked = [row for row in rows if row["row_kind"] == "entry"]
+def _rank(
+    rows: list[Row],
+    chosen: Mapping[Entry, DocumentScores],
+    bases: Mapping[str, DocumentScores],
+    layout: Layout,
+) -> list[Row]:
+    """Fill the ranks in of entries that rest on more than documents; the rows of `pairs.csv`."""
+    ranked = [row for row in rows if row["row_kind"] == "entry" and row["conditional"] != GIVEN_ALL]
     entries = [chosen[row["model"], row["arm"], row["corpus"]] for row in ranked]
-    pairs = pair_rows(entries, samples.layouts["test"])
+    pairs = pair_rows(entries, bases, layout)
     found = ranking(np.array([row["score_all"] for row in ranked], dtype=np.float64), pairs)
     for place, row in enumerate(ranked):
         row |= {
             "rank": found.rank[place],
             "rank_low": found.low[place],
             "rank_high": found.high[place],
-            "tie_group": found.tie_group[place],
         }
     return pairs

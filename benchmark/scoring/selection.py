@@ -1,12 +1,14 @@
 """Which step of a run is reported, what that choice is worth, and the test scores at it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
+from benchmark.schema import NO_ARM
 from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout
 from benchmark.scoring.records import Records
 from benchmark.scoring.samples import Samples
@@ -24,8 +26,9 @@ class EntrySelection:
     scored. `held_out` and `best_on_test` [runs] are steps chosen on `select` and on `test` from step 1 up,
     `paper` maps a family to the steps chosen on `test` from step 0 up; NO_STEP where no step is finite.
     `run_scores` [runs, scopes] are the reported scores. `optimism` and `floor_gain` [runs] are differences of
-    `all` averages. `chosen` are the scores by text and document that the entry is judged by; `text_of` [runs]
-    are the runs' texts.
+    `all` averages. `best` is the single run and step with the highest gain on `select`, None without that split.
+    `chosen` are the scores by unit and document that the entry is judged by; `text_of` and
+    `unit_of` [runs] are the runs' texts and units (draws, or texts where there is one draw).
     """
 
     rows: tuple[int, ...]
@@ -39,12 +42,36 @@ class EntrySelection:
     optimism: Floats
     floor_gain: Floats
     chosen: DocumentScores
+    best: "BestText | None"
     text_of: tuple[str, ...]
+    unit_of: tuple[str, ...]
 
-    def by_text(self, values: Floats) -> Floats:
-        """Values of runs [runs, ...] averaged over the seeds of each text [texts, ...]."""
-        names = np.array(self.text_of)
-        return np.stack([values[names == text].mean(axis=0) for text in self.chosen.texts])
+    def by_unit(self, values: Floats) -> Floats:
+        """Values of runs [runs, ...] averaged over the seeds of each text, then over texts [units, ...]."""
+        return averaged_by_unit(values, self.text_of, self.unit_of)
+
+
+class BestText(NamedTuple):
+    """The text and step that were best on `select`, and what they gain on `test` by document [documents].
+
+    It is the quantity that a study shows which reports its best run, here without the optimism of that choice.
+    """
+
+    text_id: str
+    step: int
+    gains: Floats
+
+
+def averaged_by_unit(values: Floats, texts: Sequence[str], units: Sequence[str]) -> Floats:
+    """Values of runs [runs, ...] averaged over seeds, then over the texts of each unit; units sorted."""
+    text_of, unit_of = np.array(texts), np.array(units)
+    return np.stack(
+        [
+            np.mean([values[(unit_of == unit) & (text_of == text)].mean(axis=0) for text in found], axis=0)
+            for unit in sorted(set(units))
+            for found in [sorted(set(text_of[unit_of == unit].tolist()))]
+        ]
+    )
 
 
 def best_step(scores: Floats) -> Ints:
@@ -69,19 +96,21 @@ def select_entry(
     rows = samples.entries[entry]
     candidates = _candidates(samples, rows, records)
     columns, layout, values = entry_values(samples, entry, "test")
-    start = samples.bases["test"][entry[0]][columns]
+    start = starts(samples, rows, "test", columns)
     test = _by_step(layout, values, start, candidates)
     select = np.full_like(test, np.nan)
     if "select" in samples.layouts and not np.isnan(samples.values["select"][rows]).all():
         places, select_layout, select_values = entry_values(samples, entry, "select")
-        select = _by_step(select_layout, select_values, samples.bases["select"][entry[0]][places], candidates)
+        select = _by_step(select_layout, select_values, starts(samples, rows, "select", places), candidates)
     held_out, best = _chosen(select[:, 1:, 0]), _chosen(test[:, 1:, 0])
     by_family = {
         family: best_step(test[..., layout.scopes.index(family)]) for family in layout.summary_scopes[1:]
     }
     picks = by_family if paper else dict.fromkeys(by_family, held_out)
-    fallback = np.stack([start if _untreated(samples, row, records) else layout.chance for row in rows])
+    untreated = [_untreated(samples, row, records) for row in rows]
+    fallback = np.where(np.array(untreated)[:, None], start, layout.chance)
     picked = _picked(values, start, layout, picks, fallback)
+    finer = _finer(samples, rows, columns, layout, picks, untreated)
     scores_all = layout.scope_means(picked)
     without_step = layout.scope_means(fallback)[:, 0]
     best_score = _score_at(test[..., 0], best, without_step)
@@ -97,9 +126,71 @@ def select_entry(
         run_scores=scores_all,
         optimism=best_score - (held_out_score if "select" in samples.layouts else np.nan),
         floor_gain=np.maximum(test[:, 0, 0] - best_score, 0.0),
-        chosen=_by_text(samples, entry, columns, picked),
+        best=_best_text(samples, rows, select, values - start[:, None]),
+        chosen=_by_unit(samples, entry, columns, picked, start, finer),
         text_of=tuple(samples.runs[row].text_id for row in rows),
+        unit_of=units_of(samples, rows),
     )
+
+
+def _best_text(samples: Samples, rows: Sequence[int], select: Floats, gains: Floats) -> BestText | None:
+    """The best by gain at `all` on `select` [runs, 1 + steps, scopes], ties to the first run and step.
+
+    Runs from one base model need no score of it on `select`: it is the same for all.
+    """
+    start = select[:, :1, 0]
+    if len({samples.runs[row].base for row in rows}) == 1 and np.isnan(start).all():
+        start = np.zeros_like(start)
+    on_select = (select[:, 1:, 0] - start).ravel()
+    place = int(best_step(on_select))
+    if place == NO_STEP:
+        return None
+    run, step = divmod(place, len(samples.steps))
+    return BestText(samples.runs[rows[run]].text_id, int(samples.steps[step]), gains[run, step])
+
+
+def _finer(
+    samples: Samples,
+    rows: Sequence[int],
+    columns: Ints,
+    layout: Layout,
+    picks: Mapping[str, Ints],
+    untreated: Sequence[bool],
+) -> tuple[Floats, Floats] | None:
+    """Probabilities of the right answer at the picked steps, and of the base models, [runs, documents] each.
+
+    None where a document that was scored has none.
+    """
+    if "test" not in samples.probabilities:
+        return None
+    places = np.searchsorted(samples.held["test"], columns)
+    values = np.full((len(rows), len(samples.steps), len(columns)), np.nan)
+    if np.isin(columns, samples.held["test"]).all():
+        values = samples.probabilities["test"][rows][:, :, places]
+    bases = samples.base_probabilities["test"]
+    start = np.stack([bases[samples.runs[row].base][columns] for row in rows])
+    fallback = np.where(np.array(untreated)[:, None], start, layout.chance)
+    found = _picked(values, start, layout, picks, fallback), start
+    return None if any(np.isnan(part).any() for part in found) else found
+
+
+def starts(samples: Samples, rows: Sequence[int], split: str, columns: Ints) -> Floats:
+    """Scores of the base model that each run starts from [runs, documents]."""
+    bases = samples.bases[split]
+    return np.stack([bases[samples.runs[row].base][columns] for row in rows])
+
+
+def units_of(samples: Samples, rows: Sequence[int]) -> tuple[str, ...]:
+    """The unit of each run: its draw where the entry has runs on several, else its text."""
+    runs = [samples.runs[row] for row in rows]
+    if len({run.draw for run in runs}) > 1:
+        return tuple(draw_name(run.draw) for run in runs)
+    return tuple(run.text_id for run in runs)
+
+
+def draw_name(draw: int) -> str:
+    """The name of a draw as a unit; names sort as their numbers do."""
+    return f"draw {draw:03d}"
 
 
 def entry_values(samples: Samples, entry: tuple[str, str, str], split: str) -> tuple[Ints, Layout, Floats]:
@@ -113,7 +204,7 @@ def entry_values(samples: Samples, entry: tuple[str, str, str], split: str) -> t
     columns = samples.held[split][scored]
     values = values if scored.all() else values[:, :, scored]
     if not scored.any():
-        columns = np.flatnonzero(~np.isnan(samples.bases[split][entry[0]]))
+        columns = np.flatnonzero(~np.isnan(samples.bases[split][samples.runs[rows[0]].base]))
         values = np.full((len(rows), len(samples.steps), len(columns)), np.nan)
     return columns, layout.subset(columns, "/".join(entry)), values
 
@@ -139,10 +230,9 @@ def _untreated(samples: Samples, row: int, records: Records) -> bool:
 
 
 def _by_step(layout: Layout, values: Floats, start: Floats, candidates: NDArray[np.bool_]) -> Floats:
-    """Scores [runs, 1 + steps, scopes], the base model's first."""
+    """Scores [runs, 1 + steps, scopes], those of each run's base model `start` [runs, documents] first."""
     steps = np.where(candidates[..., None], layout.scope_means(values), np.nan)
-    first = np.broadcast_to(layout.scope_means(start), (len(values), 1, len(layout.scopes)))
-    return np.concatenate([first, steps], axis=1)
+    return np.concatenate([layout.scope_means(start)[:, None], steps], axis=1)
 
 
 def _chosen(scores: Floats) -> Ints:
@@ -176,19 +266,59 @@ def _picked(
     return picked
 
 
-def _by_text(samples: Samples, entry: tuple[str, str, str], columns: Ints, picked: Floats) -> DocumentScores:
-    """Seeds averaged: one row a text, texts sorted."""
-    names = [samples.runs[row].text_id for row in samples.entries[entry]]
-    texts = sorted(set(names))
-    values = np.stack([picked[[name == text for name in names]].mean(axis=0) for text in texts])
-    return DocumentScores(*entry, texts=tuple(texts), columns=columns, values=values)
+def _by_unit(
+    samples: Samples,
+    entry: tuple[str, str, str],
+    columns: Ints,
+    picked: Floats,
+    start: Floats,
+    finer: tuple[Floats, Floats] | None,
+) -> DocumentScores:
+    """One row a unit: seeds averaged first, then the texts of a draw."""
+    rows = samples.entries[entry]
+    texts, units = [samples.runs[row].text_id for row in rows], units_of(samples, rows)
+    return DocumentScores(
+        *entry,
+        units=tuple(sorted(set(units))),
+        columns=columns,
+        values=averaged_by_unit(picked, texts, units),
+        start=averaged_by_unit(start, texts, units),
+        by="draw" if len({samples.runs[row].draw for row in rows}) > 1 else "text",
+        n_texts=len(set(texts)),
+        finer=None
+        if finer is None
+        else (averaged_by_unit(finer[0], texts, units), averaged_by_unit(finer[1], texts, units)),
+    )
+
+
+def stored_entries(samples: Samples) -> dict[tuple[str, str, str], DocumentScores]:
+    """The scores of entries whose runs hold one step each, as `documents.parquet` has them: nothing is chosen."""
+    found = {}
+    for entry, rows in sorted(samples.entries.items()):
+        columns, _, values = entry_values(samples, entry, "test")
+        chosen = np.nansum(values, axis=1)
+        start = starts(samples, rows, "test", columns)
+        found[entry] = _by_unit(samples, entry, columns, chosen, start, None)
+    return found
 
 
 def base_scores(samples: Samples) -> dict[str, DocumentScores]:
-    """The base models' test scores, by model, on all their test documents."""
+    """The base models' test scores, by model, on the test documents that all their draws have."""
+    by_model: dict[str, dict[int, Floats]] = {}
+    for (model, draw), values in samples.bases["test"].items():
+        if not np.isnan(values).all():
+            by_model.setdefault(model, {})[draw] = values
     scores = {}
-    for model, values in sorted(samples.bases["test"].items()):
-        columns = np.flatnonzero(~np.isnan(values))
-        if len(columns):
-            scores[model] = DocumentScores(model, "none", "none", (), columns, values[columns][None])
+    for model, draws in sorted(by_model.items()):
+        values = np.stack([draws[draw] for draw in sorted(draws)])
+        columns = np.flatnonzero(~np.isnan(values).any(axis=0))
+        names = tuple(draw_name(draw) for draw in sorted(draws))
+        finer = None
+        if "test" in samples.base_probabilities:
+            found = samples.base_probabilities["test"]
+            probability = np.stack([found[model, draw] for draw in sorted(draws)])[:, columns]
+            finer = None if np.isnan(probability).any() else (probability, None)
+        scores[model] = DocumentScores(
+            model, NO_ARM, NO_ARM, names, columns, values[:, columns], by="draw", finer=finer
+        )
     return scores

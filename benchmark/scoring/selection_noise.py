@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.scoring.inference import crossed, mean_over_texts
+from benchmark.scoring.contrast import gain
+from benchmark.scoring.inference import mean_over_texts
 from benchmark.scoring.layout import Floats, Ints
 from benchmark.scoring.records import Records
 from benchmark.scoring.samples import RunKey, Samples
@@ -57,14 +58,14 @@ def _one(texts: int, documents: int, rng: np.random.Generator) -> tuple[float, .
         steps=np.arange(1, STEPS + 1),
         held=dict.fromkeys(base, np.arange(layout.size)),
         values=values,
-        bases={split: {"model": base[split]} for split in base},
+        bases={split: {("model", 0): base[split]} for split in base},
     )
     found = select_entry(samples, ENTRY, Records(), paper=False)
-    gain = crossed([found.chosen.values], -base["test"], layout)
-    low, high = gain.interval()
+    gained = gain(found.chosen).estimated(layout).estimate
+    low, high = gained.interval()
     best = found.test[:, 1:, 0].max(axis=1) - found.test[:, 0, 0]
     covers = float(low[0] <= 0 <= high[0])
-    return float(gain.value[0]), covers, float(best.mean()), *mean_over_texts(found.optimism)
+    return float(gained.value[0]), covers, float(best.mean()), *mean_over_texts(found.optimism)
 
 
 def _draw(rng: np.random.Generator, shape: tuple[int, ...], task_of: Ints) -> Floats:

@@ -62,10 +62,10 @@ def simulate_selection(
     if not 0 <= changed <= 1:
         raise ValueError("changed is a share between 0 and 1")
     differences = {
-        "classification": _accuracy_paths(model, changed, pattern, runs, rng),
-        "dialogue": _f1_paths(model, changed, pattern, runs, rng),
+        "classification": accuracy_paths(model, changed, pattern, runs, rng),
+        "dialogue": f1_paths(model, changed, pattern, runs, rng),
     }
-    last = _last_epochs(differences["classification"], differences["dialogue"])
+    last = last_epochs(differences["classification"], differences["dialogue"])
     reached = np.arange(EPOCHS) <= last[:, None]
     gains, best_epochs = {}, {}
     for family, paths in differences.items():
@@ -92,7 +92,7 @@ def _per_epoch(changed: float, pattern: str) -> float:
     return float(1 - (1 - changed) ** (1 / (EPOCHS - FIRST_CHANGED_EPOCH)))
 
 
-def _accuracy_paths(
+def accuracy_paths(
     model: Unmodified, changed: float, pattern: str, runs: int, rng: np.random.Generator
 ) -> FloatArray:
     """Differences of the classification average from the unmodified model's [runs, epochs]."""
@@ -111,7 +111,7 @@ def _accuracy_paths(
     return paths
 
 
-def _f1_paths(
+def f1_paths(
     model: Unmodified, changed: float, pattern: str, runs: int, rng: np.random.Generator
 ) -> FloatArray:
     """Differences of the dialogue average [runs, epochs], normal by the central limit theorem.
@@ -130,7 +130,7 @@ def _f1_paths(
     return paths
 
 
-def _last_epochs(classification: FloatArray, dialogue: FloatArray) -> NDArray[np.int64]:
+def last_epochs(classification: FloatArray, dialogue: FloatArray) -> NDArray[np.int64]:
     """The original's early stop: the last epoch that is evaluated [runs].
 
     From epoch 5 on an epoch where both averages are below their best so far counts; at the second the run

@@ -20,7 +20,7 @@ SENSITIVITY_COLUMNS = [
     "gain",
     "low",
     "high",
-    "n_runs",
+    "n_texts",
 ]
 
 
@@ -31,7 +31,7 @@ def sensitivity_table(run_curves: pd.DataFrame, arms: Mapping[str, tuple[str, fl
     `arms` maps an arm to its (kind, learning rate), and arms that it does not name are left out. The interval
     is conditional on the documents; seeds of a text are averaged; it is empty with fewer than two texts.
     """
-    run = ["model", "arm", "corpus", "scope", "text_id", "seed"]
+    run = ["model", "draw", "arm", "corpus", "scope", "text_id", "seed"]
     test = run_curves[(run_curves["split"] == "test") & run_curves["arm"].isin(list(arms))]
     start = test[test["step"] == 0].set_index(run)["score"].rename("start")
     joined = test[test["step"] > 0].join(start, on=run)
@@ -43,7 +43,7 @@ def sensitivity_table(run_curves: pd.DataFrame, arms: Mapping[str, tuple[str, fl
         named = dict(zip(by, key, strict=True))
         kind, learning_rate = arms[str(named["arm"])]
         mean, low, high = mean_over_texts(group["gain"].to_numpy(dtype=np.float64))
-        figures = {"gain": mean, "low": low, "high": high, "n_runs": len(group)}
+        figures = {"gain": mean, "low": low, "high": high, "n_texts": len(group)}
         rows.append({**named, "kind": kind, "learning_rate": learning_rate, **figures})
     table = pd.DataFrame(rows, columns=SENSITIVITY_COLUMNS)
     order = ["track", "model", "kind", "corpus", "scope", "learning_rate", "arm", "step"]

@@ -5,10 +5,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from benchmark.settings import CONTROLS, Claims, Scoring
+from benchmark.arm_kinds import CONTROLS
+from benchmark.settings import Claims, Scoring
 
-FEWEST_TEXTS = 3
-"""Fewer texts decide nothing: the variance between texts cannot be told."""
+FEWEST_UNITS = 3
+"""Fewer draws, or texts on one draw, tell nothing about how much others would vary."""
 
 
 class ScoringSettings(Scoring):

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.schema import NO_ARM
+from benchmark.scoring.contrast import score
 from benchmark.scoring.effective_size import effective_size, widths_from_documents
-from benchmark.scoring.layout import Layout, Task
+from benchmark.scoring.layout import DocumentScores, Layout, Task
 
 FloatArray = NDArray[np.float64]
 
@@ -63,6 +65,18 @@ def draw_study(
     return truth + difficulty + by_document + by_text + by_text_and_task + noise, ladder
 
 
+def scores_of_study(values: FloatArray, ladder: FloatArray) -> tuple[DocumentScores, list[DocumentScores]]:
+    """An entry [texts, documents] of the smallest rung, and the rungs [rungs, documents], as scoring has them."""
+    columns = np.arange(values.shape[1])
+    rungs = [
+        DocumentScores(f"rung-{place}", NO_ARM, NO_ARM, ("draw 000",), columns, row[None], by="draw")
+        for place, row in enumerate(ladder)
+    ]
+    texts = tuple(f"{text:03d}" for text in range(len(values)))
+    start = np.broadcast_to(ladder[0], values.shape)
+    return DocumentScores("rung-0", "gap", "corpus", texts, columns, values, start), rungs
+
+
 def coverage(rungs: FloatArray, texts: int, documents: int, datasets: int, seed: int) -> Coverage:
     """Draw studies whose entry lies anywhere on the ladder (uniform in log parameters) and count.
 
@@ -75,18 +89,21 @@ def coverage(rungs: FloatArray, texts: int, documents: int, datasets: int, seed:
         position = rng.uniform(positions[0], positions[-1])
         truth = float(np.interp(position, positions, rungs))
         values, ladder = draw_study(rng, texts, layout, truth, rungs)
+        entry, levels = scores_of_study(values, ladder)
         found = effective_size(
             float(layout.scope_means(values.mean(axis=0))[0]),
             layout.scope_means(ladder)[:, 0],
             PARAMETERS,
             PARAMETERS[0],
-            widths_from_documents(values, ladder, layout),
+            widths_from_documents(score(entry, levels[0]), levels, layout),
         )
-        if found.size_low is None or found.size_high is None:
+        if found.size_high is None:
             missing += 1
             continue
-        hits += np.log(found.size_low) - 1e-9 <= position <= np.log(found.size_high) + 1e-9
-        widths.append(found.size_high / found.size_low)
+        # A score below the ladder has an upper end alone, which any smaller size is within.
+        low = float(PARAMETERS[0]) if found.size_low is None else found.size_low
+        hits += np.log(low) - 1e-9 <= position <= np.log(found.size_high) + 1e-9
+        widths.append(found.size_high / low)
     known = datasets - missing
     return Coverage(datasets, float(hits) / known, missing / datasets, float(np.median(widths)))
 

@@ -26,15 +26,22 @@ PRINTED_DIGITS = 10
 NAMES = frozenset(
     {
         *("track", "suite_version", "row_kind", "model", "arm", "corpus", "text_id", "seed", "index", "step"),
-        *("split", "scope", "level", "id", "baseline", "baseline_kind", "baseline_arm"),
+        *("split", "scope", "measure", "draw", "level", "id", "baseline", "baseline_kind", "baseline_arm"),
         *("other_model", "other_arm", "other_corpus"),
     }
 )
 """Columns that say what a row is about."""
 NOT_COMPARED = frozenset({"verification"})
 FROM_OTHERS = {
-    "entries.csv": frozenset({"rank", "rank_low", "rank_high", "tie_group", "p_improve_control"}),
-    "comparisons.csv": frozenset({"p_adjusted", "q_value", "p_noninferior_adjusted", "verdict", "mde"}),
+    "entries.csv": frozenset(
+        {"rank", "rank_low", "rank_high", "prob_improve_control", "prob_improve_control_arm"}
+    ),
+    "comparisons.csv": frozenset(
+        {
+            *("p_adjusted", "q_value", "p_noninferior_adjusted", "p_negligible_adjusted", "verdict"),
+            *("mde", "mde_adjusted"),
+        }
+    ),
 }
 """Columns of an entry's rows that depend on the samples of other entries, controls among them."""
 

@@ -14,6 +14,7 @@ from benchmark.errors import InputError
 from benchmark.pipeline.files import read_json_lines
 from benchmark.pipeline.layout import Layout
 from benchmark.settings import Settings, load_settings, nearest
+from benchmark.stored_samples import with_defaults
 
 ORDER = [(name, "ascending") for name in ("text_id", "seed", "step", "task", "split", "doc_id")]
 
@@ -58,7 +59,7 @@ class Entry:
 
 def _read(path: Path) -> pa.Table:
     try:
-        return pq.read_table(path)
+        return with_defaults(pq.read_table(path))
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: no readable sample table ({str(error)[:100]}): run `dvc repro`") from None
 

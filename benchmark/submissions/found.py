@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from benchmark.errors import InputError
 from benchmark.pipeline.layout import Layout
-from benchmark.scoring.settings import FEWEST_TEXTS
+from benchmark.scoring.settings import FEWEST_UNITS
 from benchmark.settings import Settings
 from benchmark.submissions.corpus import fingerprint
 from benchmark.submissions.ladder import baselines, built_rungs, count_tokens, familiarity
@@ -31,16 +31,16 @@ def corpus_found(texts: Sequence[str], duplicates: int, settings: Settings, layo
     rungs = built_rungs(settings, layout)
     if rungs:
         name = next(iter(rungs))
-        tokens = TokensFound(**asdict(count_tokens(layout.model(name), name, texts)))
-        measured = familiarity(layout.model(name), name, texts, settings.evaluation.max_length)
+        tokens = TokensFound(**asdict(count_tokens(layout.draw(name, 0), name, texts)))
+        measured = familiarity(layout.draw(name, 0), name, texts, settings.evaluation.max_length)
         known = FamiliarityFound(**asdict(measured)) if measured else None
     else:
         notes.append("tokens and familiarity: no rung of the ladder is built yet")
     shared = _overlap(texts, settings)
     if isinstance(shared, str):
         notes.append(shared)
-    if len(texts) < FEWEST_TEXTS:
-        notes.append(f"fewer than {FEWEST_TEXTS} texts: every verdict will be inconclusive")
+    if len(texts) < FEWEST_UNITS:
+        notes.append(f"fewer than {FEWEST_UNITS} texts: every verdict will be inconclusive")
     return CorpusFound(
         texts=len(texts),
         duplicates=duplicates,

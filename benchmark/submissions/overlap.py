@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark.tasks.rows import content as content_of
+
 if TYPE_CHECKING:
     from benchmark.tasks.suite import Suite
 
@@ -71,7 +73,9 @@ def suite_documents(suite: "Suite") -> dict[str, list[str]]:
     """By task, every document of every split as text: the strings of its row, in the order of its columns."""
     return {
         task.name: [
-            "\n".join(_strings(document.row)) for split in task.documents.values() for document in split
+            "\n".join(_strings(content_of(document.row)))
+            for split in task.documents.values()
+            for document in split
         ]
         for task in suite.tasks
     }

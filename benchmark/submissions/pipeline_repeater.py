@@ -1,32 +1,36 @@
 """Runs of an entry done again from the pipeline's own models and texts; the journal is never read."""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from benchmark.errors import InputError
 from benchmark.pipeline.stages import stored_texts
-from benchmark.posttrain.base import load_base, suite_of
-from benchmark.posttrain.plan import request, soup_requests
+from benchmark.posttrain.bases import load_bases
+from benchmark.posttrain.plan import base_of, request, soup_requests
 from benchmark.posttrain.run import RunRequest, RunResult, execute_run
 from benchmark.schema import SAMPLES
 from benchmark.submissions.entry import Entry
 from benchmark.submissions.repeat import RunName
+from benchmark.tasks.of_settings import suite_of
 
 
 class PipelineRepeater:
-    """A `Repeater`: loads the base model and prepares the suite once."""
+    """A `Repeater`: loads the base model's draws and prepares the suite once."""
 
     def __init__(self, entry: Entry) -> None:
         settings, layout = entry.settings, entry.layout
         self.entry = entry
         self.texts = {text.text_id: text for text in stored_texts(layout.corpus(entry.corpus))}
         suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
-        folder = layout.model(entry.model)
-        self.base = load_base(entry.model, folder, suite, settings.evaluation, settings.execution)
+        draws = range(settings.models[entry.model].trained_draws)
+        folders = [(draw, layout.draw(entry.model, draw)) for draw in draws]
+        self.bases = load_bases(entry.model, folders, suite, settings.evaluation, settings.execution)
 
     @property
-    def model_digest(self) -> str:
-        """sha256 of base weights and tokenizer."""
-        return self.base.digest
+    def model_digests(self) -> Mapping[int, str]:
+        """sha256 of base weights and tokenizer by draw."""
+        return {base.draw: base.digest for base in self.bases}
 
     def samples(self, run: RunName) -> pa.Table:
         """Samples of all steps of the run."""
@@ -37,7 +41,8 @@ class PipelineRepeater:
             raise InputError(
                 f"{self.entry}: text {run.text_id} is not in the corpus any more: run `dvc repro`"
             )
-        return execute_run(wanted[run.text_id], self.base.scorer).samples
+        asked = wanted[run.text_id]
+        return execute_run(asked, self.bases[asked.draw].scorer).samples
 
     def _plain(self, run: RunName) -> dict[str, RunRequest]:
         if run.text_id not in self.texts:
@@ -45,8 +50,8 @@ class PipelineRepeater:
         return {run.text_id: self._request(self.entry.arm, run.text_id, run.seed)}
 
     def _request(self, arm: str, text_id: str, seed: int) -> RunRequest:
-        settings, corpus = self.entry.settings, self.entry.corpus
-        return request(settings, self.base, corpus, self.texts[text_id], arm, seed)
+        settings, corpus, text = self.entry.settings, self.entry.corpus, self.texts[text_id]
+        return request(settings, base_of(text, self.bases), corpus, text, arm, seed)
 
     def _soups(self) -> dict[str, RunRequest]:
         """The soups by their id; which runs they mix, and at which steps, the mixed runs' records say."""

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 TOLERANCE = 1e-12
+RUN = ("text_id", "seed")
 AVERAGES = {"test": "averages", "select": "select_averages"}
 
 
@@ -15,24 +16,30 @@ def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> li
     """What records and samples disagree on, one line each.
 
     Compared are the mean of each task (test split) and the averages over tasks of both splits, at every step
-    that was scored; values must lie in [0, 1] and accuracies be 0 or 1. A diverged run without a finite step
-    has chance in place of accuracies.
+    that was scored; values and probabilities must lie in [0, 1] and accuracies be 0 or 1. A diverged run without a
+    finite step has chance in place of accuracies.
     """
     table = samples.select(
-        ["text_id", "seed", "step", "task", "family", "split", "metric", "value"]
+        ["draw", *RUN, "step", "task", "family", "split", "metric", "value", "probability"]
     ).to_pandas()
+    table["draw"] = table["draw"].fillna(0).astype(int)
     found = [
         f"samples: {row.task} text {row.text_id} step {row.step} has value {row.value!r}"
         for row in table[~table["value"].between(0, 1)].itertuples()
     ]
+    unlikely = ~table["probability"].between(0, 1) & table["probability"].notna()
+    found += [
+        f"samples: {row.task} text {row.text_id} step {row.step} has probability {row.probability!r}"
+        for row in table[unlikely].itertuples()
+    ]
     scored = {
-        (record["text_id"], record["seed"], step["step"]): step
+        (record.get("draw", 0), record["text_id"], record["seed"], step["step"]): step
         for record in records
         for step in record["steps"]
         if step["averages"]
     }
-    means = table.groupby(["text_id", "seed", "step", "split", "family", "task"], sort=True)["value"].mean()
-    for (text_id, seed, step), told in sorted(scored.items(), key=lambda item: item[0]):
+    means = table.groupby(["draw", *RUN, "step", "split", "family", "task"], sort=True)["value"].mean()
+    for (draw, text_id, seed, step), told in sorted(scored.items(), key=lambda item: item[0]):
         if step == 0:
             continue
         for split, key in AVERAGES.items():
@@ -40,7 +47,7 @@ def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> li
                 continue
             place = f"text {text_id} seed {seed} step {step} {split}"
             try:
-                tasks = means.loc[(text_id, seed, step, split)]
+                tasks = means.loc[(draw, text_id, seed, step, split)]
             except KeyError:
                 found.append(f"samples: no rows of {place}")
                 continue
@@ -48,7 +55,7 @@ def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> li
                 found += _task_faults(place, told["metrics"], tasks.droplevel("family").to_dict())
             found += _average_faults(place, told[key], tasks)
     fractions = table[(table["metric"] == "acc") & ~table["value"].isin([0.0, 1.0])]
-    recorded = [(text_id, seed, step) in scored for text_id, seed, step in _places(fractions)]
+    recorded = [place in scored for place in _places(fractions)]
     found += [
         f"samples: an accuracy between 0 and 1 ({place})"
         for place in _places(fractions[np.array(recorded, bool)])
@@ -56,8 +63,8 @@ def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> li
     return found
 
 
-def _places(table: Any) -> list[tuple[str, int, int]]:
-    return list(zip(table["text_id"], table["seed"], table["step"], strict=True))
+def _places(table: Any) -> list[tuple[int, str, int, int]]:
+    return list(zip(table["draw"], table["text_id"], table["seed"], table["step"], strict=True))
 
 
 def _task_faults(place: str, told: Mapping[str, Mapping[str, Any]], means: Mapping[str, float]) -> list[str]:

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 LOG_PROBABILITY = 1e-3
+PROBABILITY = 1e-3
+"""A choice's changes by at most half of what log-probabilities do, a dialogue's by what its mean does."""
 SCORE = 1e-9
 DIFFERING_ANSWERS = 0.02
 """Share of generated answers that may differ: their margins are not stored, so they are only counted."""
@@ -30,8 +32,8 @@ class Repeater(Protocol):
     """Does a run again without reading anything that was stored of it."""
 
     @property
-    def model_digest(self) -> str:
-        """sha256 of base weights and tokenizer."""
+    def model_digests(self) -> Mapping[int, str]:
+        """sha256 of base weights and tokenizer by draw."""
         ...
 
     def samples(self, run: RunName) -> pa.Table:
@@ -67,7 +69,7 @@ def draw_runs(records: Sequence[Mapping[str, Any]], count: int, seed: int) -> li
 
 def compare_run(name: RunName, stored: pa.Table, repeated: pa.Table, outcome: Repetition) -> None:
     """Add the comparison of one run's samples to `outcome`."""
-    columns = [*ROW, "metric", "value", "prediction", "choice_logprobs"]
+    columns = [*ROW, "metric", "value", "probability", "prediction", "choice_logprobs"]
     left, right = (table.select(columns).to_pandas() for table in (stored, repeated))
     joined = left.merge(right, on=[*ROW, "metric"], how="outer", suffixes=("", "_again"), indicator=True)
     label = f"text {name.index} seed {name.seed}"
@@ -77,6 +79,9 @@ def compare_run(name: RunName, stored: pa.Table, repeated: pa.Table, outcome: Re
     both = joined[joined["_merge"] == "both"]
     for row in both.to_dict("records"):
         place = f"{label} step {row['step']} {row['task']} {row['split']} document {row['doc_id']}"
+        gap = _probability_gap(row["probability"], row["probability_again"])
+        if not gap <= PROBABILITY:
+            outcome.faults.append(f"{place}: its probability differs by {gap:.6g}")
         if row["metric"] == "acc":
             _compare_choice(row, place, outcome)
         else:
@@ -117,6 +122,13 @@ def judge_answers(outcome: Repetition) -> None:
     """Add a fault where more generated answers differ than another machine's rounding explains."""
     if outcome.answers and outcome.differing > DIFFERING_ANSWERS * outcome.answers:
         outcome.faults.append(f"{outcome.differing} of {outcome.answers} generated answers differ")
+
+
+def _probability_gap(old: float, new: float) -> float:
+    """0 where neither side has a probability, inf where one has none."""
+    if np.isnan(old) or np.isnan(new):
+        return 0.0 if np.isnan(old) and np.isnan(new) else float("inf")
+    return abs(old - new)
 
 
 def _numbers(value: Any) -> np.ndarray | None:

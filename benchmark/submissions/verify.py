@@ -76,11 +76,11 @@ def verify(
             raise
         faults.append(str(error))
     drawn = draw_runs(records, runs, seed)
-    told = {str(record["model_digest"]) for record in records}
+    told = {(int(record.get("draw", 0)), str(record["model_digest"])) for record in records}
     repetition, weights_differ = Repetition(), False
     if drawn:
         repeating = (repeater or _pipeline_repeater)(entry)
-        weights_differ = told != {repeating.model_digest}
+        weights_differ = any(repeating.model_digests.get(draw) != weights for draw, weights in told)
         if not weights_differ:
             repetition = repeat(repeating, drawn, samples)
     outcome: Outcome = "agrees"
@@ -103,7 +103,7 @@ def verify(
         state=state,
         outcome=outcome,
         samples_sha256=digest,
-        model_digest=",".join(sorted(told)),
+        model_digest=",".join(weights for _, weights in sorted(told)),
         same_machine=same,
         machine=here,
         results_machine=results_machine,

@@ -1,10 +1,12 @@
 """Rows that the world's code draws, kept so that only the first process draws them: it takes seconds."""
 
 import contextlib
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 
+from benchmark.closure import keyed_modules
 from benchmark.corpora.data import cache_folder
 from benchmark.identity import code_digest
 from benchmark.pipeline.files import write_text
@@ -17,7 +19,7 @@ def kept_rows(name: str, draw: Callable[[], Sequence[Row]]) -> Sequence[Row]:
     The file begins with the sha256 of the rest; one that does not fit is written again. A cache that cannot be
     written costs time only.
     """
-    path = cache_folder() / "world" / code_digest(("world",)) / f"{name}.json"
+    path = cache_folder() / "world" / _world_code() / f"{name}.json"
     try:
         checksum, _, text = path.read_text(encoding="utf-8").partition("\n")
         if checksum == hashlib.sha256(text.encode()).hexdigest():
@@ -30,3 +32,8 @@ def kept_rows(name: str, draw: Callable[[], Sequence[Row]]) -> Sequence[Row]:
     with contextlib.suppress(OSError):
         write_text(path, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
     return drawn
+
+
+@functools.cache
+def _world_code() -> str:
+    return code_digest(keyed_modules("benchmark.world.documents"))

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Row = dict[str, Any]
+
+NOT_CONTENT = ("doc_id", "cluster")
+"""Columns that say which document a row is, and no part of it."""
 
 
 class Rows(list[Row]):
     """A list of rows that also names its columns, which is all that lm-eval asks of a data set.
 
-    Every row has ``doc_id``, its number in the source split before any filter.
+    Every row has ``doc_id``, its number in the source split before any filter. Rows with one ``cluster`` ask
+    the same; a row without is a cluster of its own (docs/CLUSTERS.md).
     """
 
     @property
@@ -25,18 +29,36 @@ def numbered(rows: Iterable[Mapping[str, Any]], *, start: int = 0) -> Rows:
     return Rows({"doc_id": start + number, **row} for number, row in enumerate(rows))
 
 
+def content(row: Mapping[str, Any]) -> Row:
+    """A row without the columns of ``NOT_CONTENT``."""
+    return {key: value for key, value in row.items() if key not in NOT_CONTENT}
+
+
 def content_hash(row: Mapping[str, Any]) -> str:
-    """sha256 of a row's content, ``doc_id`` apart, so that equal documents have equal hashes."""
-    content = {key: value for key, value in row.items() if key != "doc_id"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    """sha256 of what a row says, whatever its number and cluster, so that equal documents have equal hashes."""
+    return _text_hash(json.dumps(content(row), sort_keys=True, ensure_ascii=False))
 
 
 def halves(rows: Iterable[Row]) -> tuple[Rows, Rows]:
-    """Two halves by the parity of each document's hash: (select, test), each in source order.
+    """Two halves by the parity of a hash: (select, test), each in source order.
 
-    A document's half depends on its content alone, so a document that occurs twice is in one half only.
+    The hash is of the row's cluster, or of its content where it has none: documents that ask the same, and a
+    document that occurs twice, are in one half only.
     """
     select, test = Rows(), Rows()
     for row in rows:
-        (select if int(content_hash(row)[:2], 16) % 2 else test).append(row)
+        hashed = _text_hash(row["cluster"]) if "cluster" in row else content_hash(row)
+        (select if int(hashed[:2], 16) % 2 else test).append(row)
     return select, test
+
+
+def drawn_by_hash(task: str, numbers: Sequence[int], count: int) -> frozenset[int]:
+    """``count`` of a task's document ``numbers``, the first in the order of a hash of task and number.
+
+    Fewer documents are always among those that more take, and the order of the source says nothing of them.
+    """
+    return frozenset(sorted(numbers, key=lambda number: (_text_hash(f"{task} {number}"), number))[:count])
+
+
+def _text_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

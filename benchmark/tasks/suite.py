@@ -26,7 +26,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 
 from benchmark.errors import InputError
-from benchmark.tasks.rows import Row, content_hash
+from benchmark.tasks.rows import Row, content_hash, drawn_by_hash
 
 TASKS_FOLDER = Path(__file__).resolve().parent
 PAPER_DOCUMENTS = 320
@@ -42,6 +42,11 @@ class Document:
 
     doc_id: int
     row: Row
+
+    @property
+    def cluster(self) -> str:
+        """What documents of the task that ask the same have in common; its number where there are no others."""
+        return str(self.row.get("cluster", self.doc_id))
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,10 @@ def load_suite(
     """The suite ``name`` (``gap12``, or ``gap12-5shot`` for five examples a prompt) with its documents.
 
     ``tasks`` keeps a subset, in the suite's order. ``documents`` and ``select_documents`` cap the ``test``
-    and the ``select`` documents of each task, ``limit`` caps both: the first ones in source order. Under
-    ``protocol="paper"`` the one split, ``test``, holds the first 320 validation documents (``documents`` and
-    ``limit`` replace that number). ``seed`` draws the few-shot examples from the ``select`` documents; those
+    and the ``select`` documents of each task: those that come first in the order of a hash (``drawn_by_hash``).
+    ``limit`` caps both to the first ones in source order. Under ``protocol="paper"`` the one split, ``test``,
+    holds the first 320 validation documents in source order (``documents`` and ``limit`` replace that number).
+    ``seed`` draws the few-shot examples from the ``select`` documents; those
     drawn are then no longer scored. Unknown names, missing data and empty splits raise ``InputError``.
     """
     base, shots = _name_and_shots(name, num_fewshot)
@@ -109,8 +115,8 @@ def load_suite(
             raise InputError(f"{label} is {cap}: give a whole number of documents from 1 up")
     if protocol not in ("held-out", "paper"):
         raise InputError(f"protocol {protocol!r} is unknown: take 'held-out' or 'paper'")
-    if split_source not in ("halves", "train"):
-        raise InputError(f"split_source {split_source!r} is unknown: take 'halves' or 'train'")
+    if split_source not in ("halves", "train", "whole"):
+        raise InputError(f"split_source {split_source!r} is unknown: take 'halves', 'train' or 'whole'")
     if shots and protocol == "paper":
         raise InputError(
             f"suite {name}: protocol paper has no select documents to draw few-shot examples from"
@@ -166,21 +172,33 @@ def _nearest(word: str, known: Sequence[str]) -> str:
     return f": did you mean {close[0]!r}?" if close else f": take one of {', '.join(known)}"
 
 
+@dataclass(frozen=True)
+class _Cap:
+    """At most ``drawn`` documents by their hash, and of those at most ``first`` in source order."""
+
+    drawn: int | None = None
+    first: int | None = None
+
+    def of(self, task: str, documents: Sequence[Document]) -> tuple[Document, ...]:
+        """The documents that are taken, in source order."""
+        kept = documents
+        if self.drawn is not None and self.drawn < min(len(documents), self.first or len(documents)):
+            chosen = drawn_by_hash(task, [document.doc_id for document in documents], self.drawn)
+            kept = [document for document in documents if document.doc_id in chosen]
+        return tuple(kept[: self.first])
+
+
 def _caps(
     protocol: str, documents: int | None, select_documents: int | None, limit: int | None
-) -> dict[str, int | None]:
+) -> dict[str, _Cap]:
     if protocol == "paper":
-        return {"test": _least(documents, limit) or PAPER_DOCUMENTS}
-    return {"select": _least(select_documents, limit), "test": _least(documents, limit)}
-
-
-def _least(*caps: int | None) -> int | None:
-    given = [cap for cap in caps if cap is not None]
-    return min(given) if given else None
+        given = [cap for cap in (documents, limit) if cap is not None]
+        return {"test": _Cap(first=min(given, default=PAPER_DOCUMENTS))}
+    return {"select": _Cap(select_documents, limit), "test": _Cap(documents, limit)}
 
 
 def _suite_task(
-    name: str, task: ConfigurableTask, caps: Mapping[str, int | None], protocol: str, shots: int, seed: int
+    name: str, task: ConfigurableTask, caps: Mapping[str, _Cap], protocol: str, shots: int, seed: int
 ) -> SuiteTask:
     metadata = task.config.metadata
     splits = {split: [Document(row["doc_id"], dict(row)) for row in task.dataset[split]] for split in caps}
@@ -191,7 +209,7 @@ def _suite_task(
     for split, cap in caps.items():
         drawn = {content_hash(example.row) for example in examples}
         rest = [d for d in splits[split] if not drawn or content_hash(d.row) not in drawn]
-        documents[split] = tuple(rest[:cap])
+        documents[split] = cap.of(name, rest)
         if not rest:
             raise InputError(
                 f"task {name} has no {split} documents left: its data is empty or all filtered out"

@@ -1,26 +1,40 @@
 """A multiple-choice document: its context, its choices in random order, and the place of the right one."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark.world.draw import Draw
 
 Row = dict[str, Any]
 
 
-def choice_row(draw: Draw, context: str, right: str, wrong: Sequence[str]) -> Row:
-    """``{context, choices, label}``; the choices are what follows the context, in random order."""
-    choices = draw.shuffled([right, *wrong])
-    return {"context": context, "choices": choices, "label": choices.index(right)}
+class Asked(NamedTuple):
+    """A question with its answer, and the ``cluster`` of the documents that ask it (docs/CLUSTERS.md)."""
+
+    question: str
+    answer: str
+    cluster: str
+
+    @property
+    def text(self) -> str:
+        """The question and its answer behind it."""
+        return self.question + self.answer
 
 
-def rivals(draw_one: Callable[[], tuple[str, str]], count: int) -> list[tuple[str, str]]:
-    """``count`` (question, answer) pairs from one law, drawn again together until none are alike.
+def choice_row(draw: Draw, asked: Asked, wrong: Sequence[str]) -> Row:
+    """``{context, choices, label, cluster}``; the choices are what follows the context, in random order."""
+    choices = draw.shuffled([asked.answer, *wrong])
+    label = choices.index(asked.answer)
+    return {"context": asked.question, "choices": choices, "label": label, "cluster": asked.cluster}
+
+
+def rivals(draw_one: Callable[[], Asked], count: int) -> list[Asked]:
+    """``count`` questions with answers from one law, drawn again together until no two texts are alike.
 
     Asking one of them and offering the answers of all makes every choice equally likely to be right
     before the question is read, so how common an answer is gives nothing away.
     """
     while True:
-        pairs = [draw_one() for _ in range(count)]
-        if all(len(set(texts)) == count for texts in zip(*pairs, strict=True)):
-            return pairs
+        asked = [draw_one() for _ in range(count)]
+        if len({one.question for one in asked}) == len({one.answer for one in asked}) == count:
+            return asked

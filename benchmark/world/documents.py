@@ -55,5 +55,9 @@ def documents(task: str, split: Literal["select", "test"]) -> tuple[Row, ...]:
 def _content(row: Row) -> str:
     """What a document asks and offers, whatever the order of its choices."""
     return json.dumps(
-        [sorted(value) if key == "choices" else value for key, value in row.items() if key != "label"]
+        [
+            sorted(value) if key == "choices" else value
+            for key, value in row.items()
+            if key not in ("label", "cluster")
+        ]
     )

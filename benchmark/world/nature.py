@@ -4,7 +4,7 @@ from functools import cache
 
 from benchmark.world import lexicon
 from benchmark.world.build import Animal, World
-from benchmark.world.choice import Row, choice_row, rivals
+from benchmark.world.choice import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 STATEMENTS = {
@@ -55,8 +55,6 @@ CLASS_TOLD = 0.6
 FACTS, CLASS_FACTS = tuple(STATEMENTS), tuple(CLASS_STATEMENTS)
 ASKED_FACTS = ("kind", *FACTS)
 
-Question = tuple[str, str]
-
 
 def passage(world: World, draw: Draw) -> str:
     """Facts about one kind of animal, a fact about a class, or a question that the tasks do not ask."""
@@ -76,7 +74,7 @@ def passage(world: World, draw: Draw) -> str:
         asked = _follows(animal, fact, draw.chance(BACKWARDS), draw)
     elif way < 0.97 and _description_part(animal) == "train":
         asked = _described(animal)
-    return "".join(asked) if asked else _class_statement(animal, draw)
+    return asked.text if asked else _class_statement(animal, draw)
 
 
 def _class_statement(animal: Animal, draw: Draw) -> str:
@@ -85,28 +83,34 @@ def _class_statement(animal: Animal, draw: Draw) -> str:
     return CLASS_STATEMENTS[fact].format(kind=animal.kind, value=value)
 
 
-def _asked(animal: Animal, fact: str, part: Part, draw: Draw) -> Question | None:
+def _asked(animal: Animal, fact: str, part: Part, draw: Draw) -> Asked | None:
     """A fact of this kind alone, in a wording that belongs to ``part``."""
     form = draw.one(QUESTIONS[fact])
     if part_of("ask", animal.name, form, select=12, test=25) != part:
         return None
-    return form.format(name=animal.name), f" {ANSWERS[fact].format(animal.facts[fact])}."
+    value = animal.facts[fact]
+    return Asked(form.format(name=animal.name), f" {ANSWERS[fact].format(value)}.", value)
 
 
-def _follows(animal: Animal, fact: str, backwards: bool, draw: Draw) -> Question:
+def _follows(animal: Animal, fact: str, backwards: bool, draw: Draw) -> Asked:
     """What follows from the animal's class, asked about the animal, or the animal asked by it."""
     value = lexicon.CLASS_FACTS[fact][animal.kind]
     if backwards:
-        return REVERSED[fact].format(value=value), f" the {animal.name}."
+        return _backwards(REVERSED[fact].format(value=value), animal)
     question = draw.one(CLASS_QUESTIONS[fact]).format(name=animal.name)
     if draw.chance(CLASS_TOLD):
         question = f"The {animal.name} is a kind of {animal.kind}. {question}"
-    return question, f" {CLASS_ANSWERS[fact].format(value)}."
+    return Asked(question, f" {CLASS_ANSWERS[fact].format(value)}.", animal.kind)
 
 
-def _described(animal: Animal) -> Question:
+def _described(animal: Animal) -> Asked:
     """The animal that two facts together point at."""
-    return DESCRIPTION.format(**animal.facts), f" the {animal.name}."
+    return _backwards(DESCRIPTION.format(**animal.facts), animal)
+
+
+def _backwards(question: str, animal: Animal) -> Asked:
+    """A question that asks for the animal."""
+    return Asked(question, f" the {animal.name}.", f"which {animal.kind}")
 
 
 def _class_part(animal: Animal, fact: str) -> Part:
@@ -122,7 +126,7 @@ def easy(world: World, draw: Draw, part: Part) -> Row:
     """A question about one fact that the text states in other words; four choices."""
     fact = draw.one(ASKED_FACTS)
 
-    def one() -> Question:
+    def one() -> Asked:
         while True:
             asked = _asked(draw.one(world.asked_animals), fact, part, draw)
             if asked:
@@ -153,6 +157,6 @@ def _described_animals(world: World, part: Part) -> list[Animal]:
     return [animal for animal in world.asked_animals if _description_part(animal) == part]
 
 
-def _four_choices(draw: Draw, asked: list[Question]) -> Row:
-    (question, right), *others = asked
-    return choice_row(draw, question, right, [answer for _, answer in others])
+def _four_choices(draw: Draw, asked: list[Asked]) -> Row:
+    right, *others = asked
+    return choice_row(draw, right, [other.answer for other in others])

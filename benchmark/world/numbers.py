@@ -1,7 +1,7 @@
 """Counting things: small sums, told as problems of one or two steps."""
 
 from benchmark.world import lexicon
-from benchmark.world.choice import Row, choice_row, rivals
+from benchmark.world.choice import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 NAMES = (
@@ -28,7 +28,7 @@ def passage(draw: Draw) -> str:
     if draw.chance(0.3) and kind in BARE:
         a, b, _ = _counts(kind, draw)
         return f"What is {a} {kind} {b}?\n{_result(kind, a, b, 0)}"
-    return "".join(_problem(kind, "train", draw))
+    return _problem(kind, "train", draw).text
 
 
 def _counts(kind: str, draw: Draw) -> tuple[int, int, int]:
@@ -66,17 +66,18 @@ def _part(kind: str, counts: tuple[int, int, int], things: str) -> Part:
     return part_of("sum", kind, counts) if kind.startswith("plus ") else part_of("sum", kind, counts, things)
 
 
-def _problem(kind: str, part: Part, draw: Draw) -> tuple[str, str]:
+def _problem(kind: str, part: Part, draw: Draw) -> Asked:
     while True:
         counts, things = _counts(kind, draw), draw.one(lexicon.COUNTED)
         if _part(kind, counts, things) == part:
             break
     (a, b, c), (name, who) = counts, draw.one(NAMES)
     text = PROBLEMS[kind].format(name=name, who=who, things=things, a=a, b=b, c=c)
-    return f"{text}\n", str(_result(kind, a, b, c))
+    result = str(_result(kind, a, b, c))
+    return Asked(f"{text}\n", result, result)
 
 
 def counting(draw: Draw, part: Part) -> Row:
     """A problem with five numbers to choose from, all of them results of such problems."""
-    (context, right), *others = rivals(lambda: _problem(draw.one(WEIGHTED), part, draw), N_CHOICES)
-    return choice_row(draw, context, right, [answer for _, answer in others])
+    right, *others = rivals(lambda: _problem(draw.one(WEIGHTED), part, draw), N_CHOICES)
+    return choice_row(draw, right, [other.answer for other in others])

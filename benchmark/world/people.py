@@ -1,7 +1,7 @@
 """Lasting facts about people: told in statements, completed from memory."""
 
 from benchmark.world.build import Person, World
-from benchmark.world.choice import Row, choice_row, rivals
+from benchmark.world.choice import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 STATEMENTS = {
@@ -46,11 +46,12 @@ def completion(world: World, draw: Draw, part: Part) -> Row:
     """A sentence about somebody, to be ended with what the text told about them in other words."""
     fact = draw.one(FACTS)
 
-    def one() -> tuple[str, str]:
+    def one() -> Asked:
         while True:
             person, form = draw.one(world.asked_people), draw.one(COMPLETIONS[fact])
             if part_of("complete", person.name, fact, form) == part:
-                return form.format(who=person.name), f" {person.facts[fact]}."
+                value = person.facts[fact]
+                return Asked(form.format(who=person.name), f" {value}.", f"{fact}: {value}")
 
-    (context, right), *others = rivals(one, 4)
-    return choice_row(draw, context, right, [answer for _, answer in others])
+    right, *others = rivals(one, 4)
+    return choice_row(draw, right, [other.answer for other in others])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmark.world import lexicon
-from benchmark.world.choice import Row, choice_row, rivals
+from benchmark.world.choice import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of, zipf_table
 
 NAMES = (*lexicon.WOMEN[:12], *lexicon.MEN[:12])
@@ -54,14 +54,15 @@ def passage(draw: Draw) -> str:
 def sight(draw: Draw, part: Part) -> Row:
     """Somebody goes somewhere and does what one does there."""
 
-    def one() -> tuple[str, str]:
+    def one() -> Asked:
         while True:
             name, place = draw.one(NAMES), draw.one(MET_PLACES)
             if part_of("sight", name, place) == part:
-                return f"{draw.one(TRIPS).format(name=name, place=place)}", f" {lexicon.SIGHTS[place]}."
+                told = draw.one(TRIPS).format(name=name, place=place)
+                return Asked(told, f" {lexicon.SIGHTS[place]}.", f"sight: {place}")
 
-    (context, right), *others = rivals(one, 4)
-    return choice_row(draw, context, right, [answer for _, answer in others])
+    right, *others = rivals(one, 4)
+    return choice_row(draw, right, [other.answer for other in others])
 
 
 def _pair(key: str, draw: Draw, part: Part) -> tuple[str, str]:
@@ -80,16 +81,21 @@ def where(draw: Draw, part: Part) -> Row:
         told = draw.shuffled([f"{a} gave the {x} to {b}.", f"{c} gave the {y} to {d}."])
         thing, right = draw.one([(x, b), (y, d)])
         wrong = [f" {name}." for name in (a, b, c, d) if name != right]
-        return choice_row(
-            draw, f"Today {told[0]} Then {told[1]} Now the {thing} is with", f" {right}.", wrong
-        )
+        context = f"Today {told[0]} Then {told[1]} Now the {thing} is with"
+        return choice_row(draw, Asked(context, f" {right}.", f"with, {_told_at(told, thing)}"), wrong)
     p, q, r, s = draw.some(lexicon.PLACES, 4)
     first = f"{a} took the {x} from the {p} to the {q}."
     second = f"{b} took the {y} from the {r} to the {s}."
     told = draw.shuffled([first, second])
     thing, right = draw.one([(x, q), (y, s)])
     wrong = [f" the {place}." for place in (p, q, r, s) if place != right]
-    return choice_row(draw, f"Today {told[0]} Then {told[1]} Now the {thing} is in", f" the {right}.", wrong)
+    context = f"Today {told[0]} Then {told[1]} Now the {thing} is in"
+    return choice_row(draw, Asked(context, f" the {right}.", f"in, {_told_at(told, thing)}"), wrong)
+
+
+def _told_at(told: Sequence[str], thing: str) -> str:
+    """Where the sentence with ``thing`` stands among the two that are told."""
+    return "told first" if f" the {thing} " in told[0] else "told last"
 
 
 def pronoun(draw: Draw, part: Part) -> Row:
@@ -106,6 +112,7 @@ def pronoun(draw: Draw, part: Part) -> Row:
         "option1": options[0],
         "option2": options[1],
         "answer": str(options.index(right) + 1),
+        "cluster": which,
     }
 
 
@@ -131,4 +138,5 @@ def reading(draw: Draw, part: Part) -> Row:
         value = values[place]
         if answer == "no":
             value = draw.one([other for other in others if other != value])
-    return {"context": context, "question": question.format(who=name, value=value), "answer": answer}
+    asked = question.format(who=name, value=value)
+    return {"context": context, "question": asked, "answer": answer, "cluster": f"{question} {answer}"}

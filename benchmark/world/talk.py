@@ -75,7 +75,8 @@ def persona(world: World, draw: Draw, part: Part) -> Row:
     """Somebody gives a name and is asked; the answer is what the text tells about that person."""
     person, first, second = _person_and_facts(world, draw, part, "persona")
     question = f"What are your {FACT_NOUNS[first]} and your {FACT_NOUNS[second]}?"
-    return {"turns": [f"I am {person.name}.", question, _tell(OWN, person.facts, first, second)]}
+    turns = [f"I am {person.name}.", question, _tell(OWN, person.facts, first, second)]
+    return {"turns": turns, "cluster": person.name}
 
 
 def _person_and_facts(world: World, draw: Draw, part: Part, kind: str) -> tuple[Person, str, str]:
@@ -96,14 +97,16 @@ def empathy(draw: Draw, part: Part) -> Row:
     while True:
         (said, answer), kin, thing = draw.one(EVENTS), draw.one(KIN), draw.one(OWNED)
         if part_of("empathy", said, kin, thing, select=15, test=35) == part:
-            return {"turns": [said.format(kin=kin, thing=thing), answer.format(kin=kin, thing=thing)]}
+            turns = [said.format(kin=kin, thing=thing), answer.format(kin=kin, thing=thing)]
+            return {"turns": turns, "cluster": said}
 
 
 def about_people(world: World, draw: Draw, part: Part) -> Row:
     """Somebody is asked about; the answer gives two facts from memory."""
     person, first, second = _person_and_facts(world, draw, part, "talk")
     question = f"Tell me the {FACT_NOUNS[first]} and {FACT_NOUNS[second]} of {person.name}."
-    return {"turns": [question, _tell(OF_OTHERS, person.facts, first, second)]}
+    turns = [question, _tell(OF_OTHERS, person.facts, first, second)]
+    return {"turns": turns, "cluster": person.name}
 
 
 def about_animals(world: World, draw: Draw, part: Part) -> Row:
@@ -116,4 +119,5 @@ def about_animals(world: World, draw: Draw, part: Part) -> Row:
             break
     nouns = f"its {ANIMAL_NOUNS[first]} and its {ANIMAL_NOUNS[second]}"
     question = f"{opening.format(name=animal.name)} What are {nouns}?"
-    return {"turns": [question, _tell(OF_ANIMALS, animal.facts, first, second)]}
+    turns = [question, _tell(OF_ANIMALS, animal.facts, first, second)]
+    return {"turns": turns, "cluster": f"{first}, {second}"}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from benchmark.world import lexicon
-from benchmark.world.choice import Row, choice_row, rivals
+from benchmark.world.choice import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of, zipf_table
 
 THINGS = [(name, material) for material, names in lexicon.THINGS.items() for name in names]
@@ -23,8 +23,6 @@ TIMES = ("Once", "Today", "Later")
 MATERIAL_TOLD = 0.5
 """How often a thing is named with its material; otherwise that must be known."""
 
-Pair = tuple[str, str]
-
 
 def passage(draw: Draw) -> str:
     """What a thing is made of, a tool at work, or an event and its effect, where the tasks do not ask it."""
@@ -35,11 +33,11 @@ def passage(draw: Draw) -> str:
         if way < 0.54:
             verb = draw.one(VERBS)
             if _tool_part(verb, thing) == "train":
-                return "".join(_goal(verb, thing, material, draw))
+                return _goal(verb, thing, material, draw).text
         else:
             event = draw.one(EVENTS)
             if _effect_part(event, thing) == "train":
-                return "".join(_event(event, thing, material, draw, backwards=draw.chance(0.4)))
+                return _event(event, thing, material, draw, backwards=draw.chance(0.4)).text
         thing, material = draw.one(MET)
 
 
@@ -55,17 +53,18 @@ def _named(thing: str, material: str, draw: Draw) -> str:
     return f"{material} {thing}" if draw.chance(MATERIAL_TOLD) else thing
 
 
-def _goal(verb: str, thing: str, material: str, draw: Draw) -> Pair:
+def _goal(verb: str, thing: str, material: str, draw: Draw) -> Asked:
     goal = draw.one(GOALS).format(verb=verb, thing=_named(thing, material, draw))
-    return goal, f" Use the {lexicon.TOOLS[verb][material]}."
+    tool = lexicon.TOOLS[verb][material]
+    return Asked(goal, f" Use the {tool}.", tool)
 
 
-def _event(event: str, thing: str, material: str, draw: Draw, *, backwards: bool) -> Pair:
+def _event(event: str, thing: str, material: str, draw: Draw, *, backwards: bool) -> Asked:
     subject = f"{draw.one(TIMES)} the {_named(thing, material, draw)}"
     effect = lexicon.EFFECTS[event][material]
     if backwards:
-        return f"{subject} {effect}.", f" It {event}."
-    return f"{subject} {event}.", f" It {effect}."
+        return Asked(f"{subject} {effect}.", f" It {event}.", event)
+    return Asked(f"{subject} {event}.", f" It {effect}.", effect)
 
 
 def physical(draw: Draw, part: Part) -> Row:
@@ -77,7 +76,7 @@ def cause(draw: Draw, part: Part) -> Row:
     """An event and two effects, or an effect and two events."""
     backwards = draw.chance(0.4)
 
-    def pair(event: str, thing: str, material: str, draw: Draw) -> Pair:
+    def pair(event: str, thing: str, material: str, draw: Draw) -> Asked:
         return _event(event, thing, material, draw, backwards=backwards)
 
     return _two_choices(
@@ -88,11 +87,11 @@ def cause(draw: Draw, part: Part) -> Row:
 def _contrast(
     deeds: Sequence[str],
     part_of_deed: Callable[[str, str], Part],
-    pair: Callable[[str, str, str, Draw], Pair],
+    pair: Callable[[str, str, str, Draw], Asked],
     draw: Draw,
     part: Part,
     same_thing: bool,
-) -> list[Pair]:
+) -> list[Asked]:
     """Two pairs of that part with one thing and two deeds, or with one deed and two things."""
     while True:
         (thing, material), deed = draw.one(ASKED), draw.one(deeds)
@@ -101,16 +100,16 @@ def _contrast(
         else:
             pool = [(deed, *other) for other in THINGS]
         pool = [item for item in pool if part_of_deed(*item[:2]) == part]
-        if len({pair(*item, draw)[1] for item in pool}) > 1:
+        if len({pair(*item, draw).answer for item in pool}) > 1:
             return rivals(partial(_drawn, pair, pool, draw), 2)
 
 
 def _drawn(
-    pair: Callable[[str, str, str, Draw], Pair], pool: Sequence[tuple[str, str, str]], draw: Draw
-) -> Pair:
+    pair: Callable[[str, str, str, Draw], Asked], pool: Sequence[tuple[str, str, str]], draw: Draw
+) -> Asked:
     return pair(*draw.one(pool), draw)
 
 
-def _two_choices(draw: Draw, pairs: list[Pair]) -> Row:
-    (context, right), (_, wrong) = pairs
-    return choice_row(draw, context, right, [wrong])
+def _two_choices(draw: Draw, pairs: list[Asked]) -> Row:
+    right, wrong = pairs
+    return choice_row(draw, right, [wrong.answer])

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import charts, choice, data, order, page, ranking, state, tables, text, verdicts  # noqa: E402
+from leaderboard import charts, choice, data, draws, order, page, ranking, state, tables, text, verdicts  # noqa: E402
 from leaderboard.columns import COLUMNS  # noqa: E402
 
 MOST_SIZES = 36
@@ -26,12 +26,13 @@ LEAD = (
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
-- **How sure?** *Reproduced*: every comparison shows the effect. *Not reproduced*: at least one excludes it.
-  *Inconclusive*: neither; it would take more questions or texts to tell. The two firm answers
-  are corrected for the number of comparisons.
-- **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, in dialogues of
-  words. The true difference plausibly lies in the range after "95 %". A range that only just misses 0 decides
-  nothing where there are many comparisons: a few miss it by luck.
+- **How sure?** Each question is decided by an estimate that was declared beforehand (where there are two, by
+  both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither; it
+  would take more questions, texts or models to tell. *Not testable*: this track cannot ask it. *Cannot tell*: the
+  study's own controls failed.
+- **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, or, in
+  dialogues, the share of words. The true difference plausibly lies in the range after "95 %". A range that only
+  just misses 0 decides nothing where there are many comparisons: a few miss it by luck.
 """
 
 
@@ -42,7 +43,8 @@ def main() -> None:
         return
     claims, problem = data.document(track, "claims.json")
     entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
-    show_claims(verdicts.readable(claims), problem, entries.frame, comparisons.frame)
+    kept = draws.rest_on(draws.table(track))
+    show_claims(verdicts.readable(claims), problem, entries.frame, comparisons.frame, kept)
     page.explain(entries, comparisons)
     if entries:
         of_track = ranking.of_track(track)
@@ -59,9 +61,13 @@ def main() -> None:
 
 
 def show_claims(
-    claims: list[dict[str, Any]], problem: str, entries: pd.DataFrame, comparisons: pd.DataFrame
+    claims: list[dict[str, Any]],
+    problem: str,
+    entries: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    kept: str,
 ) -> None:
-    """The short answer and what it rests on, then a card a claim."""
+    """The short answer and what it rests on (`kept` draws among it), then a card a claim."""
     if not claims:
         page.nothing(
             text.plain(problem) if problem else "`claims.json` holds no claim.",
@@ -73,19 +79,20 @@ def show_claims(
     with st.container(border=True):
         st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
         if basis := verdicts.basis(entries):
-            st.markdown(basis)
+            st.markdown(f"{basis} {kept}".strip())
+        if all(claim["id"] != verdicts.CONTROLS for claim in claims):
+            st.markdown(f"**{verdicts.UNSEEN}**")
         st.markdown(HOW_TO_READ)
-    for first in range(0, len(claims), 2):
-        for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
-            with column, st.container(border=True, height="stretch"):
-                verdicts.show_card(claims[place], place, comparisons)
+    verdicts.show_cards(claims, comparisons)
 
 
 def show_sizes(frame: pd.DataFrame) -> None:
     """What size of untreated model each treated one behaves like; the score against size where that is not known."""
     st.header("What size of model does a treated one behave like?", anchor=False)
-    sized = frame[(frame["row_kind"] == "entry") & frame["effective_size"].notna()]
-    small = [bool(order.unranked(count)) for count in sized["n_runs"]]
+    treated = frame[frame["row_kind"] == "entry"]
+    sized = treated[treated["effective_size"].notna()]
+    below = int((treated["effective_size_note"] == "below the ladder").sum())
+    small = [bool(why) for why in order.without_place(sized)]
     sized, left_out = sized[~pd.Series(small, index=sized.index)], sum(small)
     rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
     if sized.empty or rungs.empty:
@@ -99,7 +106,12 @@ def show_sizes(frame: pd.DataFrame) -> None:
     if len(sized) > MOST_SIZES:
         st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
     if left_out:
-        st.caption(f"Not drawn: {text.counted(left_out, 'entry', 'entries')} of fewer than three texts.")
+        st.caption(f"Not drawn: {text.counted(left_out, 'entry', 'entries')} that rest on documents alone.")
+    if below:
+        st.caption(
+            f"Not drawn: {text.counted(below, 'entry', 'entries')} that {'scores' if below == 1 else 'score'} lower "
+            "than the smallest untreated model."
+        )
     charts.show(
         charts.sizes(sized.head(MOST_SIZES), rungs),
         "Effective size of each treated model with its interval, beside its own size",

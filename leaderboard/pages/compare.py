@@ -34,9 +34,6 @@ LABELS = {
     "entry": Column("Entry", "Model / treatment / corpus."),
     "other": Column("Against", "The entry that it is compared with directly."),
     "scope": Column("Tasks", "`all`, a family of tasks, or a single task."),
-    "n_paired_texts": Column(
-        "Paired texts", "Texts that drove runs of both; 0 where their texts are independent samples.", "count"
-    ),
 }
 FOREST = [
     "entry",
@@ -49,11 +46,19 @@ FOREST = [
     "p_adjusted",
     "q_value",
     "margin",
+    "share_closed",
+    "share_closed_low",
+    "share_closed_high",
     "mde",
+    "mde_adjusted",
+    "conditional",
     "size_ratio",
     "n_docs",
-    "n_runs",
+    "n_texts",
+    "n_draws",
 ]
+WORDS = {data.SCORE: "score", data.PROBABILITY: "the probability of the right answer"}
+MEASURES = {data.SCORE: "Accuracy, F1", data.PROBABILITY: "Probability of the right answer"}
 
 
 def main() -> None:
@@ -87,7 +92,7 @@ def main() -> None:
         page.finish()
         return
     keys = {name: named[name] for name in chosen}
-    show_forest(track, comparisons, keys)
+    show_forest(track, keys)
     show_direct(track, keys)
     head_to_head.show_documents(track, keys)
     head_to_head.show_profiles(track, keys)
@@ -104,9 +109,20 @@ def first_view(track: str, named: dict[str, Key]) -> list[str]:
     return [names[0], *beside][:4] if beside else names[:2]
 
 
-def show_forest(track: str, comparisons: data.Table, keys: dict[str, Key]) -> None:
-    """Differences from one kind of baseline by task, entries side by side."""
+def show_forest(track: str, keys: dict[str, Key]) -> None:
+    """Differences from one kind of baseline by task, entries side by side, in the measure that is chosen."""
     st.header("Task by task", anchor=False)
+    measure = data.SCORE
+    if data.table(track, "comparisons.csv", data.PROBABILITY):
+        measure = state.pick_segment(
+            "Measure",
+            list(MEASURES),
+            "measure",
+            words=MEASURES.__getitem__,
+            help="The claims are about accuracy and F1. The probability of the right answer is finer: it shows "
+            "what is too small for them. It is never averaged over multiple choice and dialogue.",
+        )
+    comparisons = data.table(track, "comparisons.csv", measure)
     rows = [
         comparisons.where(model=m, arm=a, corpus=c).assign(entry=name) for name, (m, a, c) in keys.items()
     ]
@@ -147,7 +163,7 @@ def show_forest(track: str, comparisons: data.Table, keys: dict[str, Key]) -> No
             shown,
             "what",
             "verdict",
-            title="Difference in score, with 95 % interval",
+            title=f"Difference in {WORDS[measure]}, with 95 % interval",
             margin="margin",
             order=in_order,
             colour_by="entry",
@@ -166,7 +182,9 @@ def show_forest(track: str, comparisons: data.Table, keys: dict[str, Key]) -> No
     )
     place = {scope: number for number, scope in enumerate(scopes)}
     ordered = shown.assign(_place=shown["scope"].map(place)).sort_values(["_place", "entry"], kind="stable")
-    tables.show(tables.ordered(ordered, FOREST), "by-task", labels=LABELS, known_widths=tables.widths(shown))
+    tables.show(
+        evidence.kept_columns(ordered, FOREST), "by-task", labels=LABELS, known_widths=tables.widths(shown)
+    )
 
 
 def show_direct(track: str, keys: dict[str, Key]) -> None:
@@ -199,7 +217,7 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
             "Ranked entries are compared with each other and with the controls of their own model and corpus.",
         )
         return
-    shown = tables.ordered(
+    shown = evidence.kept_columns(
         frame,
         [
             "entry",
@@ -211,8 +229,10 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
             "p_value",
             "p_adjusted",
             "mde",
+            "conditional",
             "n_docs",
-            "n_paired_texts",
+            "n_paired",
+            "n_draws",
         ],
     )
     tables.show(
@@ -233,7 +253,7 @@ def against_controls(track: str, names: dict[Key, str]) -> pd.DataFrame:
     rows = rows.assign(
         entry=[names.get(key) for key in entry],
         other=[names.get(key) for key in other],
-        n_paired_texts=rows["n_runs"],
+        n_paired=rows["n_texts"],
     )
     return rows.dropna(subset=["entry", "other"])
 

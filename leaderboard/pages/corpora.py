@@ -15,8 +15,8 @@ from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
     "Each run is driven by one text. Does it matter which? The original study held that text the model "
-    "was *not* trained on works best. **Familiarity** is the untreated model's mean loss on a corpus: the "
-    "lower, the better it knows the text."
+    "was *not* trained on works best. How well a model knows a corpus is told by its mean loss on it "
+    "before treatment: **high where the text is unfamiliar**, low where it is known."
 )
 LABELS = {
     "corpus": Column("Corpus", "Name of the set of texts."),
@@ -26,7 +26,7 @@ LABELS = {
     "fingerprint": Column("Fingerprint", "sha256 over the texts."),
     "spearman": Column(
         "Spearman",
-        "Rank correlation of familiarity (loss) with gain: above 0, less familiar text helps more.",
+        "Rank correlation of the loss on the text with the gain: above 0, less familiar text helps more.",
         "signed",
         ("low", "high"),
     ),
@@ -45,7 +45,7 @@ def main() -> None:
     if track is None:
         return
     show_corpora(track)
-    show_familiarity(track)
+    show_loss(track)
     show_texts(track)
     page.finish()
 
@@ -84,29 +84,29 @@ def corpora(track: str) -> tuple[pd.DataFrame, str]:
     entries = data.table(track, "entries.csv").frame
     if not entries.empty:
         known = entries.loc[
-            entries["row_kind"] == "entry", ["corpus", "model", "familiarity", "overlap"]
+            entries["row_kind"] == "entry", ["corpus", "model", "corpus_loss", "overlap"]
         ].drop_duplicates(["corpus", "model"])
-        known = known.dropna(subset=["familiarity", "overlap"], how="all")
+        known = known.dropna(subset=["corpus_loss", "overlap"], how="all")
         if frame.empty:
             frame = known
-        elif "corpus" in frame and "familiarity" not in frame and len(known):
+        elif "corpus" in frame and "corpus_loss" not in frame and len(known):
             known = known[[c for c in known if c == "corpus" or c not in frame]]
             frame = frame.merge(known, on="corpus", how="left")
     first = [
         c
-        for c in ("corpus", "model", "texts", "tokens", "characters", "familiarity", "overlap")
+        for c in ("corpus", "model", "texts", "tokens", "characters", "corpus_loss", "overlap")
         if c in frame
     ]
     return frame[first + [c for c in frame if c not in first and c != "track"]], problem
 
 
-def show_familiarity(track: str) -> None:
-    """Gain against familiarity, and the rank correlation by model."""
+def show_loss(track: str) -> None:
+    """Gain against the loss on the corpus, and the rank correlation by model."""
     st.header("Does unfamiliar text help more?", anchor=False)
     entries, correlation = data.table(track, "entries.csv"), data.table(track, "familiarity.csv")
     page.explain(entries)
     frame = (
-        entries.where(row_kind="entry").dropna(subset=["familiarity", "gain_all"])
+        entries.where(row_kind="entry").dropna(subset=["corpus_loss", "gain_all"])
         if entries
         else pd.DataFrame()
     )
@@ -115,28 +115,28 @@ def show_familiarity(track: str) -> None:
             "Model", sorted(frame["model"].unique()), "model", placeholder="All", width=300
         )
         shown = frame[frame["model"].isin(models)] if models else frame
-        charts.show(run_charts.familiarity(shown), "Gain against familiarity, a point an entry")
+        charts.show(run_charts.corpus_loss(shown), "Gain against the loss on the corpus, a point an entry")
         columns = [
             "model",
             "arm",
             "corpus",
-            "familiarity",
+            "corpus_loss",
             "gain_all",
             "gain_all_low",
             "gain_all_high",
-            "n_runs",
+            "n_texts",
         ]
-        tables.offer(tables.ordered(shown, columns), "gain-by-familiarity", note="The points of the chart.")
+        tables.offer(tables.ordered(shown, columns), "gain-by-corpus-loss", note="The points of the chart.")
     else:
         page.nothing(
-            "No entry of this track has both a familiarity and a gain.",
-            "Familiarity is measured on the base models by the pipeline:",
+            "No entry of this track has both a loss on its corpus and a gain.",
+            "The loss is measured on the base models by the pipeline:",
             "dvc repro",
         )
     if correlation:
         shown = correlation.frame.drop(columns=["track", "suite_version"], errors="ignore")
         st.markdown(
-            "Rank correlation of familiarity with gain (above 0: less familiar text helps more). An "
+            "Rank correlation of the loss on the text with the gain (above 0: less familiar text helps more). An "
             "interval that holds 0 shows no relation."
         )
         tables.show(shown, "familiarity", labels=LABELS)

@@ -78,7 +78,8 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
             if tasks
             else state.search("Task", "task", width=170)
         )
-        who = {BASE: Checkpoint(key[0]), TREATED: Checkpoint(*key, text_id)}
+        draw = _draw(runs, key, text_id)
+        who = {BASE: Checkpoint(key[0], draw=draw), TREATED: Checkpoint(*key, text_id, draw)}
         baselines = _baselines(entries, runs, key, text_id)
         if baselines:
             name = state.pick_one("Baseline", list(baselines), "baseline", width=170)
@@ -185,6 +186,12 @@ def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None
     return choice.scopes_in_order(found["scope"]), moved
 
 
+def _draw(runs: data.Table, key: tuple[str, str, str], text_id: str) -> int | None:
+    """The pretraining draw that a run began from; None in results of an older version."""
+    found = runs.where(model=key[0], arm=key[1], corpus=key[2], text_id=text_id)["draw"].dropna()
+    return int(found.iloc[0]) if len(found) else None
+
+
 def _baselines(
     entries: data.Table, runs: data.Table, key: tuple[str, str, str], text_id: str
 ) -> dict[str, Checkpoint]:
@@ -198,7 +205,12 @@ def _baselines(
     found = {f"{m} untreated": Checkpoint(m) for m in [*larger["model"], *smaller["model"]]}
     same = runs.where(model=key[0], corpus=key[2], text_id=text_id)
     arms = [arm for arm in dict.fromkeys(same["arm"]) if arm not in (key[1], NO_ARM)]
-    return found | {f"{key[0]}, {arm}": Checkpoint(key[0], arm, key[2], text_id) for arm in arms}
+    return found | {
+        f"{key[0]}, {arm}": Checkpoint(
+            key[0], arm, key[2], text_id, _draw(runs, (key[0], arm, key[2]), text_id)
+        )
+        for arm in arms
+    }
 
 
 main()

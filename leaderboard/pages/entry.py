@@ -14,6 +14,7 @@ from leaderboard import (  # noqa: E402
     charts,
     choice,
     data,
+    draws,
     evidence,
     order,
     page,
@@ -73,13 +74,20 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
     kind = (
         f"{evidence.CONTROLS.get(key[1], 'placebo')}, a control: not ranked"
         if row["row_kind"] == "control"
-        else order.unranked(row["n_runs"])
-        or f"rank {text.rank_range(row['rank_low'], row['rank_high'])} by score"
+        else order.unranked(row) or f"rank {text.rank_range(row['rank_low'], row['rank_high'])} by score"
+    )
+    counted = (
+        ""
+        if text.missing(row["n_draws"])
+        else f" on {text.counted(text.whole(row['n_draws']), 'pretraining draw')}"
     )
     st.markdown(
         f"{model}, treated with {arm} on texts from {corpus}: {kind}, "
-        f"{text.counted(text.whole(row['n_runs']), 'text')}."
+        f"{text.counted(text.whole(row['n_texts']), 'text')}{counted}. "
+        f"{draws.rest_on(draws.table(track), key[0])}"
     )
+    if given := text.GIVEN_WORDS.get(str(row["conditional"])):
+        st.caption(f":material/info: {given}")
     cards = [
         (
             "Score",
@@ -95,7 +103,7 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
             text.interval(row["gain_all_low"], row["gain_all_high"], signed=True),
             "gain_all",
         ),
-        ("Behaves like", text.size(row["effective_size"]), _size_note(row), "behaves_like"),
+        ("Behaves like", _size(row), _size_note(row), "behaves_like"),
         ("Optimism", *_optimism(track, key, row), "optimism"),
         ("Verified", *VERIFIED.get(str(row["verification"]), ("–", "")), "verification"),
     ]
@@ -122,6 +130,8 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
 def _optimism(track: str, key: Key, row: pd.Series) -> tuple[str, str]:
     if evidence.candidate_steps(data.table(track, "curves.csv")).get(key) == 1:
         return "–", "one step alone was scored: nothing to choose from"
+    if text.missing(row["optimism"]) and not text.missing(row["optimism_note"]) and row["optimism_note"]:
+        return "–", text.visible(row["optimism_note"])
     places = text.decimals(row["optimism_low"], row["optimism_high"])
     return (
         text.number(row["optimism"], places, signed=True),
@@ -129,11 +139,19 @@ def _optimism(track: str, key: Key, row: pd.Series) -> tuple[str, str]:
     )
 
 
+def _size(row: pd.Series) -> str:
+    if row["effective_size_note"] == "below the ladder":
+        return "below all"
+    return text.size(row["effective_size"])
+
+
 def _size_note(row: pd.Series) -> str:
     span = text.size_interval(
         row["effective_size_low"], row["effective_size_high"], row["effective_size_note"]
     )
     own = f"own size {text.size(row['parameters'])}"
+    if row["effective_size_note"] == "below the ladder":
+        own = f"scores less than the smallest untreated model; {own}"
     return own if span == "–" else f"{span}; {own}"
 
 
@@ -150,11 +168,7 @@ def show_verdicts(track: str, key: Key) -> None:
         return
     scopes = choice.scopes_in_order(rows["scope"])
     scope = state.pick_one("Tasks", scopes, "scope", words=scope_word, width=260)
-    chosen = rows[rows["scope"] == scope].assign(
-        name=lambda frame: [evidence.baseline_name(row) for row in frame.itertuples()]
-    )
-    chosen["_kind"] = chosen["baseline_kind"].map({"base": 0, "control": 1, "rung": 2})
-    chosen = chosen.sort_values(["_kind", "size_ratio", "baseline_arm"], kind="stable")
+    chosen = evidence.by_baseline(rows[rows["scope"] == scope])
     charts.show(
         charts.forest(
             chosen, "name", "verdict", margin="margin", title="Difference in score, with 95 % interval"
@@ -167,8 +181,28 @@ def show_verdicts(track: str, key: Key) -> None:
             "and the untreated one."
         )
     tables.show(
-        tables.ordered(chosen, evidence.COMPARISON), "comparisons", known_widths=tables.widths(chosen)
+        evidence.kept_columns(chosen, evidence.COMPARISON), "comparisons", known_widths=tables.widths(chosen)
     )
+    for row in chosen.dropna(subset=["share_closed"]).itertuples():
+        closed = text.share(row.share_closed, row.share_closed_low, row.share_closed_high)
+        st.markdown(
+            f"Of the gap to {text.plain(row.baseline)} the treatment closes {closed} (95 % interval)."
+        )
+    show_finer(track, key)
+
+
+def show_finer(track: str, key: Key) -> None:
+    """The same comparisons by the probability of the right answer."""
+    frame = evidence.finer(data.table(track, "comparisons.csv", data.PROBABILITY), key)
+    if frame.empty:
+        return
+    st.subheader("Finer measure: probability of the right answer", anchor=False)
+    st.markdown(
+        "Accuracy sees a change only where an answer flips. This measure sees every change: for multiple choice the "
+        "probability of the right choice, for dialogue that of a token of the reference reply. The claims are not "
+        "about it; it says what is too small for accuracy and F1 to show."
+    )
+    tables.show(frame, "finer", height="content", known_widths=tables.widths(frame))
 
 
 def show_steps(track: str, key: Key) -> None:
@@ -231,6 +265,28 @@ def show_texts(track: str, key: Key, row: pd.Series) -> None:
         data.table(track, "curves.csv"), data.table(track, "comparisons.csv"), key, row, scope
     )
     charts.show(run_charts.texts(dots, "score", lines), f"Test score of each run over {scope}")
+    for said in about_texts(row):
+        st.markdown(said)
+
+
+def about_texts(row: pd.Series) -> list[str]:
+    """What the entry's row says of a new text and of the best one; nothing in results of an older version."""
+    said = []
+    if not text.missing(row["prob_improve_new"]):
+        chance = text.share(
+            row["prob_improve_new"], row["prob_improve_new_low"], row["prob_improve_new_high"]
+        )
+        said.append(f"**A new text.** The probability that one more text gains is {chance} (95 % interval).")
+    if not text.missing(row["best_text_gain_all"]):
+        low, high = row["best_text_gain_all_low"], row["best_text_gain_all_high"]
+        gain = text.number(row["best_text_gain_all"], text.decimals(low, high), signed=True)
+        said.append(
+            f"**The best text.** Chosen on the `select` documents: text {text.plain(row['best_text'])} at step "
+            f"{text.number(row['best_text_step'], 0)}. On the `test` documents it gains {gain} (95 % "
+            f"{text.interval(low, high, signed=True)}). This is the quantity of the original study's figure. It "
+            "rests on documents alone: another text is not told of."
+        )
+    return said
 
 
 def show_tasks(track: str, key: Key) -> None:

@@ -20,9 +20,11 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
         """
 One **run** takes a finished model and one text. Adam (learning rate 5e-5 in the original study, each track's own
 in its parameters) *raises* the mean next-token loss of that text, one step at a time, up to 15 steps:
-gradient ascent. The unit of replication is the **text**: a run on another text is another observation, a
-second seed on the same text is not, so seeds within a text
-are averaged first.
+gradient ascent. A run on another text is another observation, a second seed on the same text is not, so seeds
+within a text are averaged first.
+
+A model's size may be trained from nothing several times, with other seeds: each is a **pretraining draw**. Runs are
+spread over the draws, and then the draw is the unit of replication: what is told of is the size, not one model.
 
 Three **controls** run beside it, of which the first two are placebos. `random` moves every weight as far as the
 treatment did,
@@ -53,20 +55,39 @@ no document with them. The untreated model is no candidate: the treatment is alw
 **Paper**: as the original, the best step on the reported documents themselves, for multiple choice and
 dialogue apart, the untreated model among the candidates.
 
+**The best text** = the text and step that did best on `select`, reported on `test`: the quantity that the original
+study's figure shows. It rests on documents alone.
+
 **Optimism** = mean over runs of (test score at the step chosen on test) - (test score at the step chosen on
 select): what choosing on the reported documents adds. **Floor gain** = what step 0 among the candidates
-adds on top.
+adds on top. Both are empty where one step was declared: then nothing is chosen.
 """,
         ["benchmark/scoring/selection.py", "benchmark/posttrain/stopping.py"],
     ),
     (
+        "A finer measure",
+        """
+Accuracy sees a change only where an answer flips. The **probability of the right answer** sees every change: for
+multiple choice the probability of the right choice among the choices, for dialogue that of a token of the reference
+reply (exp of minus its mean token loss). Both lie between 0 and 1, higher is better. Its intervals are several times
+narrower beside the gaps between model sizes. It stands beside the score on the pages of an entry and of a
+comparison, with tests of its own. It is never averaged over multiple choice and dialogue, and no claim is about it:
+the original study's are about accuracy and F1.
+""",
+        ["benchmark/evaluation/probability.py"],
+    ),
+    (
         "Uncertainty",
         """
-Two sources of variance, crossed: which documents were asked, and which texts drove the runs. Differences
-pair by document (and by text between arms). Documents of one task are not replications of a run, and runs
-are not replications of a document, so neither is counted as the other. Intervals are 95 %, two-sided,
-unadjusted. Verdicts are conditional on **one** pretrained model a rung: another training of the same size
-could differ.
+Three sources of variance: which documents were asked, which texts drove the runs, and which pretraining draws
+there are. An entry's **gain** pairs it with its own base model, by draw and document. A **gap** between sizes is
+between means over draws. Documents that ask the same fact, or use one template, count as one cluster. Documents of
+one task are not replications of a run, and runs are not replications of a document, so neither is counted as the
+other. Intervals are 95 %, two-sided, unadjusted.
+
+*Holds for* says what a figure takes as given. **Other models and texts too**: both were sampled. **This pretrained
+model**: there is one draw; another training of the same size could differ. **These runs only**: fewer than three
+texts or draws, so the interval rests on documents alone; such an entry is never ranked and decides no claim.
 
 A difference without any spread (the same on every document and in every run, whether zero or not) does not
 show how much it would vary: it has **no interval** and no minimum detectable effect. Its p-value is that of an
@@ -85,17 +106,25 @@ Against each baseline, in this order:
    (baseline - base) with f = 0.5, so that the gap's own error counts. Where the gap itself is not above 0
    there is nothing to close, and no `comparable`.
 3. **▼ inferior**: adjusted two-sided p < 0.05 and the difference is below 0.
-4. **? inconclusive**: none of these, shown with its minimum detectable effect. Fewer than 3 texts are
-   always inconclusive.
+4. **≪ negligible**: the difference is less than a tenth of the gap to the next larger model, shown by a
+   one-sided test with adjusted p < 0.025. Against the untreated model and controls only.
+5. **? inconclusive**: none of these, shown with its minimum detectable effect.
 
 A p-value above 0.05 is never taken as evidence of parity. p-values are adjusted by Holm over an entry's
-tests at `all` and the two families, separately for difference and non-inferiority; adding an entry never
-changes another's. Single tasks get q-values (Benjamini-Hochberg).
+tests at `all` and the two families, separately for difference, non-inferiority and negligible difference;
+adding an entry never changes another's. Single tasks get q-values (Benjamini-Hochberg).
 
 **Minimum detectable effect**: the smallest true difference that the comparison would find in 80 % of
-repetitions.
+repetitions, by itself, and at the level of Holm's first step (*adjusted*).
+
+**Share of the gap closed**: gain / gap to the larger model, with Fieller's interval. It is empty, with the reason,
+where the gap is not above 0.
 """,
-        ["benchmark/scoring/comparisons.py", "benchmark/scoring/multiplicity.py"],
+        [
+            "benchmark/scoring/comparisons.py",
+            "benchmark/scoring/multiplicity.py",
+            "benchmark/scoring/fieller.py",
+        ],
     ),
     (
         "Effective size",
@@ -103,42 +132,44 @@ repetitions.
 The untreated family gives score as a function of log parameters, interpolated between rungs. The
 **effective size** is the number of parameters at which that curve has the treated model's score; its
 interval holds every size whose score the data cannot tell from the treated model's. *0.5M behaves like 1.1M
-(95 % 0.8M to 1.6M)* reads: the treated 0.5M model scores as an untreated model of 1.1M would. Beyond the
-ends of the ladder only a bound is given.
+(95 % 0.8M to 1.6M)* reads: the treated 0.5M model scores as an untreated model of 1.1M would. Above the
+ladder only a bound is given; below it there is no size, only an upper end of the interval where there is one.
 """,
         ["benchmark/scoring/effective_size.py"],
     ),
     (
         "Ranks",
         """
-The table begins with the treatment that the claims are about, by its gain; entries of fewer than three texts come
-last and have no place. Stored ranks are by score over all tasks. The
+The table begins with the treatment that the claims are about, by its gain; entries that rest on
+documents alone come last and have no place. Stored ranks are by score over all tasks. The
 **rank interval** is [1 + number of entries significantly better, n -
-number significantly worse], from paired differences between entries, Holm over pairs. A **tie group** joins
-entries whose intervals overlap. Controls and untreated models are not ranked.
+number significantly worse], from paired differences between entries, Holm over pairs. Controls and untreated
+models are not ranked.
 """,
         ["benchmark/scoring/ranks.py"],
     ),
     (
         "Claims",
         """
-- **C1** holds where treated models beat their untreated selves on both families, for every model.
-- **C2** holds where every declared pair of small treated and larger untreated model is comparable or
-  better.
-- **C3** holds where program text gives more gain, and gains in more runs, than each other corpus, for every
-  model.
-- **C4** (the claim behind the claims) holds where the treated models beat both placebos, `random` and
-  `shuffled`.
+- **C0** holds where the study's controls come out as declared beforehand: one that must gain, one that must lose, a
+  placebo that must not gain, a size against itself that must not be told apart, and draws of a larger model, entered
+  as if they were treated, that must be comparable. Where C0 fails, the other claims read *cannot tell*; where there
+  is no C0, it is not shown that the study can see an effect.
+- **C1**: the mean over all declared entries of treated less untreated, by family; both families must show it.
+- **C2**: the mean over all declared pairs of treated less larger untreated model, over all tasks, with the margin.
+- **C3**: program text less the mean of the other corpora, over all tasks.
+- **C4** (the claim behind the claims): treated less placebos `random` and `shuffled`, by family; both must show it.
 
-*Reproduced*: every part holds after Holm over the claim's parts. *Not reproduced*: some part excludes the
-claimed effect, after Holm as well. Else *inconclusive*.
+These estimates are declared before the data, and they alone decide. *Reproduced*: every one shows the effect (all
+must, so none needs a correction). *Not reproduced*: some one rules the effect out, after Holm. Else *inconclusive*.
+*Not testable*: this track cannot ask it, with the reason. The parts by model and corpus show where it differs.
 """,
-        ["benchmark/scoring/claims.py", "benchmark/scoring/claim_parts.py"],
+        ["benchmark/scoring/claims.py", "benchmark/scoring/claim_parts.py", "benchmark/scoring/controls.py"],
     ),
     (
-        "Familiarity and overlap",
+        "Loss on the corpus, and overlap",
         """
-**Familiarity** is the untreated model's mean token loss on a corpus, in nats: low is familiar. Its rank
+**Loss on the corpus** is the untreated model's mean token loss on it, in nats: high is unfamiliar. Its rank
 correlation with the gain is Spearman's, with Fisher's z and Bonett and Wright's variance. **Overlap** is
 the share of a corpus's n-grams that also stand in task documents.
 """,

@@ -85,10 +85,7 @@ def show_claims() -> None:
             "gapbench published PATH/TO/full_results --out results/published",
         )
         return
-    for first in range(0, len(claims), 2):
-        for place, column in zip(range(first, min(first + 2, len(claims))), st.columns(2), strict=False):
-            with column, st.container(border=True, height="stretch"):
-                verdicts.show_card(claims[place], place, pd.DataFrame())
+    verdicts.show_cards(claims, pd.DataFrame())
 
 
 def show_choice() -> None:
@@ -193,7 +190,7 @@ def show_tables() -> None:
         "model",
         "corpus",
         "parameters",
-        "n_runs",
+        "n_texts",
         "score_classification",
         "score_classification_low",
         "score_classification_high",
@@ -217,7 +214,7 @@ def show_tables() -> None:
         shown = (
             frame[frame["scope"] == scope]
             .dropna(axis=1, how="all")
-            .drop(columns=["track", "suite_version", "arm", "scope"], errors="ignore")
+            .drop(columns=["track", "suite_version", "arm", "measure", "scope"], errors="ignore")
         )
         tables.show(
             shown,

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run alone, only this folder is there
     sys.path.insert(0, str(ROOT))
 
-from leaderboard import data, page, recipe, tables, text  # noqa: E402
+from leaderboard import data, draws, page, recipe, tables, text  # noqa: E402
 from leaderboard.columns import Column  # noqa: E402
 
 LEAD = (
@@ -27,6 +27,11 @@ LABELS = {
     "wall_seconds": Column("Time", "Wall time, seconds.", "seconds"),
     "input": Column("Input", "What went in."),
     "sha256": Column("sha256", "Digest of its content."),
+    "trained": Column("Trained here", "Draws that the pipeline trained from nothing.", "count"),
+    "kept": Column("Kept scores", "Draws trained before, whose scores by document are in git.", "count"),
+    "refused": Column(
+        "Refused", "Kept draws that do not fit these settings, documents or arithmetic: not used.", "count"
+    ),
     "state": Column("State", "Verification state."),
     "entries": Column("Entries", "Entries in this state.", "count"),
 }
@@ -39,6 +44,7 @@ def main() -> None:
         return
     show_commands(track)
     show_verification(track)
+    show_draws(track)
     show_provenance(track)
     page.finish()
 
@@ -87,6 +93,35 @@ def show_verification(track: str) -> None:
         tables.show(found, "attestations")
 
 
+def show_draws(track: str) -> None:
+    """Where the pretraining draws come from, and whether a kept one could be made again."""
+    found = draws.table(track)
+    page.explain(found)
+    counted = draws.by_model(found)
+    if counted.empty:
+        return
+    st.header("Pretrained models", anchor=False)
+    st.markdown(
+        "A model's size was trained from nothing several times, with other seeds: each is a **draw**. Some are "
+        "trained by this pipeline. Of others the scores by document are **kept** in git, because training them "
+        "takes longer than a reader should wait; one command makes all of them again. A kept draw that was not made "
+        "of the same settings, documents and arithmetic is **refused**."
+    )
+    tables.show(counted, "draws-by-model", labels=LABELS, height="content")
+    frame = found.frame
+    refused = frame[frame["reason"].fillna("") != ""]
+    if len(refused):
+        st.markdown("**Not used, or not wholly:**")
+        tables.show(tables.ordered(refused, ["model", "draw", "origin", "reason"]), "draws-not-used")
+    if said := draws.retrained(data.document(track, "provenance.json")[0]):
+        st.markdown(said)
+    elif counted["kept"].any():
+        st.markdown("No kept draw was trained again here yet. To do it, with one drawn at random:")
+        st.code(draws.check_command(track), language="bash")
+    with st.expander("All draws", icon=":material/list:"):
+        tables.show(frame.drop(columns=["track", "suite_version"], errors="ignore"), "draws")
+
+
 def show_provenance(track: str) -> None:
     """Revision, versions, hardware, times and digests."""
     content, problem = data.document(track, "provenance.json")
@@ -114,7 +149,10 @@ def show_provenance(track: str) -> None:
         k: v
         for k, v in content.items()
         if k
-        not in {"revision", "arithmetic", "written", "packages", "wall_seconds", "hardware", "keys", "track"}
+        not in {
+            *("revision", "arithmetic", "written", "packages", "wall_seconds", "hardware", "keys", "track"),
+            *("draws", "kept_draw_check"),
+        }
     }
     if rest:
         with st.expander("Everything else in provenance.json"):

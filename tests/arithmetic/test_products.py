@@ -48,6 +48,37 @@ def test_attention_is_that_of_torch(masked: bool) -> None:
     torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 9, 16), (20, 4, 23, 11), (3, 2, 64, 8), (70, 2, 1, 16), (1, 1, 1, 1)]
+)
+def test_attention_in_rows_has_the_bits_of_attention_and_zeros_behind_them(shape: tuple[int, ...]) -> None:
+    batch, heads, positions, width = shape
+    joined = draw(batch, positions, 3, heads, width, seed=18)
+    query, key, value = joined.permute(2, 0, 3, 1, 4).unbind(0)
+    for mask in (None, draw(batch, 1, positions, positions, seed=19)):
+        rows = products.attention_rows(query, key, value, mask, 0.3)
+        expected = products.attention(query, key, value, mask, 0.3)
+        expected = expected.transpose(1, 2).reshape(batch * positions, heads * width)
+        assert torch.equal(rows[: len(expected)], expected)
+        assert not rows[len(expected) :].any()
+
+
+@pytest.mark.parametrize("count", [1, 47, 48, 64, 65, 700])
+def test_rows_in_room_have_the_product_that_they_have_without(count: int) -> None:
+    hidden, weight = draw(count, 44, seed=20), draw(96, 44, seed=21)
+    rows = products.room(count, 44, hidden)
+    rows[:count] = hidden
+    assert len(rows) == products.rows_for(count, hidden)
+    assert torch.equal(products.linear(rows, weight)[:count], products.linear(hidden, weight))
+
+
+@needs_portable
+def test_products_take_rows_in_room_as_they_are() -> None:
+    rows = products.room(65, 44, draw(1, 1, seed=22))
+    assert len(rows) == 2 * products.ROWS
+    assert products._padded(rows) is rows
+
+
 @needs_portable
 @pytest.mark.parametrize("inputs", [32, 432, 1500])
 def test_a_row_has_the_same_bits_among_any_number_of_rows_that_onednn_takes(inputs: int) -> None:

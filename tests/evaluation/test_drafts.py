@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 import torch
-from small import UNTIL, random_model, small_suite, write_tokenizer
+from small import UNTIL, random_model, small_suite
 from test_engine import SHAPES
 
 from benchmark.evaluation import generate, run
@@ -18,16 +18,6 @@ from benchmark.evaluation.stops import stop_table, token_bytes
 from benchmark.models.opt import POSITION_OFFSET, POSITIONS, OptModel
 
 torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
-
-
-@pytest.fixture(scope="module")
-def suite():
-    return small_suite()
 
 
 def neighbour(model, distance=0.02, seed=5):

@@ -1,15 +1,17 @@
 """Scores, texts and metrics of the engine against the plain forward, one sequence at a time."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from small import UNTIL, SmallTask, random_model, small_suite, write_tokenizer
+from small import UNTIL, SmallTask, random_model, small_suite
 
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import SAMPLE_COLUMNS, batched_loss, evaluate
 from benchmark.evaluation.prepare import prepare
+from benchmark.evaluation.probability import of_references, right_choice
 from benchmark.models.opt import EMBEDDING, OptModel, causal_logits, weights_sha256
 from benchmark.schema import SAMPLES
 from benchmark.tasks.suite import Document, Suite, SuiteTask
@@ -22,16 +24,6 @@ SHAPES = {
     "one_layer": {"num_hidden_layers": 1},
     "no_biases_no_final_norm": {"enable_bias": False, "remove_final_layer_norm": True},
 }
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
-
-
-@pytest.fixture(scope="module")
-def suite():
-    return small_suite()
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -73,6 +65,8 @@ def test_choices_score_as_in_the_plain_forward(model, tokenizer, suite):
             assert row.prediction == str(int(np.argmax(wanted)))
             assert row.target == str(document.row["gold"])
             assert row.value == (row.prediction == row.target)
+            expected = float(torch.tensor(wanted, dtype=torch.float64).softmax(0)[document.row["gold"]])
+            assert row.probability == pytest.approx(expected, abs=1e-4)
 
 
 def test_texts_are_those_of_greedy_decoding_without_a_cache(model, tokenizer, suite):
@@ -100,6 +94,46 @@ def test_dialogue_loss_is_the_token_mean_of_each_batch_weighted_by_its_documents
     assert evaluation.metrics["test"]["talk"]["loss"] == pytest.approx(wanted, abs=1e-5)
 
 
+def test_the_probability_of_a_dialogue_is_its_own_references_mean_token_loss(model, tokenizer, suite):
+    """Whatever the batches of the loss: exp of minus the mean over the reference's tokens, between 0 and 1."""
+    prepared = prepare(suite, tokenizer, max_length=120, splits=["test"])
+    samples = evaluate(model, prepared, loss_batch_size=5).samples
+    assert samples.equals(evaluate(model, prepared, loss_batch_size=1).samples)
+    ours = samples.to_pandas().query("task == 'talk'")
+    for document, row in zip(suite.tasks[1].documents["test"], ours.itertuples(), strict=True):
+        target = tokenizer.encode("</s>" + document.row["target"], bos=False)
+        logprob = plain_logprob(model, tokenizer.encode(document.row["context"], bos=True), target)
+        assert row.probability == pytest.approx(math.exp(logprob / len(target)), rel=1e-5)
+        assert 0 < row.probability < 1
+
+
+def test_a_right_choice_is_as_probable_as_the_softmax_says_and_counts_every_right_one():
+    assert right_choice([math.log(3), 0.0], [1.0, 0.0]) == pytest.approx(0.75, abs=1e-15)
+    assert right_choice([math.log(3), 0.0], [0.0, 1.0]) == pytest.approx(0.25, abs=1e-15)
+    assert right_choice([-1.0, -1.0, -1.0], [1.0, 1.0, 0.0]) == pytest.approx(2 / 3, abs=1e-15)
+    assert right_choice([-1e5, -2e5], [1.0, 0.0]) == 1.0
+    assert right_choice([-1e5, -2e5], [0.0, 1.0]) == 0.0
+    assert of_references(np.array([0.0, -3.0, 1e-7]), np.array([2, 3, 1])).tolist() == [
+        1.0,
+        math.exp(-1),
+        1.0,
+    ]
+
+
+def test_each_document_has_its_cluster_or_is_its_own(tokenizer, suite):
+    task = suite.tasks[0]
+    rows = [
+        replace(one, row={**one.row, "cluster": f"fact {one.doc_id % 3}"}) for one in task.documents["test"]
+    ]
+    asked = replace(suite, tasks=(replace(task, documents={"test": tuple(rows)}), suite.tasks[1]))
+    samples = evaluate(
+        random_model(tokenizer.n_tokens), prepare(asked, tokenizer, max_length=120, splits=["test"])
+    ).samples.to_pandas()
+    named = samples.task == "choice"
+    assert samples[named].cluster.tolist() == [f"fact {number % 3}" for number in samples[named].doc_id]
+    assert samples[~named].cluster.tolist() == [str(number) for number in samples[~named].doc_id]
+
+
 def test_a_batch_of_all_documents_has_their_token_mean_and_single_ones_the_mean_of_means():
     nll, tokens = np.array([3.0, 8.0, 2.0]), np.array([1, 4, 1])
     assert batched_loss(nll, tokens, 99) == pytest.approx(13 / 6)
@@ -111,8 +145,9 @@ def test_numbers_are_the_same_for_every_batch_budget(model, tokenizer, suite, se
     """To float32's last digits: matrix products of other heights sum in another order."""
     first = evaluate(model, prepare(suite, tokenizer, max_length=120)).samples.to_pandas()
     other = evaluate(model, prepare(suite, tokenizer, max_length=120, **settings)).samples.to_pandas()
-    columns = [name for name in SAMPLE_COLUMNS if name != "choice_logprobs"]
+    columns = [name for name in SAMPLE_COLUMNS if name not in ("choice_logprobs", "probability")]
     assert first[columns].equals(other[columns])
+    assert first.probability.tolist() == pytest.approx(other.probability.tolist(), rel=1e-4, abs=1e-9)
     for one, two in zip(first.choice_logprobs.dropna(), other.choice_logprobs.dropna(), strict=True):
         assert one == pytest.approx(two, rel=1e-6)
 
@@ -204,6 +239,7 @@ def test_a_checkpoint_with_logits_that_are_not_finite_scores_chance_everywhere(t
     assert set(samples[samples.task == "talk"].value) == {0.0}
     assert evaluation.metrics["test"]["talk"] == {"f1": 0.0, "loss": None}
     assert samples.choice_logprobs.isna().all() and samples.prediction.isna().all()
+    assert samples.probability.equals(samples.value)
 
 
 def test_bfloat16_agrees_to_its_precision(tokenizer, suite):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import random_model, small_suite, write_tokenizer
+from small import random_model, small_suite
 from test_engine import SHAPES
 
 from benchmark.evaluation import guesses
@@ -13,11 +13,6 @@ from benchmark.evaluation.prepare import prepare
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.mark.parametrize(

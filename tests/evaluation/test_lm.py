@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import UNIT_SHAPE, random_model, small_suite, write_tokenizer
+from small import UNIT_SHAPE, random_model, small_suite
 
 from benchmark.bench.stock import load_transformers
 from benchmark.bench.stock import write_tokenizer as write_for_transformers
@@ -13,11 +13,6 @@ from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import save_opt
 
 torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,9 @@
 import random
 
 import pytest
-from small import WORDS, write_tokenizer
+from small import WORDS
 
 from benchmark.evaluation.stops import cut_at_stops, stop_table, token_bytes
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 def test_bytes_of_tokens_join_to_the_text(tokenizer):

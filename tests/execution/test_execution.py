@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+from units import die_once
 
+from benchmark.errors import InputError
 from benchmark.execution import run_units
 from benchmark.settings import Execution
 
@@ -15,15 +18,6 @@ UNITS = list(range(12))
 
 def square(context: int, unit: int) -> tuple[int, int]:
     return context + unit * unit, os.getpid()
-
-
-def die_once(context: str, unit: int) -> int:
-    """Kill this process at the first try of unit 3; a file remembers that it was tried."""
-    mark = Path(context) / f"tried-{unit}"
-    if unit == 3 and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return unit * unit
 
 
 def die_always(context: None, unit: int) -> int:
@@ -63,3 +57,11 @@ def test_an_error_of_a_unit_is_the_callers_to_see() -> None:
 
 def test_nothing_to_do_is_done() -> None:
     assert list(run_units(square, 0, [], Execution(workers=2))) == []
+
+
+def test_ray_is_refused_in_one_line_where_it_could_start_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(sys, "executable", "/home/me/gap bench/.venv/bin/python")
+    with pytest.raises(InputError, match=r"Python's path has blanks \(/home/me/gap bench/.*engine local"):
+        list(run_units(square, 0, UNITS, Execution(engine="ray")))

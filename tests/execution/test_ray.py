@@ -1,12 +1,12 @@
 """Ray gives what the local pool gives; a worker or a node that is killed in the middle loses nothing."""
 
 import os
-import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from units import arithmetic, die_once
 
 from benchmark.arithmetic import mode
 from benchmark.execution import run_units
@@ -23,18 +23,7 @@ def slow_square(context: str, unit: int) -> int:
     return unit * unit
 
 
-def die_once(context: str, unit: int) -> int:
-    mark = Path(context) / f"tried-{unit}"
-    if unit == 3 and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return unit * unit
-
-
-def test_a_worker_and_a_node_killed_in_the_middle_lose_nothing(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+def test_a_worker_and_a_node_killed_in_the_middle_lose_nothing(cluster: Any, tmp_path: Path) -> None:
     settings = Execution(engine="ray")
     assert sorted(run_units(die_once, str(tmp_path), UNITS, settings)) == [
         (unit, unit * unit) for unit in UNITS
@@ -47,21 +36,9 @@ def test_a_worker_and_a_node_killed_in_the_middle_lose_nothing(
     assert sorted(done) == [(unit, unit * unit) for unit in UNITS]
 
 
-def arithmetic(context: str, unit: int) -> str:
-    return f"{context} {mode.name()}"
-
-
-@pytest.fixture
-def unheld(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nodes that somebody else has started, without the variables of portable arithmetic."""
-    for name in mode.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.mark.skipif(not mode.is_portable(), reason=f"portable arithmetic needs {mode.missing()}")
-def test_workers_compute_as_the_process_that_sends_them_work(
-    unheld: None, cluster: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+def test_workers_compute_as_the_process_that_sends_them_work(cluster: Any) -> None:
+    """The nodes were started without the variables of portable arithmetic."""
     told = dict(run_units(arithmetic, "a worker is", [1, 2], Execution(engine="ray")))
-    assert told == dict.fromkeys([1, 2], f"a worker is {mode.PORTABLE}")
+    assert told == dict.fromkeys([1, 2], arithmetic("a worker is", 0))
+    assert mode.PORTABLE in told[1]

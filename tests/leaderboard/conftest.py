@@ -1,6 +1,5 @@
 """Fixtures of the leaderboard's tests: made results, pages run alone, and a server with a browser."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,31 +7,18 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(
-    0, str(ROOT)
+    0, str(Path(__file__).resolve().parents[2])
 )  # before tests/, whose folder `leaderboard` would otherwise be taken for the package
 
-import made_results  # noqa: E402
-from streamlit.testing.v1 import AppTest  # noqa: E402
+import made_results
+from places import RESULTS, ROOT
+from streamlit.testing.v1 import AppTest
 
-from leaderboard.browser import Server, browsing, chromium, serving  # noqa: E402
-
-RESULTS = ROOT / "results"
-PAGES = [
-    "answer",
-    "compare",
-    "entry",
-    "documents",
-    "corpora",
-    "published",
-    "reproducibility",
-    "submit",
-    "method",
-]
+from leaderboard.browser import Server, browsing, chromium, serving
 
 UNFOLDED = {
-    "answer": dict.fromkeys(("figures1", "figures2", "figures3", "figures4", "reference", "layout"), "1"),
+    "answer": dict.fromkeys((*(f"figures{place}" for place in range(1, 6)), "reference", "layout"), "1"),
     "published": dict.fromkeys(("figures1", "figures2", "figures3", "figures4"), "1"),
     "entry": dict.fromkeys(("runs", "recipe"), "1"),
     "method": {"code1": "1"},
@@ -91,13 +77,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 
 
 def _need_chromium() -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if chromium() is None:
-        with playwright.sync_playwright() as running:
-            downloaded = running.chromium.executable_path
-        if not Path(downloaded).is_file():
-            pytest.skip("no chromium found: install it, or name it in GAPBENCH_CHROMIUM")
-        os.environ["GAPBENCH_CHROMIUM"] = downloaded
+        pytest.skip("no chromium found: install it, or name it in GAPBENCH_CHROMIUM")
 
 
 @pytest.fixture(scope="session")

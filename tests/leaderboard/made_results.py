@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.schema import COMPARISONS, CURVES, ENTRIES, RUNS, SAMPLES
+from benchmark.schema import COMPARISONS, CURVES, DRAWS, ENTRIES, PAIRS, RUN_CURVES, RUNS, SAMPLES, SCORES
 
 CHOICE_TASKS = [
     "physical",
@@ -37,7 +37,7 @@ SUITE = "micro12@1"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much to make. `rows` of documents = runs x tasks x documents, and one set a base model."""
+    """How much to make. `rows` of documents = runs x tasks x documents, and one set a draw of a base model."""
 
     track: str = "micro"
     texts: int = 5
@@ -48,6 +48,10 @@ class Sizes:
     treatments: tuple[str, ...] = ("gap",)
     controls: tuple[str, ...] = ("descent", "random", "shuffled")
     seed: int = 0
+    draws: int = 3
+    """Pretraining draws; the last is a kept one where there are several, and one more is refused."""
+    controls_hold: bool | None = True
+    """Whether C0 holds; None for a study without controls."""
     names: dict[str, str] = field(default_factory=dict)
     """Other spellings of names, to test hostile ones."""
 
@@ -65,12 +69,13 @@ def write(folder: Path, sizes: Sizes = Sizes()) -> Path:
         "entries.csv": _as(entries, ENTRIES),
         "comparisons.csv": _as(comparisons, COMPARISONS),
         "curves.csv": _as(_curves(sizes, entries, draw), CURVES),
-        "run_curves.csv": _run_curves(sizes, runs, draw),
-        "scores.csv": _scores(sizes, entries, draw),
-        "pairs.csv": _pairs(sizes, entries, draw),
+        "run_curves.csv": _as(_run_curves(sizes, runs, draw), RUN_CURVES),
+        "scores.csv": _as(_scores(sizes, entries, draw), SCORES),
+        "pairs.csv": _as(_pairs(sizes, entries, draw), PAIRS),
         "sensitivity.csv": _sensitivity(sizes, draw),
         "profile.csv": _profile(sizes, entries),
         "familiarity.csv": _familiarity(sizes, draw),
+        "draws.csv": _draws(sizes),
     }
     for name, frame in tables.items():
         frame.to_csv(out / name, index=False, float_format="%.10g", lineterminator="\n")
@@ -102,6 +107,18 @@ def _base_score(model: str, scope: str) -> float:
     )
 
 
+def _base_probability(model: str, scope: str) -> float:
+    level = 0.2 + 0.05 * np.log2(RUNGS[model] / 70_000)
+    return float(level + {"classification": 0.1, "dialogue": -0.1}.get(scope, 0.005 * (len(scope) % 7 - 3)))
+
+
+def _given(sizes: Sizes) -> str:
+    """The column `conditional` of entries."""
+    if sizes.draws >= 3:
+        return ""
+    return "draws" if sizes.draws == 1 and sizes.texts >= 3 else "texts and draws"
+
+
 def _runs(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
     rows = []
     for model in sizes.models:
@@ -117,6 +134,7 @@ def _runs(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
                             "model": model,
                             "arm": arm,
                             "corpus": corpus,
+                            "draw": index % sizes.draws,
                             "index": index,
                             "text_id": f"{corpus}-{index:04d}",
                             "seed": 0,
@@ -134,7 +152,7 @@ def _runs(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
                             "text_loss_selected": 3.9 + draw.normal(0, 0.4),
                             "dialogue_loss": 2.4 + draw.normal(0, 0.05),
                             "distance": step * 0.021,
-                            "familiarity": 2.0 + sizes.corpora.index(corpus),
+                            "corpus_loss": 2.0 + sizes.corpora.index(corpus),
                         }
                     )
     frame = pd.DataFrame(rows)
@@ -156,7 +174,9 @@ def _entries(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> pd.
             "arm": arm,
             "corpus": corpus,
             "parameters": RUNGS[own],
-            "n_runs": len(group),
+            "n_texts": len(group),
+            "n_draws": sizes.draws,
+            "conditional": _given(sizes),
             "n_docs": documents,
             "gain_all": gain,
             "gain_all_low": gain - 0.0052,
@@ -166,14 +186,24 @@ def _entries(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> pd.
             "iqm_all": score + 0.0003,
             "iqm_all_low": score - 0.0117,
             "iqm_all_high": score + 0.0123,
-            "p_improve_base": 0.71,
-            "p_improve_control": 0.66,
+            "prob_improve_base": 0.71,
+            "prob_improve_control": 0.66,
+            "prob_improve_control_arm": _name(sizes, "random"),
+            "prob_improve_new": 0.74,
+            "prob_improve_new_low": 0.41,
+            "prob_improve_new_high": 0.93,
+            "best_text": group["text_id"].iloc[0],
+            "best_text_step": 2,
+            "best_text_gain_all": gain + 0.004,
+            "best_text_gain_all_low": gain - 0.003,
+            "best_text_gain_all_high": gain + 0.011,
+            "optimism_note": "",
             "optimism": 0.0031,
             "optimism_low": 0.0012,
             "optimism_high": 0.0049,
             "floor_gain": 0.0008,
             "share_diverged": float((group["stop_reason"] == "diverged").mean()),
-            "familiarity": float(group["familiarity"].iloc[0]),
+            "corpus_loss": float(group["corpus_loss"].iloc[0]),
             "overlap": 0.013,
             "verification": ["self-reported", "reproduced", "flagged"][len(rows) % 3],
         }
@@ -183,6 +213,13 @@ def _entries(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> pd.
                 f"score_{scope}": mean,
                 f"score_{scope}_low": mean - 0.0113,
                 f"score_{scope}_high": mean + 0.0108,
+            }
+        for scope in SCOPES[1:]:
+            mean = _base_probability(own, scope) + gain / 3
+            row |= {
+                f"probability_{scope}": mean,
+                f"probability_{scope}_low": mean - 0.0021,
+                f"probability_{scope}_high": mean + 0.0022,
             }
         if row["row_kind"] == "entry":
             times = 1.2 + draw.random()
@@ -203,7 +240,9 @@ def _entries(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> pd.
             "arm": "none",
             "corpus": "none",
             "parameters": parameters,
-            "n_runs": 0,
+            "n_texts": 0,
+            "n_draws": sizes.draws,
+            "conditional": "" if sizes.draws >= 3 else "draws",
             "n_docs": documents,
         }
         for scope in SCOPES:
@@ -217,13 +256,12 @@ def _entries(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> pd.
     frame = pd.DataFrame(rows)
     ranked = frame[frame["row_kind"] == "entry"].sort_values("score_all", ascending=False).index
     for place, at in enumerate(ranked, start=1):
-        frame.loc[at, ["rank", "rank_low", "rank_high", "tie_group"]] = [
+        frame.loc[at, ["rank", "rank_low", "rank_high"]] = [
             place,
             max(1, place - 2),
             min(len(ranked), place + 2),
-            1 + (place - 1) // 3,
         ]
-    for column in ("rank", "rank_low", "rank_high", "tie_group"):
+    for column in ("rank", "rank_low", "rank_high"):
         frame[column] = frame[column].astype("Int64")
     return frame
 
@@ -251,19 +289,26 @@ def _against(
 ) -> list[dict]:
     rows = []
     for baseline, kind, arm, ratio in against:
-        for scope in SCOPES + TASKS:
+        for measure, scope in [("score", scope) for scope in SCOPES + TASKS] + [
+            ("probability", scope) for scope in SCOPES[1:] + TASKS
+        ]:
             delta = {"base": 0.006, "control": 0.009}.get(kind, 0.0)
+            gap = np.nan
             if kind == "rung":
-                delta = -0.25 * (
-                    _base_score(own_of[baseline], "all") - _base_score(own_of[entry.model], "all")
-                )
+                gap = _base_score(own_of[baseline], "all") - _base_score(own_of[entry.model], "all")
+                delta = -0.25 * gap
             half = 0.006 if scope in SCOPES else 0.02
+            if measure == "probability":
+                delta, half = delta / 3, half / 9
             delta += draw.normal(0, half / 3)
             low, high = delta - half, delta + half
             margin = abs(delta) * 1.5 if kind == "rung" else np.nan
             verdict = "superior" if low > 0 else "inferior" if high < 0 else "inconclusive"
             if kind == "rung" and scope in SCOPES and low > -margin:
                 verdict = "comparable"
+            if kind == "control" and verdict == "inconclusive":
+                verdict = "negligible"
+            closed = kind == "rung" and scope in SCOPES and measure == "score"
             p = float(np.clip(np.exp(-((delta / half) ** 2) * 2), 1e-6, 1))
             rows.append(
                 _head(sizes)
@@ -274,6 +319,7 @@ def _against(
                     "baseline": baseline,
                     "baseline_kind": kind,
                     "baseline_arm": arm,
+                    "measure": measure,
                     "scope": scope,
                     "delta": delta,
                     "ci_low": low,
@@ -284,10 +330,19 @@ def _against(
                     "margin": margin,
                     "p_noninferior": p / 4 if kind == "rung" else np.nan,
                     "p_noninferior_adjusted": p / 2 if kind == "rung" and scope in SCOPES else np.nan,
+                    "p_negligible": np.nan if kind == "rung" else p / 3,
+                    "p_negligible_adjusted": p / 2 if kind != "rung" and scope in SCOPES else np.nan,
+                    "share_closed": 1 + delta / gap if closed else np.nan,
+                    "share_closed_low": 1 + low / gap if closed else np.nan,
+                    "share_closed_high": 1 + high / gap if closed else np.nan,
+                    "share_closed_note": "",
                     "verdict": verdict,
+                    "conditional": entry.conditional,
                     "mde": half * 1.43,
+                    "mde_adjusted": half * 1.9 if scope in SCOPES else np.nan,
                     "n_docs": sizes.documents * len(TASKS),
-                    "n_runs": sizes.texts,
+                    "n_texts": sizes.texts,
+                    "n_draws": sizes.draws,
                     "size_ratio": ratio,
                 }
             )
@@ -317,7 +372,7 @@ def _curves(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> p
                         "mean": mean,
                         "low": mean - 0.009,
                         "high": mean + 0.009,
-                        "n_runs": sizes.texts,
+                        "n_texts": sizes.texts,
                     }
                 )
     return pd.DataFrame(rows)
@@ -325,7 +380,7 @@ def _curves(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> p
 
 def _run_curves(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
     steps, per_run = sizes.steps + 1, (sizes.steps + 1) * 2 * len(SCOPES)
-    keys = runs[["track", "suite_version", "model", "arm", "corpus", "text_id", "seed"]]
+    keys = runs[["track", "suite_version", "model", "draw", "arm", "corpus", "text_id", "seed"]]
     frame = keys.loc[keys.index.repeat(per_run)].reset_index(drop=True)
     frame["step"] = np.tile(np.repeat(np.arange(steps), 2 * len(SCOPES)), len(runs))
     frame["split"] = np.tile(np.repeat(["select", "test"], len(SCOPES)), steps * len(runs))
@@ -341,8 +396,13 @@ def _run_curves(sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> 
 def _scores(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
     rows = []
     for entry in entries.itertuples():
-        for scope in SCOPES + TASKS:
-            mean = float(entry.score_all) + 0.01 * (len(scope) % 7 - 3)
+        own = next(name for name in RUNGS if _name(sizes, name) == entry.model)
+        for measure, scope in [("score", scope) for scope in SCOPES + TASKS] + [
+            ("probability", scope) for scope in SCOPES[1:] + TASKS
+        ]:
+            mean, half = float(entry.score_all) + 0.01 * (len(scope) % 7 - 3), 0.02
+            if measure == "probability":
+                mean, half = _base_probability(own, scope), 0.004
             rows.append(
                 _head(sizes)
                 | {
@@ -350,13 +410,16 @@ def _scores(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> p
                     "model": entry.model,
                     "arm": entry.arm,
                     "corpus": entry.corpus,
+                    "measure": measure,
                     "scope": scope,
                     "score": mean,
-                    "low": mean - 0.02,
-                    "high": mean + 0.02,
+                    "low": mean - half,
+                    "high": mean + half,
+                    "conditional": entry.conditional,
                     "n_docs": sizes.documents,
-                    "n_runs": 0 if entry.row_kind == "rung" else sizes.texts,
-                    "chance": 0.5 if scope in CHOICE_TASKS else 0.0,
+                    "n_texts": 0 if entry.row_kind == "rung" else sizes.texts,
+                    "n_draws": sizes.draws,
+                    "chance": 0.5 if scope in CHOICE_TASKS and measure == "score" else None,
                 }
             )
     return pd.DataFrame(rows)
@@ -384,8 +447,10 @@ def _pairs(sizes: Sizes, entries: pd.DataFrame, draw: np.random.Generator) -> pd
                     "p_value": 0.04,
                     "p_adjusted": 0.2,
                     "n_docs": sizes.documents * len(TASKS),
-                    "n_paired_texts": 0,
+                    "conditional": _given(sizes),
+                    "n_paired": 0,
                     "n_texts": sizes.texts,
+                    "n_draws": sizes.draws,
                 }
             )
     return pd.DataFrame(rows)
@@ -405,7 +470,7 @@ def _sensitivity(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
             "gain": gain,
             "low": gain - 0.004,
             "high": gain + 0.004,
-            "n_runs": sizes.texts,
+            "n_texts": sizes.texts,
         }
         for model in sizes.models
         for arm, rate in ((_name(sizes, "gap"), 5e-5), ("gap-lr1e-4", 1e-4))
@@ -432,7 +497,7 @@ def _profile(sizes: Sizes, entries: pd.DataFrame) -> pd.DataFrame:
                     "share": share,
                     "low": max(0, share - 0.1),
                     "high": min(1, share + 0.1),
-                    "n_runs": sizes.texts,
+                    "n_texts": sizes.texts,
                 }
             )
     return pd.DataFrame(rows)
@@ -467,7 +532,6 @@ def _corpora(sizes: Sizes, draw: np.random.Generator) -> pd.DataFrame:
                 "texts": sizes.texts,
                 "tokens": 21_300 + 512 * place,
                 "fingerprint": f"{place + 11:064x}",
-                "familiarity": 2.0 + place,
                 "overlap": 0.013 * place,
             }
             for place, corpus in enumerate(sizes.corpora)
@@ -495,10 +559,14 @@ HOSTILE = [
 
 def _documents(path: Path, sizes: Sizes, runs: pd.DataFrame, draw: np.random.Generator) -> None:
     """In the pipeline's order: by task and document, then by checkpoint."""
-    plan = [(r.model, r.arm, r.corpus, r.text_id, r.seed, r.selected_step) for r in runs.itertuples()]
-    plan += [(_name(sizes, model), "none", "none", "-", 0, 0) for model in RUNGS]
-    keys = pd.DataFrame(plan, columns=["model", "arm", "corpus", "text_id", "seed", "step"])
-    keys = keys.sort_values(["model", "arm", "corpus", "text_id", "seed", "step"], ignore_index=True)
+    plan = [(r.model, r.draw, r.arm, r.corpus, r.text_id, r.seed, r.selected_step) for r in runs.itertuples()]
+    plan += [
+        (_name(sizes, model), number, "none", "none", "-", 0, 0)
+        for model in RUNGS
+        for number in range(sizes.draws)
+    ]
+    names = ["model", "draw", "arm", "corpus", "text_id", "seed", "step"]
+    keys = pd.DataFrame(plan, columns=names).sort_values(names, ignore_index=True)
     at_once = max(1, 131_072 // len(keys))
     with pq.ParquetWriter(path, SAMPLES, compression="zstd") as writer:
         for task in sorted(TASKS):
@@ -526,6 +594,8 @@ def _document_rows(
         "family": pa.array(np.repeat(family, rows)),
         "split": pa.array(np.repeat("test", rows)),
         "doc_id": pa.array(doc_id),
+        "cluster": pa.array(doc_id).cast(pa.string()),
+        "probability": pa.array(np.round(draw.random(rows), 3)),
         "metric": pa.array(np.repeat("f1" if family == "dialogue" else "acc", rows)),
         "value": pa.array(value),
         "prediction": pa.array(said, pa.string()),
@@ -563,12 +633,42 @@ def _claims(sizes: Sizes, comparisons: pd.DataFrame) -> dict:
             for r in rows.itertuples()
         ]
 
+    def estimates(rows: list[dict], outcome: str, scopes: list[str]) -> list[dict]:
+        """The mean of the parts at each scope, as the estimate that decides."""
+        found = []
+        for scope in scopes:
+            mean = float(np.mean([row["delta"] for row in rows if row["scope"] == scope] or [0.001]))
+            found.append(
+                {
+                    "model": "mean of all declared",
+                    "arm": _name(sizes, "gap"),
+                    "corpus": "mean of all declared",
+                    "baseline": "mean of all declared",
+                    "baseline_arm": "none",
+                    "scope": scope,
+                    "delta": mean,
+                    "ci_low": mean - 0.0041,
+                    "ci_high": mean + 0.0043,
+                    "p_value": 0.013,
+                    "p_adjusted": 0.026,
+                    "share_closed": 0.31,
+                    "share_closed_low": 0.12,
+                    "share_closed_high": 0.58,
+                    "conditional": _given(sizes),
+                    "outcome": outcome,
+                    "note": "",
+                }
+            )
+        return found
+
+    families = ["classification", "dialogue"]
     given = [
         (
             "C1",
             "A few steps of GAP improve the model",
             "reproduced",
-            parts("base", ["classification", "dialogue"]),
+            parts("base", families),
+            families,
             "Every treated model scored higher than before, on both kinds of task.",
         ),
         (
@@ -576,31 +676,125 @@ def _claims(sizes: Sizes, comparisons: pd.DataFrame) -> dict:
             "A GAP model becomes comparable to one 2-3 times larger",
             "inconclusive",
             parts("rung", ["all"])[:3],
+            ["all"],
             "Some pairs are within the margin, others cannot be told apart with these documents.",
         ),
         (
             "C3",
             "Text from outside the training data works best",
-            "not reproduced",
+            "not testable",
             parts("base", ["all"]),
-            "Program text gained no more than the other corpora.",
+            ["all"],
+            "Not testable on this track: every corpus was trained on.",
         ),
         (
             "C4",
             "The gain is more than that of a placebo",
-            "reproduced",
+            "not reproduced",
             parts("control", ["all"]),
-            "Against random and shuffled placebos of the same size the gain remains.",
+            families,
+            "Against random and shuffled placebos of the same size nothing remains.",
         ),
     ]
+    decided = [
+        {
+            "id": i,
+            "title": title,
+            "outcome": outcome,
+            "sentence": sentence,
+            "estimates": estimates(rows, outcome if outcome != "not testable" else "inconclusive", scopes),
+            "parts": rows,
+        }
+        for i, title, outcome, rows, scopes, sentence in given
+    ]
+    if sizes.controls_hold is not None:
+        if not sizes.controls_hold:
+            for claim in decided:
+                claim["sentence"] = f"Cannot tell, because C0 fails. By itself: {claim['sentence']}"
+                claim["outcome"] = "cannot tell"
+        decided.insert(0, _control_claim(sizes))
+    return {"track": sizes.track, "suite_version": SUITE, "claims": decided}
+
+
+def _control_claim(sizes: Sizes) -> dict:
+    """C0 with five controls, of which the negative one fails where `controls_hold` is False."""
+    own, larger, holds = sizes.models[0], sizes.models[1], bool(sizes.controls_hold)
+    treated = f"{_name(sizes, own)}/{{}}/{_name(sizes, sizes.corpora[0])}"
+    rows = [
+        (
+            "positive",
+            treated.format("lessons"),
+            "superior",
+            "all: superior; dialogue: superior",
+            0.0391,
+            0.012,
+        ),
+        ("negative", treated.format("gap-lr1e-3"), "inferior", "all: inferior", -0.0213, 0.009),
+        ("placebo", treated.format("random"), "not superior", "all: negligible", 0.0002, 0.003),
+        (
+            "same rung",
+            f"{_name(sizes, larger)}: every second draw",
+            "not told apart",
+            "all: not told apart",
+            0.001,
+            0.01,
+        ),
+        (
+            "next rung",
+            f"{_name(sizes, larger)}: every second draw, as a treated {_name(sizes, own)}",
+            "comparable",
+            "all: comparable",
+            -0.002,
+            0.008,
+        ),
+    ]
+    estimates = [
+        {
+            "control": name,
+            "entry": entry,
+            "expected": expected,
+            "found": found if holds or name != "negative" else "all: inconclusive",
+            "delta": delta,
+            "ci_low": delta - half,
+            "ci_high": delta + half,
+            "as_expected": holds or name != "negative",
+        }
+        for name, entry, expected, found, delta, half in rows
+    ]
     return {
-        "track": sizes.track,
-        "suite_version": SUITE,
-        "claims": [
-            {"id": i, "title": title, "outcome": outcome, "sentence": sentence, "parts": rows}
-            for i, title, outcome, rows, sentence in given
-        ],
+        "id": "C0",
+        "title": "This study can see an effect where there is one, and none where there is none",
+        "outcome": "reproduced" if holds else "not reproduced",
+        "sentence": "The study can see: all 5 declared controls came out as they must."
+        if holds
+        else "The study cannot be trusted to see: negative did not come out as declared.",
+        "estimates": estimates,
+        "parts": [],
     }
+
+
+def _draws(sizes: Sizes) -> pd.DataFrame:
+    """The last of several draws is a kept one, and one more is refused."""
+    rows = []
+    for model in RUNGS:
+        for number in range(sizes.draws + (sizes.draws > 1)):
+            origin = "trained" if number < max(1, sizes.draws - 1) else "kept"
+            origin = "refused" if number == sizes.draws else origin
+            reason = (
+                "other settings (recipe): kept 5d1f0c9a2b3e, here 0a1b2c3d4e5f" if origin == "refused" else ""
+            )
+            rows.append(
+                _head(sizes)
+                | {
+                    "model": _name(sizes, model),
+                    "draw": number,
+                    "origin": origin,
+                    "reason": reason,
+                    "weights_sha256": f"{len(rows) + 41:064x}",
+                    "n_texts": 0 if origin == "refused" else sizes.texts,
+                }
+            )
+    return _as(pd.DataFrame(rows), DRAWS)
 
 
 def _provenance(sizes: Sizes) -> dict:
@@ -611,6 +805,16 @@ def _provenance(sizes: Sizes) -> dict:
         "wall_seconds": {"posttrain": 412.0, "score": 31.5},
         "keys": {f"model:{name}": f"{place:064x}" for place, name in enumerate(RUNGS)},
         "written": "2024-05-01T12:00:00Z",
+        "draws": {name: {"trained": max(1, sizes.draws - 1), "kept": 1, "refused": 1} for name in RUNGS},
+        "kept_draw_check": {
+            "seed": 271_828,
+            "model": _name(sizes, sizes.models[0]),
+            "draw": sizes.draws - 1,
+            "arithmetic": "made up",
+            "compared": "weights",
+            "agrees": True,
+            "outcome": "the weights are those of the record (5d1f0c9a2b3e, kept 5d1f0c9a2b3e)",
+        },
     }
 
 

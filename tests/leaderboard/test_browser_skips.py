@@ -1,11 +1,13 @@
 """Browser tests that did not run are told in a run's last line, and fail it where they are needed."""
 
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from places import ROOT
 
 SKIPPED = """
 import pytest
@@ -31,10 +33,13 @@ TOLD = "for want of a browser: 2 tests of test_tiny.py. To run them: make test B
 def run(folder: Path, tests: str, *options: str) -> tuple[int, list[str]]:
     """Exit code of pytest on a file of tests, and the lines that it printed."""
     (folder / "conftest.py").write_text("from tests.browser_skips import *\n")
-    (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT}\nmarkers = browser: a browser\n")
+    (folder / "pytest.ini").write_text(
+        f"[pytest]\npythonpath = {shlex.quote(str(ROOT))}\nmarkers = browser: a browser\n"
+    )
     (folder / "test_tiny.py").write_text(tests)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    bare = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # what is not needed takes seconds to import
+    done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout.splitlines()
 
 
@@ -42,7 +47,7 @@ def run(folder: Path, tests: str, *options: str) -> tuple[int, list[str]]:
     ("body", "options", "code", "closing"),
     [
         ("", (), 0, "3 skipped"),
-        ("", ("--need-browser",), 1, "3 skipped"),
+        ("", ("--need-browser", "-p", "xdist", "-n", "2"), 1, "3 skipped"),
         ("def test_wrong():\n    assert False\n", (), 1, "1 failed, 3 skipped"),
     ],
 )

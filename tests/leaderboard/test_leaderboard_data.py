@@ -24,9 +24,32 @@ def test_every_csv_is_read_as_it_stands(folder: Path) -> None:
     for name in data.SCHEMAS:
         table = data.table("micro", name)
         stored = pd.read_csv(folder / name)
+        if "measure" in stored:
+            finer = data.table("micro", name, data.PROBABILITY)
+            assert set(finer.frame["measure"]) == {"probability"} and "all" not in set(finer.frame["scope"])
+            stored = stored[stored["measure"] == "score"].reset_index(drop=True)
         assert not table.problem and not table.note and len(table.frame) == len(stored), name
         numbers = [field.name for field in data.SCHEMAS[name] if pa.types.is_floating(field.type)]
         pd.testing.assert_frame_equal(table.frame[numbers], stored[numbers].astype(float), check_exact=True)
+
+
+def test_results_of_an_older_version_are_read_with_their_former_names(folder: Path) -> None:
+    former = {new: old for old, new in data.FORMER.items()}
+    for name in ("entries.csv", "comparisons.csv", "scores.csv", "pairs.csv"):
+        stored = pd.read_csv(folder / name)
+        if "measure" in stored:
+            stored = stored[stored["measure"] == "score"].drop(columns="measure").reset_index(drop=True)
+        old = stored.drop(columns=["n_draws", "conditional"]).rename(columns=former)
+        old.to_csv(folder / name, index=False)
+        table = data.table("micro", name)
+        assert "n_draws" in table.note and not table.problem
+        assert list(table.frame["n_texts"]) == list(stored["n_texts"]), name
+        assert table.frame["n_draws"].isna().all()
+        assert "measure" not in table.frame or set(table.frame["measure"]) == {"score"}
+        assert not data.table("micro", name, data.PROBABILITY) or name not in (
+            "comparisons.csv",
+            "scores.csv",
+        )
 
 
 def test_a_changed_file_is_read_again(folder: Path) -> None:
@@ -108,3 +131,14 @@ def test_csv_downloads_keep_numbers_and_disarm_formulas() -> None:
     frame = pd.DataFrame({"name": ["=1+1", "-", "plain", "-2+3"], "value": [-0.1, 0.1 + 0.2, None, 1.0]})
     lines = tables.csv_bytes(frame).decode().splitlines()
     assert lines == ["name,value", "'=1+1,-0.1", "-,0.30000000000000004", "plain,", "'-2+3,1.0"]
+
+
+@pytest.mark.parametrize("name", ["corpora.csv", "familiarity.csv"])
+def test_a_broken_result_is_named_as_it_stands_in_the_project(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "micro" / name).mkdir(parents=True)
+    monkeypatch.setenv("GAPBENCH_RESULTS", str(tmp_path))
+    problem = data.table("micro", name).problem
+    assert f"results/micro/{name}" in problem
+    assert str(tmp_path) not in problem

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import made_results
 import pandas as pd
 import pytest
-from conftest import PAGES, RESULTS, ROOT
+from places import PAGES, RESULTS, ROOT
 
-from benchmark.scoring import claims
-from benchmark.scoring.claim_parts import SHARE_SCOPE
-from leaderboard import charts, order, questions, verdicts
+from benchmark.scoring import contrast, settings
+from leaderboard import charts, data, order, questions, recipe, text, verdicts
 
 Open = Callable[..., Any]
 WITHOUT_TRACK = ("published", "submit", "method")
@@ -188,11 +188,11 @@ def test_the_ranking_shows_the_stored_figures(opened: Open, made: Path) -> None:
     shown = _ranking(test)
     stored = pd.read_csv(made / "micro" / "entries.csv").query("row_kind == 'entry'")
     stored = stored.sort_values("gain_all", ascending=False)
-    for column in ("score_all", "gain_all", "optimism", "n_runs"):
+    for column in ("score_all", "gain_all", "optimism", "n_texts", "n_draws"):
         assert list(shown[column]) == list(stored[column]), column
     assert list(shown["model"]) == list(stored["model"])
     comparisons = pd.read_csv(made / "micro" / "comparisons.csv").query(
-        "scope == 'all' and baseline_kind == 'rung'"
+        "scope == 'all' and baseline_kind == 'rung' and measure == 'score'"
     )
     for row in shown.itertuples():
         own = comparisons[(comparisons["model"] == row.model) & (comparisons["corpus"] == row.corpus)]
@@ -207,16 +207,18 @@ def test_what_the_claims_are_about_stands_first_and_too_few_texts_last(
     shutil.copytree(made / "micro", tmp_path / "micro")
     entries = pd.read_csv(tmp_path / "micro" / "entries.csv")
     own = entries["row_kind"] == "entry"
-    soup = entries[own].assign(arm="soup", n_runs=2, gain_all=0.9, score_all=0.99, rank=1)
+    soup = entries[own].assign(
+        arm="soup", n_texts=2, conditional="texts and draws", gain_all=0.9, score_all=0.99, rank=1
+    )
     other = entries[own].assign(arm="gap-fast", gain_all=0.8, rank=1)
     pd.concat([soup, other, entries]).to_csv(tmp_path / "micro" / "entries.csv", index=False)
     shown = _ranking(opened("answer", tmp_path))
     count = int(own.sum())
     assert list(shown["arm"]) == ["gap"] * count + ["gap-fast"] * count + ["soup"] * count
     assert list(shown["gain_all"][:count]) == sorted(entries.loc[own, "gain_all"], reverse=True)
-    assert set(shown["ranks"][-count:]) == {"2 texts: no verdict"}
-    assert not shown["ranks"][:-count].str.contains("no verdict").any()
-    assert order.FEWEST_TEXTS == claims.FEWEST_TEXTS
+    assert set(shown["ranks"][-count:]) == {"2 texts, 3 draws: no rank"}
+    assert not shown["ranks"][:-count].str.contains("no rank").any()
+    assert order.FEWEST_UNITS == settings.FEWEST_UNITS and order.DOCUMENTS_ALONE == contrast.GIVEN_ALL
     for page in ("entry", "documents"):
         first = next(w for w in opened(page, tmp_path).selectbox if w.key == f"{page}.arm")
         assert first.value == "gap", page
@@ -248,8 +250,8 @@ def test_an_undecided_claim_says_what_it_could_have_missed() -> None:
 
 
 def test_shares_and_scores_behind_a_claim_stand_in_charts_of_their_own() -> None:
-    assert verdicts.SHARE_SCOPE == SHARE_SCOPE
-    parts = [{"model": "m", "scope": scope} for scope in ("all", SHARE_SCOPE, f"dialogue: {SHARE_SCOPE}")]
+    share = verdicts.SHARE_SCOPE
+    parts = [{"model": "m", "scope": scope} for scope in ("all", share, f"dialogue: {share}")]
     assert verdicts.parts_frame({"parts": parts})["measure"].nunique() == 2
 
 
@@ -274,14 +276,190 @@ def test_compare_begins_with_the_treatment_and_the_placebos_of_the_claims(opened
     assert shown == {f"{model} / {r.baseline_arm} / {corpus}": r.delta for r in stored.itertuples()}
 
 
-def test_a_soup_says_that_it_has_no_text_and_nothing_to_choose(opened: Open) -> None:
-    test = opened("entry", RESULTS, arm="soup")
+def test_a_soup_says_that_it_has_no_text_and_nothing_to_choose(
+    opened: Open, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = made_results.Sizes(texts=3, documents=8, steps=1, treatments=("gap", "soup"))
+    made_results.write(tmp_path, sizes)
+    monkeypatch.setattr(recipe, "settings", lambda track: {"arms": {"soup": {"kind": "soup", "of": "gap"}}})
+    test = opened("entry", tmp_path, arm="soup")
     optimism = next(card for card in test.metric if card.label == "Optimism")
     assert optimism.value == "–" and "one step alone was scored" in texts(test)
     assert "No single text drove it" in texts(test) and "not stored" not in texts(test)
-    ranked = _ranking(opened("answer", RESULTS))
-    assert ranked.loc[ranked["arm"] == "soup", "optimism"].isna().all()
-    assert ranked.loc[ranked["arm"] == "gap", "optimism"].notna().all()
+    shown = opened("answer", tmp_path, cols=["model", "score_all", "optimism"])
+    assert _ranking(shown)["optimism"].isna().all()
+    assert _ranking(opened("answer", made))["optimism"].notna().all()
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Made results of a study with other draws or controls, made once each."""
+    folder = tmp_path_factory.mktemp("studies")
+
+    @functools.cache
+    def make(**given: Any) -> Path:
+        out = folder / "-".join(f"{name}{value}" for name, value in given.items())
+        made_results.write(out, made_results.Sizes(texts=4, documents=8, steps=3, **given))
+        return out
+
+    return make
+
+
+def test_c0_stands_first_with_its_controls(opened: Open, made: Path) -> None:
+    test = opened("answer", made)
+    headings = [m.value for m in test.markdown if m.value.startswith("### ")]
+    assert headings[0] == f"### {verdicts.QUESTIONS['C0'].ask}" and len(headings) == 5
+    shown = next(f.value for f in test.dataframe if "as_expected" in f.value)
+    claim = json.loads((made / "micro" / "claims.json").read_text())["claims"][0]
+    assert list(shown["delta"]) == [row["delta"] for row in claim["estimates"]]
+    assert set(shown["as_expected"]) == {"✔ yes"}
+    assert "not shown that this study can see" not in texts(test)
+
+
+def test_where_c0_fails_nothing_can_be_told(opened: Open, studies: Callable[..., Path]) -> None:
+    test = opened("answer", studies(controls_hold=False))
+    words = texts(test)
+    assert "**Cannot tell, at this scale.**" in words and "not all as declared" in words
+    assert words.count("cannot tell]") == 4
+    shown = next(f.value for f in test.dataframe if "as_expected" in f.value)
+    assert list(shown["as_expected"]).count("✘ no") == 1
+
+
+def test_a_study_without_controls_says_that_it_may_not_see(
+    opened: Open, studies: Callable[..., Path]
+) -> None:
+    words = texts(opened("answer", studies(controls_hold=None)))
+    assert "It is not shown that this study can see an effect" in words
+    assert verdicts.QUESTIONS["C0"].ask not in words
+
+
+def test_what_decides_a_claim_stands_on_its_card(opened: Open, made: Path) -> None:
+    words = texts(opened("answer", made))
+    for claim in json.loads((made / "micro" / "claims.json").read_text())["claims"][1:]:
+        for row in claim["estimates"]:
+            assert text.interval(row["ci_low"], row["ci_high"], signed=True) in words
+    assert "31 % (12 % to 58 %) of the gap to the larger model" in words
+    assert "not testable" in words and "Not asked here" in words
+
+
+@pytest.mark.parametrize(
+    ("draws", "word", "caption"),
+    [
+        (3, "other models and texts too", ""),
+        (1, "this pretrained model", "one pretrained model"),
+        (2, "these runs only", "documents alone"),
+    ],
+)
+def test_what_a_figure_takes_as_given_is_said(
+    opened: Open, studies: Callable[..., Path], draws: int, word: str, caption: str
+) -> None:
+    folder = studies(draws=draws)
+    shown = _ranking(opened("answer", folder))
+    assert shown["conditional"].str.contains(word).all()
+    assert (draws == 2) == shown["ranks"].str.contains("no rank").all()
+    assert (draws == 2) == shown["against_base"].str.contains("documents alone").all()
+    test = opened("entry", folder)
+    given = [one.value for one in test.caption if "These figures" in one.value]
+    assert len(given) == (draws != 3) and all(caption in one for one in given)
+    assert all(
+        f.value["conditional"].str.contains(word).all() for f in test.dataframe if "conditional" in f.value
+    )
+    basis = texts(opened("answer", folder))
+    assert ("answer is about the size" in basis) == (draws == 3)
+
+
+def test_the_finer_measure_stands_apart(opened: Open, made: Path) -> None:
+    key = {"model": "micro-200k", "arm": "gap", "corpus": "seen"}
+    test = opened("entry", made, **key)
+    stored = pd.read_csv(made / "micro" / "comparisons.csv").query(
+        "model == 'micro-200k' and arm == 'gap' and corpus == 'seen'"
+    )
+    finer = next(f.value for f in test.dataframe if list(f.value)[:2] == ["task", "name"])
+    of_measure = stored.query("measure == 'probability' and scope in ('classification', 'dialogue')")
+    assert sorted(finer["delta"]) == sorted(of_measure["delta"]) and len(finer)
+    others = [f.value for f in test.dataframe if "delta" in f.value and list(f.value) != list(finer)]
+    wanted = set(stored.query("measure == 'score'")["delta"])
+    assert len(others) >= 2 and all(set(frame["delta"].dropna()) <= wanted for frame in others)
+
+
+def test_compare_switches_to_the_finer_measure(opened: Open, made: Path) -> None:
+    stored = pd.read_csv(made / "micro" / "comparisons.csv")
+    for measure in ("score", "probability"):
+        test = opened("compare", made, measure=measure)
+        shown = next(f.value for f in test.dataframe if "verdict" in f.value)
+        assert set(shown["delta"]) <= set(stored.loc[stored["measure"] == measure, "delta"])
+        assert ("all" in set(shown["scope"])) == (measure == "score")
+
+
+def test_negligible_can_be_filtered_and_is_shown(opened: Open, made: Path) -> None:
+    test = opened("answer", made)
+    options = next(w for w in test.multiselect if w.key == "answer.verdict").options
+    assert [word.split()[-1] for word in options[:5]] == charts.VERDICT_ORDER
+    assert "≪ negligible" in options
+
+
+def test_the_share_of_the_gap_is_that_of_the_next_larger_model(opened: Open, made: Path) -> None:
+    shown = _ranking(opened("answer", made)).set_index(["model", "corpus"])
+    stored = pd.read_csv(made / "micro" / "comparisons.csv").query(
+        "baseline_kind == 'rung' and scope == 'all' and measure == 'score' and arm == 'gap'"
+    )
+    nearest = stored.sort_values("size_ratio").drop_duplicates(["model", "corpus"])
+    assert len(nearest)
+    for row in nearest.itertuples():
+        said = text.share(row.share_closed, row.share_closed_low, row.share_closed_high)
+        assert shown.loc[(row.model, row.corpus), "gap_closed"] == said
+
+
+def test_draws_are_counted_by_origin(opened: Open, made: Path, tmp_path: Path) -> None:
+    test = opened("reproducibility", made)
+    counted = next(f.value for f in test.dataframe if "trained" in f.value)
+    stored = pd.read_csv(made / "micro" / "draws.csv")
+    for row in counted.itertuples():
+        own = stored.loc[stored["model"] == row.model, "origin"].value_counts()
+        assert {"trained": row.trained, "kept": row.kept, "refused": row.refused} == own.to_dict()
+    words = texts(test)
+    assert "Trained again" in words and "271828" in words and "✔ it agrees" in words
+    assert stored["reason"].dropna().iloc[0] in " ".join(
+        cell for f in test.dataframe if "reason" in f.value for cell in f.value["reason"]
+    )
+    assert "scores were kept from before" in texts(opened("answer", made))
+    assert "scores were kept from before" in texts(opened("entry", made))
+    shutil.copytree(made / "micro", tmp_path / "micro")
+    (tmp_path / "micro" / "draws.csv").unlink()
+    for page in ("reproducibility", "answer", "entry"):
+        without = opened(page, tmp_path)
+        assert not without.exception and "kept from before" not in texts(without)
+        assert not any("trained" in f.value for f in without.dataframe)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_on_results_of_an_older_version(
+    opened: Open, made: Path, tmp_path: Path, page: str
+) -> None:
+    """Without the columns and files that came with draws, and with the names that columns had."""
+    shutil.copytree(made / "micro", tmp_path / "micro")
+    former = {new: old for old, new in data.FORMER.items()}
+    newer = ("n_draws", "draw", "conditional", "optimism_note", "mde_adjusted")
+    for path in (tmp_path / "micro").glob("*.csv"):
+        frame = pd.read_csv(path)
+        if "measure" in frame:
+            frame = frame[frame["measure"] == "score"].drop(columns="measure")
+        lost = [
+            c
+            for c in frame
+            if c in newer or c.startswith(("share_closed", "best_text", "probability_", "p_negl"))
+        ]
+        frame.drop(columns=lost).rename(columns=former).to_csv(path, index=False)
+    (tmp_path / "micro" / "draws.csv").unlink()
+    claims = json.loads((tmp_path / "micro" / "claims.json").read_text())
+    claims["claims"] = [{k: v for k, v in c.items() if k != "estimates"} for c in claims["claims"][1:]]
+    (tmp_path / "micro" / "claims.json").write_text(json.dumps(claims))
+    documents = tmp_path / "micro" / "documents.parquet"
+    kept = pd.read_parquet(documents).query("draw == 0").drop(columns=["draw", "cluster", "probability"])
+    kept.to_parquet(documents, index=False)
+    test = opened(page, tmp_path)
+    assert not test.exception and not test.error and not test.warning
+    assert page != "answer" or _ranking(test)["n_texts"].eq(4).all()
 
 
 def test_the_figures_behind_a_claim_are_drawn_when_they_are_opened(opened: Open, made: Path) -> None:
@@ -308,7 +486,7 @@ def test_the_entry_page_shows_the_stored_figures(opened: Open, made: Path) -> No
     test = opened("entry", made, **key)
     frames = [element.value for element in test.dataframe]
     stored = pd.read_csv(made / "micro" / "comparisons.csv").query(
-        "model == 'micro-200k' and arm == 'gap' and corpus == 'seen' and scope == 'all'"
+        "model == 'micro-200k' and arm == 'gap' and corpus == 'seen' and scope == 'all' and measure == 'score'"
     )
     shown = next(frame for frame in frames if "p_noninferior_adjusted" in frame)
     assert sorted(shown["delta"]) == sorted(stored["delta"]) and sorted(shown["mde"]) == sorted(stored["mde"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboard import tables, text
+from leaderboard import charts, tables, text
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,20 @@ def test_effective_sizes_say_where_the_ladder_ended() -> None:
     below = text.behaves_like(5e5, 6e5, 5e5, 7e5, "interval reaches below the ladder")
     assert below == "0.50M behaves like 0.60M (95 % ≤0.50M to 0.70M)"
     assert text.behaves_like(5e5, None, None, None, "no ladder") == "no ladder to measure on"
+    assert text.behaves_like(5e5, None, None, None, "below the ladder") == "less than the smallest model"
+    below = text.behaves_like(5e5, None, None, 7e5, "below the ladder")
+    assert below == "less than the smallest model (95 % at most 0.70M)"
+
+
+def test_a_share_is_told_in_percent_with_its_interval() -> None:
+    assert text.share(0.314, 0.12, 0.584) == "31 % (12 % to 58 %)"
+    assert text.share(-0.2, None, None) == "−20 %"
+    assert text.share(None, 0.1, 0.2) == "–"
 
 
 def test_every_verdict_and_state_has_a_word_and_a_sign() -> None:
-    for words in tables.WORDS.values():
-        assert all(shown.endswith(word) and shown != word for word, shown in words.items())
+    own = ("verdict", "outcome", "verification", "state")
+    for name, words in tables.WORDS.items():
+        assert all(shown[1] == " " and not shown[0].isalnum() and len(shown) > 3 for shown in words.values())
+        assert name not in own or all(shown.endswith(word) for word, shown in words.items())
+    assert [*text.VERDICTS][:5] == charts.VERDICT_ORDER

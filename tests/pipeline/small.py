@@ -105,6 +105,11 @@ def small_micro(target: Path, cache: Path) -> Path:
     return copy
 
 
+def copy_pipeline(repository: Path, target: Path) -> Path:
+    """A copy in which the pipeline goes on where it was."""
+    return shutil.copytree(repository, target, symlinks=True)
+
+
 def journal(repository: Path) -> dict[Path, int]:
     """The finished runs and when each was written."""
     return {path: path.stat().st_mtime_ns for path in repository.glob(".gapbench/journal/*/*/run.json")}

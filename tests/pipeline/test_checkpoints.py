@@ -42,7 +42,7 @@ def settings(keep: str) -> Settings:
 @pytest.fixture(scope="module")
 def base(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
     folder = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, folder, name="tiny", cache=micro_cache)
+    train_rung(RUNG, {0: folder}, name="tiny", cache=micro_cache)
     one = settings("none")
     return load_base("tiny", folder, suite_of(one.evaluation, documents=4), one.evaluation, one.execution)
 
@@ -50,7 +50,7 @@ def base(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
 @pytest.fixture(scope="module")
 def cell(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    write_cell(settings("none"), base, "code", TEXTS, folder / "cell", Journal(folder / "journal"))
+    write_cell(settings("none"), [base], "code", TEXTS, folder / "cell", Journal(folder / "journal"))
     return folder / "cell"
 
 
@@ -74,7 +74,7 @@ def recorded(cell: Path, *, selected: bool) -> dict[str, str]:
 
 @pytest.mark.parametrize("keep", ["none", "selected", "all"])
 def test_the_weights_that_are_kept_are_those_of_the_record(keep: str, base: Base, cell: Path) -> None:
-    keep_cell(settings(keep), base, "code", TEXTS, cell)
+    keep_cell(settings(keep), [base], "code", TEXTS, cell)
     expected = {} if keep == "none" else recorded(cell, selected=keep == "selected")
     assert kept(cell) == expected
     assert len(expected) == {"none": 0, "selected": 5, "all": 2 * 2 * 3 + 1}[keep]

@@ -9,7 +9,10 @@ import pyarrow as pa
 import pytest
 
 from benchmark.diff import diff
+from benchmark.diff.inputs import Inputs
+from benchmark.diff.scope import Scope
 from benchmark.diff.tables import missing_rows, numbered_soups
+from benchmark.diff.verdicts import comparable_claims
 from benchmark.errors import CheckFailed, InputError
 from benchmark.schema import TABLES
 from benchmark.scoring.write import write_csv
@@ -203,6 +206,73 @@ def test_a_missing_column_is_a_fault_with_another_arithmetic(root: Path) -> None
     path.write_text("\n".join(line.rpartition(",")[0] for line in path.read_text().splitlines()) + "\n")
     with pytest.raises(CheckFailed, match=r"scores\.csv: column score is missing"):
         diff(root, "HEAD", "t")
+
+
+def older(root: Path) -> None:
+    """Commit a table from before there were measures, with a column that today's table does not have."""
+    path = write(root) / "comparisons.csv"
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{head},n_runs", *(f"{row},5" for row in rows)]) + "\n")
+    commit_all(root)
+
+
+def newer(root: Path, *, gain: str = "0.01", flags: str = "other") -> None:
+    """Results with both measures beside it."""
+    path = write(root, gain=gain, flags=flags) / "comparisons.csv"
+    head, *rows = path.read_text().splitlines()
+    place = head.split(",").index("scope")
+
+    def row(line: str, *cells: str) -> str:
+        given = line.split(",")
+        given[place : place + 1] = [cells[0], cells[1] or given[place]]
+        return ",".join([*given, *cells[2:]])
+
+    lines = [row(head, "measure", "scope", "n_texts", "n_draws")]
+    lines += [row(line, "score", "", "5", "3") for line in rows]
+    lines += [row(line, "probability", "dialogue", "5", "3") for line in rows]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_tables_of_an_older_version_are_told_in_one_line_and_compared_by_what_both_have(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older(root)
+    newer(root)
+    diff(root, "HEAD", "t", everything=True)
+    printed = capsys.readouterr().out
+    (told,) = [line for line in printed.splitlines() if "another version" in line]
+    assert "comparisons.csv (without n_runs; 3 columns new)" in told and "both have are compared" in told
+    assert "verdicts: 0 of 2 moved" in printed
+
+
+def test_a_gain_beside_a_table_of_an_older_version_is_held_to_its_bound(root: Path) -> None:
+    older(root)
+    newer(root, gain="0.2")
+    with pytest.raises(
+        CheckFailed, match=r"1 times a gain is outside its bound, farthest m/gap/c all 0\.0100"
+    ):
+        diff(root, "HEAD", "t")
+
+
+def test_an_older_version_under_the_same_arithmetic_is_one_fault_in_words(root: Path) -> None:
+    older(root)
+    newer(root, flags="same")
+    with pytest.raises(CheckFailed, match="bytes differ on a like machine"):
+        diff(root, "HEAD", "t")
+
+
+def test_a_claim_depends_on_what_its_estimates_and_controls_name(root: Path) -> None:
+    control = {"control": "positive", "entry": "micro-1/lessons/text", "delta": None}
+    estimate = {"model": "micro-2", "arm": "gap", "corpus": "code", "delta": 0.1}
+    claims = [
+        {"id": "C0", "outcome": "reproduced", "estimates": [control], "parts": []},
+        {"id": "C1", "outcome": "reproduced", "estimates": [estimate], "parts": []},
+    ]
+    content = json.dumps({"claims": claims}).encode()
+    for arm, kept in (("lessons", {"C1"}), ("gap", {"C0"}), ("other", {"C0", "C1"})):
+        named = {"models": frozenset(), "corpora": frozenset(), "arms": frozenset({arm})}
+        scope = Scope(Inputs(named, frozenset(), {}, False, ()))
+        assert set(comparable_claims(content, content, scope)) == kept
 
 
 @pytest.mark.parametrize("flags", ["same", "other"])

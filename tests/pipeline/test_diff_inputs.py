@@ -14,9 +14,12 @@ import pytest
 from benchmark.diff import diff
 from benchmark.errors import CheckFailed
 from benchmark.pipeline.files import write_json
+from benchmark.settings import load_settings
 from tests.pipeline.small import ROOT, commit, shell
 
 RESULTS = Path("results/micro")
+MOST = load_settings(ROOT / "params.yaml").posttrain.max_steps
+STEPS, FEWER = f"max_steps: {MOST}", f"max_steps: {MOST - 1}"
 NEW = "    mine: {kind: file, path: submissions/data/mine/texts.jsonl}\n"
 
 
@@ -41,6 +44,13 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
+def line_of(path: Path, begin: str) -> str:
+    """The one line of a file that begins so, with its end."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    (found,) = [line for line in lines if line.startswith(begin)]
+    return found
+
+
 def edit_csv(path: Path, edit: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
@@ -63,7 +73,7 @@ def with_new_corpus(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 def add_corpus(repository: Path, *, samples: bool = False) -> None:
     """What `gapbench submit corpus mine` and `make repro` leave, without computing anything."""
     params = repository / "params.yaml"
-    line = "  code: {kind: micro, part: code, texts: 5}\n"
+    line = line_of(params, "  code: ")
     replace(params, line, line + NEW.removeprefix("  "))
     folder = repository / RESULTS
     for path in folder.glob("*.csv"):
@@ -172,7 +182,7 @@ def test_the_first_stage_whose_output_differs_is_named(
 
 def test_where_the_stages_agree_the_first_table_that_differs_is_named(repository: Path) -> None:
     for name in ("comparisons.csv", "entries.csv", "curves.csv"):
-        replace(repository / RESULTS / name, "gap-lr1e-3", "gap-lr1e-4")
+        replace(repository / RESULTS / name, "gap-lr3e-3", "gap-lr3e-4")
     with pytest.raises(CheckFailed, match=r"the first stage whose output differs is score, in curves\.csv"):
         diff(repository, "HEAD", "micro")
 
@@ -181,7 +191,7 @@ def test_where_the_stages_agree_the_first_table_that_differs_is_named(repository
     ("old", "new", "said"),
     [
         ("margin: 0.5", "margin: 0.4", "params.yaml: scoring changed"),
-        ("max_steps: 15", "max_steps: 14", "params.yaml: posttrain changed"),
+        (STEPS, FEWER, "params.yaml: posttrain changed"),
         ("documents: 320", "documents: 300", "params.yaml: evaluation changed"),
         ("hidden: 32", "hidden: 40", "params.yaml: models.micro-1 changed"),
         ("target_corpus: code", "target_corpus: seen", "params.yaml: claims changed"),
@@ -214,7 +224,7 @@ def test_a_changed_model_leaves_the_rows_of_others_compared(repository: Path) ->
 
 
 def test_changed_steps_leave_the_rungs_compared(repository: Path) -> None:
-    replace(repository / "params.yaml", "max_steps: 15", "max_steps: 14")
+    replace(repository / "params.yaml", STEPS, FEWER)
     edit_csv(
         repository / RESULTS / "scores.csv",
         lambda rows: [{**row, "score": "0.5"} if row["row_kind"] == "rung" else row for row in rows],
@@ -258,11 +268,13 @@ def test_code_that_was_committed_before_it_was_run_is_known_from_the_lock(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lock = repository / "dvc.lock"
-    digest = lock.read_text(encoding="utf-8").split("path: benchmark/scoring\n")[1].split("md5: ")[1][:32]
+    digest = (
+        lock.read_text(encoding="utf-8").split("path: benchmark/scoring/ranks.py\n")[1].split("md5: ")[1][:32]
+    )
     replace(lock, digest, "0" * 32)
     replace(repository / RESULTS / "runs.csv", "max_steps", "diverged")
     diff(repository, "HEAD", "micro")
-    assert "benchmark/scoring (code of score)" in capsys.readouterr().out
+    assert "benchmark/scoring/ranks.py (code of score)" in capsys.readouterr().out
 
 
 def test_an_attestation_changes_a_state_and_is_no_fault(repository: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.small import environment, journal, shell, small_micro, tree, wait_for
+from tests.pipeline.small import copy_pipeline, environment, journal, shell, tree, wait_for
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -26,10 +26,10 @@ def stage_processes(repository: Path) -> list[int]:
 
 
 def test_killed_in_the_middle_of_posttrain_it_continues_and_ends_the_same(
-    undisturbed: Path, micro_cache: Path, tmp_path: Path
+    before_posttrain: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Killing `dvc` kills its stage too, and leaves more behind than a stage that is killed under a living `dvc`."""
-    copy = small_micro(tmp_path / "killed", micro_cache)
+    copy = copy_pipeline(before_posttrain, tmp_path / "killed")
     dvc = subprocess.Popen(
         ["dvc", "repro"],
         cwd=copy,
@@ -43,9 +43,14 @@ def test_killed_in_the_middle_of_posttrain_it_continues_and_ends_the_same(
     wait_for(lambda: not stage_processes(copy), seconds=30)
     finished = journal(copy)
     assert 2 <= len(finished) < 12, "it was killed in the middle"
+    touched = {path.parents[1]: path.parents[1].stat().st_mtime_ns for path in finished}
     shell(copy, "gapbench", "stage", "prepare", "--params", "params.yaml")
     shell(copy, "dvc", "repro")
     after = journal(copy)
-    assert {path: after[path] for path in finished} == finished, "finished runs are not done again"
+    assert {path: after[path] for path in finished} == finished, "finished runs stay as they are"
+    # A run that is done again is written beside its entry, then found to be there and thrown away.
+    shared = {path.parents[1] for path in after.keys() - finished.keys()}
+    again = [folder for folder in touched.keys() - shared if folder.stat().st_mtime_ns != touched[folder]]
+    assert again == [], "finished runs are not done again"
     assert tree(copy / "results") == tree(undisturbed / "results")
     assert "Data and pipelines are up to date." in shell(copy, "dvc", "repro")

@@ -8,35 +8,43 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.small import commit, edit_params, environment, journal, shell, small_micro, tree, wait_for
+from tests.pipeline.small import (
+    commit,
+    copy_pipeline,
+    edit_params,
+    environment,
+    journal,
+    shell,
+    tree,
+    wait_for,
+)
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
 
-def workers() -> list[int]:
-    """Processes that Ray has a unit of this test in."""
-    listed = subprocess.run(["pgrep", "-f", "ray::_ray_work"], capture_output=True, text=True, check=False)
+def workers(cluster: Any) -> list[int]:
+    """Processes of the cluster that have a unit of the grid in work."""
+    processes = [process for node in cluster.list_all_nodes() for process in node.live_processes()]
+    raylets = ",".join(str(process.pid) for kind, process in processes if kind == "raylet")
+    command = ["pgrep", "--parent", raylets, "--full", "ray::_ray_work"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
     return [int(number) for number in listed.stdout.split()]
 
 
 def test_a_worker_and_a_node_killed_in_the_middle_of_the_grid_change_nothing(
-    cluster: Any, undisturbed: Path, micro_cache: Path, tmp_path: Path
+    cluster: Any, before_posttrain: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    copy = small_micro(tmp_path / "ray", micro_cache)
+    copy = copy_pipeline(before_posttrain, tmp_path / "ray")
     edit_params(copy / "params.yaml", {"execution": {"engine": "ray"}})
     commit(copy)
     log = tmp_path / "log"
     with log.open("w") as said:
         dvc = subprocess.Popen(
-            ["dvc", "repro"],
-            cwd=copy,
-            env=environment(copy, RAY_ADDRESS=cluster.address),
-            stdout=said,
-            stderr=subprocess.STDOUT,
+            ["dvc", "repro"], cwd=copy, env=environment(copy), stdout=said, stderr=subprocess.STDOUT
         )
-        wait_for(lambda: dvc.poll() is not None or (len(journal(copy)) >= 2 and workers()))
+        wait_for(lambda: dvc.poll() is not None or (len(journal(copy)) >= 2 and workers(cluster)))
         assert dvc.poll() is None, log.read_text()
-        os.kill(workers()[0], signal.SIGKILL)
+        os.kill(workers(cluster)[0], signal.SIGKILL)
         killed_at = len(journal(copy))
         wait_for(lambda: dvc.poll() is not None or len(journal(copy)) > killed_at)
         cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)

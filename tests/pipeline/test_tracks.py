@@ -74,7 +74,7 @@ def test_the_paper_track_runs_offline_from_local_files_and_leaves_micro_up_to_da
     entries = pd.read_csv(results / "entries.csv", keep_default_na=False, na_values=[""])
     ranked = entries[entries["row_kind"] == "entry"]
     assert sorted(ranked["model"]) == ["opt-a", "opt-b"]
-    assert (ranked["n_runs"] == 3).all()
+    assert (ranked["n_texts"] == 3).all()
     assert set(entries["row_kind"]) == {"entry", "control", "rung"}
     samples = pq.read_table(repository / "data/paper/runs/opt-a/code/samples.parquet")
     assert len(set(samples.column("task").to_pylist())) == 12

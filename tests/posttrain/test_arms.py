@@ -1,10 +1,13 @@
 """What each arm does to the weights, on a small OPT with random weights."""
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
 
+from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel
 from benchmark.posttrain.arms import ARMS, Member, Start
 from benchmark.posttrain.objective import text_loss
@@ -55,6 +58,7 @@ def test_no_arm_changes_the_base_model(model: OptModel) -> None:
     before = {name: tensor.clone() for name, tensor in model.params.items()}
     for kind in ("ascent", "descent", "random", "shuffled"):
         walk(kind, start(model))
+    walk("lessons", lessons(model))
     assert all(torch.equal(before[name], tensor) for name, tensor in model.params.items())
 
 
@@ -114,3 +118,41 @@ def test_a_soup_is_the_mean_of_its_members_weights_at_their_steps(model: OptMode
     for name, tensor in soup.items():
         assert torch.allclose(tensor, (parts[0][name] + parts[1][name]) / 2)
     assert len(list(ARMS["soup"](Start(model, TOKENS, Posttrain(), 0, "soup", members)))) == 1
+
+
+EXAMPLES = tuple((2, *(5 + (place * step) % 50 for place in range(3, 9)), 2) for step in range(1, 12))
+
+
+def lessons(model: OptModel, *, updates: int = 30, **changes: object) -> Start:
+    return replace(start(model, learning_rate=5e-3), passages=EXAMPLES, updates=updates, **changes)  # type: ignore[arg-type]
+
+
+def mean_loss(model: OptModel, params: Mapping[str, torch.Tensor]) -> float:
+    return sum(float(text_loss(params, model.config, example)) for example in EXAMPLES) / len(EXAMPLES)
+
+
+def test_lessons_take_one_step_that_teaches_their_examples(model: OptModel) -> None:
+    (taught,) = walk("lessons", lessons(model), 5)
+    (little,) = walk("lessons", lessons(model, updates=3), 5)
+    assert mean_loss(model, taught) < mean_loss(model, little) < mean_loss(model, model.params)
+
+
+def test_lessons_are_the_same_twice_and_another_order_for_another_seed(model: OptModel) -> None:
+    many = tuple(EXAMPLES[place % 11] for place in range(200))  # several batches, so that their order counts
+    one, again, other = (
+        walk("lessons", replace(lessons(model, updates=6, seed=seed), passages=many), 1)[0]
+        for seed in (0, 0, 1)
+    )
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_lessons_refuse_what_they_cannot_train(model: OptModel) -> None:
+    projected = OptModel(replace(model.config, word_embed_proj_dim=8), model.params)
+    for begin, said in (
+        (start(model), "holds none"),
+        (replace(lessons(model), settings=Posttrain(precision="bf16")), "fp32, not in bf16"),
+        (lessons(projected), "micro ladder on a CPU"),
+    ):
+        with pytest.raises(InputError, match=said):
+            next(ARMS["lessons"](begin))

@@ -6,20 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from benchmark.corpora.micro import micro_corpus
 from benchmark.models.micro import train_rung
+from benchmark.pipeline import cell
 from benchmark.pipeline.cell import write_cell
 from benchmark.pipeline.journal import Journal
 from benchmark.posttrain.arms.base import Member
 from benchmark.posttrain.base import Base, load_base, suite_of
 from benchmark.posttrain.plan import request, run_key
 from benchmark.posttrain.run import RunResult, execute_run
+from benchmark.posttrain.samples import base_samples
 from benchmark.schema import SAMPLES
 from benchmark.settings import MicroModel, Settings, validate
+from benchmark.stored_samples import with_defaults
 
 RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
 
@@ -46,7 +50,7 @@ KINDS = {"gap": "ascent", "descent": "descent", "random": "random", "shuffled": 
 @pytest.fixture(scope="module")
 def folder(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, target, name="tiny", cache=micro_cache)
+    train_rung(RUNG, {0: target}, name="tiny", cache=micro_cache)
     return target
 
 
@@ -121,8 +125,40 @@ def test_a_run_that_breaks_down_at_once_scores_chance(base: Base) -> None:
     assert result.record["steps"][-1]["loss"] is None
     assert result.record["selected_step"] == {"all": 1}
     chance = {task.name: task.chance for task in base.scorer.suite.tasks}
-    values = result.samples.group_by("task").aggregate([("value", "min"), ("value", "max")]).to_pylist()
-    assert all(row["value_min"] == row["value_max"] == pytest.approx(chance[row["task"]]) for row in values)
+    for name in ("value", "probability"):
+        values = result.samples.group_by("task").aggregate([(name, "min"), (name, "max")]).to_pylist()
+        found = {row["task"]: (row[f"{name}_min"], row[f"{name}_max"]) for row in values}
+        assert found == {task: (pytest.approx(value), pytest.approx(value)) for task, value in chance.items()}
+
+
+def test_the_draw_stands_in_samples_and_record_and_every_document_has_a_cluster(base: Base) -> None:
+    text = micro_corpus("code", 1, 0)[0]
+    asked = request(settings_with(), base, "code", text, "gap", 0)
+    for draw in (0, 3):
+        result = execute_run(replace(asked, draw=draw), base.scorer)
+        assert result.record["draw"] == draw
+        assert set(result.samples.column("draw").to_pylist()) == {draw}
+        assert (
+            result.samples.column("cluster").null_count
+            == result.samples.column("probability").null_count
+            == 0
+        )
+        assert all(0 <= value <= 1 for value in result.samples.column("probability").to_pylist())
+    start = base_samples(base.scorer.start.samples, track="t", model="m", draw=3)
+    assert set(start.column("draw").to_pylist()) == {3}
+
+
+def test_samples_without_draw_and_cluster_are_of_draw_0_and_each_document_by_itself(base: Base) -> None:
+    whole = base_samples(base.scorer.start.samples, track="t", model="m")
+    assert with_defaults(whole).equals(whole)
+    absent = whole.drop_columns(["draw", "cluster", "probability"])
+    for table in (absent, pa.Table.from_pylist(absent.to_pylist(), schema=SAMPLES)):
+        filled = with_defaults(table)
+        assert filled.schema.equals(SAMPLES)
+        assert set(filled.column("draw").to_pylist()) == {0}
+        assert filled.column("probability").null_count == filled.num_rows
+        own = [str(number) for number in filled.column("doc_id").to_pylist()]
+        assert filled.column("cluster").to_pylist() == own
 
 
 def test_under_the_protocol_paper_each_family_has_its_step(folder: Path) -> None:
@@ -134,13 +170,15 @@ def test_under_the_protocol_paper_each_family_has_its_step(folder: Path) -> None
 
 
 def test_a_cell_is_the_same_for_any_number_of_workers_and_from_its_journal(
-    base: Base, tmp_path: Path
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = micro_corpus("code", 4, 0)
     for name, workers in (("one", 1), ("two", 2), ("again", 1)):
+        if name == "again":
+            monkeypatch.setattr(cell, "execute_run", None)  # no run is done again
         settings = settings_with(execution={"workers": workers})
         journal = Journal(tmp_path / ("journal" if name != "two" else "other"))
-        write_cell(settings, base, "code", texts, tmp_path / name, journal)
+        write_cell(settings, [base], "code", texts, tmp_path / name, journal)
     for file in ("samples.parquet", "runs.jsonl", "cell.json"):
         contents = {(tmp_path / name / file).read_bytes() for name in ("one", "two", "again")}
         assert len(contents) == 1, file
@@ -160,6 +198,26 @@ def test_a_runs_key_depends_on_the_arithmetic_and_on_the_documents_with_their_ri
     assert run_key(native, base.scorer) != usual
     corrected = replace(base.scorer, prepared=replace(base.scorer.prepared, suite_digest="another"))
     assert run_key(request(settings_with(), base, "code", text, "gap", 0), corrected) != usual
+
+
+def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_members(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[frozenset[str], str]] = []
+
+    def code(kinds: frozenset[str], suite: str) -> str:
+        asked.append((kinds, suite))
+        return f"code of {sorted(kinds)}"
+
+    (text,) = micro_corpus("code", 1, 0)
+    single = request(settings_with(), base, "code", text, "random", 0)
+    soup = request(settings_with(), base, "code", text, "soup", 0)
+    soup = replace(soup, members=(Member(single.begin, "shuffled", 2),))
+    before = [run_key(run, base.scorer) for run in (single, soup)]
+    monkeypatch.setattr("benchmark.posttrain.plan.run_code", code)
+    after = [run_key(run, base.scorer) for run in (single, soup)]
+    assert asked == [(frozenset({"random"}), "micro12"), (frozenset({"soup", "shuffled"}), "micro12")]
+    assert not set(before) & set(after)
 
 
 def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder: Path) -> None:
@@ -196,9 +254,58 @@ def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder
         key(evaluation={"tasks": ["micro_cause"]}),
         key_of(model_name="other"),
         key_of(model_digest="of other weights"),
+        key_of(draw=1),
         key_of(tokens=(2, 5, 6)),
         key_of(members=soup),
         key_of(members=(replace(soup[0], step=3),)),
         key_of(arithmetic="another"),
     ]
     assert len({usual, *others}) == 1 + len(others)
+
+
+TAUGHT = {"taught": {"kind": "lessons", "learning_rate": 5e-3, "updates": 4, "corpora": ["lessons"]}}
+LESSONS = {"lessons": {"kind": "micro", "part": "lessons", "texts": 1}}
+
+
+def test_the_one_checkpoint_of_lessons_is_scored_whatever_the_steps_are(folder: Path) -> None:
+    settings = settings_with(corpora=LESSONS, arms=TAUGHT, evaluation={"steps": [2, 4]})
+    base = base_with(folder, settings)
+    (text,) = micro_corpus("lessons", 1)
+    asked = request(settings, base, "lessons", text, "taught", 0)
+    examples = text.text.split("\n\n")
+    assert len(asked.passages) == len(examples)
+    assert base.tokenizer.decode(asked.passages[7]) == examples[7]
+    assert all(ids[0] == ids[-1] == base.tokenizer.eos_id for ids in asked.passages)
+    record = execute_run(asked, base.scorer).record
+    assert [bool(step["metrics"]) for step in record["steps"]] == [True, True]
+    assert record["selected_step"] == {"all": 1}
+    assert record["settings"]["arm"]["updates"] == 4
+
+
+def test_a_key_depends_on_the_updates_of_lessons_and_on_no_filter(base: Base) -> None:
+    (text,) = micro_corpus("lessons", 1)
+
+    def key(arm: str = "taught", **changes: Any) -> str:
+        arms = TAUGHT | {arm: {**(TAUGHT | {"gap": {"kind": "ascent"}})[arm], **changes}}
+        settings = settings_with(corpora=LESSONS, arms=arms)
+        return run_key(request(settings, base, "lessons", text, arm, 0), base.scorer)
+
+    assert key() == key(corpora=None)
+    assert len({key(), key(updates=5), key(learning_rate=1e-2)}) == 3
+    assert key("gap") == key("gap", corpora=["lessons"])
+
+
+def test_a_cell_holds_the_runs_that_filters_leave(folder: Path, tmp_path: Path) -> None:
+    corpora = {
+        "lessons": {**LESSONS["lessons"], "arms": ["taught"]},
+        "code": {"kind": "micro", "part": "code"},
+    }
+    settings = settings_with(corpora=corpora, arms=TAUGHT)
+    base, journal = base_with(folder, settings), Journal(tmp_path / "journal")
+    for corpus in ("lessons", "code"):
+        write_cell(settings, [base], corpus, micro_corpus(corpus, 2), tmp_path / corpus, journal)
+    arms = {
+        corpus: set(pq.read_table(tmp_path / corpus / "samples.parquet").column("arm").to_pylist())
+        for corpus in ("lessons", "code")
+    }
+    assert arms == {"lessons": {"taught"}, "code": {*KINDS, "soup"}}

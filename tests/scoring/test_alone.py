@@ -23,6 +23,16 @@ def test_tables_are_scored_without_a_pipeline(tmp_path: Path) -> None:
     assert claims[1]["parts"][0]["baseline"] == "middle"
 
 
+@pytest.mark.parametrize("second", ["a.parquet", "nested/../a.parquet", "link.parquet", "."])
+def test_a_file_that_is_named_twice_is_refused(second: str, tmp_path: Path) -> None:
+    samples = Study(documents=20).write(tmp_path / "a.parquet")
+    (tmp_path / "nested").mkdir()
+    if second == "link.parquet":
+        (tmp_path / second).symlink_to(samples)
+    with pytest.raises(InputError, match=r"--samples .*: .*parquet was named before: give each file once$"):
+        score_alone([samples, tmp_path / second], tmp_path / "models.json", tmp_path / "out", None, [])
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [

@@ -1,5 +1,6 @@
 """Comparisons and verdicts: what pairs, which tests are a family, in which order a verdict is reached."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,51 +12,51 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.errors import InputError
-from benchmark.scoring.comparisons import Baseline, difference, noninferiority, verdict
-from benchmark.scoring.layout import DocumentScores, Layout, Task
-from benchmark.scoring.records import Records
+from benchmark.scoring.comparisons import Baseline, comparison_rows, difference, verdict
+from benchmark.scoring.contrast import gain, level
+from benchmark.scoring.layout import DocumentScores
+from benchmark.scoring.records import Model, Records
 from benchmark.scoring.samples import read_samples
 from benchmark.scoring.score import score_tables
 from benchmark.scoring.settings import ScoringSettings
-from tests.scoring.synthetic import MODELS, TASKS, Study, write_frame
+from tests.scoring.synthetic import MODELS, TASKS, Study, base_of, entry_of, layout_of, write_frame
 
 SUMMARY = ("all", "classification", "dialogue")
 NAN = float("nan")
+SETTINGS = ScoringSettings()
 
 
 def comparisons(frame: pd.DataFrame, folder: Path, models: Any = MODELS, **settings: Any) -> pd.DataFrame:
     samples = read_samples([write_frame(frame, folder / "samples.parquet")], TASKS)
-    tables = score_tables(samples, models, Records(), ScoringSettings(**settings))
+    tables, _ = score_tables(samples, models, Records(), ScoringSettings(**settings))
     return pd.DataFrame(tables["comparisons.csv"])
 
 
-def scores(model: str, values: np.ndarray, texts: tuple[str, ...] = ()) -> DocumentScores:
-    values = np.atleast_2d(values)
-    return DocumentScores(model, "gap", "code", texts, np.arange(values.shape[1]), values)
-
-
-def one_task(documents: int) -> Layout:
-    task = Task("arc", "classification", "acc")
-    return Layout((task,), np.zeros(documents, dtype=np.int64), np.arange(documents))
+def by_text(values: np.ndarray, texts: tuple[str, ...], arm: str = "gap") -> DocumentScores:
+    """Texts on one draw of model m, whose base model scores 0."""
+    return entry_of("m", values, 0.0, texts, arm=arm, by="text")
 
 
 @pytest.mark.parametrize(
-    ("delta", "p_adjusted", "p_noninferior", "texts", "expected"),
+    ("delta", "p_adjusted", "p_noninferior", "p_negligible", "expected"),
     [
-        (0.1, 0.01, 0.001, 5, "superior"),
-        (-0.1, 0.01, 0.001, 5, "comparable"),
-        (0.1, 0.20, 0.001, 5, "comparable"),
-        (-0.1, 0.01, 0.300, 5, "inferior"),
-        (-0.1, 0.20, 0.030, 5, "inconclusive"),
-        (0.0, 1.00, NAN, 5, "inconclusive"),
-        (0.1, NAN, NAN, 5, "inconclusive"),
-        (0.1, 0.001, 0.001, 2, "inconclusive"),
+        (0.1, 0.01, 0.001, 0.001, "superior"),
+        (-0.1, 0.01, 0.001, NAN, "comparable"),
+        (0.1, 0.20, 0.001, 0.001, "comparable"),
+        (-0.1, 0.01, 0.300, 0.001, "inferior"),
+        (-0.1, 0.01, NAN, 0.001, "inferior"),
+        (-0.1, 0.20, 0.030, 0.020, "negligible"),
+        (0.1, 0.20, NAN, 0.001, "negligible"),
+        (-0.1, 0.20, 0.030, 0.030, "inconclusive"),
+        (0.0, 1.00, NAN, NAN, "inconclusive"),
+        (0.1, NAN, NAN, NAN, "inconclusive"),
+        (0.0, 0.01, NAN, NAN, "inconclusive"),
     ],
 )
 def test_a_verdict_is_reached_in_the_stated_order(
-    delta: float, p_adjusted: float, p_noninferior: float, texts: int, expected: str
+    delta: float, p_adjusted: float, p_noninferior: float, p_negligible: float, expected: str
 ) -> None:
-    assert verdict(delta, p_adjusted, p_noninferior, texts) == expected
+    assert verdict(delta, p_adjusted, p_noninferior, p_negligible) == expected
 
 
 def test_an_entry_meets_its_base_its_controls_and_the_rungs_in_range(tmp_path: Path) -> None:
@@ -110,36 +111,35 @@ def test_a_control_pairs_by_text_and_document() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(5, 1)) + rng.normal(size=(5, 60))
     texts = ("a", "b", "c", "d", "e")
-    treated = scores("m", noise + 0.1 + 0.01 * rng.normal(size=(5, 60)), texts)
-    control = scores("m", noise[::-1], texts[::-1])
-    found = difference(treated, Baseline("control", control), treated, one_task(60), 0.5)
-    assert found.texts == 5
+    treated = by_text(noise + 0.1 + 0.01 * rng.normal(size=(5, 60)), texts)
+    control = by_text(noise[::-1], texts[::-1], "random")
+    base = base_of("m", np.zeros(60))
+    found = difference(treated, Baseline("control", control), base, layout_of(60), SETTINGS).found
+    assert found.units == 5
     assert found.estimate.error[0] < 0.01
 
 
-def test_only_the_texts_of_both_arms_pair() -> None:
-    rng = np.random.default_rng(0)
-    treated = scores("m", rng.normal(size=(4, 30)), ("a", "b", "c", "d"))
-    control = scores("m", rng.normal(size=(3, 30)), ("b", "d", "x"))
-    assert difference(treated, Baseline("control", control), treated, one_task(30), 0.5).texts == 2
-
-
-def test_a_control_with_other_texts_is_an_independent_sample_of_texts() -> None:
+@pytest.mark.parametrize("common", [3, 2, 0])
+def test_a_control_that_shares_three_texts_pairs_by_them_and_else_is_another_sample(common: int) -> None:
     rng = np.random.default_rng(0)
     first, second = (rng.normal(size=(n, 1)) * np.ones((n, 30)) for n in (4, 3))
-    treated, control = scores("m", first, ("a", "b", "c", "d")), scores("m", second, ("x", "y", "z"))
-    found = difference(treated, Baseline("control", control), treated, one_task(30), 0.5)
+    ours, theirs = ("a", "b", "c", "d"), (*"abc"[:common], *"xyz"[: 3 - common])
+    treated, control = by_text(first, ours), by_text(second, theirs, "random")
+    base = base_of("m", np.zeros(30))
+    found = difference(treated, Baseline("control", control), base, layout_of(30), SETTINGS).found
     expected = stats.sem(first[:, 0]) ** 2 + stats.sem(second[:, 0]) ** 2
-    assert found.texts == 3
+    if common == 3:
+        expected = stats.sem(first[:3, 0] - second[:, 0]) ** 2
+    assert found.units == 3
     assert found.estimate.variance[0] == pytest.approx(expected)
 
 
 def test_only_the_documents_of_both_are_compared() -> None:
     rng = np.random.default_rng(1)
-    treated = DocumentScores("m", "gap", "c", ("a",), np.arange(0, 60, 2), rng.uniform(size=(1, 30)))
-    rung = DocumentScores("l", "none", "none", (), np.arange(40), rng.uniform(size=(1, 40)))
-    base = DocumentScores("m", "none", "none", (), np.arange(60), rng.uniform(size=(1, 60)))
-    found = difference(treated, Baseline("rung", rung), base, one_task(60), 0.5)
+    base = base_of("m", rng.uniform(size=60))
+    rung = base_of("l", rng.uniform(size=60)).on_columns(np.arange(40))
+    treated = entry_of("m", rng.uniform(size=60), base.values, by="text").on_columns(np.arange(0, 60, 2))
+    found = difference(treated, Baseline("rung", rung), base, layout_of(60), SETTINGS).found
     expected = treated.values[0, :20].mean() - rung.values[0, ::2].mean()
     assert found.layout.size == 20
     assert found.estimate.value[0] == pytest.approx(expected)
@@ -148,11 +148,17 @@ def test_only_the_documents_of_both_are_compared() -> None:
 def test_noninferiority_is_one_contrast_that_holds_the_error_of_the_gap() -> None:
     rng = np.random.default_rng(2)
     base, rung, treated = rng.uniform(size=(3, 80)) + np.array([[0.0], [0.4], [0.35]])
-    found = noninferiority(treated[None], base, rung, one_task(80), 0.4)
+    entry = entry_of("m", treated, base, by="text")
+    settings = ScoringSettings(margin=0.4)
+    found = difference(
+        entry, Baseline("rung", base_of("l", rung)), base_of("m", base), layout_of(80), settings
+    )
     contrast = treated - base - 0.6 * (rung - base)
     expected = stats.ttest_1samp(contrast, 0, alternative="greater").pvalue
-    assert found.p_value[0] == pytest.approx(expected, rel=1e-3)
-    assert found.margin[0] == pytest.approx(0.4 * (rung - base).mean())
+    assert found.p_noninferior()[0] == pytest.approx(expected, rel=1e-3)
+    assert found.gap is not None
+    assert found.gap.estimate.value[0] == pytest.approx((rung - base).mean())
+    assert np.isnan(found.p_negligible()).all()
 
 
 def test_where_the_ladder_has_no_gap_nothing_is_comparable(tmp_path: Path) -> None:
@@ -166,11 +172,16 @@ def test_where_the_ladder_has_no_gap_nothing_is_comparable(tmp_path: Path) -> No
     assert not (rung["verdict"] == "comparable").any()
 
 
-def test_two_texts_give_no_verdict(tmp_path: Path) -> None:
+def test_two_texts_give_a_verdict_by_documents_alone_that_says_so_and_no_rank(tmp_path: Path) -> None:
     entries = {("small", "gap", "code"): 0.5}
-    table = comparisons(Study(entries=entries, texts=2).frame(), tmp_path)
-    assert set(table["verdict"]) == {"inconclusive"}
-    assert (table["p_value"].min()) < 1e-6
+    samples = read_samples([Study(entries=entries, texts=2).write(tmp_path / "s.parquet")], TASKS)
+    tables, _ = score_tables(samples, MODELS, Records(), ScoringSettings())
+    rows = pd.DataFrame(tables["comparisons.csv"])
+    assert set(rows["conditional"]) == {"texts and draws"}
+    assert set(rows.query("scope == 'all'")["verdict"]) == {"superior"}
+    entry = next(row for row in tables["entries.csv"] if row["row_kind"] == "entry")
+    assert entry["conditional"] == "texts and draws" and "rank" not in entry
+    assert tables["pairs.csv"] == []
 
 
 def test_one_run_on_a_task_of_right_and_wrong_answers_has_mcnemars_p_value(tmp_path: Path) -> None:
@@ -211,3 +222,101 @@ def test_a_baseline_without_documents_is_refused(tmp_path: Path) -> None:
 def test_a_model_that_is_not_declared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="model large has samples"):
         comparisons(Study().frame(), tmp_path, models={m: MODELS[m] for m in ("small", "middle")})
+
+
+def flat(shift: float, noise: float = 0.02, seed: int = 0) -> DocumentScores:
+    """An entry of m on five draws, whose gain is `shift` and little more or less by document and draw."""
+    rng = np.random.default_rng(seed)
+    start = M.values[:5]
+    return entry_of("m", start + shift + noise * rng.normal(size=start.shape), start)
+
+
+M = base_of("m", 0.4 + 0.1 * np.random.default_rng(1).normal(size=(10, 200)))
+LARGER = base_of("l", 0.6 + 0.1 * np.random.default_rng(2).normal(size=(10, 200)))
+SIZES = {name: Model(name, size, "l", "both") for name, size in (("m", 100), ("l", 250), ("k", 260))}
+
+
+def rows_of(entry: DocumentScores, baselines: list[Baseline], **settings: Any) -> pd.DataFrame:
+    layout = layout_of(100, 100, families=("classification", "dialogue"))
+    rows = comparison_rows(entry, baselines, M, SIZES, layout, ScoringSettings(**settings))
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.1, "superior"), (0.0, "negligible"), (-0.1, "inferior")])
+def test_a_difference_of_less_than_a_tenth_of_the_gap_is_negligible(shift: float, verdict: str) -> None:
+    control = entry_of("m", M.values[:5], M.values[:5], arm="random")
+    baselines = [Baseline("base", M), Baseline("control", control), Baseline("rung", LARGER)]
+    rows = rows_of(flat(shift), baselines)
+    assert set(rows.query("baseline_kind != 'rung'")["verdict"]) == {verdict}
+    assert rows.query("baseline_kind == 'rung'")["p_negligible"].isna().all()
+    assert rows.query("baseline_kind != 'rung'")["p_noninferior"].isna().all()
+    summary = rows[rows["scope"].isin(SUMMARY) & (rows["baseline_kind"] != "rung")]
+    expected = multipletests(summary["p_negligible"], method="holm")[1]
+    assert summary["p_negligible_adjusted"].to_numpy() == pytest.approx(expected)
+
+
+def test_negligible_is_one_contrast_of_the_gain_and_a_tenth_of_the_gap() -> None:
+    entry, rung = flat(0.001), Baseline("rung", LARGER)
+    found = difference(entry, Baseline("base", M), M, layout_of(200), SETTINGS, rung.scores)
+    contrast = gain(entry) - 0.1 * (level(LARGER) - level(M))
+    below = 1 - contrast.estimated(layout_of(200)).estimate.p_above_zero()
+    assert found.p_negligible() == pytest.approx(below)
+    closer = difference(
+        entry, Baseline("base", M), M, layout_of(200), ScoringSettings(negligible=0.01), LARGER
+    )
+    assert closer.p_negligible()[0] > found.p_negligible()[0]
+
+
+def test_without_an_open_gap_or_a_larger_rung_nothing_is_negligible() -> None:
+    same = base_of("l", M.values[::-1])
+    for baselines in ([Baseline("base", M)], [Baseline("base", M), Baseline("rung", same)]):
+        rows = rows_of(flat(0.0), baselines)
+        assert rows["p_negligible"].isna().all() and not (rows["verdict"] == "negligible").any()
+    rung = rows.query("baseline_kind == 'rung'")
+    assert rung["share_closed"].isna().all() and (rung["share_closed_note"] != "").all()
+
+
+def test_the_gap_of_the_nearest_of_several_rungs_says_what_is_negligible() -> None:
+    farther = base_of("k", LARGER.values + 5)
+    one = rows_of(flat(0.0), [Baseline("base", M), Baseline("rung", LARGER)])
+    two = rows_of(flat(0.0), [Baseline("base", M), Baseline("rung", LARGER), Baseline("rung", farther)])
+    first, second = (rows.query("baseline_kind == 'base'")["p_negligible"] for rows in (one, two))
+    assert first.to_numpy() == pytest.approx(second.to_numpy())
+
+
+def test_the_detectable_effect_is_given_at_both_levels() -> None:
+    rows = rows_of(flat(0.0), [Baseline("base", M), Baseline("rung", LARGER)])
+    summary = rows[rows["scope"].isin(SUMMARY)]
+    assert (summary["mde_adjusted"] > summary["mde"]).all()
+    assert rows.loc[~rows["scope"].isin(SUMMARY), "mde_adjusted"].isna().all()
+
+
+def finer(scores: DocumentScores) -> DocumentScores:
+    """The same with probabilities half as high."""
+    return replace(scores, finer=(scores.values / 2, None if scores.start is None else scores.start / 2))
+
+
+def test_the_finer_measure_has_families_of_its_own_and_no_average_of_both() -> None:
+    baselines = [Baseline("base", finer(M)), Baseline("rung", finer(LARGER))]
+    layout = layout_of(100, 100, families=("classification", "dialogue"))
+    rows = pd.DataFrame(comparison_rows(finer(flat(0.01)), baselines, finer(M), SIZES, layout, SETTINGS))
+    score, probability = (rows[rows["measure"] == name] for name in ("score", "probability"))
+    assert set(probability["scope"]) == {"classification", "dialogue", "t0", "t1"}
+    assert set(score["scope"]) == {*SUMMARY, "t0", "t1"}
+    both = score.merge(probability, on=["baseline", "scope"])
+    assert both["delta_y"].to_numpy() == pytest.approx(both["delta_x"].to_numpy() / 2)
+    assert both["p_value_y"].to_numpy() == pytest.approx(both["p_value_x"].to_numpy())
+    for found in (score, probability):
+        summary = found[found["scope"].isin(SUMMARY)]
+        expected = multipletests(summary["p_value"], method="holm")[1]
+        assert summary["p_adjusted"].to_numpy() == pytest.approx(expected)
+    plain = rows_of(flat(0.01), [Baseline("base", M), Baseline("rung", LARGER)])
+    pd.testing.assert_frame_equal(plain, score.reset_index(drop=True))
+
+
+def test_a_baseline_without_probabilities_leaves_the_others_theirs() -> None:
+    layout = layout_of(100, 100, families=("classification", "dialogue"))
+    baselines = [Baseline("base", finer(M)), Baseline("rung", LARGER)]
+    rows = pd.DataFrame(comparison_rows(finer(flat(0.01)), baselines, finer(M), SIZES, layout, SETTINGS))
+    probability = rows[rows["measure"] == "probability"]
+    assert set(probability["baseline_kind"]) == {"base"}

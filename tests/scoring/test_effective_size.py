@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from benchmark.scoring.contrast import gain, level, score
 from benchmark.scoring.effective_size import (
     BELOW,
     BEYOND,
@@ -16,7 +17,21 @@ from benchmark.scoring.effective_size import (
     effective_size,
     widths_from_documents,
 )
-from benchmark.scoring.size_simulation import DOCUMENTS, LADDERS, TEXTS, coverage, draw_study, layout_of, main
+from benchmark.scoring.entries import Rung, size_columns
+from benchmark.scoring.layout import Layout
+from benchmark.scoring.records import Model
+from benchmark.scoring.size_simulation import (
+    DOCUMENTS,
+    LADDERS,
+    TEXTS,
+    coverage,
+    draw_study,
+    layout_of,
+    main,
+    scores_of_study,
+)
+from tests.scoring.synthetic import base_of, entry_of
+from tests.scoring.synthetic import layout_of as document_layout
 
 PARAMETERS = np.array([1e6, 2e6, 4e6, 8e6])
 SCORES = np.array([0.40, 0.45, 0.55, 0.60])
@@ -34,6 +49,12 @@ def widths_from_resamples(score_resamples: np.ndarray, rung_resamples: np.ndarra
     return half_widths
 
 
+def widths(values: np.ndarray, ladder: np.ndarray, layout: Layout) -> HalfWidths:
+    """Half-widths for texts [texts, documents] on one draw of the smallest of the rungs [rungs, documents]."""
+    entry, levels = scores_of_study(values, ladder)
+    return widths_from_documents(score(entry, levels[0]), levels, layout)
+
+
 def test_a_score_between_two_rungs_is_a_size_between_them_on_the_log_scale() -> None:
     found = effective_size(0.50, SCORES, PARAMETERS, own_parameters=1e6)
     assert found.size == pytest.approx(np.sqrt(2e6 * 4e6))
@@ -43,14 +64,20 @@ def test_a_score_between_two_rungs_is_a_size_between_them_on_the_log_scale() -> 
 
 
 def test_every_rung_is_worth_its_own_size() -> None:
-    for score, parameters in zip(SCORES, PARAMETERS, strict=True):
-        assert effective_size(score, SCORES, PARAMETERS, 1e6).size == pytest.approx(parameters)
+    for rung, parameters in zip(SCORES, PARAMETERS, strict=True):
+        assert effective_size(rung, SCORES, PARAMETERS, 1e6).size == pytest.approx(parameters)
 
 
-def test_a_score_off_the_ladder_is_clipped_and_said_to_be() -> None:
+def test_a_score_above_the_ladder_is_clipped_and_one_below_has_no_size() -> None:
     above, below = (effective_size(s, SCORES, PARAMETERS, 1e6) for s in (0.7, 0.3))
     assert (above.size, above.note) == (pytest.approx(8e6), BEYOND)
-    assert (below.size, below.note) == (pytest.approx(1e6), BELOW)
+    assert (below.size, below.multiplier, below.note) == (None, None, BELOW)
+
+
+def test_below_the_ladder_only_the_upper_end_of_the_interval_is_known() -> None:
+    found = effective_size(0.395, SCORES, PARAMETERS, 1e6, lambda weights: np.full(len(weights), 0.025))
+    assert (found.size, found.size_low, found.multiplier_low, found.note) == (None, None, None, BELOW)
+    assert np.log(found.size_high / 1e6) == pytest.approx(0.02 / 0.05 * np.log(2))
 
 
 @pytest.mark.parametrize(
@@ -139,11 +166,11 @@ def test_resamples_of_common_documents_give_the_interval_of_the_crossed_variance
         rows = rng.integers(0, 60, 60)
         entry.append(layout.scope_means(values[rows][:, columns].mean(axis=0))[0])
         steps.append(layout.scope_means(ladder[:, columns])[:, 0])
-    score, scores = layout.scope_means(values.mean(axis=0))[0], layout.scope_means(ladder)[:, 0]
+    mean, scores = layout.scope_means(values.mean(axis=0))[0], layout.scope_means(ladder)[:, 0]
     resampled = effective_size(
-        score, scores, PARAMETERS, 1e6, widths_from_resamples(np.array(entry), np.array(steps))
+        mean, scores, PARAMETERS, 1e6, widths_from_resamples(np.array(entry), np.array(steps))
     )
-    crossed = effective_size(score, scores, PARAMETERS, 1e6, widths_from_documents(values, ladder, layout))
+    crossed = effective_size(mean, scores, PARAMETERS, 1e6, widths(values, ladder, layout))
     width = np.log(crossed.size_high / crossed.size_low)
     assert np.log(resampled.size_high / resampled.size_low) == pytest.approx(width, rel=0.15)
 
@@ -160,9 +187,7 @@ def test_one_document_a_task_gives_a_size_without_an_interval() -> None:
     layout = layout_of(1)
     values, ladder = draw_study(rng, 5, layout, 0.5, SCORES)
     scores = np.sort(layout.scope_means(ladder)[:, 0])
-    found = effective_size(
-        float(scores.mean()), scores, PARAMETERS, 1e6, widths_from_documents(values, ladder, layout)
-    )
+    found = effective_size(float(scores.mean()), scores, PARAMETERS, 1e6, widths(values, ladder, layout))
     assert found.size is not None
     assert found.size_low is None
 
@@ -183,3 +208,27 @@ def test_rungs_come_in_any_order_and_two_of_one_size_count_as_their_mean() -> No
     assert twins.size == pytest.approx(np.sqrt(2e6 * 4e6))
     assert effective_size(0.5, [0.4, 0.6], [1e6, 1e6], 1e6).note == NO_LADDER
     assert effective_size(0.5, [], [], 1e6).note == NO_LADDER
+
+
+def test_size_is_that_of_the_mean_over_draws_and_its_interval_holds_every_rung_s_draws() -> None:
+    """The half-width at a rung is the interval of the entry minus that rung, whatever draws stand behind it."""
+    rng = np.random.default_rng(4)
+    layout = document_layout(60)
+    rungs = [base_of(f"r{n}", SCORES[n] + 0.1 * rng.normal(size=(6, 60))) for n in range(4)]
+    entry = entry_of("r0", rungs[0].values[:3] + 0.07 + 0.02 * rng.normal(size=(3, 60)), rungs[0].values[:3])
+    half_widths = widths_from_documents(score(entry, rungs[0]), rungs, layout)
+    for place, rung in enumerate(rungs):
+        contrast = gain(entry) if place == 0 else score(entry, rungs[0]) - level(rung)
+        low, high = contrast.estimated(layout).estimate.interval()
+        assert half_widths(np.eye(4)[[place]])[0] == pytest.approx((high[0] - low[0]) / 2)
+    columns = size_columns(
+        entry,
+        rungs[0],
+        [Rung(Model(f"r{n}", int(PARAMETERS[n]), "l", "both"), rung) for n, rung in enumerate(rungs)],
+        Model("r0", int(PARAMETERS[0]), "l", "both"),
+        layout,
+    )
+    means = [rung.values.mean() for rung in rungs]
+    expected = effective_size(means[0] + (entry.values - entry.start).mean(), means, PARAMETERS, 1e6)
+    assert columns["effective_size"] == pytest.approx(expected.size)
+    assert columns["effective_size_low"] < expected.size < columns["effective_size_high"]

@@ -54,7 +54,7 @@ def _runs(offsets: dict[str, float], slope: float, seed: int = 0) -> pd.DataFram
                     "text_id": f"{corpus}{text}",
                     "seed": seed,
                     "text_loss_start": loss,
-                    "familiarity": 3 + offset,
+                    "corpus_loss": 3 + offset,
                     "gain": gain + 0.01 * (2 * seed - 1),
                 }
                 for seed in (0, 1)

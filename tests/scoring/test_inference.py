@@ -7,14 +7,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.scoring.inference import crossed, mcnemar_exact, mean_over_texts, wilson
-from benchmark.scoring.layout import Layout, Task
-
-
-def layout_of(*documents: int, families: tuple[str, ...] | None = None) -> Layout:
-    families = families or ("classification",) * len(documents)
-    tasks = tuple(Task(f"t{n}", family, "acc") for n, family in enumerate(families))
-    task_of = np.repeat(np.arange(len(documents)), documents)
-    return Layout(tasks, task_of, np.concatenate([np.arange(n) for n in documents]))
+from benchmark.scoring.layout import Layout
+from tests.scoring.synthetic import layout_of
 
 
 def test_one_text_and_one_task_is_the_paired_t_test_over_documents() -> None:
@@ -140,3 +134,83 @@ def test_the_mean_over_texts_is_scipys_t_interval() -> None:
     interval = stats.ttest_1samp(values, 0).confidence_interval()
     assert mean_over_texts(values) == pytest.approx((values.mean(), *interval))
     assert np.isnan(mean_over_texts(values[:1])[1])
+
+
+def clustered(*sizes: int) -> Layout:
+    """One task whose documents stand in clusters of these sizes."""
+    return layout_of(sum(sizes), cluster=np.repeat(np.arange(len(sizes)), sizes))
+
+
+def test_the_variance_of_clusters_is_that_of_their_sums() -> None:
+    """Liang and Zeger: sum of squared cluster sums of residuals over n^2, times G / (G - 1)."""
+    sizes = (4, 4, 4, 4, 4, 4)
+    layout, values = clustered(*sizes), np.random.default_rng(8).normal(size=24)
+    sums = np.add.reduceat(values - values.mean(), np.arange(0, 24, 4))
+    estimate = crossed([], values, layout)
+    assert estimate.variance[0] == pytest.approx((sums**2).sum() / 24**2 * 6 / 5)
+    means = values.reshape(6, 4).mean(axis=1)
+    assert estimate.p_two_sided()[0] == pytest.approx(stats.ttest_1samp(means, 0).pvalue)
+
+
+def test_clusters_of_several_sizes_count_by_their_effective_number() -> None:
+    sizes = (1, 2, 3, 6, 8)
+    layout, values = clustered(*sizes), np.random.default_rng(9).normal(size=20)
+    effective = 20**2 / sum(size**2 for size in sizes)
+    assert layout.effective_clusters == pytest.approx([effective])
+    sums = np.add.reduceat(values - values.mean(), np.cumsum((0, *sizes[:-1])))
+    estimate = crossed([], values, layout)
+    assert estimate.variance[0] == pytest.approx((sums**2).sum() / 20**2 * effective / (effective - 1))
+    assert estimate.df[0] == pytest.approx(effective - 1)
+
+
+def test_clusters_of_one_document_are_documents() -> None:
+    values = np.random.default_rng(10).normal(size=(4, 35))
+    one, plain = layout_of(15, 20, cluster=np.arange(35)[::-1]), layout_of(15, 20)
+    for first, second in zip(
+        crossed([values], None, one).interval(), crossed([values], None, plain).interval(), strict=True
+    ):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_clusters_may_stand_in_any_order_and_belong_to_one_task() -> None:
+    """Two tasks number their clusters alike: they are still apart."""
+    rng = np.random.default_rng(11)
+    values, cluster = rng.normal(size=(3, 24)), np.tile(np.arange(4), 6)
+    order = np.concatenate(
+        [np.argsort(cluster[:12], kind="stable"), 12 + np.argsort(cluster[12:], kind="stable")]
+    )
+    mixed = crossed([values], None, layout_of(12, 12, cluster=cluster))
+    sorted_ = crossed([values[:, order]], None, layout_of(12, 12, cluster=cluster[order]))
+    assert mixed.variance == pytest.approx(sorted_.variance)
+    assert layout_of(12, 12, cluster=cluster).effective_clusters.tolist() == [4, 4]
+
+
+def test_a_task_of_one_cluster_has_no_variance() -> None:
+    layout = layout_of(10, 20, cluster=np.array([0] * 10 + list(range(1, 21))))
+    estimate = crossed([np.random.default_rng(12).normal(size=(4, 30))], None, layout)
+    by_scope = dict(zip(layout.scopes, estimate.p_two_sided(), strict=True))
+    assert np.isnan(by_scope["t0"]) and np.isnan(by_scope["all"]) and by_scope["t1"] >= 0
+
+
+def test_variances_of_clusters_texts_and_interaction_are_unbiased() -> None:
+    """Documents, and what texts do to them, are alike in clusters; the mean of 2,000 estimates is the truth."""
+    rng, texts, size, clusters = np.random.default_rng(13), 4, 5, 12
+    layout, number = clustered(*[size] * clusters), 2000
+
+    def alike(*shape: int) -> np.ndarray:
+        common = np.repeat(rng.normal(size=(*shape, clusters)), size, axis=-1)
+        return common + 0.5 * rng.normal(size=(*shape, size * clusters))
+
+    values = 0.3 * rng.normal(size=(number, texts, 1)) + alike(number, 1) + 0.7 * alike(number, texts)
+    found = crossed([values], None, layout)
+    one = (1 + 0.25 / size) / clusters
+    expected = 0.09 / texts + one + 0.49 * one / texts
+    for estimates, truth in (
+        (found.parts[1].variance[:, 0], 0.09 / texts + 0.49 * one / texts),
+        (found.variance[:, 0], expected),
+        (values.mean(axis=(1, 2)) ** 2, expected),
+    ):
+        assert estimates.mean() == pytest.approx(truth, abs=4 * estimates.std() / number**0.5)
+    low, high = found.interval()
+    covered = ((low[:, 0] <= 0) & (high[:, 0] >= 0)).mean()
+    assert 0.93 <= covered <= 0.98

@@ -3,16 +3,20 @@
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from benchmark.errors import InputError
 from benchmark.schema import COMPARISONS, ENTRIES, RUNS
 from benchmark.scoring import published_selection
 from benchmark.scoring.published import run_published
+from benchmark.scoring.published_claims import Cell, pooled
+from benchmark.scoring.published_sampling import COUNTED, NOTEBOOKS, POOL, check_notebooks
 from benchmark.scoring.published_source import FAMILIES, PARAMETERS, read_published
 from tests.conftest import ROOT
 
@@ -115,7 +119,7 @@ def test_a_comparison_is_a_t_test_over_texts(source: Path, written: tuple[Path, 
     assert row["delta"].item() == pytest.approx(texts.mean(), rel=1e-6)
     assert row["ci_low"].item() == pytest.approx(interval.low, rel=1e-5)
     assert row["p_value"].item() == pytest.approx(test.pvalue, rel=1e-5)
-    assert row["n_runs"].item() == raw["index"].nunique()
+    assert row["n_texts"].item() == raw["index"].nunique()
 
 
 def test_the_largest_pair_has_no_data_and_nothing_is_called_comparable(
@@ -156,7 +160,7 @@ def test_claims_say_what_the_files_cannot_show(written: tuple[Path, list[str]]) 
     assert {name: claim["outcome"] for name, claim in claims.items()} == {
         "C1": "inconclusive",
         "C2": "not reproduced",
-        "C3": "not reproduced",
+        "C3": "reproduced",
         "C4": "inconclusive",
     }
     assert "could not have been negative" in claims["C1"]["sentence"]
@@ -209,6 +213,89 @@ def test_every_number_in_the_findings_is_printed_by_the_command(written: tuple[P
 def _numbers(text: str) -> list[str]:
     named = re.sub(r"(?i)opt-[\d.-]+[mb]|\b[\d.]+[MB]\b(?! parameters)|\bC\d\b|\bF1\b|\bGAP\b", " ", text)
     return re.findall(r"\d+(?:\.\d+)?", named)
+
+
+def test_the_two_files_hold_the_same_texts_but_for_one_in_two_cells(source: Path, facts: dict) -> None:
+    tables = [pd.read_csv(source / name) for name in ("classification.csv", "dialog.csv")]
+    cells = [
+        [
+            Counter(table["index"][(table["model"] == model) & (table["corpora"] == corpus)])
+            for table in tables
+        ]
+        for model in ("350M", "1.3B", "2.7B")
+        for corpus in ("TDEC", "CC", "Git.")
+    ]
+    found = facts["sampling"]
+    assert found["cells_with_the_same_texts"] == sum(a == b for a, b in cells) == 7
+    assert found["most_texts_that_differ"] == 1 and found["cells"] == 9
+    assert found["runs"] == {"classification": 1689, "dialogue": 1690}
+    assert found["unpublished_at_most"] == {"classification": 795, "dialogue": 796}
+
+
+def _notebooks(folder: Path, **changed: int) -> Path:
+    """Notebooks with the counts of the original's, but for those of the dialogue one that are `changed`."""
+    beside = folder.parent / "notebooks"
+    beside.mkdir()
+    for family, name in NOTEBOOKS.items():
+        counts = {**POOL[family], "valid_runs": sum(POOL[family].values())}
+        counts |= (
+            {key.replace("_", "-"): value for key, value in changed.items()} if family == "dialogue" else {}
+        )
+        cells = [{"source": ["import random\n"], "outputs": []}]
+        for key, line in COUNTED.items():
+            output = {"data": {"text/plain": [str(counts[key])]}}
+            cells.append({"source": ["runs = kept()\n", line], "outputs": [output]})
+        (beside / name).write_text(json.dumps({"cells": cells}))
+    return beside
+
+
+def test_notebooks_beside_the_files_are_held_against_what_is_said_of_them(
+    copied: Path, tmp_path: Path
+) -> None:
+    assert not check_notebooks(copied)
+    beside = _notebooks(copied)
+    assert check_notebooks(copied) and check_notebooks(copied.parent)
+    (beside / NOTEBOOKS["dialogue"]).write_text("{")
+    with pytest.raises(InputError, match="is no notebook with its outputs"):
+        check_notebooks(copied)
+    (beside / NOTEBOOKS["dialogue"]).unlink()
+    with pytest.raises(InputError, match=r"full_results_dialog\.ipynb is missing"):
+        run_published(copied, tmp_path / "out")
+
+
+def test_a_notebook_with_another_count_is_refused(copied: Path) -> None:
+    _notebooks(copied, opt_350m=700)
+    with pytest.raises(InputError, match="opt-350m 700 is not what the commit") as refused:
+        check_notebooks(copied)
+    assert "\n" not in str(refused.value)
+
+
+def test_over_documents_only_the_smallest_model_s_classification_stands(facts: dict) -> None:
+    parts = {(p["model"], p["corpus"], p["scope"]): p for p in facts["documents"]["parts"]}
+    assert len(parts) == 12
+    kept = {key for key, part in parts.items() if part["stands"]}
+    assert kept == {("opt-350m", corpus, "classification") for corpus in ("code", "pile-cc", "tdec")}
+    ours = [parts["opt-1-3b", corpus, "classification"] for corpus in ("code", "pile-cc", "tdec")]
+    assert all(part["outcome"] == "not reproduced" for part in ours)
+    assert [round(part["contrast"], 4) for part in ours] == [-0.0014, -0.0029, -0.0027]
+    # Half of the gap's error: 20 % of 6 x 320, 295 and 100 choices disagree, each task an eighth.
+    error = 0.5 * (0.2 / 64 * (6 / 320 + 1 / 295 + 1 / 100)) ** 0.5
+    assert [part["error"] for part in ours] == pytest.approx([error] * 3)
+
+
+def test_what_excludes_the_margin_over_texts_does_so_by_far(
+    written: tuple[Path, list[str]], facts: dict
+) -> None:
+    """So a p-value from the interval, corrected by Holm, moves no verdict."""
+    from scipy.stats import norm
+
+    claims = json.loads((written[0] / "claims.json").read_text())["claims"]
+    gaps = {(figure["model"], figure["family"]): figure["gap"] for figure in facts["figures"]}
+    excluded = [part for part in claims[1]["parts"] if part["outcome"] == "not reproduced"]
+    assert len(excluded) == 7
+    for part in excluded:
+        error = (part["ci_high"] - part["ci_low"]) / 2 / norm.ppf(0.975)
+        assert (part["delta"] + gaps[part["model"], part["scope"]] / 2) / error < -5.5
 
 
 def test_parameters_are_those_of_the_architectures() -> None:
@@ -296,3 +383,29 @@ def test_a_model_without_an_unmodified_row_is_refused(copied: Path) -> None:
     table[(table["model"] != "1.3B") | (table["epoch"] != 0)].to_csv(path, index=False)
     with pytest.raises(InputError, match="no epoch 0 row of opt-1-3b"):
         read_published(copied)
+
+
+def test_cells_of_several_corpora_and_one_model_have_welch_s_interval() -> None:
+    rng = np.random.default_rng(0)
+    ours, theirs = (pd.Series(rng.normal(mean, sd, n)) for mean, sd, n in ((0.3, 1, 20), (0, 2, 12)))
+    part = pooled([Cell("code", ours, 1.0), Cell("cc", theirs, -1.0)], 0.0, "all", "other")
+    expected = stats.ttest_ind(ours, theirs, equal_var=False)
+    low, high = expected.confidence_interval()
+    assert part.p_value == pytest.approx(expected.pvalue)
+    assert (part.ci_low, part.ci_high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_a_text_that_moves_two_models_alike_counts_once() -> None:
+    gains = pd.Series(np.random.default_rng(1).normal(0.2, 1, 30))
+    expected = stats.ttest_1samp(gains, 0)
+    both = pooled([Cell("code", gains, 0.5), Cell("code", gains, 0.5)], 0.0, "all", "base")
+    assert both.p_value == pytest.approx(expected.pvalue)
+    shifted = pooled([Cell("code", gains, 1.0)], -1.0, "all", "larger")
+    assert shifted.p_value == pytest.approx(stats.ttest_1samp(gains, 1.0).pvalue)
+
+
+def test_cells_without_spread_or_with_two_texts_leave_no_figure() -> None:
+    same, few = pd.Series([0.1] * 5), pd.Series([0.1, 0.2])
+    for cells in ([Cell("code", same, 1.0)], [Cell("code", few, 1.0)], []):
+        part = pooled(cells, 0.0, "all", "base")
+        assert part.delta is None and part.note.startswith("no data")

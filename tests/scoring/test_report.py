@@ -19,7 +19,8 @@ ENTRY = {
     "arm": "gap",
     "corpus": "code_x",
     "parameters": 70_144,
-    "n_runs": 5,
+    "n_texts": 5,
+    "n_draws": 3,
     "n_docs": 3840,
     "score_all": 0.512345,
     "score_all_low": 0.50123,
@@ -41,6 +42,7 @@ COMPARISON = {
     "baseline": "micro-2",
     "baseline_kind": "rung",
     "baseline_arm": "none",
+    "measure": "score",
     "scope": "all",
     "delta": -0.0123,
     "ci_low": -0.0234,
@@ -48,7 +50,8 @@ COMPARISON = {
     "p_value": 0.03,
     "p_adjusted": 0.00001,
     "verdict": "inferior",
-    "n_runs": 5,
+    "n_texts": 5,
+    "n_draws": 3,
 }
 CFF = """cff-version: 1.2.0
 title: A bench
@@ -98,6 +101,46 @@ def test_markdown_holds_scores_comparisons_size_and_citation(results: Path) -> N
     assert "code\\_x" in text
     assert "piqa" not in text
     assert "comparable" not in text
+
+
+def test_what_interval_and_verdict_rest_on_is_said(results: Path, tmp_path: Path) -> None:
+    assert "They are over documents and pretraining draws." in report(results, "micro-1/gap/code_x")
+    assert "5 texts on 3 pretraining draws, 3840 documents" in report(results, "micro-1/gap/code_x")
+    for given, said in (
+        ("draws", "fewer than three draws"),
+        ("texts and draws", "over documents alone, given"),
+    ):
+        rows = [{**row, "conditional": given} for row in (ENTRY, COMPARISON)]
+        _write(tmp_path / given, rows[:1], rows[1:])
+        text = report(tmp_path / given, "micro-1/gap/code_x")
+        assert said in text and "over documents and pretraining draws" not in text
+        assert ("| inferior, documents alone |" in text) == (given == "texts and draws")
+
+
+def test_the_share_of_the_gap_and_the_best_text_are_told(results: Path, tmp_path: Path) -> None:
+    best = {"best_text_gain_all": 0.02, "best_text_gain_all_low": 0.01, "best_text_gain_all_high": 0.03}
+    share = {"share_closed": 0.314, "share_closed_low": 0.12, "share_closed_high": 0.58}
+    below = {"effective_size": None, "effective_size_note": "below the ladder"}
+    finer = {**COMPARISON, "measure": "probability", "scope": "dialogue", "verdict": "superior"}
+    _write(tmp_path / "new", [{**ENTRY, **best, **below}], [{**COMPARISON, **share}, finer])
+    text = report(tmp_path / "new", "micro-1/gap/code_x")
+    assert "Of the gap to micro-2 it closes 31 % (95 % 12 % to 58 %)." in text
+    assert "The best text and step on select gains +0.020 (95 % +0.010 to +0.030) on test" in text
+    assert "Effective size: below the ladder." in text
+    assert "superior" not in text
+
+
+def test_results_of_an_older_version_are_quoted_too(results: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    _write(folder, [ENTRY], [COMPARISON])
+    for name in ("entries", "comparisons"):
+        table = pd.read_csv(folder / f"{name}.csv").rename(columns={"n_texts": "n_runs"})
+        table.drop(columns=["n_draws", "conditional", "measure"], errors="ignore").to_csv(
+            folder / f"{name}.csv", index=False
+        )
+    text = report(folder, "micro-1/gap/code_x")
+    assert "5 texts, 3840 documents" in text and "given the one pretrained model" in text
+    assert "| micro-2 | all | -0.012 |" in text
 
 
 def test_latex_escapes_and_is_a_booktabs_table(results: Path) -> None:
@@ -170,3 +213,27 @@ def test_an_entry_without_a_control_says_so(results: Path, tmp_path: Path) -> No
     assert said not in report(results, "micro-1/gap/code_x")
     _write(tmp_path / "alone", [ENTRY], [COMPARISON])
     assert said in report(tmp_path / "alone", "micro-1/gap/code_x")
+
+
+@pytest.mark.parametrize(
+    ("conditional", "said"),
+    [
+        (None, "over documents and pretraining draws"),
+        ("draws", "given pretrained models of fewer than three draws"),
+        ("texts and draws", "over documents alone"),
+    ],
+)
+def test_what_the_intervals_rest_on_is_said(tmp_path: Path, conditional: str | None, said: str) -> None:
+    _write(tmp_path / "made", [{**ENTRY, "conditional": conditional}], [COMPARISON])
+    assert said in report(tmp_path / "made", "micro-1/gap/code_x")
+
+
+def test_below_the_ladder_is_said_where_there_is_no_size(tmp_path: Path) -> None:
+    row = {
+        **ENTRY,
+        "effective_size": None,
+        "effective_size_low": None,
+        "effective_size_note": "below the ladder",
+    }
+    _write(tmp_path / "made", [row], [COMPARISON])
+    assert "Effective size: below the ladder." in report(tmp_path / "made", "micro-1/gap/code_x")

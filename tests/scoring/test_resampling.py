@@ -8,7 +8,13 @@ import pytest
 
 from benchmark.scoring.inference import crossed
 from benchmark.scoring.layout import Layout, Task
-from benchmark.scoring.resampling import Resampling, interquartile_interval, interquartile_mean
+from benchmark.scoring.resampling import (
+    Resampling,
+    _documents_drawn,
+    _resampled,
+    interquartile_interval,
+    interquartile_mean,
+)
 from benchmark.scoring.score import run_score
 from benchmark.scoring.settings import ScoringSettings
 from tests.scoring.synthetic import MODELS, TASKS, Study
@@ -78,3 +84,11 @@ def test_resamples_and_seed_drive_the_interval_and_nothing_else(tmp_path: Path) 
         pd.testing.assert_frame_equal(first.drop(columns=interval), other.drop(columns=interval))
         treated = first["row_kind"] != "rung"
         assert (first.loc[treated, interval] != other.loc[treated, interval]).all(axis=None)
+
+
+@pytest.mark.parametrize("resamples", [100, 700])
+def test_sums_over_resamples_are_those_of_their_definition(resamples: int) -> None:
+    layout = layout_of(7)
+    drawn = _documents_drawn(tuple(layout.counts.tolist()), Resampling(resamples, 0))
+    weighted = np.random.default_rng(0).normal(size=(3, layout.size))
+    assert _resampled(drawn, weighted) == pytest.approx((drawn - 1.0) @ weighted.T, abs=1e-12)

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.scoring.samples import read_samples
+from benchmark.scoring.records import Records
+from benchmark.scoring.samples import RunKey, read_samples
+from benchmark.scoring.selection import base_scores, select_entry
 from tests.scoring.synthetic import TASKS, Study, write_frame
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -74,6 +76,30 @@ REFUSED: list[tuple[str, Change, str]] = [
         "one split of a step",
         lambda f: f[~(first_run(f) & (f["split"] == "test"))],
         "one of select and test only",
+    ),
+    ("a draw that is text", lambda f: f.assign(draw="first"), "column draw is (large_)?string, not int32"),
+    ("a cluster that is a number", lambda f: f.assign(cluster=3), "column cluster is int64, not string"),
+    ("a negative draw", lambda f: f.assign(draw=-1), "column draw has -1"),
+    (
+        "a probability above 1",
+        lambda f: f.assign(probability=1.5),
+        "probability 1.5 at task arc, doc_id 0 is not",
+    ),
+    ("an infinite probability", lambda f: f.assign(probability=-np.inf), "probability -inf at task arc"),
+    (
+        "a document with two clusters",
+        lambda f: f.assign(cluster=np.where(first_run(f) & (f["doc_id"] == 6), "other", "one")),
+        "document 6 of task arc has the clusters 'one' and 'other'; a document has one cluster",
+    ),
+    (
+        "probabilities of some rows",
+        lambda f: f.assign(probability=np.where(first_run(f) & (f["doc_id"] == 7), np.nan, 0.5)),
+        "run small/gap/code/code-0/0, step 1: 117 of 120 rows have a probability",
+    ),
+    (
+        "probabilities of some rows of a base model",
+        lambda f: f.assign(probability=np.where((f["arm"] == "none") & (f["doc_id"] == 7), np.nan, 0.5)),
+        "base model large, draw 0: 117 of 120 rows have a probability",
     ),
     ("no rows", lambda f: f.iloc[:0], "no sample rows"),
 ]
@@ -158,7 +184,7 @@ def test_rows_and_files_in_any_order_read_the_same(frame: pd.DataFrame, tmp_path
     assert one.runs == two.runs
     for split in ("select", "test"):
         np.testing.assert_array_equal(one.values[split], two.values[split])
-        np.testing.assert_array_equal(one.bases[split]["small"], two.bases[split]["small"])
+        np.testing.assert_array_equal(one.bases[split]["small", 0], two.bases[split]["small", 0])
         np.testing.assert_array_equal(one.layouts[split].doc_id, two.layouts[split].doc_id)
 
 
@@ -186,7 +212,7 @@ def test_small_row_groups_plain_strings_and_other_integers_read_the_same(
 def test_base_models_need_no_select_documents(frame: pd.DataFrame, tmp_path: Path) -> None:
     few = frame[(frame["arm"] != "none") | (frame["split"] == "test")]
     samples = read_samples([write_frame(few, tmp_path / "samples.parquet")])
-    assert np.isnan(samples.bases["select"]["small"]).all()
+    assert np.isnan(samples.bases["select"]["small", 0]).all()
 
 
 def test_base_models_may_have_more_documents_than_runs(frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -194,3 +220,87 @@ def test_base_models_may_have_more_documents_than_runs(frame: pd.DataFrame, tmp_
     samples = read_samples([write_frame(few, tmp_path / "samples.parquet")])
     assert samples.values["test"].shape[-1] == 60
     assert samples.layouts["test"].size == 120
+
+
+def finer(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with clusters of four documents and a probability."""
+    cluster = frame["task"].str[:1] + (frame["doc_id"] // 8).astype(str)
+    return frame.assign(draw=0, cluster=cluster, probability=frame["value"] / 2)
+
+
+def test_documents_of_one_cluster_are_numbered_alike_within_their_task(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    shared = frame.assign(cluster=(frame["doc_id"] // 8).astype(str))
+    for number, given in enumerate((finer(frame), shared, shared.sample(frac=1, random_state=1))):
+        path = write_frame(given, tmp_path / f"{number}.parquet")
+        for layout in read_samples([path], TASKS).layouts.values():
+            np.testing.assert_array_equal(layout.cluster, layout.task_of * 10 + layout.doc_id // 8)
+            assert layout.effective_clusters.tolist() == [10, 10, 10]
+            np.testing.assert_array_equal(layout.cluster_task[layout.cluster], layout.task_of)
+
+
+def test_a_part_of_a_layout_numbers_its_clusters_anew(frame: pd.DataFrame, tmp_path: Path) -> None:
+    layout = read_samples([write_frame(finer(frame), tmp_path / "s.parquet")]).layouts["test"]
+    columns = np.flatnonzero(layout.doc_id >= 40)
+    few = layout.subset(columns, "some")
+    np.testing.assert_array_equal(few.cluster, np.unique(layout.cluster[columns], return_inverse=True)[1])
+    assert few.effective_clusters.tolist() == [5, 5, 5]
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_without_the_columns_each_document_is_its_own_cluster_of_draw_0(
+    frame: pd.DataFrame, empty: bool, tmp_path: Path
+) -> None:
+    given = frame.assign(draw=None, cluster=None, probability=None) if empty else frame
+    samples = read_samples([write_frame(given, tmp_path / "samples.parquet")])
+    for layout in samples.layouts.values():
+        assert layout.cluster.tolist() == list(range(layout.size))
+    assert {run.draw for run in samples.runs} == {0}
+    assert {draw for _, draw in samples.bases["test"]} == {0}
+    assert not samples.probabilities and not samples.base_probabilities
+    assert base_scores(samples)["small"].finer is None
+
+
+def test_a_file_that_names_no_cluster_takes_those_of_the_others(frame: pd.DataFrame, tmp_path: Path) -> None:
+    base, whole = frame["arm"] == "none", finer(frame)
+    write_frame(frame[base], tmp_path / "a.parquet")
+    write_frame(whole[~base], tmp_path / "b.parquet")
+    samples = read_samples([tmp_path])
+    assert samples.layouts["test"].effective_clusters.tolist() == [10, 10, 10]
+    assert base_scores(samples)["small"].finer is None
+    assert select_entry(samples, ("small", "gap", "code"), Records(), paper=False).chosen.finer is None
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_probabilities_stand_where_the_values_do(seeds: tuple[int, ...], tmp_path: Path) -> None:
+    given = finer(Study(texts=2, steps=(1, 2), seeds=seeds).frame())
+    samples = read_samples([write_frame(given, tmp_path / "samples.parquet")], TASKS)
+    for split in ("select", "test"):
+        np.testing.assert_array_equal(samples.probabilities[split], samples.values[split] / 2)
+    for paper in (False, True):
+        chosen = select_entry(samples, ("small", "gap", "code"), Records(), paper).chosen
+        assert chosen.finer is not None and chosen.start is not None
+        np.testing.assert_allclose(chosen.finer[0], chosen.values / 2)
+        np.testing.assert_allclose(chosen.finer[1], chosen.start / 2)
+    some = chosen.columns[::3]
+    on_some, finer_on_some = chosen.on_columns(some), chosen.on("probability")
+    assert on_some.finer is not None and finer_on_some is not None
+    np.testing.assert_array_equal(on_some.finer[0], finer_on_some.at(some))
+    for scores in base_scores(samples).values():
+        assert scores.finer is not None and scores.finer[1] is None
+        np.testing.assert_array_equal(scores.finer[0], scores.values / 2)
+
+
+def test_draws_are_apart_and_a_base_models_scores_are_their_mean(frame: pd.DataFrame, tmp_path: Path) -> None:
+    other = frame.assign(draw=1, value=1 - frame["value"])
+    samples = read_samples([write_frame(pd.concat([frame.assign(draw=0), other]), tmp_path / "s.parquet")])
+    assert {run.draw for run in samples.runs} == {0, 1}
+    assert len(samples.runs) == len(set(samples.runs)) == 8
+    first, second = (samples.bases["test"]["small", draw] for draw in (0, 1))
+    np.testing.assert_allclose(first + second, 1)
+    base = base_scores(samples)["small"]
+    assert base.units == ("draw 000", "draw 001")
+    np.testing.assert_allclose(base.values, [first, second])
+    assert str(RunKey("m", "a", "c", "t", 0)) == "m/a/c/t/0"
+    assert str(RunKey("m", "a", "c", "t", 0, 2)) == "m/a/c/t/0, draw 2"

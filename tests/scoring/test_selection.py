@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmark.scoring.records import Records, read_records
@@ -96,7 +97,7 @@ def test_a_run_without_a_finite_step_scores_chance(tmp_path: Path) -> None:
     assert found.held_out[2] == NO_STEP
     by_scope = dict(zip(found.layout.scopes, found.run_scores[2], strict=True))
     assert by_scope["arc"] == 0.25 and by_scope["copa"] == 0.5 and by_scope["chat"] == 0
-    assert found.chosen.texts == ("code-0", "code-1", "code-lost")
+    assert found.chosen.units == ("code-0", "code-1", "code-lost")
 
 
 def test_a_run_told_to_take_no_step_scores_as_its_base_model(tmp_path: Path) -> None:
@@ -119,6 +120,59 @@ def test_a_run_without_rows_needs_no_select_documents_of_its_base_model(tmp_path
 def test_seeds_of_a_text_are_averaged(tmp_path: Path) -> None:
     study = Study(entries={ENTRY: 0.1}, texts=2, seeds=(0, 1))
     found = selected(read_samples([study.write(tmp_path / "s.parquet")]))
-    assert found.chosen.texts == ("code-0", "code-1")
+    assert found.chosen.units == ("code-0", "code-1")
     text_scores = found.layout.scope_means(found.chosen.values)[:, 0]
     assert text_scores[0] == pytest.approx(found.run_scores[:2, 0].mean())
+
+
+def test_the_best_text_is_chosen_on_select_and_reported_on_test(tmp_path: Path) -> None:
+    samples = with_scores(tmp_path, {1: 0.2, 2: 0.6, 3: 0.4}, {1: 0.9, 2: 0.3, 3: 0.5}, base=0.5)
+    best = selected(samples).best
+    assert best is not None
+    assert (best.text_id, best.step) == ("code-0", 2)
+    assert best.gains == pytest.approx(-0.2)
+
+
+def two_texts(path: Path, gains: dict[tuple[str, int, int], float], draws: int = 1) -> EntrySelection:
+    """Two texts, base models at 0.5 and 0.6 by draw; `gains` by (text, draw, step) on `select`, half on `test`."""
+    frame = Study(entries={ENTRY: 0.0}, texts=2, steps=(1, 2)).frame()
+    frame = pd.concat([frame.assign(draw=draw, value=0.5 + 0.1 * draw) for draw in range(draws)])
+    for (text, draw, step), found in gains.items():
+        run = (frame["text_id"] == text) & (frame["draw"] == draw) & (frame["step"] == step)
+        frame.loc[run & (frame["split"] == "select"), "value"] += found
+        frame.loc[run & (frame["split"] == "test"), "value"] += found / 2
+    return selected(read_samples([write_frame(frame, path / "samples.parquet")]))
+
+
+def test_ties_for_the_best_text_go_to_the_first_text_and_step(tmp_path: Path) -> None:
+    best = two_texts(tmp_path, {("code-1", 0, 1): 0.1, ("code-0", 0, 2): 0.1, ("code-1", 0, 2): 0.1}).best
+    assert best is not None and (best.text_id, best.step) == ("code-0", 2)
+
+
+def test_the_best_text_gains_most_over_its_own_draw_s_base_model(tmp_path: Path) -> None:
+    """The second draw scores higher whatever the text does; the gain of the first is larger."""
+    best = two_texts(tmp_path, {("code-1", 0, 1): 0.1, ("code-0", 1, 2): 0.05}, draws=2).best
+    assert best is not None and (best.text_id, best.step) == ("code-1", 1)
+    assert best.gains == pytest.approx(0.05)
+
+
+def test_without_a_select_split_there_is_no_best_text(tmp_path: Path) -> None:
+    frame = Study(entries={ENTRY: 0.1}, texts=2).frame()
+    path = write_frame(frame[frame["split"] == "test"], tmp_path / "s.parquet")
+    assert selected(read_samples([path]), paper=True).best is None
+
+
+def test_texts_of_a_draw_are_averaged_and_draws_are_the_units(tmp_path: Path) -> None:
+    found = two_texts(
+        tmp_path, {("code-0", 0, 1): 0.2, ("code-0", 1, 1): 0.1, ("code-1", 1, 1): 0.1}, draws=2
+    )
+    chosen = found.chosen
+    assert (chosen.units, chosen.by, chosen.n_texts, chosen.n_draws) == (
+        ("draw 000", "draw 001"),
+        "draw",
+        2,
+        2,
+    )
+    assert chosen.start is not None
+    assert chosen.start[:, 0] == pytest.approx([0.5, 0.6])
+    assert (chosen.values - chosen.start)[:, 0] == pytest.approx([0.05, 0.05])

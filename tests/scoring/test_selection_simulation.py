@@ -7,10 +7,10 @@ from benchmark.scoring.selection_simulation import (
     EPOCHS,
     PATTERNS,
     Unmodified,
-    _accuracy_paths,
-    _f1_paths,
-    _last_epochs,
+    accuracy_paths,
     explaining_share,
+    f1_paths,
+    last_epochs,
     simulate_selection,
 )
 
@@ -28,7 +28,7 @@ def test_no_change_is_no_gain_and_the_unmodified_model_is_best(pattern: str) -> 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_fixed_epoch_gains_nothing_on_average_and_the_best_epoch_does(pattern: str) -> None:
     rng = np.random.default_rng(0)
-    paths = _accuracy_paths(MODEL, 0.3, pattern, 4000, rng)
+    paths = accuracy_paths(MODEL, 0.3, pattern, 4000, rng)
     assert np.abs(paths.mean(axis=0)).max() < 4 * paths.std(axis=0).max() / np.sqrt(4000)
     gains = simulate_selection(MODEL, 0.3, pattern, 4000, rng).gains["classification"]
     assert gains.min() == 0.0
@@ -45,7 +45,7 @@ def test_documents_drawn_one_by_one_give_the_same_spread_at_the_last_epoch() -> 
     expected = (answers.mean(axis=1) - 0.25).std()
     single = Unmodified((0.25,), (320,), (320,))
     for pattern in PATTERNS:
-        last = _accuracy_paths(single, 0.3, pattern, 4000, rng)[:, -1]
+        last = accuracy_paths(single, 0.3, pattern, 4000, rng)[:, -1]
         assert last.std() == pytest.approx(expected, rel=0.05)
     assert (answers != start).mean() == pytest.approx(single.flip_rate(0.3), rel=0.02)
 
@@ -58,13 +58,13 @@ def test_replies_drawn_one_by_one_give_the_same_spread_at_the_last_epoch() -> No
     expected = (replies.mean(axis=1) - start.mean()).std()
     single = Unmodified((0.25,), (320,), (320,), f1_sd=float(start.std()))
     for pattern in PATTERNS:
-        assert _f1_paths(single, 0.4, pattern, 4000, rng)[:, -1].std() == pytest.approx(expected, rel=0.05)
+        assert f1_paths(single, 0.4, pattern, 4000, rng)[:, -1].std() == pytest.approx(expected, rel=0.05)
 
 
 def test_neighbouring_epochs_are_alike_only_where_changes_accumulate() -> None:
     rng = np.random.default_rng(3)
     correlations = {
-        pattern: np.corrcoef(_accuracy_paths(MODEL, 0.5, pattern, 4000, rng)[:, -2:].T)[0, 1]
+        pattern: np.corrcoef(accuracy_paths(MODEL, 0.5, pattern, 4000, rng)[:, -2:].T)[0, 1]
         for pattern in PATTERNS
     }
     assert abs(correlations["independent"]) < 0.06
@@ -77,7 +77,7 @@ def test_two_epochs_from_the_fifth_on_with_both_families_below_their_best_stop_a
     classification[1, 3] = 0.1
     classification[2, 3] = dialogue[2, 3] = 0.1
     classification[2, 5] = 0.2
-    assert list(_last_epochs(classification, dialogue)) == [6, EPOCHS - 1, 7]
+    assert list(last_epochs(classification, dialogue)) == [6, EPOCHS - 1, 7]
 
 
 def test_the_explaining_share_is_where_the_simulated_gain_reaches_the_published_one() -> None:

@@ -17,6 +17,7 @@ def _curves() -> pd.DataFrame:
             "track": "t",
             "suite_version": "v",
             "model": "m",
+            "draw": 0,
             "arm": arm,
             "corpus": "code",
             "text_id": f"text{text}",
@@ -50,7 +51,7 @@ def test_the_gain_and_its_interval_are_those_of_a_t_test_over_texts_on_the_test_
     chosen = curves[(curves["arm"] == "gap") & (curves["step"] == 5) & (curves["split"] == "test")]
     interval = ttest_1samp(chosen["score"] - 0.5, 0).confidence_interval(0.95)
     assert (row["low"], row["high"]) == (pytest.approx(interval.low), pytest.approx(interval.high))
-    assert row["n_runs"] == 5
+    assert row["n_texts"] == 5
 
 
 def test_seeds_of_a_text_are_averaged_before_they_count() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from benchmark.scoring.alone import score_alone
 from benchmark.scoring.claims import Part, decide
-from benchmark.scoring.comparisons import noninferiority
+from benchmark.scoring.comparisons import Baseline, difference
 from benchmark.scoring.inference import Estimate, crossed
 from benchmark.scoring.layout import Floats
-from tests.scoring.synthetic import MODELS, Study, write_frame
-from tests.scoring.test_inference import layout_of
+from benchmark.scoring.settings import ScoringSettings
+from tests.scoring.synthetic import MODELS, Study, base_of, entry_of, layout_of, write_frame
 
 
 def estimate_of(values: Floats) -> Estimate:
@@ -94,23 +94,40 @@ def test_under_the_hypothesis_p_falls_to_a_level_at_most_that_often(units: int, 
 
 
 def test_a_gap_without_spread_is_a_gap() -> None:
-    layout = layout_of(20)
     values = np.random.default_rng(0).uniform(0.45, 0.6, size=(5, 20))
-    found = noninferiority(values, np.zeros(20), np.full(20, 0.5), layout, 0.5)
-    assert found.margin[0] == pytest.approx(0.25) and found.p_value[0] < 0.025
-    closed = noninferiority(values, np.zeros(20), np.zeros(20), layout, 0.5)
-    assert np.isnan(closed.p_value[0])
+    base, entry = base_of("m", np.zeros(20)), entry_of("m", values, by="text")
+    rungs = [Baseline("rung", base_of("l", np.full(20, level))) for level in (0.5, 0.0)]
+    found, closed = (difference(entry, rung, base, layout_of(20), ScoringSettings()) for rung in rungs)
+    assert found.gap is not None and found.gap.estimate.value[0] == pytest.approx(0.5)
+    assert found.p_noninferior()[0] < 0.025
+    assert np.isnan(closed.p_noninferior()[0])
+
+
+def test_clusters_that_moved_are_the_units_of_the_sign_test() -> None:
+    """Twenty documents in four clusters that all rise alike: two-sided p is 2 / 2^4."""
+    clustered = layout_of(20, cluster=np.arange(20) // 5)
+    estimate = crossed([np.full((10, 20), 0.5)], None, clustered)
+    assert estimate.p_two_sided()[0] == pytest.approx(2 / 16)
+    two = layout_of(20, cluster=np.arange(20) // 10)
+    assert np.isnan(crossed([np.full((10, 20), 0.5)], None, two).p_two_sided()[0])
+
+
+def test_a_cluster_counts_by_the_sign_of_its_sum() -> None:
+    by_document = np.array([0.5, 0.5, -0.1, -0.1] * 5)
+    layout = layout_of(20, cluster=np.arange(20) // 4)
+    estimate = crossed([np.tile(by_document, (10, 1))], None, layout)
+    assert estimate.p_two_sided()[0] == pytest.approx(2 / 32)
 
 
 def part(delta: float, p_value: float | None) -> Part:
-    return Part("m", "gap", "c", "m", "none", "all", delta=delta, p_value=p_value, n_runs=10)
+    return Part("m", "gap", "c", "m", "none", "all", delta=delta, p_value=p_value, n_texts=10)
 
 
 def test_a_claim_decides_by_the_exact_test_both_ways_and_says_so() -> None:
     for delta, outcome in ((0.1, "reproduced"), (-0.1, "not reproduced"), (0.0, "inconclusive")):
         claim = decide("C1", [part(delta, 1.0 if delta == 0 else 2 / 1024)])
         assert claim["outcome"] == outcome
-        assert "no spread" in claim["parts"][0]["note"] and "95 %" not in claim["sentence"]
+        assert "no spread" in claim["estimates"][0]["note"] and "95 %" not in claim["sentence"]
     assert decide("C1", [part(0.1, None)])["outcome"] == "inconclusive"
 
 

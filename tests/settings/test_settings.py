@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.errors import InputError
 from benchmark.plain_yaml import parse_yaml
-from benchmark.settings import load_settings, validate
+from benchmark.settings import arms_of, load_settings, validate
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIMAL: dict[str, Any] = {"track": {"name": "t"}, "models": {}, "corpora": {}, "arms": {}}
@@ -95,18 +95,22 @@ def test_yaml_with_tags_aliases_or_doubled_keys_is_refused(text: str) -> None:
         parse_yaml(text, "test")
 
 
+FAST = "arms.gap-lr1e-3={kind: ascent, learning_rate: 1.0e-3}"
+SOUP = "arms.soup={kind: soup, of: gap}"
+
+
 def test_a_treatment_is_compared_with_the_controls_at_its_own_learning_rate() -> None:
     settings = load_settings(
-        ROOT / "params.yaml", ["arms.random-lr1e-3={kind: random, learning_rate: 1.0e-3}"]
+        ROOT / "params.yaml", [FAST, SOUP, "arms.random-lr1e-3={kind: random, learning_rate: 1.0e-3}"]
     )
     assert settings.controls_of("gap") == ("descent", "random", "shuffled")
     assert settings.controls_of("gap-lr1e-3") == ("random-lr1e-3",)
     assert settings.controls_of("soup") == ()
-    assert load_settings(ROOT / "params.yaml").controls_of("gap-lr1e-3") == ()
+    assert load_settings(ROOT / "params.yaml", [FAST]).controls_of("gap-lr1e-3") == ()
 
 
 def test_an_arm_that_names_the_rate_of_the_track_shares_its_controls() -> None:
-    settings = load_settings(ROOT / "params.yaml", ["arms.gap.learning_rate=0.0001"])
+    settings = load_settings(ROOT / "params.yaml", ["arms.gap.learning_rate=0.0001", SOUP])
     assert settings.controls_of("gap") == ("descent", "random", "shuffled")
     assert settings.learning_rate("soup") == settings.learning_rate("gap") == 1e-4
 
@@ -126,3 +130,50 @@ def test_a_soup_of_a_soup_is_refused() -> None:
     arms = {"one": {"kind": "soup", "of": "one"}}
     with pytest.raises(InputError, match="'one' is a soup itself"):
         validate({**MINIMAL, "arms": arms}, "test")
+
+
+def test_lessons_are_unranked_and_no_treatments_control() -> None:
+    arms = [
+        "arms.taught={kind: lessons}",
+        "arms.taught-too={kind: lessons, learning_rate: 5.0e-3, updates: 900}",
+    ]
+    settings = load_settings(ROOT / "params.yaml", arms)
+    assert settings.arms["taught"].is_control
+    assert settings.learning_rate("taught") == settings.learning_rate("gap")
+    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
+    assert [settings.arms[name].updates for name in ("taught", "taught-too")] == [600, 900]
+
+
+def test_updates_are_those_of_lessons_alone() -> None:
+    with pytest.raises(InputError, match=r"arms\.a.*'ascent' takes the steps of posttrain\.max_steps"):
+        validate({**MINIMAL, "arms": {"a": {"kind": "ascent", "updates": 5}}}, "test")
+
+
+def test_an_arm_runs_where_its_filters_and_the_corpuss_let_it() -> None:
+    settings = load_settings(
+        ROOT / "params.yaml",
+        [
+            "corpora.taught={kind: micro, part: lessons, texts: 1, arms: [taught]}",
+            "arms.taught={kind: lessons, corpora: [taught], models: [micro-1]}",
+            "arms.gap-lr1e-3={kind: ascent, learning_rate: 1.0e-3, corpora: [code]}",
+            SOUP,
+        ],
+    )
+    assert list(arms_of(settings, "micro-1", "taught")) == ["taught"]
+    assert list(arms_of(settings, "micro-2", "taught")) == []
+    everywhere = ["gap", "descent", "random", "shuffled", "soup"]
+    assert list(arms_of(settings, "micro-1", "seen")) == everywhere
+    assert set(arms_of(settings, "micro-2", "code")) == {*everywhere, "gap-lr1e-3"}
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("arms.gap.corpora=[sen]", r"arms\.gap\.corpora: no corpus 'sen', did you mean 'seen'\?"),
+        ("arms.gap.models=[micro-9]", r"arms\.gap\.models: no model 'micro-9', did you mean 'micro-"),
+        ("corpora.code.arms=[gapp]", r"corpora\.code\.arms: no arm 'gapp', did you mean 'gap'\?"),
+    ],
+)
+def test_a_filter_names_what_there_is(override: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        load_settings(ROOT / "params.yaml", [override])

@@ -1,14 +1,12 @@
 """A small DVC repository to submit to, a tiny model, and snapshots of what a submission may change."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmark import cli
 from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel, save_opt
 
@@ -99,35 +97,6 @@ def texts_file(tmp_path: Path) -> Path:
     path = tmp_path / "texts.txt"
     path.write_text("".join(f"text number {number} of the file\n" for number in range(5)), encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def gapbench(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """The command in this process: its exit code, what it prints, and what it says on stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gapbench", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        told = capsys.readouterr()
-        return int(left.value.code or 0), told.out, told.err
-
-    return call
-
-
-@pytest.fixture
-def refusal(gapbench: Callable[..., tuple[int, str, str]]) -> Callable[..., str]:
-    """The one line with which the command refuses its arguments; it exits with 2 and prints nothing else."""
-
-    def call(*arguments: str) -> str:
-        status, printed, said = gapbench(*arguments)
-        assert (status, printed, len(said.splitlines())) == (2, "", 1), said
-        assert said.startswith("gapbench: ")
-        return said
-
-    return call
 
 
 @pytest.fixture

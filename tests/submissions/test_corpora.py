@@ -157,7 +157,7 @@ def test_tokens_and_familiarity_come_from_the_smallest_built_rung(
     import shutil
 
     folder = repository / "data" / "micro" / "models" / "micro-1"
-    shutil.copytree(model_template, folder)
+    shutil.copytree(model_template, folder / "0")
     (folder / "model.json").write_text('{"parameters": 3000}', encoding="utf-8")
     manifest = submit_corpus("mine", str(texts_file), params=repository / "params.yaml").manifest
     assert manifest is not None

@@ -227,11 +227,11 @@ def test_a_text_of_no_token_is_refused(
 ) -> None:
     """A tokenizer that knows no capital letter has no token for a text of them."""
     rung = repository / "data" / "micro" / "models" / "micro-1"
-    shutil.copytree(model_template, rung)
-    tokenizer = json.loads((rung / "tokenizer.json").read_text(encoding="utf-8"))
+    shutil.copytree(model_template, rung / "0")
+    tokenizer = json.loads((rung / "0" / "tokenizer.json").read_text(encoding="utf-8"))
     for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
         del tokenizer["model"]["vocab"][letter]
-    (rung / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    (rung / "0" / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     (rung / "model.json").write_text('{"parameters": 3000}', encoding="utf-8")
     before = snapshot(repository)
     source = str(lines(tmp_path, b"some small letters", b"ABC", b"more"))

@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from benchmark.schema import SAMPLES
 from benchmark.submissions.attestation import read_attestation, verification_states
 from benchmark.submissions.consistency import same
 from benchmark.submissions.entry import Entry, find_entry, samples_digest
+from benchmark.submissions.records_check import check_records
 from benchmark.submissions.repeat import RunName, draw_runs
 from benchmark.submissions.verify import verify
 
@@ -52,7 +53,7 @@ def layout(pristine: Path, tmp_path: Path) -> Layout:
 class Again:
     """A repeater that gives the samples of the unaltered track, with a little noise on log-probabilities."""
 
-    model_digest = DIGEST
+    model_digests = MappingProxyType({0: DIGEST})
 
     def __init__(
         self, pristine: Path, noise: float = 1e-5, change: Callable[[dict[str, Any]], None] | None = None
@@ -117,7 +118,7 @@ def test_tables_alone_reproduce_nothing(layout: Layout, pristine: Path) -> None:
 
 def test_other_base_weights_leave_the_state(layout: Layout, pristine: Path) -> None:
     again = Again(pristine)
-    again.model_digest = "another"
+    again.model_digests = MappingProxyType({0: "another"})
     attestation = checked(layout, pristine, repeater=again)
     assert (attestation.state, attestation.outcome) == ("self-reported", "weights differ")
     assert not again.calls
@@ -174,7 +175,8 @@ def test_a_figure_of_a_table_altered_by_a_thousandth_is_found(
     number, column = cells(path)[len(cells(path)) // 2]
     rows = list(csv.reader(text.splitlines()))
     place = rows[0].index(column)
-    rows[number + 1][place] = repr(float(rows[number + 1][place]) + 0.001)
+    value = float(rows[number + 1][place])
+    rows[number + 1][place] = repr(value + 0.001 * max(1.0, abs(value)))  # tables print ten digits
     path.write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
     attestation = checked(layout, pristine, runs=0)
     assert attestation.state == "flagged"
@@ -368,3 +370,26 @@ def test_printed_figures_agree_to_their_digits() -> None:
     assert not same("", "0.5")
     assert not same("superior", "inferior")
     assert not same("0", "1e-11")
+
+
+def test_runs_of_one_text_on_two_draws_are_held_to_their_own_records() -> None:
+    def row(draw: int, value: float) -> dict[str, Any]:
+        named = {
+            "model": "m",
+            "draw": draw,
+            "arm": "gap",
+            "corpus": "c",
+            "text_id": "t",
+            "seed": 0,
+            "step": 1,
+        }
+        task = {"task": "cause", "family": "classification", "split": "test", "doc_id": 0, "metric": "acc"}
+        return named | task | {"value": value}
+
+    def record(draw: int, value: float) -> dict[str, Any]:
+        step = {"step": 1, "metrics": {"cause": {"acc": value}}, "averages": {"all": value}}
+        return {"draw": draw, "text_id": "t", "seed": 0, "steps": [step]}
+
+    samples = pa.Table.from_pylist([row(0, 1.0), row(1, 0.0)], schema=SAMPLES)
+    assert check_records(samples, [record(0, 1.0), record(1, 0.0)]) == []
+    assert len(check_records(samples, [record(0, 0.0), record(1, 0.0)])) == 2

@@ -17,11 +17,11 @@ from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel, save_opt
 from benchmark.pipeline import stages
 from benchmark.pipeline.files import write_json, write_parquet
-from benchmark.posttrain import base
 from benchmark.schema import SAMPLES
 from benchmark.submissions.entry import find_entry
 from benchmark.submissions.pipeline_repeater import PipelineRepeater
 from benchmark.submissions.repeat import LOG_PROBABILITY, RunName
+from benchmark.tasks import of_settings
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
@@ -49,7 +49,7 @@ CELL = "data/micro/runs/small/notes"
 def one_suite() -> Iterator[None]:
     """The same suite for every stage: building it anew for each costs seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "load_suite", functools.cache(base.load_suite))
+        patch.setattr(of_settings, "load_suite", functools.cache(of_settings.load_suite))
         yield
 
 
@@ -120,7 +120,7 @@ def test_runs_and_soups_done_again_have_the_stored_log_probabilities(track: Path
     stored = {row_name(row): row for row in entry.samples().to_pylist()}
     again: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in entry.records():
-        assert record["model_digest"] == repeater.model_digest
+        assert record["model_digest"] == repeater.model_digests[0]
         run = RunName(record["index"], record["text_id"], record["seed"])
         again |= {row_name(row): row for row in repeater.samples(run).to_pylist()}
     assert again.keys() == stored.keys()

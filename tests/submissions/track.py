@@ -45,9 +45,17 @@ def make_track(root: Path) -> Layout:
     random = np.random.default_rng(0)
     for number, model in enumerate(settings.models):
         start = random.normal(size=(3, 200, 3)) + np.array([0.4 + 0.3 * number, 0, 0])
-        facts = {"model": model, "parameters": 1000 * (1 + number) + 500 * number, "model_digest": DIGEST}
+        facts = {"model": model, "parameters": 1000 * (1 + number) + 500 * number, "model_digest": [DIGEST]}
         facts |= {"suite": "made-up", "suite_version": "1", "tasks": TASKS}
-        base = {"model": model, "arm": "none", "corpus": "none", "text_id": "-", "seed": 0, "step": 0}
+        base = {
+            "model": model,
+            "draw": 0,
+            "arm": "none",
+            "corpus": "none",
+            "text_id": "-",
+            "seed": 0,
+            "step": 0,
+        }
         write_parquet(layout.cell(model, "none") / "samples.parquet", scored(base, start))
         write_json(layout.cell(model, "none") / "base.json", facts)
         for corpus in settings.corpora:
@@ -69,6 +77,7 @@ def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any)
         for index in range(4):
             run = {
                 "model": model,
+                "draw": 0,
                 "arm": arm,
                 "corpus": corpus,
                 "text_id": f"{corpus}-text-{index}",
@@ -92,7 +101,7 @@ def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any)
     cell = layout.cell(model, corpus)
     write_parquet(cell / "samples.parquet", pa.concat_tables(tables))
     write_json_lines(cell / "runs.jsonl", records)
-    write_json(cell / "cell.json", {"familiarity": 3.0, "keys": [], "model_digest": DIGEST})
+    write_json(cell / "cell.json", {"corpus_loss": 3.0, "keys": [], "model_digest": DIGEST})
 
 
 def scored(names: dict[str, Any], logits: Any) -> pa.Table:
@@ -102,7 +111,11 @@ def scored(names: dict[str, Any], logits: Any) -> pa.Table:
         for split, documents in DOCUMENTS.items():
             for document in documents:
                 values = logits[place, document]
-                row = {"track": "micro", **names, "task": task, "split": split, "doc_id": document}
+                row = {"track": "micro", "draw": 0, **names, "task": task, "split": split, "doc_id": document}
+                row |= {
+                    "cluster": f"fact {document % 7}",
+                    "probability": probability(values, facts["metric"]),
+                }
                 row |= {"family": facts["family"], "metric": facts["metric"], "target": "0"}
                 if facts["metric"] == "acc":
                     answer = int(values.argmax())
@@ -113,6 +126,12 @@ def scored(names: dict[str, Any], logits: Any) -> pa.Table:
                     row |= {"choice_logprobs": None}
                 rows.append(row)
     return pa.Table.from_pylist(rows, schema=SAMPLES)
+
+
+def probability(values: Any, metric: str) -> float:
+    """The right choice's, by the softmax of the scores; made up for a dialogue."""
+    weights = np.exp(values - values.max())
+    return float(weights[0] / weights.sum()) if metric == "acc" else float(1 / (1 + np.exp(-values[1])))
 
 
 def told(samples: pa.Table) -> dict[str, Any]:

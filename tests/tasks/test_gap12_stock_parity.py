@@ -60,6 +60,8 @@ def test_choices_have_the_same_summed_log_probabilities_and_accuracy(both):
             wanted = [response[0][0] for response in theirs["resps"]]
             assert list(sample["choice_logprobs"]) == pytest.approx(wanted, abs=1e-4)
             assert sample["value"] == theirs["acc"]
+            right = torch.tensor(wanted, dtype=torch.float64).softmax(0)[int(theirs["target"])]
+            assert sample["probability"] == pytest.approx(float(right), abs=1e-4)
             compared += 1
     assert compared > 50
 
@@ -76,5 +78,8 @@ def test_dialogues_have_the_same_texts_and_f1(both):
                 continue
             assert sample["prediction"] == theirs["resps"][0][0]
             assert math.isclose(sample["value"], theirs["f1"], abs_tol=1e-9)
+            tokens = len(tokenizer.encode(theirs["arguments"][1][1], bos=False))
+            expected = math.exp(-theirs["nll"] / tokens)
+            assert sample["probability"] == pytest.approx(expected, rel=1e-5)
             compared += 1
     assert compared > 20

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.tasks.clusters import cluster_table, markdown
 from benchmark.tasks.dialogue import DialogueTask, unigram_f1
-from benchmark.tasks.suite import TASKS_FOLDER, Suite, SuiteTask, load_suite
+from benchmark.tasks.suite import TASKS_FOLDER, Document, Suite, SuiteTask, load_suite
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,45 @@ def test_documents_are_enough_and_numbered_through_both_splits(suite: Suite):
         assert len(test) >= 600
         numbers = [document.doc_id for document in (*select, *test)]
         assert numbers == list(range(len(numbers)))
+
+
+CLUSTERS = {
+    "micro_physical": 47,
+    "micro_story": 83,
+    "micro_science_easy": 37,
+    "micro_science_hard": 14,
+    "micro_cause": 47,
+    "micro_pronoun": 26,
+    "micro_counting": 10,
+    "micro_passage": 12,
+    "micro_persona": 183,
+    "micro_empathy": 10,
+    "micro_animals": 20,
+    "micro_people": 189,
+}
+
+
+def test_every_document_has_the_cluster_of_what_it_asks(suite: Suite):
+    """The numbers of docs/CLUSTERS.md."""
+    table = cluster_table(suite)
+    assert {row[0]: row[2] for row in table} == CLUSTERS
+    written = Path("docs/CLUSTERS.md").read_text(encoding="utf-8")
+    assert all(line in written for line in markdown(suite))
+    for task in suite.tasks:
+        assert all(document.row["cluster"] for split in task.documents.values() for document in split)
+
+
+def test_no_prompt_and_no_answer_holds_the_cluster_column(suite: Suite):
+    for task in suite.tasks:
+        document = task.documents["test"][0]
+        other = Document(document.doc_id, {**document.row, "cluster": "another"})
+        assert [r.args for r in task.requests(document)] == [r.args for r in task.requests(other)]
+
+
+def test_questions_with_one_right_answer_are_alike(suite: Suite):
+    counting = next(task for task in suite.tasks if task.name == "micro_counting")
+    for document in counting.documents["test"]:
+        assert document.cluster == document.row["choices"][document.row["label"]]
 
 
 def test_stated_chance_is_that_of_the_choices(suite: Suite, choice_rows: dict):

@@ -1,10 +1,13 @@
 """Suites: a call's documents, few-shot examples, digests, refusals, and stock lm-eval on the same YAML."""
 
+import hashlib
 import json
 
 import pytest
 
 from benchmark.errors import InputError
+from benchmark.tasks.clusters import cluster_table
+from benchmark.tasks.gap12.splits import pooled_counts
 from benchmark.tasks.rows import content_hash
 from benchmark.tasks.suite import TASKS_FOLDER, load_suite
 
@@ -90,13 +93,159 @@ def test_paper_reads_the_originals_validation_dialogues(small_data):
     assert "test" in documents(held_out, "wizard_of_wikipedia", "test")[0].row["turns"][0]
 
 
-def test_caps_take_the_first_documents_of_each_split(small_data):
-    whole = load_suite("gap12", tasks=["piqa"])
-    capped = load_suite("gap12", tasks=["piqa"], documents=2, select_documents=3)
-    limited = load_suite("gap12", tasks=["piqa"], documents=2, limit=1)
-    for split, count in (("test", 2), ("select", 3)):
-        assert documents(capped, "piqa", split) == documents(whole, "piqa", split)[:count]
-        assert documents(limited, "piqa", split) == documents(whole, "piqa", split)[:1]
+def test_caps_draw_documents_by_hash_and_a_limit_takes_the_first(small_data):
+    def taken(split, **caps):
+        return documents(load_suite("gap12", tasks=["piqa"], **caps), "piqa", split)
+
+    for split, cap in (("test", "documents"), ("select", "select_documents")):
+        whole = taken(split)
+        by_hash = sorted(whole, key=lambda d: hashlib.sha256(f"piqa {d.doc_id}".encode()).hexdigest())
+        for count in range(1, len(whole) + 2):
+            capped = taken(split, **{cap: count})
+            assert set(map(id_of, capped)) == set(map(id_of, by_hash[:count]))
+            assert list(map(id_of, capped)) == sorted(map(id_of, capped))
+            assert taken(split, limit=count) == whole[:count]
+        assert taken(split, **{cap: 2}, limit=1) == whole[:1]
+        assert taken(split, **{cap: 2}, limit=3) == taken(split, **{cap: 2})
+
+
+def id_of(document):
+    return document.doc_id
+
+
+def test_capped_documents_are_not_the_first_ones(small_data):
+    path = small_data / "tasks/copa/validation.jsonl"
+    row = json.loads(path.read_text().splitlines()[0])
+    path.write_text("".join(json.dumps({**row, "premise": f"It fell {n}."}) + "\n" for n in range(400)))
+    ids = [d.doc_id for d in documents(load_suite("gap12", tasks=["copa"], documents=50), "copa", "test")]
+    assert len(ids) == 50 and max(ids) > 300 and min(ids) < 100
+
+
+CLUSTERED = {
+    "winogrande": ("dev.jsonl", "qID", [f"Q{n // 2}-{1 + n % 2}" for n in range(10)]),
+    "hellaswag": ("validation.jsonl", "activity_label", [f"sport {n // 3}" for n in range(10)]),
+    "math_qa": ("dev.json", "linear_formula", [f"add(n0,n{n // 4})" for n in range(10)]),
+}
+
+
+def with_column(folder, task):
+    """Write the task's cluster column into its rows; the file's own form is kept."""
+    name, column, values = CLUSTERED[task]
+    path = folder / "tasks" / task / name
+    text = path.read_text()
+    rows = json.loads(text) if name.endswith(".json") else [json.loads(line) for line in text.splitlines()]
+    rows = [{**row, column: value} for row, value in zip(rows, values, strict=True)]
+    lines = json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows)
+    path.write_text(lines)
+
+
+@pytest.mark.parametrize("task", CLUSTERED)
+def test_documents_that_ask_the_same_are_one_cluster_in_one_half(small_data, task):
+    with_column(small_data, task)
+    suite = load_suite("gap12", tasks=[task])
+    found = {
+        split: {d.doc_id: d.cluster for d in documents(suite, task, split)} for split in ("select", "test")
+    }
+    wanted = [value.split("-")[0] for value in CLUSTERED[task][2]]
+    assert {**found["select"], **found["test"]} == dict(enumerate(wanted))
+    assert not set(found["select"].values()) & set(found["test"].values())
+
+
+@pytest.mark.parametrize("task", TWELVE)
+def test_without_such_a_column_each_document_is_its_own_cluster(small_data, task):
+    suite = load_suite("gap12", tasks=[task])
+    for split in ("select", "test"):
+        assert all(d.cluster == str(d.doc_id) for d in documents(suite, task, split))
+
+
+def test_a_how_to_article_is_its_own_cluster_whatever_its_topic(small_data):
+    path = small_data / "tasks/hellaswag/validation.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text(
+        "".join(
+            json.dumps(r | {"activity_label": "Health", "ctx": f"[header] {r['ctx']}"}) + "\n" for r in rows
+        )
+    )
+    suite = load_suite("gap12", tasks=["hellaswag"], protocol="paper")
+    assert [d.cluster for d in documents(suite, "hellaswag", "test")] == [str(n) for n in range(10)]
+
+
+def test_a_training_row_whose_twin_is_in_test_is_left_out(small_data):
+    with_column(small_data, "winogrande")
+    path = small_data / "tasks/winogrande/train_s.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(r | {"qID": f"Q{n}-9"}) + "\n" for n, r in enumerate(rows)))
+    suite = load_suite("gap12", tasks=["winogrande"], split_source="train")
+    assert [d.cluster for d in documents(suite, "winogrande", "select")] == [f"Q{n}" for n in range(5, 10)]
+
+
+def test_the_cluster_is_no_part_of_what_a_document_says(small_data):
+    before = load_suite("gap12", tasks=["winogrande"], protocol="paper").tasks[0]
+    with_column(small_data, "winogrande")
+    after = load_suite("gap12", tasks=["winogrande"], protocol="paper").tasks[0]
+    for old, new in zip(before.documents["test"], after.documents["test"], strict=True):
+        assert content_hash(old.row) == content_hash(new.row)
+        assert [r.args for r in before.requests(old)] == [r.args for r in after.requests(new)]
+
+
+@pytest.mark.parametrize("task", CLUSTERED)
+def test_halves_of_the_real_data_share_no_cluster(data_dir, monkeypatch, task):
+    monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
+    ((_, found, clusters, largest, _, shared),) = cluster_table(load_suite("gap12", tasks=[task]))
+    assert shared == 0 and largest > 1 and clusters < 0.8 * found
+
+
+def _training_rows(folder):
+    """Training rows for the tasks that take `select` from them, and COPA's, beside the small validation files."""
+    for task, split in (("piqa", "valid"), ("hellaswag", "validation"), ("arc_easy", "validation")):
+        text = (folder / f"tasks/{task}/{split}.jsonl").read_text()
+        for thing in ("rope", "lamp"):
+            text = text.replace(thing, f"new {thing}")
+        lines = [line for line in text.splitlines() if "new " in line]
+        if task == "piqa":
+            lines = [json.dumps({**json.loads(line), "label": 0}) for line in lines]
+        (folder / f"tasks/{task}/train.jsonl").write_text("".join(line + "\n" for line in lines))
+    rows = [
+        {"premise": f"The old {n} fell.", "choice1": "It broke.", "choice2": "It sang.", "label": n % 2}
+        for n in range(40)
+    ]
+    (folder / "tasks/copa/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_whole_tests_every_validation_document_and_pools_copas_labelled_rows(small_data):
+    _training_rows(small_data)
+    tasks = ["piqa", "hellaswag", "arc_easy", "copa", "winogrande", "pubmed_qa", "blended_skill_talk"]
+    suite = load_suite("gap12", tasks=tasks, split_source="whole")
+    paper = load_suite("gap12", tasks=tasks, protocol="paper")
+    halves = load_suite("gap12", tasks=tasks)
+    for task in ("piqa", "hellaswag", "arc_easy", "winogrande"):
+        assert documents(suite, task, "test") == documents(paper, task, "test")
+    name = "blended_skill_talk"
+    assert documents(suite, name, "test") == documents(halves, name, "test")
+    copa = {split: documents(suite, "copa", split) for split in ("select", "test")}
+    ids = [document.doc_id for found in copa.values() for document in found]
+    assert len(ids) == len(set(ids)) == 50 and len(copa["test"]) > 30 and len(copa["select"]) > 3
+    assert {id_ < 10 for id_ in ids} == {True, False}
+    assert len(documents(suite, "pubmed_qa", "test")) + len(documents(suite, "pubmed_qa", "select")) == 10
+    for task in suite.tasks:
+        split = [{content_hash(d.row) for d in task.documents[name]} for name in ("select", "test")]
+        assert split[0] and split[1] and not split[0] & split[1]
+
+
+def test_whole_leaves_training_rows_out_that_are_also_validation_rows(small_data):
+    text = (small_data / "tasks/winogrande/dev.jsonl").read_text()
+    with (small_data / "tasks/winogrande/train_s.jsonl").open("a") as file:
+        file.write(text)
+    suite = load_suite("gap12", tasks=["winogrande"], split_source="whole")
+    assert len(documents(suite, "winogrande", "select")) == len(documents(suite, "winogrande", "test")) == 10
+
+
+def test_whole_with_the_data_has_four_fifths_of_a_pooled_task(data_dir, monkeypatch):
+    monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
+    suite = load_suite("gap12", tasks=["pubmed_qa"], split_source="whole")
+    found = len(documents(suite, "pubmed_qa", "test"))
+    assert found == pytest.approx(pooled_counts("pubmed_qa", 500), abs=30)
+    assert pooled_counts("copa", 100) == 400
 
 
 def test_train_takes_select_from_the_training_split(small_data):

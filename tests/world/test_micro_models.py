@@ -5,6 +5,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -21,8 +22,10 @@ from benchmark.models.micro import (
     train_rung,
 )
 from benchmark.models.muon import orthogonal
+from benchmark.models.network import Network
 from benchmark.models.opt import OptModel, causal_logits, load_opt
-from benchmark.models.packed import NO_TARGET, pack, packed_logits, steps_of
+from benchmark.models.packed import Text, pack, steps_of
+from benchmark.models.stack import Stack
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.settings import MicroModel, load_settings
 from benchmark.world.text import passages
@@ -40,21 +43,45 @@ def tokenizer(micro_cache: Path) -> Tokenizer:
 @pytest.fixture(scope="module")
 def rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rung")
-    train_rung(TINY, folder, name="tiny", cache=micro_cache, threads=1)
+    train_rung(TINY, {0: folder}, name="tiny", cache=micro_cache)
     return folder
 
 
 def test_two_trainings_give_the_same_bytes(rung: Path, tmp_path: Path):
     # Another cache, so that text and tokenizer are made again too.
-    train_rung(TINY, tmp_path / "again", name="tiny", cache=tmp_path / "cache", threads=1)
+    train_rung(TINY, {0: tmp_path / "again"}, name="tiny", cache=tmp_path / "cache")
     assert sorted(p.name for p in rung.iterdir()) == sorted(p.name for p in (tmp_path / "again").iterdir())
     for file in rung.iterdir():
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
 
-def test_another_seed_gives_another_model(rung: Path, micro_cache: Path, tmp_path: Path):
-    train_rung(TINY.model_copy(update={"seed": 1}), tmp_path, name="tiny", cache=micro_cache, threads=1)
-    assert (rung / "model.safetensors").read_bytes() != (tmp_path / "model.safetensors").read_bytes()
+def test_a_draw_has_the_same_bytes_alone_and_among_any_number_of_others(
+    rung: Path, micro_cache: Path, tmp_path: Path
+):
+    spec = TINY.model_copy(update={"layers": 2, "tokens": 20_000})
+    threads = torch.get_num_threads()
+    groups = ((1,), (0, 1), (2, 1, 0), (3, 2, 1, 0), tuple(range(9, -1, -1)))
+    found = set()
+    for group in groups:
+        torch.set_num_threads(1 + len(group) % 2)
+        try:
+            folders = {draw: tmp_path / f"{len(group)}-{draw}" for draw in group}
+            train_rung(spec, folders, name="tiny", cache=micro_cache)
+            assert torch.get_num_threads() == 1 + len(group) % 2
+        finally:
+            torch.set_num_threads(threads)
+        found.add((folders[1] / "model.safetensors").read_bytes())
+    assert len(found) == 1
+    everyone = {(tmp_path / f"10-{draw}" / "model.safetensors").read_bytes() for draw in range(10)}
+    assert len(everyone) == 10
+
+
+def test_a_draw_is_a_seed(micro_cache: Path, tmp_path: Path):
+    spec = TINY.model_copy(update={"tokens": 5_000})
+    train_rung(spec, {1: tmp_path / "draw"}, name="tiny", cache=micro_cache)
+    train_rung(spec.model_copy(update={"seed": 1}), {0: tmp_path / "seed"}, name="tiny", cache=micro_cache)
+    one, other = (tmp_path / part / "model.safetensors" for part in ("draw", "seed"))
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_a_rung_learns_what_the_text_is_like(rung: Path, tokenizer: Tokenizer):
@@ -103,46 +130,53 @@ def test_tokens_are_those_of_the_text_whether_kept_or_made(tokenizer: Tokenizer,
         assert ids == [END, *tokenizer.encode(next(text), bos=False), END]
 
 
-def test_packed_logits_are_those_of_each_passage_alone():
-    config = rung_config(TINY)
-    generator = torch.Generator().manual_seed(0)
-    params = {name: torch.randn(shape, generator=generator) * 0.3 for name, shape in config.shapes().items()}
-    rows = [[2, 5, 6, 7, 2], [2, 9, 2], [2, 30, 31, 32, 33, 34, 2]]
-    joined = pack(rows, 14)
-    ordered = sorted(rows, key=len)
-    *found, _padding = packed_logits(params, config, joined).split([*(len(row) - 1 for row in ordered), 2])
-    for row, logits in zip(ordered, found, strict=True):
-        alone = causal_logits(params, config, torch.tensor([row[:-1]]))[0]
-        torch.testing.assert_close(logits, alone, atol=1e-4, rtol=1e-4)
-    assert joined.targets.tolist() == [9, 2, 5, 6, 7, 2, 30, 31, 32, 33, 34, 2, NO_TARGET, NO_TARGET]
-
-
-def test_packed_gradients_are_those_of_each_passage_alone():
-    config = rung_config(TINY)
+def test_losses_and_gradients_are_those_of_each_passage_alone():
+    config = rung_config(TINY.model_copy(update={"layers": 2}))
     generator = torch.Generator().manual_seed(1)
-    rows = [[2, *torch.randint(3, 700, (size,), generator=generator).tolist(), 2] for size in range(3, 40, 3)]
-    start = {name: torch.randn(shape, generator=generator) * 0.3 for name, shape in config.shapes().items()}
-    packed, apart = (
-        {name: value.clone().requires_grad_() for name, value in start.items()} for _ in range(2)
+    rows = [[2, *torch.randint(3, 700, (size,), generator=generator).tolist(), 2] for size in range(1, 90, 4)]
+    chosen = [np.array([3, 20, 0, 11, 4]), np.array([22, 1, 19])]
+    weights, gradients = Stack(config, 2), Stack(config, 2)
+    for draw in range(2):
+        shapes = config.shapes().items()
+        weights.fill(draw, {name: torch.randn(shape, generator=generator) * 0.3 for name, shape in shapes})
+    text = Text.of(rows)
+    step = pack(text, chosen, text.rows(256))
+    assert len(step.grids) > 3
+    losses = Network(config, weights, gradients).losses(step)
+    for draw, loss in enumerate(losses):
+        params = {name: value.double().requires_grad_() for name, value in weights.of(draw).items()}
+        logits = [causal_logits(params, config, torch.tensor([rows[one][:-1]]))[0] for one in chosen[draw]]
+        targets = torch.tensor([token for one in chosen[draw] for token in rows[one][1:]])
+        expected = functional.cross_entropy(torch.cat(logits), targets)
+        expected.backward()
+        assert loss == pytest.approx(expected.item(), rel=1e-5)
+        for name, found in gradients.of(draw).items():
+            torch.testing.assert_close(found.double(), params[name].grad, atol=1e-6, rtol=1e-4)
+
+
+def test_a_step_in_which_a_draw_has_no_passages_gives_it_no_gradient():
+    config = rung_config(TINY)
+    weights, gradients = Stack(config, 2), Stack(config, 2)
+    for stack in (weights, gradients):
+        for part in (stack.inside, stack.outside):
+            part.normal_(generator=torch.Generator().manual_seed(2))
+    text = Text.of([[2, 5, 6, 2]])
+    losses = Network(config, weights, gradients).losses(
+        pack(text, [np.array([0]), np.array([], dtype=np.int64)], 64)
     )
-    joined = pack(rows, 300)
-    assert len(joined.grids) > 1
-    functional.cross_entropy(
-        packed_logits(packed, config, joined), joined.targets, reduction="sum"
-    ).backward()
-    for row in rows:
-        logits = causal_logits(apart, config, torch.tensor([row[:-1]]))[0]
-        functional.cross_entropy(logits, torch.tensor(row[1:]), reduction="sum").backward()
-    for name, value in packed.items():
-        torch.testing.assert_close(value.grad, apart[name].grad, atol=2e-3, rtol=2e-3)
+    assert losses[1] == 0
+    assert all(value.any() for value in gradients.of(0).values())
+    assert not any(value.any() for value in gradients.of(1).values())
 
 
 def test_steps_hold_every_passage_once_and_pages_apart(micro_cache: Path, tokenizer: Tokenizer):
-    text = pretraining_tokens(tokenizer, 20_000, micro_cache)
-    steps = steps_of(text, 512, 96, seed=3)
-    assert sorted(passage for step in steps for passage in step) == sorted(text)
-    assert all(len({len(passage) >= 96 for passage in step}) == 1 for step in steps)
-    assert all(sum(len(p) - 1 for p in step) <= 512 or len(step) == 1 for step in steps)
+    passages = pretraining_tokens(tokenizer, 20_000, micro_cache)
+    steps = steps_of(Text.of(passages), 512, 96, seed=3)
+    assert sorted(index for step in steps for index in step) == list(range(len(passages)))
+    for step in steps:
+        sizes = [len(passages[index]) for index in step]
+        assert len({size >= 96 for size in sizes}) == 1
+        assert sum(size - 1 for size in sizes) <= 512 or len(sizes) == 1
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (2, 8, 32), (2, 32, 8)])
@@ -166,7 +200,7 @@ def test_neighbouring_rungs_of_the_default_ladder_are_two_to_three_times_apart()
         for spec in models.values()
         if isinstance(spec, MicroModel)
     ]
-    assert len(sizes) >= 4
+    assert len(sizes) == len(models) >= 3
     assert all(2 <= high / low <= 3 for low, high in itertools.pairwise(sizes))
 
 

@@ -21,9 +21,11 @@ class Start:
         model: the base model; its tensors are never changed.
         tokens: ids of the run's text, bos first.
         settings: the optimiser, with the arm's own learning rate.
-        seed: drives what is random in `random` and `shuffled`.
+        seed: drives what is random in `random`, `shuffled` and `lessons`.
         text_id: names the text; two texts of one seed draw differently.
         members: for an arm that builds on finished runs, those runs.
+        passages: for `lessons`, ids of the text's examples, each from its beginning to its end token.
+        updates: for `lessons`, its number of optimiser updates.
     """
 
     model: OptModel
@@ -32,6 +34,8 @@ class Start:
     seed: int
     text_id: str
     members: tuple["Member", ...] = ()
+    passages: tuple[tuple[int, ...], ...] = ()
+    updates: int = 0
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU random generator that depends on seed, text and purpose alone."""

@@ -9,10 +9,19 @@ from benchmark.corpora.data import locate
 from benchmark.corpora.read import read_json, read_lines, read_rows, with_columns
 from benchmark.errors import InputError
 from benchmark.tasks.gap12 import prompts
-from benchmark.tasks.rows import Row, Rows, halves, numbered
+from benchmark.tasks.rows import Row, Rows, content_hash, halves, numbered
 
 SELECT_NUMBERS_FROM = 10_000_000
-"""Added to the row number of a ``select`` document that comes from another source split than ``test``."""
+"""Added to the row number of a document that comes from another source split than the first ``test`` document."""
+
+POOLED = {"copa": ("validation", "train"), "pubmed_qa": ("validation",)}
+"""Under ``whole``, the source splits whose rows together are divided by their hash into ``select`` and ``test``."""
+
+SELECT_SHARE = 5
+"""One pooled document in so many is a ``select`` document."""
+
+COPA_TRAIN = 400
+"""Rows of COPA's training split."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,7 @@ class ChoiceSource:
 
     ``labels_beside``: labels may stand in ``<file>-labels.lst`` instead of a column ``label``.
     ``row_column``: where a file is a part of the source split, the column of row numbers there.
+    ``cluster``: what a row of the file has in common with others that ask the same; None where it stands alone.
     """
 
     columns: tuple[str, ...]
@@ -30,6 +40,7 @@ class ChoiceSource:
     answer: Callable[[Row], int]
     labels_beside: bool = False
     row_column: str | None = None
+    cluster: Callable[[Row], str | None] = lambda _row: None
 
 
 def _files(stem: str, *endings: str) -> tuple[str, ...]:
@@ -37,6 +48,29 @@ def _files(stem: str, *endings: str) -> tuple[str, ...]:
 
 
 _NO_TEXT = ("endings", "choices", "label")
+
+
+def _text(row: Row, column: str) -> str | None:
+    """A cell that holds text; None where the copy of the data set has no such column."""
+    value = row.get(column)
+    return value if isinstance(value, str) and value else None
+
+
+def _twins(row: Row) -> str | None:
+    """WinoGrande: the two sentences of a pair have one ``qID`` but for its last part."""
+    name = _text(row, "qID")
+    return name.rpartition("-")[0] or name if name else None
+
+
+def _activity(row: Row) -> str | None:
+    """HellaSwag: the activity that a video shows. How-to articles, with "[header]", have a broad topic there."""
+    return None if "[header]" in str(row.get("ctx")) else _text(row, "activity_label")
+
+
+def _formula(row: Row) -> str | None:
+    """MathQA: the operations of the solution, whatever its numbers."""
+    return _text(row, "linear_formula")
+
 
 CHOICE_SOURCES = {
     "piqa": ChoiceSource(
@@ -54,6 +88,7 @@ CHOICE_SOURCES = {
         prompts.hellaswag_choices,
         prompts.label,
         row_column="row",
+        cluster=_activity,
     ),
     "arc_easy": ChoiceSource(
         ("question", "choices", "answerKey"),
@@ -82,6 +117,7 @@ CHOICE_SOURCES = {
         ("tasks/winogrande/train_s.jsonl",),
         prompts.winogrande_choices,
         prompts.winogrande_answer,
+        cluster=_twins,
     ),
     "math_qa": ChoiceSource(
         ("Problem", "options", "correct"),
@@ -89,6 +125,7 @@ CHOICE_SOURCES = {
         ("tasks/math_qa/train.json",),
         prompts.math_qa_choices,
         prompts.math_qa_answer,
+        cluster=_formula,
     ),
     "pubmed_qa": ChoiceSource(
         ("abstract", "question", "final_decision"),
@@ -105,14 +142,18 @@ def dataset(
 ) -> dict[str, Rows]:
     """The rows of ``select`` and ``test`` of one task; under ``paper`` ``test`` is the validation split.
 
-    ``halves``: the validation documents in two halves by their hash; for dialogue ``select`` is the
-    original's validation file and ``test`` its test file. ``train``: ``select`` is the training split and
-    ``test`` the validation split.
+    ``halves``: the validation documents in two halves by their hash, each cluster in one of them; for dialogue
+    ``select`` is the original's validation file and ``test`` its test file. ``train``: ``test`` is the validation
+    split, and ``select`` the training split without the rows of a cluster that ``test`` has. ``whole``: ``test`` is
+    every public labelled document that ``select`` can spare (``_whole``).
     """
     if protocol == "paper":
         select, test = Rows(), _split(source, "validation")
     elif split_source == "train":
-        select, test = _apart(_split(source, "train")), _split(source, "validation")
+        test = _split(source, "validation")
+        select = _apart(_without_clusters_of(test, _split(source, "train")))
+    elif split_source == "whole":
+        select, test = _whole(source)
     elif source not in CHOICE_SOURCES:
         select, test = _apart(_split(source, "validation")), _split(source, "test")
     else:
@@ -121,6 +162,39 @@ def dataset(
     if not test:
         raise InputError(f"task {source} has no test documents: its data is empty or all filtered out")
     return {"select": select, "test": test}
+
+
+def _without_clusters_of(test: Rows, rows: Rows) -> Rows:
+    taken = {row["cluster"] for row in test if "cluster" in row}
+    return Rows(row for row in rows if row.get("cluster") not in taken)
+
+
+def _whole(source: str) -> tuple[Rows, Rows]:
+    """``select`` and ``test`` where all of the validation documents are wanted.
+
+    Tasks of ``POOLED`` have few documents, or no public training split: one row in five of all splits together is
+    a ``select`` document, by its hash. Dialogue: as under ``halves``, whose ``test`` is a whole file. Others: as
+    under ``train``, without training rows that say the same as a ``test`` document.
+    """
+    if source not in CHOICE_SOURCES:
+        found = dataset(source=source)
+        return found["select"], found["test"]
+    if source not in POOLED:
+        found = dataset(source=source, split_source="train")
+        taken = {content_hash(row) for row in found["test"]}
+        return Rows(row for row in found["select"] if content_hash(row) not in taken), found["test"]
+    select, test = Rows(), Rows()
+    for place, split in enumerate(POOLED[source]):
+        rows = _split(source, split)
+        for row in _apart(rows) if place else rows:
+            (test if int(content_hash(row)[:8], 16) % SELECT_SHARE else select).append(row)
+    return select, test
+
+
+def pooled_counts(source: str, validation: int) -> int:
+    """The ``test`` documents that a pooled task is expected to have under ``whole``, of its ``validation`` rows."""
+    rows = validation + (COPA_TRAIN if "train" in POOLED[source] else 0)
+    return rows * (SELECT_SHARE - 1) // SELECT_SHARE
 
 
 def _apart(rows: Rows) -> Rows:
@@ -151,7 +225,9 @@ def _choice_rows(source: ChoiceSource, split: str) -> Iterator[Row]:
             raise InputError(f"{path} row {number + 1} has no right answer among its choices: mend {shown}")
         if "label" in row:
             row["label"] = answer
-        yield {"doc_id": _row_number(source, raw, number, path), **row}
+        cluster = source.cluster(raw)
+        named = {} if cluster is None else {"cluster": cluster}
+        yield {"doc_id": _row_number(source, raw, number, path), **row, **named}
 
 
 def _right_answer(source: ChoiceSource, row: Row) -> int | None:

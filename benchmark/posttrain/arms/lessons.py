@@ -1,0 +1,83 @@
+"""`lessons`: plain training on questions with their right answers, a positive control that a study must see.
+
+It is no treatment of the original study: it shows that the benchmark finds an improvement that is there.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+
+from benchmark.errors import InputError
+from benchmark.models.network import Network
+from benchmark.models.packed import WIDTHS, Integers, Text, pack, steps_of
+from benchmark.models.stack import Stack
+from benchmark.posttrain.arms.base import Attempt, Start
+
+BATCH = 512
+"""Tokens of an update, at most."""
+LONG = 96
+"""Tokens from which on an example goes into updates of its own."""
+WARM_UP = 0.05
+"""Share of the updates in which the rate rises; then it falls to 0 in a straight line."""
+
+
+def attempts(start: Start) -> Iterator[Attempt]:
+    """One step: from the base model to its weights after `start.updates` Adam updates on `start.passages`.
+
+    Raises:
+        InputError: the run has no example, or the model or its precision is none that is trained here.
+    """
+    _check(start)
+    settings = start.settings
+    text = Text.of(start.passages)
+    weights, gradients = (Stack(start.model.config, 1) for _ in range(2))
+    weights.fill(0, {name: tensor.detach() for name, tensor in start.model.params.items()})
+    network = Network(start.model.config, weights, gradients)
+    weights.inside.grad, weights.outside.grad = gradients.inside, gradients.outside
+    adam = torch.optim.Adam(
+        [weights.inside, weights.outside],
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        eps=settings.eps,
+        fused=True,
+    )
+    batches = itertools.islice(_batches(start, text), start.updates)
+    for factor, batch in zip(schedule(start.updates), batches, strict=True):
+        network.losses(pack(text, [batch], text.rows(BATCH)))
+        adam.param_groups[0]["lr"] = settings.learning_rate * factor
+        adam.step()
+    yield Attempt(True, weights.of(0))
+
+
+def _check(start: Start) -> None:
+    config = start.model.config
+    if not start.passages:
+        raise InputError("arms: 'lessons' learns from examples, and this run's text holds none")
+    known = (
+        config.final_norm
+        and config.enable_bias
+        and config.layer_norm_elementwise_affine
+        and config.max_position_embeddings <= WIDTHS[-1]
+    )
+    if config.projected or not known or start.model.device.type != "cpu":
+        raise InputError(
+            "arms: 'lessons' trains models of the micro ladder on a CPU: keep it from others with arms.*.models"
+        )
+    if start.settings.precision != "fp32":
+        raise InputError(f"arms: 'lessons' trains in fp32, not in {start.settings.precision}: set precision")
+
+
+def _batches(start: Start, text: Text) -> Iterator[Integers]:
+    """Endless batches, as the numbers of their examples: all examples in one random order after another."""
+    generator = start.generator("lessons")
+    while True:
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        yield from steps_of(text, BATCH, LONG, seed)
+
+
+def schedule(updates: int) -> Iterator[float]:
+    """Factors of the rate [updates], in (0, 1]."""
+    rise = max(1, round(WARM_UP * updates))
+    for update in range(updates):
+        yield min((update + 1) / rise, (updates - update) / max(1, updates - rise))

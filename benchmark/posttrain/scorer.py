@@ -1,0 +1,39 @@
+"""What scores the checkpoints of one base model."""
+
+from dataclasses import dataclass
+
+from benchmark.evaluation.engine import DraftTexts, Evaluation, drafts_from, evaluate
+from benchmark.evaluation.prepare import Prepared
+from benchmark.models.opt import OptModel
+from benchmark.settings import Evaluation as EvaluationSettings
+from benchmark.tasks.suite import Suite
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """What scores the checkpoints of one base model: the documents, prepared once, and how to read them.
+
+    Attributes:
+        suite: the documents and what they are called.
+        prepared: their token ids and batch plan for the model's tokenizer.
+        start: the scores of the unmodified model on the same documents.
+        drafts: the texts that the unmodified model wrote for them.
+    """
+
+    suite: Suite
+    prepared: Prepared
+    settings: EvaluationSettings
+    start: Evaluation
+    drafts: DraftTexts | None = None
+
+    @classmethod
+    def of(cls, model: OptModel, suite: Suite, prepared: Prepared, settings: EvaluationSettings) -> "Scorer":
+        """Score the unmodified `model`, whose texts its checkpoints will mostly write again."""
+        start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
+        return cls(suite, prepared, settings, start, drafts_from(start, prepared))
+
+    def score(self, model: OptModel) -> Evaluation:
+        """All documents under `model`."""
+        return evaluate(
+            model, self.prepared, loss_batch_size=self.settings.loss_batch_size, drafts=self.drafts
+        )

@@ -1,0 +1,31 @@
+"""What is assumed of two OPT models' scores by document, of which none are published."""
+
+from collections.abc import Mapping
+
+DISAGREEMENT = 0.20
+DISAGREEMENTS = {("opt-350m", "opt-1-3b"): 0.25}
+"""Share of choices on which one of two rungs is right and the other is not, by (smaller, larger) where it is set."""
+
+F1_SD = 0.13
+"""Standard deviation over documents of the difference of two rungs' F1."""
+
+
+def gap_variances(model: str, rung: str, counts: Mapping[str, tuple[str, int]]) -> dict[str, float]:
+    """By task, what it adds to the documents' variance of the gap over the mean of these tasks.
+
+    `counts` are the family (`classification` or `dialogue`) and the documents of each task. They sum to the variance of
+    `rung` minus `model` over another sample of documents, taken as independent.
+    """
+    choices = DISAGREEMENTS.get((model, rung), DISAGREEMENT)
+    return {
+        task: (choices if family == "classification" else F1_SD**2) / documents / len(counts) ** 2
+        for task, (family, documents) in counts.items()
+    }
+
+
+def words() -> str:
+    """The assumptions in words."""
+    apart = ", ".join(f"{share:.0%} for {a} and {b}" for (a, b), share in DISAGREEMENTS.items())
+    return (
+        f"two rungs disagree on {DISAGREEMENT:.0%} of choices ({apart}); s.d. of the difference of F1 {F1_SD}"
+    )

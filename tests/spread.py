@@ -1,0 +1,72 @@
+"""How the tests are spread over pytest's processes: a file stays together, and the longest ones start first.
+
+Files that share something costly (a finished pipeline, a Ray cluster) stay together too. In the files of `SINGLE` the
+tests share nothing that takes more than a second: they come last, one by one, so that no process is idle at the end.
+"""
+
+from typing import Any
+
+import pytest
+
+TOGETHER = {
+    "tests/pipeline/test_ray_grid.py": "small pipeline",
+    "tests/pipeline/test_interrupt.py": "small pipeline",
+    "tests/execution/test_ray.py": "small pipeline",
+}
+"""Files that use one fixture of the session, and the name of their group."""
+LONGEST = (
+    "small pipeline",
+    "tests/pipeline/test_tracks.py",
+    "tests/posttrain/test_golden.py",
+    "tests/doctor/test_doctor.py",
+    "tests/leaderboard/test_leaderboard_browser.py",
+    "tests/submissions/test_all_or_nothing.py",
+    "tests/pipeline/test_run_command.py",
+    "tests/tasks/test_gap12_stock_parity.py",
+    "tests/tasks/test_gap12_fidelity.py",
+    "tests/evaluation/test_drafts.py",
+    "tests/posttrain/test_run.py",
+    "tests/submissions/test_workflow.py",
+    "tests/evaluation/test_gap12_plan.py",
+)
+"""Groups that start first, longest first; measured with `python -m pytest --durations=0`."""
+SINGLE = frozenset(
+    {
+        "tests/arithmetic/test_mode.py",
+        "tests/leaderboard/test_leaderboard_pages.py",
+        "tests/scoring/test_effective_size.py",
+        "tests/scoring/test_selection_simulation.py",
+        "tests/scoring/test_simulation.py",
+    }
+)
+
+
+def group_of(nodeid: str) -> str:
+    """The name of those tests that run in one process with this one."""
+    file = nodeid.partition("::")[0]
+    return nodeid if file in SINGLE else TOGETHER.get(file, file)
+
+
+def turn_of(nodeid: str) -> int:
+    """The longest groups first, single tests last."""
+    group = group_of(nodeid)
+    if group in LONGEST:
+        return LONGEST.index(group)
+    return len(LONGEST) + (group == nodeid)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests in the order of their turns."""
+    items.sort(key=lambda item: turn_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole groups, in the order of the tests."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Groups(config, log) if config.getoption("numprocesses") else None
