@@ -276,7 +276,9 @@ COLUMNS: dict[str, Column] = {
     "weights_sha256": Column("Weights", "sha256 of the pretrained weights."),
     "control": Column("Control", "What is entered whose outcome is known beforehand."),
     "entry": Column("Entry", "Model / treatment / corpus."),
-    "expected": Column("Declared", "The outcome that was declared before the data."),
+    "expected": Column(
+        "Declared", "The outcome that is declared in the settings; docs/CONTROLS.md says how it was chosen."
+    ),
     "found": Column("Found", "The outcome by tasks."),
     "as_expected": Column("As declared", "Whether it came out as it must."),
     "size_ratio": Column("Times larger", "Parameters of the baseline / those of the entry's model.", "ratio"),

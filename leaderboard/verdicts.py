@@ -34,7 +34,7 @@ _ANSWERS = {
 QUESTIONS = {
     CONTROLS: Question(
         "Would this study see an effect, if there were one?",
-        "Compared with what is known beforehand: controls whose outcome was declared before the data.",
+        "Compared with what is known beforehand: controls with declared outcomes (docs/CONTROLS.md).",
         _ANSWERS,
     ),
     "C1": Question(

@@ -151,7 +151,7 @@ models are not ranked.
     (
         "Claims",
         """
-- **C0** holds where the study's controls come out as declared beforehand: one that must gain, one that must lose, a
+- **C0** holds where the study's controls come out as declared: one that must gain, one that must lose, a
   placebo that must not gain, a size against itself that must not be told apart, and draws of a larger model, entered
   as if they were treated, that must be comparable. Where C0 fails, the other claims read *cannot tell*; where there
   is no C0, it is not shown that the study can see an effect.
@@ -160,7 +160,7 @@ models are not ranked.
 - **C3**: program text less the mean of the other corpora, over all tasks.
 - **C4** (the claim behind the claims): treated less placebos `random` and `shuffled`, by family; both must show it.
 
-These estimates are declared before the data, and they alone decide. *Reproduced*: every one shows the effect (all
+These estimates are declared in the settings, and they alone decide. *Reproduced*: every one shows the effect (all
 must, so none needs a correction). *Not reproduced*: some one rules the effect out, after Holm. Else *inconclusive*.
 *Not testable*: this track cannot ask it, with the reason. The parts by model and corpus show where it differs.
 """,
