@@ -226,7 +226,7 @@ def simulate(
     params: Params = Path("params.yaml"),
     studies: Annotated[int, typer.Option(help="Studies to simulate.", min=1)] = 1000,
     draws: Annotated[
-        int | None, typer.Option(help="Pretraining draws a model; default as the track has.", min=3)
+        int | None, typer.Option(help="Pretraining draws a model; default as the track has.", min=6)
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:

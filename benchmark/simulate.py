@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.errors import InputError
 from benchmark.pipeline.layout import Layout
 from benchmark.pipeline.results import scoring_settings
 from benchmark.progress import Progress
 from benchmark.scoring.claims import REPRODUCED
 from benchmark.scoring.controls import same_rung
 from benchmark.scoring.records import Model
+from benchmark.scoring.settings import FEWEST_UNITS
 from benchmark.scoring.study_simulation import Simulator, Study, read_study
 from benchmark.settings import load_settings
 
@@ -25,9 +27,15 @@ def simulate(params: Path, studies: int = STUDIES, draws: int | None = None, see
     """Print how often C0 and the claims come out how, in studies drawn from the track's measured variances.
 
     Raises:
-        InputError: the track has no results, or no rung with three pretraining draws.
+        InputError: the track has no results, or too few pretraining draws to halve.
     """
     study = track_study(params)
+    fewest = min(draws or len(base.units) for base in study.bases.values())
+    if fewest < 2 * FEWEST_UNITS:
+        raise InputError(
+            f"{params}: {fewest} pretraining draws leave fewer than {FEWEST_UNITS} in a half: give --draws "
+            f"{2 * FEWEST_UNITS} or more"
+        )
     count = draws or min(len(base.units) for base in study.bases.values())
     print(f"{studies} simulated studies with {count} pretraining draws a model, seed {seed}")
     as_measured = Simulator(study, draws=draws)
@@ -54,6 +62,8 @@ def track_study(params: Path) -> Study:
     """The study behind a track's committed results."""
     settings = load_settings(params)
     results = Layout.of(params, settings).results
+    if not (results / "entries.csv").is_file():
+        raise InputError(f"{results}: no entries.csv: `make repro TRACK={settings.track.name}` first")
     entries = pd.read_csv(results / "entries.csv")
     models = {
         str(row["model"]): Model(str(row["model"]), int(row["parameters"]), settings.track.name, "both")

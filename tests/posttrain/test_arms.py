@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -123,8 +124,8 @@ def test_a_soup_is_the_mean_of_its_members_weights_at_their_steps(model: OptMode
 EXAMPLES = tuple((2, *(5 + (place * step) % 50 for place in range(3, 9)), 2) for step in range(1, 12))
 
 
-def lessons(model: OptModel, *, updates: int = 30, **changes: object) -> Start:
-    return replace(start(model, learning_rate=5e-3), passages=EXAMPLES, updates=updates, **changes)  # type: ignore[arg-type]
+def lessons(model: OptModel, *, updates: int = 30, **changes: Any) -> Start:
+    return replace(start(model, learning_rate=5e-3), passages=EXAMPLES, updates=updates, **changes)
 
 
 def mean_loss(model: OptModel, params: Mapping[str, torch.Tensor]) -> float:

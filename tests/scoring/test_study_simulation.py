@@ -220,3 +220,11 @@ def test_results_without_draws_or_documents_are_refused(tmp_path: Path) -> None:
         read_study(tmp_path, {}, ScoringSettings())
     with pytest.raises(InputError, match="fewer than 3 pretraining draws"):
         read_study(results(tmp_path, 2), {}, ScoringSettings())
+
+
+def test_too_few_draws_for_two_halves_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate, "track_study", lambda _: made())
+    with pytest.raises(
+        InputError, match="5 pretraining draws leave fewer than 3 in a half: give --draws 6 or more"
+    ):
+        simulate.simulate(Path("params.yaml"), studies=1, draws=5)
