@@ -317,7 +317,7 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
         show_controls(claim, place)
         return
     if lines := estimate_lines(claim):
-        head = "What decides it, declared beforehand:"
+        head = "What decides it:"
         if outcome in ("not testable", "cannot tell"):
             head = "The figures that were to decide it, by themselves:"
         st.markdown(f"{head}\n" + "\n".join(f"- {line}" for line in lines))

@@ -26,7 +26,7 @@ LEAD = (
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
-- **How sure?** Each question is decided by an estimate that was declared beforehand (where there are two, by
+- **How sure?** Each question is decided by one declared estimate (where there are two, by
   both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither; it
   would take more questions, texts or models to tell. *Not testable*: this track cannot ask it. *Cannot tell*: the
   study's own controls failed.
