@@ -21,7 +21,9 @@ app = typer.Typer(
 stage = typer.Typer(no_args_is_help=True, help="One stage of dvc.yaml; `dvc repro` calls these.")
 submit = typer.Typer(no_args_is_help=True, help="Add a corpus or a model, or check a submission.")
 draws = typer.Typer(no_args_is_help=True, help="Pretraining draws of which scores are kept in git.")
+track = typer.Typer(no_args_is_help=True, help="Housekeeping of a track around `dvc repro`.")
 app.add_typer(stage, name="stage")
+app.add_typer(track, name="track")
 app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
 
@@ -33,7 +35,7 @@ Overrides = Annotated[
 
 @stage.callback()
 def _stage() -> None:
-    from benchmark.pipeline.lifeline import die_with_parent
+    from benchmark.execution.parent_death import die_with_parent
 
     die_with_parent()
 
@@ -98,7 +100,7 @@ def run(
     draw: Annotated[int, typer.Option(help="Pretraining draw of a ladder's model.")] = 0,
 ) -> None:
     """One run outside DVC: writes run.json and samples.parquet into an empty folder."""
-    from benchmark.single import single_run
+    from benchmark.commands.single_run import single_run
 
     single_run(
         model=model, corpus=corpus, index=index, arm=arm, seed=seed, suite=suite, out=out, limit=limit,
@@ -109,7 +111,7 @@ def run(
 @app.command()
 def ladder(params: Params = Path("params.yaml")) -> None:
     """The ladder's table; exit 1 where it is no ladder."""
-    from benchmark.ladder import ladder as show
+    from benchmark.commands.ladder_check import ladder as show
 
     show(params)
 
@@ -140,7 +142,7 @@ def doctor(
     ] = None,
 ) -> None:
     """This machine, and whether it computes the bits that other machines did; exit 1 where it does not."""
-    from benchmark.doctor.command import doctor as look
+    from benchmark.doctor.doctor_command import doctor as look
 
     look(params, part or [], label)
 
@@ -153,7 +155,7 @@ def plan(
     overrides: Overrides = None,
 ) -> None:
     """What a track will cost before it starts, and what its comparisons can detect and decide."""
-    from benchmark.plan import plan as show
+    from benchmark.commands.plan import plan as show
 
     show(Path.cwd(), track, rate, overrides or [], power_only=power)
 
@@ -167,7 +169,7 @@ def score(
     overrides: Overrides = None,
 ) -> None:
     """Scoring alone, on any sample table of the documented schema."""
-    from benchmark.scoring.alone import score_alone
+    from benchmark.results.standalone import score_alone
 
     score_alone(samples, models, out, tasks, overrides or [])
 
@@ -178,9 +180,9 @@ def published(
     out: Annotated[Path, typer.Option(help="Folder for the tables.")],
 ) -> None:
     """The original study's published figures, re-analysed."""
-    from benchmark.provenance import write_source_provenance
-    from benchmark.scoring.published import run_published
-    from benchmark.scoring.published_source import FILES, published_folder
+    from benchmark.published.reanalysis import run_published
+    from benchmark.published.source_files import FILES, published_folder
+    from benchmark.store.provenance import write_source_provenance
 
     lines = run_published(folder, out)
     sources = [published_folder(folder) / name for name in FILES.values()]
@@ -197,7 +199,7 @@ def report(
     results: Annotated[Path, typer.Option(help="The results folder.")] = Path("results"),
 ) -> None:
     """A table of one entry to paste, with the citation."""
-    from benchmark.scoring.report import report as table
+    from benchmark.reports.entry_report import report as table
 
     print(table(results, entry, form), end="")
 
@@ -210,7 +212,7 @@ def verify(
     runs: Annotated[int, typer.Option(help="Runs to do again, drawn at random.")] = 3,
 ) -> None:
     """Recompute an entry's tables, do some of its runs again, and write the attestation."""
-    from benchmark.submissions.verify import verify as redo
+    from benchmark.verification.verify import verify as redo
 
     attestation = redo(entry, runs=runs, root=Path.cwd())
     print(
@@ -231,7 +233,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Would a study like this track's see an effect, and how often would it be wrong?"""
-    from benchmark.simulate import simulate as run
+    from benchmark.commands.simulate import simulate as run
 
     run(params, studies, draws, seed)
 
@@ -244,7 +246,7 @@ def bench(
     from benchmark.arithmetic.mode import use
 
     use("native")  # lm-eval, the peer, has no portable products: MKL's portable mode would only slow it down
-    from benchmark.bench.run import run_bench
+    from benchmark.bench.all_benchmarks import run_bench
 
     sys.exit(run_bench(out))
 
@@ -260,7 +262,7 @@ def submit_corpus(
     texts: Annotated[int | None, typer.Option(help="Take this many texts from the start.")] = None,
 ) -> None:
     """Look through a corpus and add it to a track."""
-    from benchmark.submissions.submit import submit_corpus as add
+    from benchmark.intake.submit_entry import submit_corpus as add
 
     print(add(name, source, params=params, column=column, texts=texts))
 
@@ -274,7 +276,7 @@ def submit_model(
     params: Params = Path("params.yaml"),
 ) -> None:
     """Check a model without loading it and add it to a track."""
-    from benchmark.submissions.submit import submit_model as add
+    from benchmark.intake.submit_entry import submit_model as add
 
     print(add(name, source, params=params))
 
@@ -288,7 +290,7 @@ def submit_check(
     column: Annotated[str | None, typer.Option(help="Text column, where FILE is a table.")] = None,
 ) -> None:
     """Validate settings, a manifest, a corpus or a model folder; writes nothing, runs nothing."""
-    from benchmark.submissions.check import check_file
+    from benchmark.intake.check import check_file
 
     print(check_file(file, column=column))
 
@@ -301,7 +303,7 @@ def draws_make(
     ] = None,
 ) -> None:
     """Train and score the draws that the pipeline does not train, and write kept/<track>/."""
-    from benchmark.pipeline.kept_make import make
+    from benchmark.draws.record_draws import make
 
     make(params, models or [])
 
@@ -312,7 +314,7 @@ def draws_retrain(
     seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
 ) -> None:
     """Train one kept draw again, chosen at random, for `draws check`; `make repro` does it beside `dvc repro`."""
-    from benchmark.pipeline.kept_check import retrain_one
+    from benchmark.draws.draw_check import retrain_one
 
     retrain_one(params, seed)
 
@@ -323,7 +325,7 @@ def draws_check(
     seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
 ) -> None:
     """Hold a kept draw that was trained again against the record; exit 1 where it differs. Trains one where none is."""
-    from benchmark.pipeline.kept_check import check
+    from benchmark.draws.draw_check import check
 
     check(params, seed)
 
@@ -331,7 +333,7 @@ def draws_check(
 @draws.command("track")
 def draws_track(params: Params = Path("params.yaml")) -> None:
     """Write a track beside this one whose draws are all trained; `make repro FROM=nothing` calls this."""
-    from benchmark.pipeline.from_nothing import make_track
+    from benchmark.draws.from_nothing import make_track
 
     print(f"tracks/{make_track(params)}: all draws are trained; its results stand apart")
 
@@ -339,25 +341,33 @@ def draws_track(params: Params = Path("params.yaml")) -> None:
 @draws.command("compare")
 def draws_compare(params: Params = Path("params.yaml")) -> None:
     """Hold all kept draws against those that `make repro FROM=nothing` trained; exit 1 where weights differ."""
-    from benchmark.pipeline.from_nothing import compare
+    from benchmark.draws.from_nothing import compare
 
     compare(params)
 
 
-@stage.command("prepare")
-def stage_prepare(params: Params) -> None:
+@track.command("prepare")
+def track_prepare(params: Params) -> None:
     """Make a track visible to DVC and clear a lock that a killed `dvc` left; `make repro` calls this."""
-    from benchmark.pipeline.switch import prepare_track
+    from benchmark.pipeline.prepare_dvc import prepare_track
 
     prepare_track(params)
 
 
-@stage.command("times")
-def stage_times(params: Params = Path("params.yaml")) -> None:
+@track.command("times")
+def track_times(params: Params = Path("params.yaml")) -> None:
     """How long each stage took when it last ran here."""
-    from benchmark.pipeline.times import print_times
+    from benchmark.pipeline.stage_times import print_times
 
     print_times(params)
+
+
+@track.command("deps")
+def track_deps() -> None:
+    """Write the code that each stage imports to the `deps` of dvc.yaml."""
+    from benchmark.pipeline.dependencies import write_code_deps
+
+    write_code_deps(Path("dvc.yaml"))
 
 
 def main() -> None:

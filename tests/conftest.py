@@ -46,7 +46,7 @@ def golden_dir(data_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def micro_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ladder's cache that holds the tokenizer, trained once for all tests that do not ask how it is made."""
-    from benchmark.models.micro import micro_tokenizer
+    from benchmark.models.micro_training import micro_tokenizer
 
     cache = tmp_path_factory.mktemp("micro-cache")
     micro_tokenizer(cache)
@@ -101,7 +101,7 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from ray._private import services
     from ray.cluster_utils import Cluster
 
-    from benchmark.execution import ray_can_start
+    from benchmark.execution.workers import ray_can_start
 
     if not ray_can_start(sys.executable):
         pytest.skip("Ray starts no worker where Python's path has blanks")

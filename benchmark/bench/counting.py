@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.evaluation.batched_requests import Unit
 from benchmark.evaluation.prepare import Prepared
 from benchmark.evaluation.trees import PrefixTree, build_tree
-from benchmark.evaluation.workload import Unit
 from benchmark.models.opt import OptConfig
 
 

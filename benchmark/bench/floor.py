@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from benchmark.bench.counting import sequence_lengths
+from benchmark.evaluation.batched_scoring import LOGITS_BYTES
+from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.logits import LogitSpace, rows_at_once
-from benchmark.evaluation.network import Network
 from benchmark.evaluation.prepare import Prepared
-from benchmark.evaluation.run import LOGITS_BYTES
 from benchmark.models.opt import OptModel, causal_hidden
 
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from benchmark.bench.compare import Say, floor_row, timed
+from benchmark.bench.bench_rows import Row, counted
 from benchmark.bench.counting import flops, needed, saved_in_last_layer
-from benchmark.bench.rows import Row, counted
+from benchmark.bench.speed_ratio import Say, floor_row, timed
 from benchmark.bench.subjects import DOCUMENTS, make_subject
 from benchmark.models.opt import OptConfig, Tokenizer
 from benchmark.models.shapes import SHAPES

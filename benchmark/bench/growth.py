@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.bench.compare import per_item, score, timed
-from benchmark.bench.rows import Row, at_most
+from benchmark.bench.bench_rows import Row, at_most
+from benchmark.bench.speed_ratio import per_item, score, timed
 from benchmark.bench.subjects import BATCH_TOKENS, Subject, make_subject
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptConfig, Tokenizer
-from benchmark.posttrain.run import RunRequest, Scorer, execute_run
-from benchmark.settings import Arm, Evaluation, Posttrain
+from benchmark.posttrain.run_loop import RunRequest, Scorer, execute_run
+from benchmark.settings.params import Arm, Evaluation, Posttrain
 from benchmark.tasks.suite import Suite, SuiteTask
 
 LINEAR = at_most(1.15)

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from benchmark.arithmetic import mode
-from benchmark.bench.rows import Row, at_most, overhead, table
+from benchmark.bench.bench_rows import Row, at_most, overhead, table
 
 STEPS = 100
 REPETITIONS = 3
@@ -48,12 +48,12 @@ def measure(params: Path) -> dict[str, float]:
     """Seconds in this process, in the arithmetic that it has."""
     import torch
 
-    from benchmark.arithmetic.alone import compute_alone
+    from benchmark.arithmetic.single_thread import compute_alone
     from benchmark.doctor import trials
-    from benchmark.models.micro import micro_tokenizer, pretraining_tokens, train_rung
+    from benchmark.models.micro_training import micro_tokenizer, pretraining_tokens, train_rung
     from benchmark.models.opt import OptModel
-    from benchmark.posttrain.base import load_base, suite_of
-    from benchmark.settings import Execution, MicroModel, load_settings
+    from benchmark.posttrain.base_model import load_base, suite_of
+    from benchmark.settings.params import Execution, MicroModel, load_settings
 
     compute_alone()
     settings = load_settings(params)

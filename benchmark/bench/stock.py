@@ -17,7 +17,7 @@ from tokenizers.processors import TemplateProcessing
 from torch.nn import functional
 
 from benchmark.bench.subjects import Subject
-from benchmark.evaluation.workload import Unit
+from benchmark.evaluation.batched_requests import Unit
 from benchmark.models.opt import OptModel, Tokenizer, save_opt
 from benchmark.tasks.suite import TASKS_FOLDER
 

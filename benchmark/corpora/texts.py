@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from benchmark.corpora.data import locate
-from benchmark.corpora.hub import check_pin, hub_file, hub_listing
-from benchmark.corpora.read import read_by_line, read_whole
-from benchmark.corpora.tables import TABLES, UNREAD, table_texts
 from benchmark.errors import InputError
+from benchmark.public_data.delimited_texts import TABLES, UNREAD, table_texts
+from benchmark.public_data.file_readers import read_by_line, read_whole
+from benchmark.public_data.hub_files import check_pin, hub_file, hub_listing
+from benchmark.public_data.public_files import locate
 
 LINES = ("", ".txt", ".text")
 """Endings of files that hold one text a line; a file of any other ending but those of tables is one text."""

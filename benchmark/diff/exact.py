@@ -1,12 +1,12 @@
 """Results of the same arithmetic: every byte counts."""
 
+from benchmark.diff.compared_tables import largest_differences
 from benchmark.diff.lock import Lock
-from benchmark.diff.rows import differing, pairs
+from benchmark.diff.row_changes import differing, pairs
 from benchmark.diff.scope import Scope
 from benchmark.diff.sides import LINE_ENDS, Sides
-from benchmark.diff.stages import first_stage
-from benchmark.diff.tables import largest_differences
-from benchmark.diff.verdicts import moved_verdicts
+from benchmark.diff.stage_changes import first_stage
+from benchmark.diff.verdict_changes import moved_verdicts
 
 
 def exact(sides: Sides, scope: Scope, locks: tuple[Lock, Lock], how: str, *, everything: bool) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.diff.repository import Repository
-from benchmark.plain_yaml import parse_yaml
+from benchmark.system.strict_yaml import parse_yaml
 
 
 @dataclass(frozen=True)

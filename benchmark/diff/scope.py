@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from benchmark.diff.inputs import NAMED, STAGES, Inputs
-from benchmark.schema import NO_ARM
+from benchmark.diff.changed_inputs import NAMED, STAGES, Inputs
+from benchmark.schema.result_columns import NO_ARM
 
 COLUMNS = {
     "models": ("model", "baseline", "other_model"),

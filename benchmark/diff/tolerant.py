@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmark.diff.bounds import Movement, gain_movements, rung_movements
-from benchmark.diff.rows import Pair, missing, pairs
+from benchmark.diff.compared_tables import largest_differences, numbered_soups
+from benchmark.diff.row_changes import Pair, missing, pairs
 from benchmark.diff.scope import Scope
 from benchmark.diff.sides import LINE_ENDS, Sides
-from benchmark.diff.tables import largest_differences, numbered_soups
-from benchmark.diff.verdicts import CLAIMS, Moved, comparable_claims, moved_claims, moved_verdicts
+from benchmark.diff.verdict_changes import CLAIMS, Moved, comparable_claims, moved_claims, moved_verdicts
 
 
 @dataclass

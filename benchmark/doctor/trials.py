@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.doctor.kernels import LENGTH
-from benchmark.identity import digest
-from benchmark.models.micro import train_rung
+from benchmark.models.micro_training import train_rung
 from benchmark.posttrain.arms import Member
-from benchmark.posttrain.base import Base, load_base, suite_of
-from benchmark.posttrain.plan import request
-from benchmark.posttrain.run import RunRequest, execute_run
-from benchmark.settings import Execution, MicroModel, Settings
-from benchmark.submissions.entry import samples_digest
+from benchmark.posttrain.base_model import Base, load_base, suite_of
+from benchmark.posttrain.run_loop import RunRequest, execute_run
+from benchmark.posttrain.run_requests import request
+from benchmark.settings.params import Execution, MicroModel, Settings
+from benchmark.store.entry_lookup import samples_digest
+from benchmark.system.content_hash import digest
 
 STORED = Path(__file__).with_name("model")
 """Rung micro-1 as one machine trained it: runs start from the same bytes wherever they are repeated."""

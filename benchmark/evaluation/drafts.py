@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchmark.evaluation.batch_plan import Group
+from benchmark.evaluation.forward_pass import Cache, Network
 from benchmark.evaluation.logits import LogitSpace
-from benchmark.evaluation.network import Cache, Network
-from benchmark.evaluation.plan import Group
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benchmark.errors import InputError
+from benchmark.evaluation.batched_scoring import Outcome, Progress, run_workload
 from benchmark.evaluation.drafts import Drafts, make_drafts
-from benchmark.evaluation.network import Network
+from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.prepare import Prepared, PreparedSplit, PreparedTask
 from benchmark.evaluation.probability import of_references, right_choice
-from benchmark.evaluation.run import Outcome, Progress, run_workload
 from benchmark.evaluation.stops import cut_at_stops
 from benchmark.models.opt import OptModel
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.stored import SAMPLES
+from benchmark.schema.stored_columns import SAMPLES
 
 Metrics = dict[str, dict[str, float | None]]
 Averages = dict[str, float | None]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from benchmark.models.stack import Stack
+from benchmark.models.stacked import Stack
 
 BETAS = (0.9, 0.95)
 EPSILON = 1e-10

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmark.arithmetic.products import batched
-from benchmark.models.stack import Stack
+from benchmark.models.stacked import Stack
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5

@@ -10,13 +10,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.arithmetic.start import begin
 from benchmark.errors import InputError, told_of
-from benchmark.identity import digest
-from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
-from benchmark.pipeline.layout import Layout, known
-from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, arms_of, load_settings
-from benchmark.stored import NO_ARM, SAMPLES, TEXTS
+from benchmark.schema.stored_columns import NO_ARM, SAMPLES, TEXTS
+from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.params import (
+    FolderModel,
+    HubModel,
+    MicroModel,
+    ModelSpec,
+    Settings,
+    arms_of,
+    load_settings,
+)
+from benchmark.store.track_paths import Layout, known
+from benchmark.system.content_hash import digest
+from benchmark.system.files import whole_folder, write_json, write_json_lines, write_parquet
 
 
 @contextmanager
@@ -33,7 +41,7 @@ def opened(params: Path, stage: str) -> Iterator[tuple[Settings, Layout]]:
 
 def corpus(params: Path, name: str) -> None:
     """Read or make a corpus: `texts.parquet` and `corpus.json` with its fingerprint."""
-    from benchmark.corpora.open import open_corpus
+    from benchmark.corpora.open_corpus import open_corpus
 
     with opened(params, f"corpus@{name}") as (settings, layout):
         spec = settings.corpora[known(name, settings.corpora, "corpus", params)]
@@ -108,7 +116,7 @@ def _origin(spec: ModelSpec, layout: Layout, name: str, draw: int) -> str:
 def _train_micro(
     spec: MicroModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
 ) -> None:
-    from benchmark.pipeline.rungs import place_trained
+    from benchmark.draws.micro_draws import place_trained
 
     place_trained(settings, layout, name, draw, folder)
 
@@ -116,7 +124,7 @@ def _train_micro(
 def _fetch_hub(
     spec: HubModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
 ) -> None:
-    from benchmark.models.hub import fetch
+    from benchmark.models.from_hub import fetch
 
     fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
 
@@ -136,7 +144,7 @@ MODEL_FILES = (
 def _copy_folder(
     spec: FolderModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
 ) -> None:
-    from benchmark.submissions.files import kind_of, sha256_of
+    from benchmark.untrusted.safe_files import kind_of, sha256_of
 
     source = layout.root / spec.path
     if not source.is_dir():
@@ -162,9 +170,9 @@ def base(params: Path, name: str) -> None:
     In `base.json` facts that depend on the draw are lists by draw.
     """
     from benchmark.arithmetic.mode import name as arithmetic_name
-    from benchmark.pipeline.bases import base_scores
-    from benchmark.posttrain.base import torch_device
-    from benchmark.tasks.of_settings import suite_of
+    from benchmark.draws.base_scores import base_scores
+    from benchmark.posttrain.base_model import torch_device
+    from benchmark.tasks.suite_of_track import suite_of
 
     with opened(params, f"base@{name}") as (settings, layout):
         spec = settings.models[known(name, settings.models, "model", params)]
@@ -208,11 +216,11 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
 
 
 def _posttrain(settings: Settings, layout: Layout, model_name: str, corpus_name: str) -> None:
-    from benchmark.pipeline.cell import write_cell
-    from benchmark.pipeline.checkpoints import keep_cell
-    from benchmark.pipeline.journal import Journal
-    from benchmark.posttrain.bases import load_bases
-    from benchmark.tasks.of_settings import suite_of
+    from benchmark.posttrain.base_draws import load_bases
+    from benchmark.posttrain.checkpoints import keep_cell
+    from benchmark.posttrain.run_cache import Journal
+    from benchmark.posttrain.run_group import write_cell
+    from benchmark.tasks.suite_of_track import suite_of
 
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.documents)
@@ -242,10 +250,10 @@ class StoredText:
 
 def score(params: Path) -> None:
     """Compare every entry with its base, controls and larger rungs; writes `results/<track>/`."""
-    from benchmark.pipeline.results import write_track_results
+    from benchmark.pipeline.score_stage import write_track_results
 
     with opened(params, "score") as (settings, layout):
         write_track_results(settings, layout)
-    from benchmark.provenance import write_provenance
+    from benchmark.store.provenance import write_provenance
 
     write_provenance(settings, layout)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from benchmark.evaluation.engine import DraftTexts, Evaluation, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared
 from benchmark.models.opt import OptModel
-from benchmark.settings import Evaluation as EvaluationSettings
+from benchmark.settings.params import Evaluation as EvaluationSettings
 from benchmark.tasks.suite import Suite
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from benchmark.errors import InputError
-from benchmark.schema import NO_ARM
-from benchmark.scoring.contrast import Contrast, Estimated, gain, level, score
-from benchmark.scoring.fieller import Share, share_of
-from benchmark.scoring.inference import mcnemar_exact
-from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
-from benchmark.scoring.multiplicity import benjamini_hochberg, holm
-from benchmark.scoring.records import Model
-from benchmark.scoring.settings import ScoringSettings
+from benchmark.schema.result_columns import NO_ARM
+from benchmark.scoring.run_records import Model
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.statistics.contrast import Contrast, Estimated, gain, level, score
+from benchmark.statistics.crossed import mcnemar_exact
+from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
+from benchmark.statistics.fieller import Share, share_of
+from benchmark.statistics.multiplicity import benjamini_hochberg, holm
 
 LEVEL = 0.05
 LEVEL_ONE_SIDED = 0.025

@@ -7,20 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from benchmark.scoring.aggregates import (
-    corrected_averages,
-    probability_of_improvement,
-)
-from benchmark.scoring.contrast import gain, level, score
-from benchmark.scoring.effective_size import EffectiveSize, effective_size, widths_from_documents
-from benchmark.scoring.inference import Estimate, crossed, mean_over_texts, sampled, wilson
-from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
-from benchmark.scoring.records import Model, Records
-from benchmark.scoring.resampling import Resampling, interquartile_interval
+from benchmark.scoring.run_records import Model, Records
 from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import TIE_DECIMALS, EntrySelection
-from benchmark.scoring.settings import FEWEST_UNITS
-from benchmark.scoring.signs import ROUNDING
+from benchmark.settings.scoring_settings import FEWEST_UNITS
+from benchmark.statistics.aggregates import corrected_averages, probability_of_improvement
+from benchmark.statistics.contrast import gain, level, score
+from benchmark.statistics.crossed import Estimate, crossed, mean_over_texts, sampled, wilson
+from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
+from benchmark.statistics.effective_size import EffectiveSize, effective_size, widths_from_documents
+from benchmark.statistics.interquartile import Resampling, interquartile_interval
+from benchmark.statistics.sign_test import ROUNDING
 
 Row = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from benchmark.scoring.comparisons import LEVEL
-from benchmark.scoring.contrast import Estimated, paired_units, score
-from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout
-from benchmark.scoring.multiplicity import holm
 from benchmark.scoring.selection import TIE_DECIMALS
+from benchmark.statistics.contrast import Estimated, paired_units, score
+from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout
+from benchmark.statistics.multiplicity import holm
 
 
 @dataclass(frozen=True)

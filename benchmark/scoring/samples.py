@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmark.errors import InputError
-from benchmark.schema import NO_ARM
-from benchmark.scoring.columns import read_chunks
-from benchmark.scoring.dense import Gatherer, RepeatedRows
-from benchmark.scoring.layout import Floats, Ints, Layout
-from benchmark.scoring.repeats import repeated_row
+from benchmark.schema.result_columns import NO_ARM
+from benchmark.scoring.duplicate_rows import repeated_row
+from benchmark.scoring.sample_arrays import Gatherer, RepeatedRows
+from benchmark.scoring.sample_batches import read_chunks
+from benchmark.statistics.design import Floats, Ints, Layout
 
 
 class RunKey(NamedTuple):

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
-from benchmark.schema import NO_ARM
-from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout
-from benchmark.scoring.records import Records
+from benchmark.schema.result_columns import NO_ARM
+from benchmark.scoring.run_records import Records
 from benchmark.scoring.samples import Samples
+from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout
 
 TIE_DECIMALS = 12
 NO_STEP = -1

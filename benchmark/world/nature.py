@@ -4,7 +4,7 @@ from functools import cache
 
 from benchmark.world import lexicon
 from benchmark.world.build import Animal, World
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 STATEMENTS = {

@@ -1,7 +1,7 @@
 """Counting things: small sums, told as problems of one or two steps."""
 
 from benchmark.world import lexicon
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 NAMES = (

@@ -1,7 +1,7 @@
 """Lasting facts about people: told in statements, completed from memory."""
 
 from benchmark.world.build import Person, World
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 STATEMENTS = {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmark.world import lexicon
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of, zipf_table
 
 NAMES = (*lexicon.WOMEN[:12], *lexicon.MEN[:12])

@@ -2,7 +2,7 @@
 
 from benchmark.world import lexicon
 from benchmark.world.build import Person, World
-from benchmark.world.choice import Row
+from benchmark.world.choice_question import Row
 from benchmark.world.draw import Draw, Part, part_of
 
 FACT_NOUNS = {

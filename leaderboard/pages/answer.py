@@ -1,18 +1,14 @@
 """Answer: did it work, how sure is that, compared with what; and the ranking behind it."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import charts, choice, data, draws, order, page, ranking, state, tables, text, verdicts  # noqa: E402
-from leaderboard.columns import COLUMNS  # noqa: E402
+from leaderboard.display import charts, tables, wording
+from leaderboard.display.columns import COLUMNS
+from leaderboard.parts import draw_notes, order, ranking, track_choice, verdicts
+from leaderboard.site import page, state, track_data
 
 MOST_SIZES = 36
 FILTER = 275  # pixels: one a row on a telephone; a bare string below it would stand on the page
@@ -41,9 +37,9 @@ def main() -> None:
     track = page.start_on_track("answer", "Does it work?", LEAD)
     if track is None:
         return
-    claims, problem = data.document(track, "claims.json")
-    entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
-    kept = draws.rest_on(draws.table(track))
+    claims, problem = track_data.document(track, "claims.json")
+    entries, comparisons = track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv")
+    kept = draw_notes.rest_on(draw_notes.table(track))
     show_claims(verdicts.readable(claims), problem, entries.frame, comparisons.frame, kept)
     page.explain(entries, comparisons)
     if entries:
@@ -53,7 +49,7 @@ def main() -> None:
         show_reference(of_track)
     else:
         page.nothing(
-            text.plain(entries.problem or "entries.csv holds no rows yet."),
+            wording.plain(entries.problem or "entries.csv holds no rows yet."),
             "The ranking is written by the last stage:",
             "dvc repro",
         )
@@ -70,7 +66,7 @@ def show_claims(
     """The short answer and what it rests on (`kept` draws among it), then a card a claim."""
     if not claims:
         page.nothing(
-            text.plain(problem) if problem else "`claims.json` holds no claim.",
+            wording.plain(problem) if problem else "`claims.json` holds no claim.",
             "Claims are decided by the last stage:",
             "dvc repro",
         )
@@ -106,10 +102,12 @@ def show_sizes(frame: pd.DataFrame) -> None:
     if len(sized) > MOST_SIZES:
         st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
     if left_out:
-        st.caption(f"Not drawn: {text.counted(left_out, 'entry', 'entries')} that rest on documents alone.")
+        st.caption(
+            f"Not drawn: {wording.counted(left_out, 'entry', 'entries')} that rest on documents alone."
+        )
     if below:
         st.caption(
-            f"Not drawn: {text.counted(below, 'entry', 'entries')} that {'scores' if below == 1 else 'score'} lower "
+            f"Not drawn: {wording.counted(below, 'entry', 'entries')} that {'scores' if below == 1 else 'score'} lower "
             "than the smallest untreated model."
         )
     charts.show(
@@ -125,17 +123,17 @@ def show_ladder(frame: pd.DataFrame) -> None:
         "size. To be as good as a larger model it has to reach that model's height; bars are 95 % "
         "intervals."
     )
-    scopes = [scope for scope in choice.SCOPE_WORDS if frame[f"score_{scope}"].notna().any()]
+    scopes = [scope for scope in track_choice.SCOPE_WORDS if frame[f"score_{scope}"].notna().any()]
     if not scopes:
         page.nothing("No score is stored.", "Continue with:", "dvc repro")
         return
     scope = (
-        state.pick_segment("Score", scopes, "ladder", words=choice.scope_word)
+        state.pick_segment("Score", scopes, "ladder", words=track_choice.scope_word)
         if len(scopes) > 1
         else scopes[0]
     )
     charts.show(
-        charts.ladder(frame, scope, choice.scope_word(scope).lower()),
+        charts.ladder(frame, scope, track_choice.scope_word(scope).lower()),
         "Score against number of parameters, untreated family, treated models and controls",
     )
 
@@ -162,26 +160,26 @@ def show_ranking(rows: ranking.Ranking) -> None:
         }
         found = state.pick_many(
             "Verdict",
-            list(text.VERDICTS),
+            list(wording.VERDICTS),
             "verdict",
             placeholder="All",
-            words=text.VERDICTS.__getitem__,
+            words=wording.VERDICTS.__getitem__,
             help="Entries with this verdict against at least one larger model.",
             width=FILTER,
         )
         chosen["verification"] = state.pick_many(
             "Verified",
-            list(text.STATES),
+            list(wording.STATES),
             "state",
             placeholder="All",
-            words=text.STATES.__getitem__,
+            words=wording.STATES.__getitem__,
             width=FILTER,
         )
     columns, sort, descending = choose_columns(rows.first_view)
     kept = ranking.keep(rows, chosen, verdicts=found, words=words)
     kept = ranking.sort(kept, sort, descending=descending)
     st.caption(
-        f"{len(kept)} of {text.counted(total, 'entry', 'entries')}. Click a heading to sort, hover it for "
+        f"{len(kept)} of {wording.counted(total, 'entry', 'entries')}. Click a heading to sort, hover it for "
         "what it means."
     )
     if kept.empty:

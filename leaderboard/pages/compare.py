@@ -1,29 +1,13 @@
 """Compare: two to four entries head to head, task by task, down to the documents on which they disagree."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import (  # noqa: E402
-    charts,
-    choice,
-    data,
-    evidence,
-    head_to_head,
-    order,
-    page,
-    state,
-    tables,
-    text,
-)
-from leaderboard.choice import scope_word  # noqa: E402
-from leaderboard.columns import Column  # noqa: E402
+from leaderboard.display import charts, tables, wording
+from leaderboard.display.columns import Column
+from leaderboard.parts import evidence, head_to_head, order, track_choice
+from leaderboard.parts.track_choice import scope_word
+from leaderboard.site import page, state, track_data
 
 LEAD = (
     "Two to four treated models or controls head to head: task by task against the same kind of baseline, "
@@ -57,8 +41,8 @@ FOREST = [
     "n_texts",
     "n_draws",
 ]
-WORDS = {data.SCORE: "score", data.PROBABILITY: "the probability of the right answer"}
-MEASURES = {data.SCORE: "Accuracy, F1", data.PROBABILITY: "Probability of the right answer"}
+WORDS = {track_data.SCORE: "score", track_data.PROBABILITY: "the probability of the right answer"}
+MEASURES = {track_data.SCORE: "Accuracy, F1", track_data.PROBABILITY: "Probability of the right answer"}
 
 
 def main() -> None:
@@ -66,9 +50,9 @@ def main() -> None:
     track = page.start_on_track("compare", "Compare", LEAD)
     if track is None:
         return
-    entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
+    entries, comparisons = track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv")
     page.explain(entries, comparisons)
-    named = choice.by_name(choice.entry_keys(entries, track))
+    named = track_choice.by_name(track_choice.entry_keys(entries, track))
     names = list(named)
     if len(named) < 2:
         page.nothing(
@@ -104,7 +88,7 @@ def first_view(track: str, named: dict[str, Key]) -> list[str]:
     """The best entry of the claims' treatment beside the placebos that the claims set against it; else two entries."""
     names = list(named)
     model, _, corpus = named[names[0]]
-    placebos = [choice.name_of((model, arm, corpus)) for arm in order.claims_placebos(track)]
+    placebos = [track_choice.name_of((model, arm, corpus)) for arm in order.claims_placebos(track)]
     beside = [name for name in placebos if name in named and name != names[0]]
     return [names[0], *beside][:4] if beside else names[:2]
 
@@ -112,8 +96,8 @@ def first_view(track: str, named: dict[str, Key]) -> list[str]:
 def show_forest(track: str, keys: dict[str, Key]) -> None:
     """Differences from one kind of baseline by task, entries side by side, in the measure that is chosen."""
     st.header("Task by task", anchor=False)
-    measure = data.SCORE
-    if data.table(track, "comparisons.csv", data.PROBABILITY):
+    measure = track_data.SCORE
+    if track_data.table(track, "comparisons.csv", track_data.PROBABILITY):
         measure = state.pick_segment(
             "Measure",
             list(MEASURES),
@@ -122,7 +106,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
             help="The claims are about accuracy and F1. The probability of the right answer is finer: it shows "
             "what is too small for them. It is never averaged over multiple choice and dialogue.",
         )
-    comparisons = data.table(track, "comparisons.csv", measure)
+    comparisons = track_data.table(track, "comparisons.csv", measure)
     rows = [
         comparisons.where(model=m, arm=a, corpus=c).assign(entry=name) for name, (m, a, c) in keys.items()
     ]
@@ -150,8 +134,8 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
             "rows",
             words={"tasks": "Families and tasks", "families": "Families"}.__getitem__,
         )
-    scopes = choice.scopes_in_order(frame["scope"])
-    scopes = scopes if level == "tasks" else [scope for scope in scopes if scope in choice.SCOPE_WORDS]
+    scopes = track_choice.scopes_in_order(frame["scope"])
+    scopes = scopes if level == "tasks" else [scope for scope in scopes if scope in track_choice.SCOPE_WORDS]
     shown = frame[(frame["against"] == against) & frame["scope"].isin(scopes)]
     shown = shown.assign(what=shown["scope"].map(scope_word))
     in_order = [scope_word(scope) for scope in scopes]
@@ -190,10 +174,10 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
 def show_direct(track: str, keys: dict[str, Key]) -> None:
     """Rows of `pairs.csv` between the chosen entries, each as it is stored."""
     st.header("Directly against each other", anchor=False)
-    pairs = data.table(track, "pairs.csv")
+    pairs = track_data.table(track, "pairs.csv")
     if not pairs.has("other_model", "delta"):
         page.nothing(
-            text.plain(pairs.problem or "pairs.csv holds no rows."),
+            wording.plain(pairs.problem or "pairs.csv holds no rows."),
             "It is written by the last stage:",
             "dvc repro",
         )
@@ -245,8 +229,8 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
 
 def against_controls(track: str, names: dict[Key, str]) -> pd.DataFrame:
     """The comparisons of chosen entries with chosen controls, over all tasks and the families."""
-    rows = data.table(track, "comparisons.csv").where(
-        baseline_kind="control", scope=list(choice.SCOPE_WORDS), model=[key[0] for key in names]
+    rows = track_data.table(track, "comparisons.csv").where(
+        baseline_kind="control", scope=list(track_choice.SCOPE_WORDS), model=[key[0] for key in names]
     )
     entry = rows[["model", "arm", "corpus"]].itertuples(index=False, name=None)
     other = rows[["baseline", "baseline_arm", "corpus"]].itertuples(index=False, name=None)

@@ -1,17 +1,11 @@
 """Corpora: what the driving texts are, how familiar the models find them, and whether that matters."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import charts, data, page, run_charts, state, tables, text  # noqa: E402
-from leaderboard.columns import Column  # noqa: E402
+from leaderboard.display import charts, run_charts, tables, wording
+from leaderboard.display.columns import Column
+from leaderboard.site import page, state, track_data
 
 LEAD = (
     "Each run is driven by one text. Does it matter which? The original study held that text the model "
@@ -56,7 +50,7 @@ def show_corpora(track: str) -> None:
     frame, problem = corpora(track)
     if frame.empty:
         page.nothing(
-            text.plain(problem or "No corpus is listed."),
+            wording.plain(problem or "No corpus is listed."),
             "Corpora are listed by the last stage:",
             "dvc repro",
         )
@@ -72,16 +66,16 @@ def show_corpora(track: str) -> None:
 
 def corpora(track: str) -> tuple[pd.DataFrame, str]:
     """The facts of each corpus, from `corpora.csv` or `corpora.json`, with what `entries.csv` says of it by model."""
-    table = data.table(track, "corpora.csv")
+    table = track_data.table(track, "corpora.csv")
     frame, problem = table.frame, table.problem
     if frame.empty:
-        content, problem = data.document(track, "corpora.json")
+        content, problem = track_data.document(track, "corpora.json")
         rows = content if isinstance(content, list) else []
         frame = pd.json_normalize([row for row in rows if isinstance(row, dict)])
         frame = frame[
             [c for c in frame if not frame[c].map(lambda cell: isinstance(cell, (list, dict))).any()]
         ]
-    entries = data.table(track, "entries.csv").frame
+    entries = track_data.table(track, "entries.csv").frame
     if not entries.empty:
         known = entries.loc[
             entries["row_kind"] == "entry", ["corpus", "model", "corpus_loss", "overlap"]
@@ -103,7 +97,7 @@ def corpora(track: str) -> tuple[pd.DataFrame, str]:
 def show_loss(track: str) -> None:
     """Gain against the loss on the corpus, and the rank correlation by model."""
     st.header("Does unfamiliar text help more?", anchor=False)
-    entries, correlation = data.table(track, "entries.csv"), data.table(track, "familiarity.csv")
+    entries, correlation = track_data.table(track, "entries.csv"), track_data.table(track, "familiarity.csv")
     page.explain(entries)
     frame = (
         entries.where(row_kind="entry").dropna(subset=["corpus_loss", "gain_all"])
@@ -141,17 +135,17 @@ def show_loss(track: str) -> None:
         )
         tables.show(shown, "familiarity", labels=LABELS)
     elif correlation.problem:
-        st.caption(text.plain(correlation.problem))
+        st.caption(wording.plain(correlation.problem))
 
 
 @st.fragment
 def show_texts(track: str) -> None:
     """The texts themselves, as plain text."""
     st.header("The texts", anchor=False)
-    texts = data.table(track, "texts.parquet")
+    texts = track_data.table(track, "texts.parquet")
     if not texts.has("corpus", "text_id", "text"):
         page.nothing(
-            text.plain(texts.problem or "texts.parquet holds no rows."),
+            wording.plain(texts.problem or "texts.parquet holds no rows."),
             "It is written by the last stage:",
             "dvc repro",
         )
@@ -162,7 +156,7 @@ def show_texts(track: str) -> None:
         found = texts.where(corpus=corpus)
         text_id = state.pick_one("Text", list(dict.fromkeys(found["text_id"].astype(str))), "text", width=260)
         link_to = found[found["text_id"].astype(str) == text_id].iloc[0]
-    st.code(text.visible(link_to["text"], keep="\n\t")[:8000], language=None, wrap_lines=True, height=320)
+    st.code(wording.visible(link_to["text"], keep="\n\t")[:8000], language=None, wrap_lines=True, height=320)
     state.end()
 
 

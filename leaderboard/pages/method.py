@@ -1,16 +1,10 @@
 """Method: every figure on the board in words, with links to the code and to the paper."""
 
-import sys
-from pathlib import Path
-
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import page, state, tables, text  # noqa: E402
-from leaderboard.columns import COLUMNS, Column  # noqa: E402
+from leaderboard.display import tables, wording
+from leaderboard.display.columns import COLUMNS, Column
+from leaderboard.site import page, state, track_data
 
 LEAD = "How every figure on these pages comes about, in words, with the file that computes it."
 
@@ -43,7 +37,7 @@ articles). A task's score is the mean over its documents; **all** is the plain m
 number of choices, and 0 for F1. The *interquartile mean* leaves out the lowest and the highest quarter of
 the texts.
 """,
-        ["benchmark/evaluation/engine.py", "benchmark/scoring/aggregates.py"],
+        ["benchmark/evaluation/engine.py", "benchmark/statistics/aggregates.py"],
     ),
     (
         "Choice of step",
@@ -62,7 +56,7 @@ study's figure shows. It rests on documents alone.
 select): what choosing on the reported documents adds. **Floor gain** = what step 0 among the candidates
 adds on top. Both are empty where one step was declared: then nothing is chosen.
 """,
-        ["benchmark/scoring/selection.py", "benchmark/posttrain/stopping.py"],
+        ["benchmark/scoring/selection.py", "benchmark/posttrain/early_stopping.py"],
     ),
     (
         "A finer measure",
@@ -93,7 +87,7 @@ A difference without any spread (the same on every document and in every run, wh
 show how much it would vary: it has **no interval** and no minimum detectable effect. Its p-value is that of an
 exact sign test over texts and documents, the larger of the two; fewer than three texts have none.
 """,
-        ["benchmark/scoring/inference.py", "benchmark/scoring/signs.py"],
+        ["benchmark/statistics/crossed.py", "benchmark/statistics/sign_test.py"],
     ),
     (
         "Verdicts",
@@ -122,8 +116,8 @@ where the gap is not above 0.
 """,
         [
             "benchmark/scoring/comparisons.py",
-            "benchmark/scoring/multiplicity.py",
-            "benchmark/scoring/fieller.py",
+            "benchmark/statistics/multiplicity.py",
+            "benchmark/statistics/fieller.py",
         ],
     ),
     (
@@ -135,7 +129,7 @@ interval holds every size whose score the data cannot tell from the treated mode
 (95 % 0.8M to 1.6M)* reads: the treated 0.5M model scores as an untreated model of 1.1M would. Above the
 ladder only a bound is given; below it there is no size, only an upper end of the interval where there is one.
 """,
-        ["benchmark/scoring/effective_size.py"],
+        ["benchmark/statistics/effective_size.py"],
     ),
     (
         "Ranks",
@@ -164,7 +158,7 @@ These estimates are declared in the settings, and they alone decide. *Reproduced
 must, so none needs a correction). *Not reproduced*: some one rules the effect out, after Holm. Else *inconclusive*.
 *Not testable*: this track cannot ask it, with the reason. The parts by model and corpus show where it differs.
 """,
-        ["benchmark/scoring/claims.py", "benchmark/scoring/claim_parts.py", "benchmark/scoring/controls.py"],
+        ["benchmark/claims/rule.py", "benchmark/claims/parts.py", "benchmark/claims/study_controls.py"],
     ),
     (
         "Loss on the corpus, and overlap",
@@ -173,7 +167,7 @@ must, so none needs a correction). *Not reproduced*: some one rules the effect o
 correlation with the gain is Spearman's, with Fisher's z and Bonett and Wright's variance. **Overlap** is
 the share of a corpus's n-grams that also stand in task documents.
 """,
-        ["benchmark/scoring/familiarity.py"],
+        ["benchmark/statistics/rank_correlation.py"],
     ),
     (
         "Verification",
@@ -194,7 +188,7 @@ precision. Parquet holds every cell exactly. In CSV, a text cell that a spreadsh
 tables' own copy and export buttons are off, because they would skip that. A chart's toolbar saves it as
 PNG.
 """,
-        ["leaderboard/tables.py", "leaderboard/text.py"],
+        ["leaderboard/display/tables.py", "leaderboard/display/wording.py"],
     ),
 ]
 PAPER = "https://arxiv.org/abs/2306.07052"
@@ -222,13 +216,13 @@ def main() -> None:
 @st.fragment
 def show_code(name: str, place: int) -> None:
     """Where it is computed: the file's text, drawn where the reader opens it."""
-    path = ROOT / name
+    path = track_data.ROOT / name
     if path.is_file():
         with state.unfold(f"Code: {name}", f"code{place}", icon=":material/code:") as part:
             if part.open:
                 st.code(page.file_text(path), language="python", height=360)
     else:
-        st.caption(f"Code: {text.plain(name)}")
+        st.caption(f"Code: {wording.plain(name)}")
     state.end()
 
 

@@ -1,27 +1,11 @@
 """Published: what the original study's own figures say, analysed again."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import (  # noqa: E402
-    charts,
-    choice,
-    data,
-    page,
-    run_charts,
-    state,
-    study,
-    tables,
-    text,
-    verdicts,
-)
+from leaderboard.display import charts, run_charts, tables, wording
+from leaderboard.parts import study, track_choice, verdicts
+from leaderboard.site import page, state, track_data
 
 TRACK = "published"
 KNOWN = (
@@ -56,7 +40,7 @@ CAVEATS = """
 def main() -> None:
     """Draw the page."""
     page.start("published", "The original study's figures, analysed again", LEAD)
-    if TRACK not in data.tracks():
+    if TRACK not in track_data.tracks():
         page.nothing(
             "The re-analysis is not in this results folder.",
             "It needs the original's `full_results` folder (two CSV files, from the study's repository) "
@@ -76,11 +60,11 @@ def main() -> None:
 
 def show_claims() -> None:
     """The original's claims by its own figures."""
-    content, problem = data.document(TRACK, "claims.json")
+    content, problem = track_data.document(TRACK, "claims.json")
     claims = verdicts.readable(content)
     if not claims:
         page.nothing(
-            text.plain(problem or "claims.json holds no claim."),
+            wording.plain(problem or "claims.json holds no claim."),
             "Make it again:",
             "gapbench published PATH/TO/full_results --out results/published",
         )
@@ -92,8 +76,8 @@ def show_choice() -> None:
     """What the choice of the best step explains by itself."""
     st.header("How much of the gain is the choice of the best step?", anchor=False)
     simulated, (facts, _) = (
-        data.table(TRACK, "selection_simulation.csv"),
-        data.document(TRACK, "published.json"),
+        track_data.table(TRACK, "selection_simulation.csv"),
+        track_data.document(TRACK, "published.json"),
     )
     said = study.sentences(facts)
     if said:
@@ -111,7 +95,7 @@ def show_choice() -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         family = state.pick_segment(
-            "Tasks", list(dict.fromkeys(frame["family"])), "family", words=choice.scope_word
+            "Tasks", list(dict.fromkeys(frame["family"])), "family", words=track_choice.scope_word
         )
         pattern = state.pick_segment(
             "Changes",
@@ -134,7 +118,7 @@ def show_runs() -> None:
         "One dot a run, at its best epoch. Dashed: the untreated model. Solid: the next larger untreated "
         "model, where it was published."
     )
-    runs, entries = data.table(TRACK, "runs.csv"), data.table(TRACK, "entries.csv")
+    runs, entries = track_data.table(TRACK, "runs.csv"), track_data.table(TRACK, "entries.csv")
     page.explain(runs, entries)
     if not runs:
         page.nothing(
@@ -148,7 +132,7 @@ def show_runs() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sized = list(rungs["model"]) + sorted(set(frame["model"]) - set(rungs["model"]))
         model = state.pick_one("Model", [m for m in sized if m in set(frame["model"])], "model", width=200)
-        scope = state.pick_segment("Score", families, "scope", words=choice.scope_word)
+        scope = state.pick_segment("Score", families, "scope", words=track_choice.scope_word)
     dots = (
         frame[frame["model"] == model]
         .rename(columns={f"test_{scope}": "score"})
@@ -179,12 +163,12 @@ def show_runs() -> None:
 def show_tables() -> None:
     """Entries, comparisons, and whatever else the re-analysis wrote."""
     st.header("The tables", anchor=False)
-    figures = study.figures(data.document(TRACK, "published.json")[0])
+    figures = study.figures(track_data.document(TRACK, "published.json")[0])
     if len(figures):
         tables.show(
             figures, "published-figures", labels=study.LABELS, note="As published, by model and family."
         )
-    entries, comparisons = data.table(TRACK, "entries.csv"), data.table(TRACK, "comparisons.csv")
+    entries, comparisons = track_data.table(TRACK, "entries.csv"), track_data.table(TRACK, "comparisons.csv")
     columns = [
         "row_kind",
         "model",
@@ -209,7 +193,11 @@ def show_tables() -> None:
         frame = comparisons.frame
         with st.container(horizontal=True, vertical_alignment="bottom"):
             scope = state.pick_one(
-                "Tasks", choice.scopes_in_order(frame["scope"]), "tasks", words=choice.scope_word, width=240
+                "Tasks",
+                track_choice.scopes_in_order(frame["scope"]),
+                "tasks",
+                words=track_choice.scope_word,
+                width=240,
             )
         shown = (
             frame[frame["scope"] == scope]
@@ -222,8 +210,8 @@ def show_tables() -> None:
             note="Differences from the untreated model and from the next larger one; no documents, so no "
             "test of comparable.",
         )
-    for name in data.other_tables(TRACK, KNOWN):
-        table = data.table(TRACK, name)
+    for name in track_data.other_tables(TRACK, KNOWN):
+        table = track_data.table(TRACK, name)
         with st.expander(
             name.removesuffix(".csv").replace("_", " ").capitalize().replace("`", "'"),
             icon=":material/table:",

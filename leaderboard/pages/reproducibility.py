@@ -1,18 +1,14 @@
 """Reproducibility: who made the results, from what, with what; and who repeated them."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import data, draws, page, recipe, tables, text  # noqa: E402
-from leaderboard.columns import Column  # noqa: E402
+from leaderboard.display import tables, wording
+from leaderboard.display.columns import Column
+from leaderboard.parts import draw_notes, recipe
+from leaderboard.site import page, track_data
 
 LEAD = (
     "What made these results, and whether somebody else could make them again. A result is worth what its "
@@ -69,15 +65,15 @@ def show_verification(track: str) -> None:
         "that made it; then it is `reproduced`. It is `flagged` where stored samples do not give the "
         "stored tables, or repeated runs differ from the stored ones."
     )
-    entries = data.table(track, "entries.csv")
+    entries = track_data.table(track, "entries.csv")
     page.explain(entries)
     states = entries.where(row_kind="entry")["verification"].dropna() if entries else pd.Series(dtype=str)
     if len(states):
         with st.container(horizontal=True):
-            for state in (*text.STATES, *sorted(set(states) - set(text.STATES))):
+            for state in (*wording.STATES, *sorted(set(states) - set(wording.STATES))):
                 with st.container(border=True, width=190):
                     st.metric(
-                        text.STATES.get(state, text.visible(state)),
+                        wording.STATES.get(state, wording.visible(state)),
                         f"{int((states == state).sum())} of {len(states)}",
                     )
     else:
@@ -95,9 +91,9 @@ def show_verification(track: str) -> None:
 
 def show_draws(track: str) -> None:
     """Where the pretraining draws come from, and whether a kept one could be made again."""
-    found = draws.table(track)
+    found = draw_notes.table(track)
     page.explain(found)
-    counted = draws.by_model(found)
+    counted = draw_notes.by_model(found)
     if counted.empty:
         return
     st.header("Pretrained models", anchor=False)
@@ -113,29 +109,29 @@ def show_draws(track: str) -> None:
     if len(refused):
         st.markdown("**Not used, or not wholly:**")
         tables.show(tables.ordered(refused, ["model", "draw", "origin", "reason"]), "draws-not-used")
-    if said := draws.retrained(data.document(track, "provenance.json")[0]):
+    if said := draw_notes.retrained(track_data.document(track, "provenance.json")[0]):
         st.markdown(said)
     elif counted["kept"].any():
         st.markdown("No kept draw was trained again here yet. To do it, with one drawn at random:")
-        st.code(draws.check_command(track), language="bash")
+        st.code(draw_notes.check_command(track), language="bash")
     with st.expander("All draws", icon=":material/list:"):
         tables.show(frame.drop(columns=["track", "suite_version"], errors="ignore"), "draws")
 
 
 def show_provenance(track: str) -> None:
     """Revision, versions, hardware, times and digests."""
-    content, problem = data.document(track, "provenance.json")
+    content, problem = track_data.document(track, "provenance.json")
     st.header("Provenance", anchor=False)
     if not isinstance(content, dict):
         page.nothing(
-            text.plain(problem or "provenance.json does not hold an object."),
+            wording.plain(problem or "provenance.json does not hold an object."),
             "It is written with the results:",
             "dvc repro",
         )
         return
     facts = {name: content.get(name) for name in ("revision", "arithmetic", "written") if content.get(name)}
     for name, value in facts.items():
-        st.markdown(f"{name.capitalize()}: {text.plain(value)}")
+        st.markdown(f"{name.capitalize()}: {wording.plain(value)}")
     if str(content.get("revision", "")).endswith("+"):
         st.caption("The + says that tracked files differed from that revision.")
     left, right = st.columns(2)

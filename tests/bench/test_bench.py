@@ -14,9 +14,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "evaluation"))
 from small import small_suite, write_tokenizer
 
-from benchmark.bench import rows as table_of
-from benchmark.bench import workers
-from benchmark.bench.compare import per_item
+from benchmark.bench import bench_rows as table_of
+from benchmark.bench import worker_scaling
+from benchmark.bench.bench_rows import Row, at_least, at_most, counted, overhead, speedup
 from benchmark.bench.counting import (
     Count,
     flops,
@@ -30,14 +30,14 @@ from benchmark.bench.drafted import shares
 from benchmark.bench.floor import floor_batches, floor_pass
 from benchmark.bench.gpu import matrix_rate, shape_rows
 from benchmark.bench.growth import gap_run
-from benchmark.bench.report import bench_table, fill
-from benchmark.bench.rows import Row, at_least, at_most, counted, overhead, speedup
+from benchmark.bench.speed_ratio import per_item
 from benchmark.bench.subjects import make_checkpoints, make_subject
+from benchmark.bench.written_report import bench_table, fill
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
-from benchmark.execution import run_units
+from benchmark.execution.workers import run_units
 from benchmark.models.opt import OptConfig, causal_logits
-from benchmark.posttrain.run import execute_run
+from benchmark.posttrain.run_loop import execute_run
 
 torch.set_num_threads(1)
 
@@ -174,18 +174,18 @@ def test_two_workers_do_the_same_runs_as_one(tokenizer, monkeypatch):
         done[settings.workers].append([(unit, result.record) for unit, result in results])
         return results
 
-    monkeypatch.setattr(workers, "run_units", noted)
-    monkeypatch.setattr(workers, "worker_count", lambda *_: 2)  # on a machine with one core too
-    monkeypatch.setattr(workers, "REPETITIONS", 1)
-    rows = workers.workers_row(small_suite(), tokenizer, config, max_length=120, runs=2)
+    monkeypatch.setattr(worker_scaling, "run_units", noted)
+    monkeypatch.setattr(worker_scaling, "worker_count", lambda *_: 2)  # on a machine with one core too
+    monkeypatch.setattr(worker_scaling, "REPETITIONS", 1)
+    rows = worker_scaling.workers_row(small_suite(), tokenizer, config, max_length=120, runs=2)
     assert done[1] == done[2] != []
     assert all([unit for unit, _ in runs] == [0, 1] for runs in done[1])
     assert rows["workers"].ratio == pytest.approx(rows["workers"].peer / rows["workers"].ours)
 
 
 def test_workers_are_not_compared_where_there_is_one_core(tokenizer, monkeypatch):
-    monkeypatch.setattr(workers, "worker_count", lambda *_: 1)
-    assert workers.workers_row(small_suite(), tokenizer, CONFIG, max_length=120) == {}
+    monkeypatch.setattr(worker_scaling, "worker_count", lambda *_: 1)
+    assert worker_scaling.workers_row(small_suite(), tokenizer, CONFIG, max_length=120) == {}
 
 
 def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):

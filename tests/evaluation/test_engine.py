@@ -13,7 +13,7 @@ from benchmark.evaluation.engine import SAMPLE_COLUMNS, batched_loss, evaluate
 from benchmark.evaluation.prepare import prepare
 from benchmark.evaluation.probability import of_references, right_choice
 from benchmark.models.opt import EMBEDDING, OptModel, causal_logits, weights_sha256
-from benchmark.schema import SAMPLES
+from benchmark.schema.result_columns import SAMPLES
 from benchmark.tasks.suite import Document, Suite, SuiteTask
 
 torch.set_num_threads(1)

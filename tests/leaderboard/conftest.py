@@ -15,7 +15,7 @@ import made_results
 from places import RESULTS, ROOT
 from streamlit.testing.v1 import AppTest
 
-from leaderboard.browser import Server, browsing, chromium, serving
+from leaderboard.measure.browser import Server, browsing, chromium, serving
 
 UNFOLDED = {
     "answer": dict.fromkeys((*(f"figures{place}" for place in range(1, 6)), "reference", "layout"), "1"),

@@ -16,7 +16,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.schema import COMPARISONS, CURVES, DRAWS, ENTRIES, PAIRS, RUN_CURVES, RUNS, SAMPLES, SCORES
+from benchmark.schema.result_columns import (
+    COMPARISONS,
+    CURVES,
+    DRAWS,
+    ENTRIES,
+    PAIRS,
+    RUN_CURVES,
+    RUNS,
+    SAMPLES,
+    SCORES,
+)
 
 CHOICE_TASKS = [
     "physical",

@@ -13,8 +13,11 @@ import pandas as pd
 import pytest
 from places import PAGES, RESULTS, ROOT
 
-from benchmark.scoring import contrast, settings
-from leaderboard import charts, data, order, questions, recipe, text, verdicts
+from benchmark.settings import scoring_settings
+from benchmark.statistics import contrast
+from leaderboard.display import charts, wording
+from leaderboard.parts import order, questions, recipe, verdicts
+from leaderboard.site import track_data
 
 Open = Callable[..., Any]
 WITHOUT_TRACK = ("published", "submit", "method")
@@ -218,7 +221,7 @@ def test_what_the_claims_are_about_stands_first_and_too_few_texts_last(
     assert list(shown["gain_all"][:count]) == sorted(entries.loc[own, "gain_all"], reverse=True)
     assert set(shown["ranks"][-count:]) == {"2 texts, 3 draws: no rank"}
     assert not shown["ranks"][:-count].str.contains("no rank").any()
-    assert order.FEWEST_UNITS == settings.FEWEST_UNITS and order.DOCUMENTS_ALONE == contrast.GIVEN_ALL
+    assert order.FEWEST_UNITS == scoring_settings.FEWEST_UNITS and order.DOCUMENTS_ALONE == contrast.GIVEN_ALL
     for page in ("entry", "documents"):
         first = next(w for w in opened(page, tmp_path).selectbox if w.key == f"{page}.arm")
         assert first.value == "gap", page
@@ -337,7 +340,7 @@ def test_what_decides_a_claim_stands_on_its_card(opened: Open, made: Path) -> No
     words = texts(opened("answer", made))
     for claim in json.loads((made / "micro" / "claims.json").read_text())["claims"][1:]:
         for row in claim["estimates"]:
-            assert text.interval(row["ci_low"], row["ci_high"], signed=True) in words
+            assert wording.interval(row["ci_low"], row["ci_high"], signed=True) in words
     assert "31 % (12 % to 58 %) of the gap to the larger model" in words
     assert "not testable" in words and "Not asked here" in words
 
@@ -406,7 +409,7 @@ def test_the_share_of_the_gap_is_that_of_the_next_larger_model(opened: Open, mad
     nearest = stored.sort_values("size_ratio").drop_duplicates(["model", "corpus"])
     assert len(nearest)
     for row in nearest.itertuples():
-        said = text.share(row.share_closed, row.share_closed_low, row.share_closed_high)
+        said = wording.share(row.share_closed, row.share_closed_low, row.share_closed_high)
         assert shown.loc[(row.model, row.corpus), "gap_closed"] == said
 
 
@@ -438,7 +441,7 @@ def test_a_page_opens_on_results_of_an_older_version(
 ) -> None:
     """Without the columns and files that came with draws, and with the names that columns had."""
     shutil.copytree(made / "micro", tmp_path / "micro")
-    former = {new: old for old, new in data.FORMER.items()}
+    former = {new: old for old, new in track_data.FORMER.items()}
     newer = ("n_draws", "draw", "conditional", "optimism_note", "mde_adjusted")
     for path in (tmp_path / "micro").glob("*.csv"):
         frame = pd.read_csv(path)
@@ -644,7 +647,7 @@ def test_documents_are_paged_and_searched(opened: Open, made: Path) -> None:
 
 
 def test_the_check_of_a_file_is_the_commands(opened: Open, tmp_path: Path) -> None:
-    pytest.importorskip("benchmark.submissions.check", reason="no submissions package")
+    pytest.importorskip("benchmark.intake.check", reason="no submissions package")
     test = opened("submit", tmp_path)
     test.text_area[0].set_value("track: {name: x}\nunknown: 1\n")
     test.button[0].set_value(True).run()

@@ -12,12 +12,12 @@ from tokenizers import decoders, pre_tokenizers
 from tokenizers.models import BPE
 
 from benchmark.errors import InputError
-from benchmark.models.hub import convert_pickles
+from benchmark.models.from_hub import convert_pickles
 from benchmark.models.opt import EMBEDDING, OptConfig, OptModel, causal_logits, load_opt, save_opt
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.posttrain.base import load_base, suite_of
-from benchmark.settings import Evaluation, Execution
-from benchmark.submissions.model import check_model
+from benchmark.posttrain.base_model import load_base, suite_of
+from benchmark.settings.params import Evaluation, Execution
+from benchmark.untrusted.model_folder import check_model
 
 HEAD = "lm_head.weight"
 WORDS = ["<s>", "<pad>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
@@ -231,7 +231,7 @@ def test_a_base_without_finite_outputs_is_refused_by_name(folder):
 
 def test_a_base_that_fails_only_while_it_writes_is_refused(folder, monkeypatch):
     """Greedy texts hold tokens that no reference holds; a NaN behind one would be read as token 0."""
-    from benchmark.evaluation.network import Network
+    from benchmark.evaluation.forward_pass import Network
 
     assert base(folder).scorer.start.written_finite
     plain = Network.extend
@@ -246,9 +246,9 @@ def test_a_base_that_fails_only_while_it_writes_is_refused(folder, monkeypatch):
 
 def test_a_base_whose_loss_on_a_text_is_not_finite_is_refused(folder):
     """The suite never reads the token whose row overflows; the text does."""
-    from benchmark.posttrain.plan import request
-    from benchmark.posttrain.run import execute_run
-    from benchmark.settings import load_settings
+    from benchmark.posttrain.run_loop import execute_run
+    from benchmark.posttrain.run_requests import request
+    from benchmark.settings.params import load_settings
 
     loaded = base(folder)
     loaded.model.params[EMBEDDING][loaded.tokenizer.encode("\x01", bos=False)[0]] = float("inf")

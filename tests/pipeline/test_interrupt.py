@@ -44,7 +44,7 @@ def test_killed_in_the_middle_of_posttrain_it_continues_and_ends_the_same(
     finished = journal(copy)
     assert 2 <= len(finished) < 12, "it was killed in the middle"
     touched = {path.parents[1]: path.parents[1].stat().st_mtime_ns for path in finished}
-    shell(copy, "gapbench", "stage", "prepare", "--params", "params.yaml")
+    shell(copy, "gapbench", "track", "prepare", "--params", "params.yaml")
     shell(copy, "dvc", "repro")
     after = journal(copy)
     assert {path: after[path] for path in finished} == finished, "finished runs stay as they are"

@@ -56,21 +56,21 @@ def test_every_verb_calls_the_programs_of_the_clone(clone: Path) -> None:
     calls = [call.rstrip() for call in (binaries / "calls").read_text(encoding="utf-8").splitlines()]
     # Runs beside `dvc repro`, so that either may note its call first.
     beside = calls.index("gapbench draws retrain --params params.yaml")
-    assert calls.index("gapbench stage prepare --params params.yaml") < beside
-    assert beside < calls.index("gapbench stage times --params params.yaml")
+    assert calls.index("gapbench track prepare --params params.yaml") < beside
+    assert beside < calls.index("gapbench track times --params params.yaml")
     assert calls[:beside] + calls[beside + 1 :] == [
         "dvc config --quiet --local core.no_scm true",
         "gapbench submit check params.yaml",
-        "gapbench stage prepare --params params.yaml",
+        "gapbench track prepare --params params.yaml",
         "dvc repro dvc.yaml",
-        "gapbench stage times --params params.yaml",
+        "gapbench track times --params params.yaml",
         "gapbench draws check --params params.yaml",
         "python -m pytest",
         "streamlit run leaderboard/app.py",
         "ruff check .",
         "ruff format --check .",
         "mypy",
-        "python -m leaderboard.screenshots",
+        "python -m leaderboard.measure.screenshots",
         "gapbench bench --out .gapbench/bench",
     ]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.ladder import ladder, read_rungs
-from benchmark.pipeline.results import scoring_settings
-from benchmark.schema import TABLES
-from benchmark.settings import arms_of, load_settings
+from benchmark.commands.ladder_check import ladder, read_rungs
+from benchmark.pipeline.score_stage import scoring_settings
+from benchmark.schema.result_columns import TABLES
+from benchmark.settings.params import arms_of, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = ROOT / "params.yaml"

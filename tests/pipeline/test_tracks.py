@@ -59,7 +59,7 @@ def repro(repository: Path, track: str, data_dir: Path) -> str:
         f"tracks/{track}/params.yaml",
         f"tracks/{track}/dvc.yaml",
     )  # fmt: skip
-    shell(repository, "gapbench", "stage", "prepare", "--params", params)
+    shell(repository, "gapbench", "track", "prepare", "--params", params)
     return shell(repository, "dvc", "repro", pipeline, GAPBENCH_DATA=str(data_dir))
 
 

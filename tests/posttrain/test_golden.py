@@ -13,11 +13,11 @@ import pytest
 from benchmark.corpora.texts import read_texts
 from benchmark.models.opt import Tokenizer, load_opt
 from benchmark.posttrain.arms import ARMS, Start
-from benchmark.posttrain.base import Base, load_base, suite_of
+from benchmark.posttrain.base_model import Base, load_base, suite_of
 from benchmark.posttrain.objective import text_loss, text_tokens
-from benchmark.posttrain.plan import request
-from benchmark.posttrain.run import execute_run, l2_distance
-from benchmark.settings import Posttrain, Settings, validate
+from benchmark.posttrain.run_loop import execute_run, l2_distance
+from benchmark.posttrain.run_requests import request
+from benchmark.settings.params import Posttrain, Settings, validate
 from tests.golden_layout import NAMES, make_layout
 
 DIALOGUES = ("blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia")

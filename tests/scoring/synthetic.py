@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.scoring.layout import DocumentScores, Layout, Task
 from benchmark.scoring.selection import draw_name
+from benchmark.statistics.design import DocumentScores, Layout, Task
 
 TASKS = {
     "arc": {"family": "classification", "metric": "acc", "chance": 0.25},

@@ -12,13 +12,13 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.errors import InputError
+from benchmark.results.score_track import score_tables
 from benchmark.scoring.comparisons import Baseline, comparison_rows, difference, verdict
-from benchmark.scoring.contrast import gain, level
-from benchmark.scoring.layout import DocumentScores
-from benchmark.scoring.records import Model, Records
+from benchmark.scoring.run_records import Model, Records
 from benchmark.scoring.samples import read_samples
-from benchmark.scoring.score import score_tables
-from benchmark.scoring.settings import ScoringSettings
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.statistics.contrast import gain, level
+from benchmark.statistics.design import DocumentScores
 from tests.scoring.synthetic import MODELS, TASKS, Study, base_of, entry_of, layout_of, write_frame
 
 SUMMARY = ("all", "classification", "dialogue")

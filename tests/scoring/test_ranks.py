@@ -7,12 +7,12 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.scoring.layout import DocumentScores
+from benchmark.results.score_track import score_tables
 from benchmark.scoring.ranks import pair_rows, paired, ranking
-from benchmark.scoring.records import Records
+from benchmark.scoring.run_records import Records
 from benchmark.scoring.samples import read_samples
-from benchmark.scoring.score import score_tables
-from benchmark.scoring.settings import ScoringSettings
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.statistics.design import DocumentScores
 from tests.scoring.synthetic import MODELS, TASKS, Study, base_of, entry_of, layout_of, write_frame
 
 TEXTS = ("a", "b", "c", "d")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.scoring.records import Records, read_records
+from benchmark.scoring.run_records import Records, read_records
 from benchmark.scoring.samples import RunKey, Samples, read_samples
 from benchmark.scoring.selection import NO_STEP, EntrySelection, best_step, select_entry
 from tests.scoring.synthetic import TASKS, Study, write_frame

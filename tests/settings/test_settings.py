@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.plain_yaml import parse_yaml
-from benchmark.settings import arms_of, load_settings, validate
+from benchmark.settings.params import arms_of, load_settings, validate
+from benchmark.system.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIMAL: dict[str, Any] = {"track": {"name": "t"}, "models": {}, "corpora": {}, "arms": {}}

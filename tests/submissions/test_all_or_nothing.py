@@ -17,10 +17,10 @@ from typing import NoReturn
 import pytest
 
 from benchmark.errors import CheckFailed, InputError
-from benchmark.settings import load_settings
-from benchmark.submissions import apply as applying
-from benchmark.submissions import transaction
-from benchmark.submissions.submit import submit_corpus, submit_model
+from benchmark.intake import apply as applying
+from benchmark.intake import transaction
+from benchmark.intake.submit_entry import submit_corpus, submit_model
+from benchmark.settings.params import load_settings
 
 from .conftest import snapshot
 

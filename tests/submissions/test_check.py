@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.errors import InputError
-from benchmark.plain_yaml import read_yaml
-from benchmark.submissions.check import check_file
-from benchmark.submissions.manifest import data_place, manifest_text, parse_manifest
-from benchmark.submissions.submit import submit_corpus, submit_model
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus, submit_model
+from benchmark.system.strict_yaml import read_yaml
+from benchmark.untrusted.manifest import data_place, manifest_text, parse_manifest
 
 from .conftest import snapshot
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.corpora.open import open_corpus
+from benchmark.commands.single_run import find_text
+from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
-from benchmark.plain_yaml import read_yaml
-from benchmark.settings import load_settings
-from benchmark.single import find_text
-from benchmark.submissions.check import check_file
-from benchmark.submissions.submit import submit_corpus
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus
+from benchmark.settings.params import load_settings
+from benchmark.system.strict_yaml import read_yaml
 
 ODD_TEXTS = [
     "{{ 7 * 7 }} {% for x in y %}{% endfor %}",

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.corpora.open import open_corpus
+from benchmark.commands.single_run import find_text
+from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
-from benchmark.plain_yaml import read_yaml
-from benchmark.settings import FileCorpus, load_settings
-from benchmark.single import find_text
-from benchmark.submissions.check import check_file
-from benchmark.submissions.submit import submit_corpus
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus
+from benchmark.settings.params import FileCorpus, load_settings
+from benchmark.system.strict_yaml import read_yaml
 
 FILES: dict[str, tuple[str, bytes, str]] = {
     "trailing comma": (

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.submissions import files, reading
-from benchmark.submissions.check import check_file
-from benchmark.submissions.submit import submit_corpus
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus
+from benchmark.untrusted import safe_files, submitted_texts
 
 from .conftest import snapshot
 
@@ -213,7 +213,7 @@ def test_sources_are_refused(
     monkeypatch: pytest.MonkeyPatch,
     case: str,
 ) -> None:
-    monkeypatch.setattr(reading, "MAX_CORPUS_BYTES", CAP)
+    monkeypatch.setattr(submitted_texts, "MAX_CORPUS_BYTES", CAP)
     make, said = SOURCES[case]
     source = tmp_path / "brought"
     source.mkdir()
@@ -261,9 +261,9 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
             file.write(b"x")
         return read(handle, size)[:3]
 
-    monkeypatch.setattr(files.os, "read", read_and_append)
+    monkeypatch.setattr(safe_files.os, "read", read_and_append)
     with pytest.raises(InputError, match=r"changed while it was read|more than 50 bytes"):
-        files.stable_copy(source, tmp_path / "copy", 50)
+        safe_files.stable_copy(source, tmp_path / "copy", 50)
 
 
 def test_a_link_put_in_the_way_of_the_data_is_refused(

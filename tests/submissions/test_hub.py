@@ -11,9 +11,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from benchmark.errors import CheckFailed, InputError
-from benchmark.settings import load_settings
-from benchmark.submissions.check import check_file
-from benchmark.submissions.submit import submit_corpus, submit_model
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus, submit_model
+from benchmark.settings.params import load_settings
 
 from .conftest import snapshot
 

@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import load, save_file
 
 from benchmark.errors import InputError
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_model
 from benchmark.models.opt import load_opt
-from benchmark.plain_yaml import read_yaml
-from benchmark.settings import load_settings
-from benchmark.submissions.check import check_file
-from benchmark.submissions.submit import submit_model
+from benchmark.settings.params import load_settings
+from benchmark.system.strict_yaml import read_yaml
 
 
 class Bomb:

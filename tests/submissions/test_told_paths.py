@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmark.errors import InputError, told_of
-from benchmark.models import hub
+from benchmark.models import from_hub
 from benchmark.pipeline import stages
 
 COMMIT = "c" * 40
@@ -133,7 +133,7 @@ def test_the_stage_of_a_hub_model_names_the_repository_and_commit(
     def hub_file(_repository: str, _revision: str, name: str, *, kind: str = "model") -> Path | None:
         return folder / name if (folder / name).is_file() else None
 
-    monkeypatch.setattr(hub, "hub_file", hub_file)
+    monkeypatch.setattr(from_hub, "hub_file", hub_file)
     with pytest.raises(InputError) as refused:
         stages.model(with_model(repository, f"{{kind: hub, id: owner/name, revision: '{COMMIT}'}}"), "own")
     check(str(refused.value), f"owner/name@{COMMIT}", said)
@@ -153,7 +153,7 @@ def test_a_run_names_what_was_asked_for(
     if kind == "hub":
         model = f"owner/name@{COMMIT}"
         fetched = tmp_path / ".gapbench" / "hub" / f"owner--name-{COMMIT}"
-        monkeypatch.setattr("benchmark.single.find_model", lambda *_: ("name", fetched))
+        monkeypatch.setattr("benchmark.commands.single_run.find_model", lambda *_: ("name", fetched))
         fetched.parent.mkdir(parents=True)
         folder.rename(fetched)
     arguments = ("--corpus", str(texts_file), "--index", "0", "--arm", "gap", "--seed", "0", "--limit", "1")

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.errors import CheckFailed, InputError
-from benchmark.pipeline.layout import Layout
-from benchmark.schema import SAMPLES
-from benchmark.submissions.attestation import read_attestation, verification_states
-from benchmark.submissions.consistency import same
-from benchmark.submissions.entry import Entry, find_entry, samples_digest
-from benchmark.submissions.records_check import check_records
-from benchmark.submissions.repeat import RunName, draw_runs
-from benchmark.submissions.verify import verify
+from benchmark.schema.result_columns import SAMPLES
+from benchmark.store.attestation import read_attestation, verification_states
+from benchmark.store.entry_lookup import Entry, find_entry, samples_digest
+from benchmark.store.track_paths import Layout
+from benchmark.verification.compare_runs import RunName, draw_runs
+from benchmark.verification.recompute import same
+from benchmark.verification.run_record_check import check_records
+from benchmark.verification.verify import verify
 
 from .track import DIGEST, alter_records, alter_samples, make_track
 
@@ -32,7 +32,7 @@ ENTRY = "small/gap/code"
 def suite() -> Iterator[None]:
     """A suite without documents: loading the real one for the overlap of a corpus costs seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.pipeline.results.suite_of", lambda *_, **__: SimpleNamespace(tasks=()))
+        patch.setattr("benchmark.pipeline.score_stage.suite_of", lambda *_, **__: SimpleNamespace(tasks=()))
         yield
 
 
@@ -269,7 +269,7 @@ def test_an_answer_flips_only_where_its_margin_is_small(
     shutil.copytree(pristine, root)
     alter_samples(Layout(root, "micro"), "code", stand, QUESTION)
     entry = find_entry(ENTRY, root)
-    from benchmark.submissions.verify import repeat
+    from benchmark.verification.verify import repeat
 
     again = Again(root, noise=0.0, change=lambda row: flip(row, margin))(entry)
     outcome = repeat(again, [RunName(0, "code-text-0", 0)], entry.samples())

@@ -16,12 +16,12 @@ import torch
 from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel, save_opt
 from benchmark.pipeline import stages
-from benchmark.pipeline.files import write_json, write_parquet
-from benchmark.schema import SAMPLES
-from benchmark.submissions.entry import find_entry
-from benchmark.submissions.pipeline_repeater import PipelineRepeater
-from benchmark.submissions.repeat import LOG_PROBABILITY, RunName
-from benchmark.tasks import of_settings
+from benchmark.schema.result_columns import SAMPLES
+from benchmark.store.entry_lookup import find_entry
+from benchmark.system.files import write_json, write_parquet
+from benchmark.tasks import suite_of_track
+from benchmark.verification.compare_runs import LOG_PROBABILITY, RunName
+from benchmark.verification.rerun import PipelineRepeater
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
@@ -49,7 +49,7 @@ CELL = "data/micro/runs/small/notes"
 def one_suite() -> Iterator[None]:
     """The same suite for every stage: building it anew for each costs seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(of_settings, "load_suite", functools.cache(of_settings.load_suite))
+        patch.setattr(suite_of_track, "load_suite", functools.cache(suite_of_track.load_suite))
         yield
 
 

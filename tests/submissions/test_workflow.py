@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmark.submissions.submit import submit_corpus, submit_model
+from benchmark.intake.submit_entry import submit_corpus, submit_model
 
 FILE = Path(__file__).resolve().parents[2] / ".github" / "workflows" / "submission-check.yml"
 

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.pipeline.files import write_json, write_json_lines, write_parquet
-from benchmark.pipeline.layout import Layout
-from benchmark.pipeline.results import write_track_results
-from benchmark.schema import SAMPLES, TEXTS
-from benchmark.settings import load_settings
+from benchmark.pipeline.score_stage import write_track_results
+from benchmark.schema.result_columns import SAMPLES, TEXTS
+from benchmark.settings.params import load_settings
+from benchmark.store.track_paths import Layout
+from benchmark.system.files import write_json, write_json_lines, write_parquet
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}

@@ -172,7 +172,7 @@ def test_no_constant_reply_scores_well(suite: Suite):
 
 
 def test_nearly_all_replies_fit_the_room_for_new_tokens(suite: Suite, micro_cache: Path):
-    from benchmark.models.micro import micro_tokenizer
+    from benchmark.models.micro_training import micro_tokenizer
 
     tokenizer = micro_tokenizer(micro_cache)
     for task in suite.tasks:

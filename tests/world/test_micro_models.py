@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from benchmark.corpora.micro import micro_corpus
+from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import InputError
-from benchmark.models.micro import (
+from benchmark.models.micro_network import Network
+from benchmark.models.micro_training import (
     END,
     POSITIONS_COUNT,
     VOCABULARY,
@@ -22,13 +23,12 @@ from benchmark.models.micro import (
     train_rung,
 )
 from benchmark.models.muon import orthogonal
-from benchmark.models.network import Network
 from benchmark.models.opt import OptModel, causal_logits, load_opt
 from benchmark.models.packed import Text, pack, steps_of
-from benchmark.models.stack import Stack
+from benchmark.models.stacked import Stack
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.settings import MicroModel, load_settings
-from benchmark.world.text import passages
+from benchmark.settings.params import MicroModel, load_settings
+from benchmark.world.pretraining_text import passages
 
 TINY = MicroModel(kind="micro", hidden=16, layers=1, heads=2, ffn=32, tokens=80_000)
 # embedding 768 x 16, positions 258 x 16, attention 4 x (16 x 16 + 16), feed-forward 2 x 16 x 32 + 48, norms 3 x 32

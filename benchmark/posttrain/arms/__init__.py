@@ -8,7 +8,7 @@ the key of a run covers the module of its own arm, which is where the generator 
 from collections.abc import Callable, Iterator
 
 from benchmark.posttrain.arms import ascent, descent, lessons, random, shuffled, soup
-from benchmark.posttrain.arms.base import Attempt, Member, Start
+from benchmark.posttrain.arms.interface import Attempt, Member, Start
 
 ARMS: dict[str, Callable[[Start], Iterator[Attempt]]] = {
     "ascent": ascent.attempts,

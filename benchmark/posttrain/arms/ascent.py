@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmark.posttrain.arms.base import Attempt, Start, gradient_attempts
+from benchmark.posttrain.arms.interface import Attempt, Start, gradient_attempts
 
 
 def attempts(start: Start) -> Iterator[Attempt]:

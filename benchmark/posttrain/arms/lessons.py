@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import torch
 
 from benchmark.errors import InputError
-from benchmark.models.network import Network
+from benchmark.models.micro_network import Network
 from benchmark.models.packed import WIDTHS, Integers, Text, pack, steps_of
-from benchmark.models.stack import Stack
-from benchmark.posttrain.arms.base import Attempt, Start
+from benchmark.models.stacked import Stack
+from benchmark.posttrain.arms.interface import Attempt, Start
 
 BATCH = 512
 """Tokens of an update, at most."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from benchmark.posttrain.arms import ascent
-from benchmark.posttrain.arms.base import Attempt, Start
+from benchmark.posttrain.arms.interface import Attempt, Start
 
 
 def attempts(start: Start) -> Iterator[Attempt]:

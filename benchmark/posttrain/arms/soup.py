@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from benchmark.posttrain.arms.base import Attempt, Member, Start
+from benchmark.posttrain.arms.interface import Attempt, Member, Start
 
 
 def attempts(start: Start) -> Iterator[Attempt]:

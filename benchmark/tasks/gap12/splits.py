@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.corpora.data import locate
-from benchmark.corpora.read import read_json, read_lines, read_rows, with_columns
 from benchmark.errors import InputError
+from benchmark.public_data.file_readers import read_json, read_lines, read_rows, with_columns
+from benchmark.public_data.public_files import locate
 from benchmark.tasks.gap12 import prompts
 from benchmark.tasks.rows import Row, Rows, content_hash, halves, numbered
 

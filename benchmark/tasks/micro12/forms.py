@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from benchmark.tasks.dialogue import SPEAKERS, DialogueTask
-from benchmark.tasks.kept import kept_rows
+from benchmark.tasks.row_cache import kept_rows
 from benchmark.tasks.rows import Rows, numbered
-from benchmark.world.documents import SIZES, documents
+from benchmark.world.task_documents import SIZES, documents
 
 Row = Mapping[str, Any]
 

@@ -1,0 +1,151 @@
+"""Scale benchmark: make the samples of 900 runs (55 million rows), score them, report seconds and memory."""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.results.score_track import run_score
+from benchmark.schema.result_columns import NO_ARM, NO_TEXT, SAMPLES, SAMPLES_OPTIONAL
+from benchmark.settings.scoring_settings import ScoringSettings
+
+SECONDS, GIBIBYTES = 120.0, 4.0
+"""What scoring the full size may take on 2 cores."""
+
+MODELS = {
+    "model-s": {"parameters": 300, "ladder": "scale", "role": "both"},
+    "model-m": {"parameters": 1200, "ladder": "scale", "role": "both"},
+    "model-l": {"parameters": 2600, "ladder": "scale", "role": "both"},
+    "model-xl": {"parameters": 6600, "ladder": "scale", "role": "baseline"},
+}
+CORPORA = ("code", "web", "memorised")
+ROW_GROUP = 131_072
+SCHEMA = pa.schema([field for field in SAMPLES if field.name not in SAMPLES_OPTIONAL])
+Checkpoint = tuple[dict[str, str], int, np.random.Generator]
+
+
+@dataclass(frozen=True)
+class Size:
+    """Runs (spread over 3 models x 3 corpora), steps, tasks and documents a task, both splits together."""
+
+    runs: int = 900
+    steps: int = 16
+    tasks: int = 12
+    documents: int = 320
+
+
+def make_samples(folder: Path, size: Size) -> int:
+    """Write one parquet file a model and corpus, and one for the base models; the number of rows."""
+    rng = np.random.default_rng(0)
+    documents = _documents(size)
+    rows = _write(folder / "base.parquet", documents, (_base(model, rng) for model in MODELS))
+    texts = size.runs // 9
+    for model in list(MODELS)[:3]:
+        for corpus in CORPORA:
+            checkpoints = (
+                (
+                    {"model": model, "arm": "gap", "corpus": corpus, "text_id": f"{corpus}-{text:04d}"},
+                    step,
+                    rng,
+                )
+                for text in range(texts)
+                for step in range(1, size.steps + 1)
+            )
+            rows += _write(folder / f"{model}-{corpus}.parquet", documents, checkpoints)
+    return rows
+
+
+def _base(model: str, rng: np.random.Generator) -> Checkpoint:
+    return {"model": model, "arm": NO_ARM, "corpus": NO_ARM, "text_id": NO_TEXT}, 0, rng
+
+
+def _documents(size: Size) -> pa.Table:
+    """The columns that all checkpoints share, one row a document."""
+    task = np.repeat(np.arange(size.tasks), size.documents)
+    doc_id = np.tile(np.arange(size.documents), size.tasks)
+    dialogue = task >= size.tasks * 2 // 3
+    columns = {
+        "task": [f"task-{number:02d}" for number in task],
+        "family": np.where(dialogue, "dialogue", "classification"),
+        "split": np.where(doc_id % 2 == 0, "select", "test"),
+        "metric": np.where(dialogue, "f1", "acc"),
+    }
+    table = {name: pa.array(values).dictionary_encode() for name, values in columns.items()}
+    return pa.table({**table, "doc_id": pa.array(doc_id, pa.int64())})
+
+
+def _write(path: Path, documents: pa.Table, checkpoints: Iterator[Checkpoint]) -> int:
+    """One file in row groups of the pipeline's size; the number of rows."""
+    together = ROW_GROUP // documents.num_rows + 1
+    rows = 0
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        while tables := [_table(documents, *one) for one in islice(checkpoints, together)]:
+            writer.write_table(pa.concat_tables(tables), row_group_size=ROW_GROUP)
+            rows += len(tables) * documents.num_rows
+    return rows
+
+
+def _table(documents: pa.Table, key: dict[str, str], step: int, rng: np.random.Generator) -> pa.Table:
+    count = documents.num_rows
+    strings = {"track": "scale", **key}
+    columns = {name: pa.repeat(pa.scalar(value), count) for name, value in strings.items()}
+    columns |= {name: documents.column(name).cast(SCHEMA.field(name).type) for name in documents.column_names}
+    columns["seed"] = pa.repeat(pa.scalar(0, pa.int64()), count)
+    columns["step"] = pa.repeat(pa.scalar(step, pa.int32()), count)
+    columns["value"] = pa.array((rng.random(count) < 0.5).astype(np.float64))
+    return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
+
+
+def _score(folder: str, out: str, answer: Any) -> None:
+    start = time.perf_counter()
+    run_score(
+        sorted(Path(folder).glob("*.parquet")), MODELS, Path(out), settings=ScoringSettings(suite_version="1")
+    )
+    seconds = time.perf_counter() - start
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    answer.put((seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20))
+
+
+def measure(size: Size, folder: Path) -> dict[str, float]:
+    """Rows, seconds, processor seconds and peak GiB of scoring made-up samples in a fresh process."""
+    rows = make_samples(folder, size)
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    process = context.Process(target=_score, args=(str(folder), str(folder / "out"), answer))
+    process.start()
+    seconds, processor_seconds, gibibytes = answer.get()
+    process.join()
+    return {
+        "rows": rows,
+        "seconds": seconds,
+        "processor_seconds": processor_seconds,
+        "peak_gib": gibibytes,
+    }
+
+
+def main() -> None:
+    """Command line: measure, print, and exit 1 where a bound is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=900)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Size(runs=arguments.runs), Path(folder))
+    print(json.dumps(found))
+    if found["seconds"] > SECONDS or found["peak_gib"] > GIBIBYTES:
+        sys.exit(f"more than {SECONDS:.0f} s or {GIBIBYTES:.0f} GiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pretraining draws: trained together, recorded as scores in git, checked against the record."""

@@ -1,0 +1,45 @@
+"""Scores of unmodified models, draw by draw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmark.posttrain.base_draws import load_bases
+from benchmark.posttrain.sample_rows import base_samples
+from benchmark.settings.params import Settings
+from benchmark.tasks.suite import Suite
+
+
+@dataclass(frozen=True)
+class BaseScores:
+    """Facts and samples of one draw of an unmodified model."""
+
+    record: dict[str, Any]
+    samples: pa.Table
+
+
+def base_scores(
+    settings: Settings, name: str, folders: Sequence[tuple[int, Path]], suite: Suite
+) -> list[BaseScores]:
+    """Facts and samples of each draw of an unmodified model; `folders` are numbers of draws and their folders."""
+    found = []
+    for base in load_bases(name, folders, suite, settings.evaluation, settings.execution):
+        start = base.scorer.start
+        facts = {
+            "model": name,
+            "draw": base.draw,
+            "parameters": base.model.parameters_count(),
+            "model_digest": base.digest,
+            "suite_version": suite.version,
+            "documents": base.scorer.prepared.suite_digest,
+            "arithmetic": base.arithmetic,
+            "plan": base.scorer.prepared.plan_hash,
+            "metrics": start.metrics,
+            "averages": start.averages,
+        }
+        samples = base_samples(start.samples, track=settings.track.name, model=name, draw=base.draw)
+        found.append(BaseScores(facts, samples))
+    return found

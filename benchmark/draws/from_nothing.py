@@ -1,0 +1,114 @@
+"""`make repro FROM=nothing`: a track beside the given one whose draws are all trained, and what is kept against it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmark.arithmetic.mode import name as arithmetic_name
+from benchmark.draws.record_files import KeptFolder
+from benchmark.errors import CheckFailed, InputError
+from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.params import MicroCorpus, Settings, load_settings, validate
+from benchmark.store.track_paths import Layout
+from benchmark.system.files import read_json_lines, write_text
+from benchmark.system.strict_yaml import read_yaml
+
+SUFFIX = "-from-nothing"
+
+
+def make_track(params: Path) -> str:
+    """Write `tracks/<track>-from-nothing/` and return the new track's name.
+
+    Its settings are the track's, but that every draw is trained and micro corpora have a text for each draw. It has
+    results of its own, so nothing of the track is replaced.
+    """
+    settings = load_settings(params)
+    layout = Layout.of(params, settings)
+    name = settings.track.name + SUFFIX
+    place = Path("tracks") / name / "params.yaml"
+    raw = all_trained(read_yaml(params), settings)
+    raw["track"] = {"name": name, "root": "../..", "params": place.as_posix()}
+    validate(raw, str(params))
+    folder = layout.root / place.parent
+    written_by = f"gapbench draws track --params {os.path.relpath(params, layout.root)}"
+    note = f"# Written by `{written_by}`, which replaces it.\n"
+    write_text(folder / place.name, note + yaml.safe_dump(raw, sort_keys=False))
+    link = folder / "dvc.yaml"
+    if not link.is_symlink():
+        link.symlink_to(Path("../../dvc.yaml"))
+    for needed in ("attestations", "kept"):
+        (layout.root / needed / name).mkdir(parents=True, exist_ok=True)
+    return name
+
+
+def all_trained(raw: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The plain settings with every draw trained, and a text for each in micro corpora."""
+    models = {
+        name: {key: value for key, value in spec.items() if key != "trained"}
+        for name, spec in raw["models"].items()
+    }
+    treated = [spec.n_draws for spec in settings.models.values() if spec.role != "baseline"]
+    corpora = {}
+    for name, plain in raw["corpora"].items():
+        spec = settings.corpora[name]
+        wanted = max([spec.texts or 1, *treated])
+        corpora[name] = {**plain, "texts": wanted} if isinstance(spec, MicroCorpus) else plain
+    return {**raw, "models": models, "corpora": corpora}
+
+
+def compare(params: Path) -> None:
+    """Hold every kept draw of a track against the draws that `<track>-from-nothing` trained; print one line.
+
+    Weights are compared, of base models and of every step of every run that was scored.
+
+    Raises:
+        InputError: the other track has not run.
+        CheckFailed: in the same arithmetic, weights differ.
+    """
+    settings = load_settings(params)
+    begin(settings.execution)
+    layout = Layout.of(params, settings)
+    other = Layout(layout.root, settings.track.name + SUFFIX)
+    here, kept = arithmetic_name(), KeptFolder(layout.kept)
+    draws = runs = 0
+    faults: list[str] = []
+    for model, of_model in kept.draws().items():
+        if model not in settings.models:
+            continue
+        path = other.cell(model, "none") / "base.json"
+        if not path.is_file():
+            raise InputError(
+                f"{path} is missing: `make repro FROM=nothing TRACK={settings.track.name}` first"
+            )
+        trained = json.loads(path.read_text(encoding="utf-8"))["model_digest"]
+        for draw, facts in of_model.items():
+            if facts.arithmetic != here or draw >= len(trained):
+                continue
+            draws += 1
+            faults += [f"{model} draw {draw}"] if trained[draw] != facts.model_digest else []
+        for record in kept.records(model):
+            found = _weights(other, model, record)
+            if of_model[record["draw"]].arithmetic == here and found is not None:
+                runs += 1
+                same = found == {step["step"]: step["weights_sha256"] for step in record["steps"]}
+                faults += (
+                    [] if same else [f"{model}/{record['arm']}/{record['corpus']} draw {record['draw']}"]
+                )
+    said = f"{settings.track.name}: {draws} kept draws and {runs} of their runs held against trained ones"
+    if faults:
+        raise CheckFailed(f"{said}: {len(faults)} have other weights, the first {faults[0]}")
+    print(f"{said}: all weights are the same" if draws else f"{said}: none was made in {here}")
+
+
+def _weights(layout: Layout, model: str, kept: dict[str, Any]) -> dict[int, str | None] | None:
+    """Digests by step of the same run of a draw that was trained; null where there is no such run."""
+    path = layout.cell(model, kept["corpus"]) / "runs.jsonl"
+    names = ("draw", "arm", "text_id", "seed")
+    for record in read_json_lines(path) if path.is_file() else []:
+        if all(record[name] == kept[name] for name in names):
+            steps = {step["step"] for step in kept["steps"]}
+            return {step["step"]: step["weights_sha256"] for step in record["steps"] if step["step"] in steps}
+    return None

@@ -1,0 +1,18 @@
+"""What a kept draw's numbers follow from, as digests of settings: no code, no machine."""
+
+from benchmark.settings.params import Settings
+from benchmark.system.content_hash import digest
+
+
+def base_recipe(settings: Settings, model: str, draw: int) -> str:
+    """Digest of what makes one draw of a model and chooses the documents that it is scored on."""
+    spec = settings.models[model].drawn(draw).model_dump(mode="json", exclude={"role", "draws", "trained"})
+    return digest(["base", model, draw, spec, settings.evaluation.model_dump(mode="json")])
+
+
+def run_recipe(settings: Settings, model: str, draw: int, corpus: str, arm: str) -> str:
+    """Digest of what makes the run of an arm on the text of one draw, the text's words and the seed apart."""
+    source = settings.corpora[corpus].model_dump(mode="json", exclude={"texts", "arms"})
+    treatment = {key: value for key, value in settings.arms[arm].recipe.items() if key != "role"}
+    steps = settings.posttrain.model_dump(mode="json") | {"learning_rate": settings.learning_rate(arm)}
+    return digest(["run", base_recipe(settings, model, draw), corpus, source, arm, treatment, steps])

@@ -1,0 +1,241 @@
+"""`gapbench draws make`: train the draws that the pipeline does not train, score them, keep the scores."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmark.corpora.open_corpus import open_corpus
+from benchmark.draws.base_scores import base_scores
+from benchmark.draws.micro_draws import kept_draws, place_kept
+from benchmark.draws.recipes import base_recipe, run_recipe
+from benchmark.draws.record_files import KeptDraw, KeptFolder
+from benchmark.draws.record_tables import pack_base, pack_runs, write_rows
+from benchmark.errors import InputError
+from benchmark.posttrain.base_draws import load_bases
+from benchmark.posttrain.run_cache import Journal
+from benchmark.posttrain.run_code import run_code
+from benchmark.posttrain.run_group import complete_runs
+from benchmark.posttrain.run_loop import RunResult
+from benchmark.posttrain.run_requests import CorpusText, request
+from benchmark.public_data.public_files import sha256_of
+from benchmark.schema.result_columns import TEXTS
+from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.params import MicroCorpus, Settings, arms_of, load_settings
+from benchmark.store.track_paths import Layout, known
+from benchmark.system.content_hash import digest
+from benchmark.system.files import whole_folder, write_json_lines, write_parquet
+from benchmark.system.progress import Progress
+from benchmark.tasks.suite import Suite
+from benchmark.tasks.suite_of_track import suite_of
+
+Folders = Sequence[tuple[int, Path]]
+
+
+def make(params: Path, models: Sequence[str]) -> None:
+    """Write `kept/<track>/`: of every kept draw of `models` (all where there is none) base scores and runs.
+
+    Trained rungs and finished runs are found again in `.gapbench`, so that a call that was cut short goes on.
+
+    Raises:
+        InputError: no such model, no draw to keep, or a text would be run on two draws.
+    """
+    settings = load_settings(params)
+    begin(settings.execution)
+    layout = Layout.of(params, settings)
+    for name in models:
+        known(name, settings.models, "model", params)
+    every = kept_draws(settings)
+    wanted = [draw for draw in every if not models or draw[0] in models]
+    if not wanted:
+        raise InputError(
+            f"{params}: no draw to keep: give a micro model more `draws` than `trained`, such as "
+            "{draws: 10, trained: 3}"
+        )
+    texts = nested_texts(settings, layout, every)
+    folder = KeptFolder(layout.kept)
+    facts = {model: dict(draws) for model, draws in folder.draws().items() if model in settings.models}
+    names = list(dict.fromkeys(name for name, _ in wanted))
+    for name in names:
+        draws = [draw for model, draw in wanted if model == name]
+        with tempfile.TemporaryDirectory() as place:
+            folders = [(draw, Path(place) / str(draw)) for draw in draws]
+            for draw, target in folders:
+                target.mkdir()
+                place_kept(settings, layout, wanted, name, draw, target)
+            facts[name] = _keep_model(settings, layout, name, folders, texts)
+        folder.write_draws(facts)
+    write_parquet(layout.kept / "texts.parquet", text_table(texts))
+    size = sum(path.stat().st_size for path in layout.kept.rglob("*") if path.is_file())
+    print(f"{layout.kept}: {len(wanted)} draws of {', '.join(names)}, {size / 1e6:.2f} MB in all")
+
+
+def nested_texts(
+    settings: Settings, layout: Layout, draws: Sequence[tuple[str, int]]
+) -> dict[str, list[CorpusText]]:
+    """By micro corpus, its texts up to the last kept draw's; the settings' own texts are its beginning.
+
+    Raises:
+        InputError: the corpus is not nested so, or one of its own texts would fall on a kept draw.
+    """
+    treated = [(name, draw) for name, draw in draws if settings.models[name].role != "baseline"]
+    if not treated:
+        return {}
+    last = max(draw for _, draw in treated)
+    fewest = min(settings.models[name].trained_draws for name, _ in treated)
+    found: dict[str, list[CorpusText]] = {}
+    for name, spec in settings.corpora.items():
+        if not isinstance(spec, MicroCorpus) or not any(
+            arms_of(settings, model, name) for model, _ in treated
+        ):
+            continue
+        if spec.texts > fewest:
+            raise InputError(
+                f"corpora.{name}.texts: {spec.texts} texts for {fewest} trained draws, so that text {fewest} would be "
+                f"run on draw 0 and on kept draw {fewest}: give at most {fewest} texts, or train more draws"
+            )
+        texts = list(open_corpus(spec.model_copy(update={"texts": last + 1}), layout.root))
+        own = open_corpus(spec, layout.root)
+        if [text.text_id for text in own] != [text.text_id for text in texts[: len(own)]]:
+            raise InputError(
+                f"corpora.{name}.seed: with seed {spec.seed} a larger number of texts is another choice of texts, so "
+                "kept draws cannot go on with them: use seed 0"
+            )
+        found[name] = list(texts)
+    return found
+
+
+def text_table(texts: Mapping[str, Sequence[CorpusText]]) -> pa.Table:
+    """All texts with the columns of `schema.TEXTS`."""
+    rows = [(name, text.index, text.text_id, text.text) for name, of in texts.items() for text in of]
+    columns = list(zip(*rows, strict=True)) or [()] * len(TEXTS)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, TEXTS, strict=True)], schema=TEXTS
+    )
+
+
+def _keep_model(
+    settings: Settings,
+    layout: Layout,
+    name: str,
+    folders: Folders,
+    texts: Mapping[str, Sequence[CorpusText]],
+) -> dict[int, KeptDraw]:
+    """Score a model's draws and their runs, and write its folder."""
+    journal = Journal(layout.work / "journal")
+    bases = _bases(settings, name, folders, journal)
+    base = pack_base(pa.concat_tables([one.samples for one in bases]))
+    runs: dict[str, list[RunResult]] = {}
+    if settings.models[name].role != "baseline":
+        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+        for result in _runs(settings, name, folders, texts, suite, journal):
+            runs.setdefault(result.record["corpus"], []).append(result)
+    kept = KeptFolder(layout.kept)
+    with whole_folder(layout.kept / name) as folder:
+        write_rows(folder / kept.base(name).name, base)
+        records = []
+        for corpus, results in runs.items():
+            joined = pa.concat_tables([result.samples for result in results])
+            write_rows(folder / kept.runs(name, corpus).name, pack_runs(joined, base))
+            records += [brief(settings, result.record, suite.digest) for result in results]
+        write_json_lines(folder / "runs.jsonl", records)
+    return {
+        one.record["draw"]: KeptDraw(
+            recipe=base_recipe(settings, name, one.record["draw"]),
+            suite_version=one.record["suite_version"],
+            documents=one.record["documents"],
+            arithmetic=one.record["arithmetic"],
+            weights_sha256=one.record["model_digest"].partition("-")[0],
+            model_digest=one.record["model_digest"],
+            averages=one.record["averages"]["test"],
+        )
+        for one in bases
+    }
+
+
+def _bases(settings: Settings, name: str, folders: Folders, journal: Journal) -> list[RunResult]:
+    """Base scores of the draws, from the journal where they are done."""
+    evaluation = settings.evaluation
+    suite = suite_of(evaluation, documents=evaluation.base_documents)
+    code, how = run_code(frozenset(), evaluation.suite), evaluation.model_dump(mode="json")
+    keys = {
+        draw: digest(
+            [
+                "kept base",
+                settings.track.name,
+                name,
+                draw,
+                *_files(folder),
+                suite.digest,
+                how,
+                code,
+                _arithmetic(),
+            ]
+        )
+        for draw, folder in folders
+    }
+    found = {draw: result for draw, key in keys.items() if (result := journal.find(key))}
+    left = [(draw, folder) for draw, folder in folders if draw not in found]
+    with Progress(f"base {name}, kept draws", len(folders)) as progress:
+        progress.advance(len(found), "from the journal" if found else "")
+        for place in range(0, len(left), AT_ONCE):
+            for scored in base_scores(settings, name, left[place : place + AT_ONCE], suite):
+                draw = scored.record["draw"]
+                found[draw] = RunResult(scored.record, scored.samples)
+                journal.store(keys[draw], found[draw])
+                progress.advance(note=f"draw {draw}")
+    return [found[draw] for draw, _ in folders]
+
+
+AT_ONCE = 4
+"""Base scores that are lost where a call is cut short, at most."""
+
+
+def _files(folder: Path) -> list[str]:
+    return [sha256_of(path) for path in sorted(folder.iterdir())]
+
+
+def _arithmetic() -> str:
+    from benchmark.arithmetic.mode import name
+
+    return name()
+
+
+def _runs(
+    settings: Settings,
+    name: str,
+    folders: Folders,
+    texts: Mapping[str, Sequence[CorpusText]],
+    suite: Suite,
+    journal: Journal,
+) -> list[RunResult]:
+    """The runs of every arm that is no soup, on every corpus, of each draw on the text of its own index."""
+    bases = load_bases(name, folders, suite, settings.evaluation, settings.execution)
+    requests = [
+        request(settings, base, corpus, of_corpus[base.draw], arm_name, seed)
+        for corpus, of_corpus in texts.items()
+        for base in bases
+        for arm_name, arm in arms_of(settings, name, corpus).items()
+        if arm.kind != "soup"
+        for seed in arm.seeds
+    ]
+    scorers = {base.draw: base.scorer for base in bases}
+    return complete_runs(settings, scorers, requests, journal, f"posttrain {name}, kept draws")
+
+
+LEFT_OUT = ("settings", "suite", "model_digest")
+
+
+def brief(settings: Settings, record: Mapping[str, Any], documents: str) -> dict[str, Any]:
+    """A run record without what is large or stands elsewhere: only the steps that were scored, start and end."""
+    steps = record["steps"]
+    kept = [
+        {**step, "metrics": step["metrics"] if step["step"] else {}}
+        for step in steps
+        if step["averages"] or step is steps[-1]
+    ]
+    names = [record[name] for name in ("model", "draw", "corpus", "arm")]
+    known_by = {"recipe": run_recipe(settings, *names), "documents": documents}
+    return {key: value for key, value in record.items() if key not in LEFT_OUT} | {"steps": kept} | known_by

@@ -1,0 +1,91 @@
+"""The folder `kept/<track>/`: scores of draws that the pipeline does not train, in git.
+
+`kept.json` says of each draw what its numbers follow from, `texts.parquet` has the texts, and each model's folder
+`base.parquet`, `runs.jsonl`, and a table of run samples for each corpus.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.errors import InputError
+from benchmark.schema.result_columns import TEXTS
+from benchmark.system.files import read_json_lines, write_json
+
+
+@dataclass(frozen=True)
+class KeptDraw:
+    """What is known of one kept draw.
+
+    Attributes:
+        recipe: `recipes.base_recipe` when it was made.
+        documents: digest of the suite that the base is scored on.
+        model_digest: sha256 over weights and tokenizer, joined by a hyphen.
+        averages: the base's test averages by family and over all.
+    """
+
+    recipe: str
+    suite_version: str
+    documents: str
+    arithmetic: str
+    weights_sha256: str
+    model_digest: str
+    averages: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class KeptFolder:
+    """`kept/<track>/`."""
+
+    path: Path
+
+    def draws(self) -> dict[str, dict[int, KeptDraw]]:
+        """Kept draws by model; none where nothing is kept.
+
+        Raises:
+            InputError: `kept.json` is not what `gapbench draws make` writes.
+        """
+        path = self.path / "kept.json"
+        if not path.is_file():
+            return {}
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))["models"]
+            return {
+                model: {int(draw): KeptDraw(**facts) for draw, facts in draws.items()}
+                for model, draws in told.items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path}: not readable ({error}): `gapbench draws make` writes it anew"
+            ) from None
+
+    def write_draws(self, draws: Mapping[str, Mapping[int, KeptDraw]]) -> None:
+        """Write `kept.json`."""
+        told = {
+            model: {str(draw): asdict(facts) for draw, facts in sorted(of_model.items())}
+            for model, of_model in draws.items()
+        }
+        write_json(self.path / "kept.json", {"models": told})
+
+    def base(self, model: str) -> Path:
+        """Scores of a model's kept draws."""
+        return self.path / model / "base.parquet"
+
+    def runs(self, model: str, corpus: str) -> Path:
+        """Scores of the runs on a corpus."""
+        return self.path / model / f"{corpus}.parquet"
+
+    def records(self, model: str) -> list[dict[str, Any]]:
+        """Run records of a model, all corpora."""
+        path = self.path / model / "runs.jsonl"
+        return read_json_lines(path) if path.is_file() else []
+
+    def texts(self) -> pa.Table:
+        """The texts that kept draws, and those before them, are run on."""
+        path = self.path / "texts.parquet"
+        return pq.read_table(path).cast(TEXTS) if path.is_file() else TEXTS.empty_table()

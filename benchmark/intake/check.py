@@ -1,0 +1,222 @@
+"""`gapbench submit check FILE`: is this fit to be taken? Looks only; writes nothing, runs nothing."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark.corpora.texts import LINES
+from benchmark.errors import InputError, told_of
+from benchmark.intake.dvc_file import check_dvc_file
+from benchmark.intake.facts import gaps_told
+from benchmark.intake.summary import Report, describe
+from benchmark.public_data.delimited_texts import TABLES
+from benchmark.settings.params import FileCorpus, FolderModel, Settings, validate
+from benchmark.store.attestation import read_attestation
+from benchmark.system.strict_yaml import read_yaml
+from benchmark.untrusted.corpus_rules import distinct_texts, fingerprint
+from benchmark.untrusted.entry_names import FOLDERS
+from benchmark.untrusted.manifest import (
+    AnyManifest,
+    CorpusManifest,
+    data_place,
+    manifest_place,
+    parse_manifest,
+    read_manifest,
+)
+from benchmark.untrusted.model_folder import PICKLE_ENDINGS, check_model, copy_model
+from benchmark.untrusted.safe_files import MAX_MODEL_BYTES, inside, kind_of, sha256_of, stable_copy
+from benchmark.untrusted.safetensors_header import read_header, refuse_not_finite
+from benchmark.untrusted.submitted_texts import local_texts
+from benchmark.untrusted.tied_head import head_and_embedding, refuse_other_head
+
+
+def check_file(path: Path, *, column: str | None = None) -> Report:
+    """Check a settings file, manifest, `.dvc` file, attestation, corpus or model (file or folder).
+
+    Args:
+        column: the text column where `path` is a table.
+
+    Raises:
+        InputError: what is wrong with it, where, and how to mend it.
+    """
+    ending = path.suffix.lower()
+    if kind_of(path) == "folder":
+        return _folder(path)
+    if ending in {".yaml", ".yml"}:
+        return _yaml(path)
+    if ending == ".dvc":
+        check_dvc_file(path)
+        return Report((f"{path}: a DVC file of one file or folder",))
+    if ending == ".json":
+        return Report((str(read_attestation(path)),))
+    if ending in PICKLE_ENDINGS:
+        raise InputError(f"{path}: may hold a pickle, which can run code: give model.safetensors")
+    if ending == ".safetensors":
+        return _weights(path)
+    if ending in (*LINES, *TABLES):
+        return _corpus(path, column)
+    raise InputError(
+        f"{path}: ending {ending!r:.20} is not known: give params.yaml, a manifest, a corpus or a model"
+    )
+
+
+def _yaml(path: Path) -> Report:
+    raw = read_yaml(path)
+    if isinstance(raw, dict) and {"version", "source"} & raw.keys():
+        return check_manifest(path, parse_manifest(raw, str(path)))
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: expected a mapping of sections such as 'models' and 'corpora'")
+    settings = validate(raw, str(path))
+    check_settings(path, settings, raw)
+    return Report(
+        (
+            f"{path}: track {settings.track.name}, {len(settings.models)} models, "
+            f"{len(settings.corpora)} corpora, {len(settings.arms)} arms",
+        )
+    )
+
+
+def check_settings(path: Path, settings: Settings, raw: Mapping[str, Any]) -> None:
+    """Raise InputError where an entry leaves the repository, differs from its manifest, or interpolates."""
+    root = path.resolve().parent.joinpath(settings.track.root).resolve()
+    named = root / settings.track.params
+    if named.exists() and named.resolve() != path.resolve():
+        raise InputError(f"{path}: track.params names {settings.track.params!r}, another file: name this one")
+    for where, text in _strings(raw, ""):
+        if "${" in text:
+            raise InputError(f"{path}: {where} holds '${{', which DVC would replace: write it without")
+    for section, entries in (("corpora", settings.corpora), ("models", settings.models)):
+        for name, entry in entries.items():
+            if isinstance(entry, FileCorpus | FolderModel):
+                _check_entry(path, root, section, name, entry)
+
+
+def _check_entry(path: Path, root: Path, section: str, name: str, entry: FileCorpus | FolderModel) -> None:
+    kind = "corpus" if section == "corpora" else "model"
+    try:
+        inside(root, entry.path)
+    except InputError as error:
+        raise InputError(f"{path}: {section}.{name}: {error}") from None
+    if Path(entry.path).parts[:1] != ("submissions",):
+        return
+    if entry.path != data_place(kind, name):
+        raise InputError(f"{path}: {section}.{name}.path: must be {data_place(kind, name)!r}")
+    place = inside(root, manifest_place(kind, name))
+    if not place.is_file():
+        raise InputError(
+            f"{path}: {section}.{name}: no manifest {manifest_place(kind, name)}: use gapbench submit"
+        )
+    if read_manifest(place).entry != entry:
+        raise InputError(
+            f"{path}: {section}.{name}: differs from {manifest_place(kind, name)}: submit it again"
+        )
+
+
+def check_manifest(path: Path, manifest: AnyManifest) -> Report:
+    """Check a manifest against its file name, its `.dvc` file, the settings and, where it is here, its data.
+
+    Raises:
+        InputError: something disagrees.
+    """
+    absolute = path.resolve()
+    root = absolute.parents[2] if len(absolute.parents) > 2 else absolute.parent
+    place = manifest_place(manifest.kind, manifest.name)
+    if (absolute.parent.parent.name, absolute.parent.name) != ("submissions", FOLDERS[manifest.kind]):
+        return Report((*describe(manifest), f"note: checked alone, it belongs to {place}"))
+    if absolute.name != f"{manifest.name}.yaml":
+        raise InputError(f"{path}: name '{manifest.name}' belongs into {place}: rename the file")
+    _check_settings_entry(path, root, manifest)
+    lines = describe(manifest)
+    if manifest.data is None:
+        return Report(lines)
+    data = inside(root, manifest.data.path)
+    check_dvc_file(data.with_name(data.name + ".dvc"), data if data.exists() else None)
+    if not data.exists():
+        return Report((*lines, f"note: the data are not here, `dvc pull {manifest.data.path}` fetches them"))
+    if sha256_of(data) != manifest.data.sha256:
+        raise InputError(f"{path}: {data.name} has another sha256 than data.sha256: submit it again")
+    _check_found(path, data, manifest)
+    return Report((*lines, f"data: {manifest.data.path} agrees"))
+
+
+def _check_settings_entry(path: Path, root: Path, manifest: AnyManifest) -> None:
+    track = manifest.track
+    params = root / "params.yaml" if track == "micro" else root / "tracks" / track / "params.yaml"
+    if not params.is_file():
+        raise InputError(f"{path}: track {track!r} has no {params.relative_to(root)}: name an existing track")
+    settings = validate(read_yaml(params), str(params))
+    entries: Mapping[str, object] = settings.corpora if manifest.kind == "corpus" else settings.models
+    if entries.get(manifest.name) != manifest.entry:
+        where = f"{FOLDERS[manifest.kind]}.{manifest.name} of {params.relative_to(root)}"
+        raise InputError(f"{path}: {where} is absent or differs: submit it again")
+
+
+def _check_found(path: Path, data: Path, manifest: AnyManifest) -> None:
+    found: tuple[int | str, ...]
+    told: tuple[int | str, ...]
+    if isinstance(manifest, CorpusManifest):
+        with tempfile.TemporaryDirectory() as folder:
+            texts, _ = local_texts(data, "text", Path(folder) / "source")
+        distinct, _ = distinct_texts(texts)
+        found = (len(distinct), sum(map(len, distinct)), fingerprint(distinct))
+        told = (manifest.found.texts, manifest.found.characters, manifest.found.fingerprint)
+    else:
+        with told_of(data):
+            facts = check_model(data)
+        found = (facts.parameters, facts.weights_bytes, facts.tokenizer_digest)
+        told = (manifest.found.parameters, manifest.found.weights_bytes, manifest.found.tokenizer)
+    if found != told:
+        raise InputError(f"{path}: found.* says {told}, the data give {found}: submit it again")
+
+
+def _folder(path: Path) -> Report:
+    if not (path / "config.json").exists() and not any(path.glob("*.safetensors")):
+        return _corpus(path, None)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "model"
+        with told_of(path, copy):
+            left = copy_model(path, copy)
+            facts = check_model(copy)
+    shown = f" ({len(left)} other files would not be taken)" if left else ""
+    return Report(
+        (
+            f"model: {facts.architecture}, {facts.parameters} parameters, {facts.layers} layers, "
+            f"{facts.vocabulary} tokens{shown}",
+            *([f"note: {gaps_told(facts)}"] if facts.gaps else []),
+        )
+    )
+
+
+def _weights(path: Path) -> Report:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        with told_of(path, copy):
+            stable_copy(path, copy, MAX_MODEL_BYTES)
+            tensors = read_header(copy)
+            refuse_not_finite(copy, tensors)
+            places = head_and_embedding({path.name: tensors})
+            if places is not None:
+                refuse_other_head(places, {path.name: copy})
+    return Report((f"weights: {len(tensors)} tensors, safetensors",))
+
+
+def _corpus(path: Path, column: str | None) -> Report:
+    with tempfile.TemporaryDirectory() as folder:
+        texts, _ = local_texts(path, column, Path(folder) / "source")
+    distinct, duplicates = distinct_texts(texts)
+    size = sum(map(len, distinct))
+    return Report(
+        (f"corpus: {len(distinct)} texts, {size} characters, {duplicates} duplicates would be left out",)
+    )
+
+
+def _strings(value: object, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _strings(item, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item, where)

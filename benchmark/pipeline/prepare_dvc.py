@@ -1,0 +1,74 @@
+"""Before `dvc repro`: make the track visible, and clear a lock whose owner is dead."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from benchmark.errors import CheckFailed
+from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.params import load_settings
+from benchmark.store.track_paths import Layout
+from benchmark.system.files import write_text
+
+
+def prepare_track(params: Path) -> None:
+    """Write the switch that shows DVC this track, and remove a stale `.dvc/tmp/rwlock`.
+
+    Tracks other than micro are hidden by `.dvcignore`, so that a plain `dvc repro` and `dvc status` see micro
+    only; `tracks/.dvcignore`, not in git, shows those that were asked for. DVC heals most dead entries of its
+    rwlock by itself, but not one whose process id is in use again, and not a file that was cut short.
+    """
+    settings = load_settings(params)
+    begin(settings.execution)
+    layout = Layout.of(params, settings)
+    if params.resolve().parent != layout.root:
+        show_track(layout.root / "tracks", params.resolve().parent.name)
+    clear_stale_lock(layout.root / ".dvc" / "tmp")
+
+
+def show_track(tracks: Path, name: str) -> None:
+    """Add a track to those that DVC sees."""
+    switch = tracks / ".dvcignore"
+    lines = switch.read_text(encoding="utf-8").splitlines() if switch.is_file() else []
+    line = f"!/{name}/dvc.yaml"
+    if line not in lines:
+        write_text(switch, "\n".join(sorted([*lines, line])) + "\n")
+
+
+def clear_stale_lock(folder: Path) -> None:
+    """Remove DVC's rwlock where no `dvc` holds its repository lock.
+
+    Raises:
+        CheckFailed: a `dvc` is at work here.
+    """
+    rwlock, lock = folder / "rwlock", folder / "lock"
+    if not rwlock.exists():
+        return
+    if _held(lock) or _dvc_at_work(folder.parent.parent):
+        raise CheckFailed(f"{rwlock}: another dvc is at work here: wait for it")
+    rwlock.unlink(missing_ok=True)
+
+
+def _held(lock: Path) -> bool:
+    if not lock.exists():
+        return False
+    with lock.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def _dvc_at_work(root: Path) -> bool:
+    """Whether a `dvc` process runs in this repository (Linux; elsewhere false)."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            inside = (process / "cwd").resolve().is_relative_to(root)
+        except OSError:
+            continue
+        is_dvc = any(Path(os.fsdecode(word)).name == "dvc" for word in words[:2])
+        if inside and is_dvc and process.name != str(os.getpid()):
+            return True
+    return False

@@ -1,0 +1,37 @@
+"""How long each stage took when it last ran here."""
+
+import json
+from pathlib import Path
+
+from benchmark.errors import InputError
+from benchmark.settings.params import load_settings
+from benchmark.store.track_paths import Layout
+
+
+def stage_times(params: Path) -> dict[str, float]:
+    """Wall seconds by stage, in the order of their names.
+
+    Raises:
+        InputError: no stage of the track has run here.
+    """
+    layout = Layout.of(params, load_settings(params))
+    files = sorted((layout.work / "timing" / layout.track).glob("*.json"))
+    if not files:
+        raise InputError(f"{params}: no stage of track {layout.track} has run here: `dvc repro` first")
+    told = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return {one["stage"]: one["wall_seconds"] for one in told}
+
+
+def print_times(params: Path) -> None:
+    """Print seconds by kind of stage, then by stage."""
+    times = stage_times(params)
+    kinds: dict[str, list[float]] = {}
+    for stage, seconds in times.items():
+        kinds.setdefault(stage.partition("@")[0], []).append(seconds)
+    for kind, all_seconds in kinds.items():
+        print(f"{kind:10} {len(all_seconds):3} stages {sum(all_seconds):8.1f} s")
+    print(
+        f"{'in all':10} {len(times):3} stages {sum(times.values()):8.1f} s, start of the processes not counted"
+    )
+    for stage, seconds in times.items():
+        print(f"  {stage:40} {seconds:8.1f} s")

@@ -1,0 +1,86 @@
+"""Scores by step, nothing chosen: of an entry with intervals, and of each run."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.scoring.run_records import Records
+from benchmark.scoring.samples import Samples
+from benchmark.scoring.selection import EntrySelection, averaged_by_unit, entry_values
+from benchmark.statistics.crossed import crossed
+from benchmark.statistics.design import Floats
+
+
+def curve_rows(samples: Samples, selection: EntrySelection, records: Records) -> list[dict[str, Any]]:
+    """Rows of `curves.csv`: test score by step and scope with a 95 % interval over documents and texts.
+
+    Step 0 is the base model on the same documents. A run that has diverged scores chance from then on, so
+    that a curve never rises because a run is lost; runs that stopped early leave it, which `n_texts` shows.
+    """
+    chosen, layout = selection.chosen, selection.layout
+    model, arm, corpus = chosen.key
+    rows: list[dict[str, Any]] = []
+    values_by_step = entry_values(samples, chosen.key, "test")[2]
+    for place, step in enumerate((0, *samples.steps.tolist())):
+        if step == 0:
+            assert chosen.start is not None
+            scored = np.ones(len(selection.rows), dtype=bool)
+            values = chosen.start if chosen.by == "draw" else chosen.start[:1]
+        else:
+            scored = _scored(samples, selection, records, place)
+            if not scored.any():
+                continue
+            values = _by_unit(values_by_step[:, place - 1], selection, scored, place)
+        estimate = crossed([values], None, layout)
+        texts = len({text for text, held in zip(selection.text_of, scored, strict=True) if held})
+        low, high = (np.clip(bound, 0, 1) for bound in estimate.interval())
+        rows += [
+            {
+                "model": model,
+                "arm": arm,
+                "corpus": corpus,
+                "step": step,
+                "scope": scope,
+                "mean": estimate.value[number],
+                "low": low[number],
+                "high": high[number],
+                "n_texts": texts,
+            }
+            for number, scope in enumerate(layout.scopes)
+        ]
+    return rows
+
+
+def _scored(samples: Samples, selection: EntrySelection, records: Records, place: int) -> NDArray[np.bool_]:
+    """Which runs have a score at one step [runs]: those scored there, and those that had diverged by then."""
+    scored = ~np.isnan(selection.test[:, place, 0])
+    diverged = np.array([records.diverged(samples.runs[row]) for row in selection.rows])
+    return scored | diverged if scored.any() else scored
+
+
+def _by_unit(values: Floats, selection: EntrySelection, held: NDArray[np.bool_], place: int) -> Floats:
+    """Values of runs [runs, documents] at one step by unit; chance for a run that has diverged."""
+    missing = np.isnan(selection.test[:, place, 0])
+    filled = np.where(missing[:, None], selection.layout.chance, values)[held]
+    texts, units = (
+        [name for name, kept in zip(names, held, strict=True) if kept]
+        for names in (selection.text_of, selection.unit_of)
+    )
+    return averaged_by_unit(filled, texts, units)
+
+
+def run_curve_rows(samples: Samples, selection: EntrySelection) -> list[dict[str, Any]]:
+    """Rows of `run_curves.csv`: a run's score by step, split and summary scope, where it was scored."""
+    scopes = selection.layout.summary_scopes
+    rows = []
+    for number, row in enumerate(selection.rows):
+        key = samples.runs[row]._asdict()
+        for split, scores in (("select", selection.select), ("test", selection.test)):
+            for place, step in enumerate((0, *samples.steps.tolist())):
+                if not np.isnan(scores[number, place, 0]):
+                    rows += [
+                        {**key, "step": step, "split": split, "scope": scope, "score": score}
+                        for scope, score in zip(scopes, scores[number, place], strict=False)
+                    ]
+    return rows

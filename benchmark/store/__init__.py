@@ -1,0 +1,1 @@
+"""Where things are stored: paths of a track, its entries, attestations, provenance."""

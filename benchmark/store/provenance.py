@@ -1,0 +1,161 @@
+"""Who made a result, from what and with what: written beside the results, no out of any stage."""
+
+import csv
+import datetime
+import functools
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark.arithmetic import mode as arithmetic
+from benchmark.public_data.public_files import sha256_of
+from benchmark.settings.params import Settings
+from benchmark.store.track_paths import Layout
+from benchmark.system.content_hash import code_digest, digest
+from benchmark.system.files import write_json
+from benchmark.system.import_closure import modules, pipeline_files
+
+PACKAGES = (
+    "torch",
+    "tokenizers",
+    "safetensors",
+    "lm-eval",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pandas",
+    "dvc",
+    "transformers",
+)
+
+
+@functools.cache
+def cpu() -> dict[str, Any]:
+    """Model name and a digest of the instruction sets of this machine's CPU."""
+    facts = arithmetic.cpu_facts() or {"model name": platform.processor()}
+    flags = sorted(facts.get("flags", facts.get("Features", "")).split())
+    return {"model": facts.get("model name", platform.machine()), "flags_sha256": digest(flags)[:16]}
+
+
+def machine() -> dict[str, Any]:
+    """This machine as far as it can change a figure, and a name for it that says nothing about its owner."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    described: dict[str, Any] = {
+        "cpu": cpu()["model"],
+        "cpu_flags_sha256": cpu()["flags_sha256"],
+        "cores": cores,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "host": digest([platform.node(), _machine_id()])[:16],
+        "gpu": _gpus(),
+    }
+    return described
+
+
+def _machine_id() -> str:
+    path = Path("/etc/machine-id")
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
+def _gpus() -> list[str]:
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return sorted(line.strip() for line in listed.splitlines() if line.strip())
+
+
+def packages() -> dict[str, str]:
+    """Versions of the packages that can change a figure."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def revision(root: Path) -> str:
+    """The commit that is checked out, with `+` where tracked files differ from it."""
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "benchmark", "dvc.yaml")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return head + ("+" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def write_provenance(settings: Settings, layout: Layout) -> None:
+    """Write a track's `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
+    device = "cuda" if settings.execution.device != "cpu" and machine()["gpu"] else "cpu"
+    draws = layout.results / "draws.csv"
+    timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
+    walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
+    keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(layout)}
+    keys["code"] = code_digest(pipeline_files())
+    _write(
+        layout.results,
+        layout.track,
+        layout.root,
+        keys,
+        {wall["stage"]: wall["wall_seconds"] for wall in walls},
+        arithmetic.name(device),
+        {"draws": draw_counts(draws)} if draws.is_file() else {},
+    )
+
+
+def draw_counts(path: Path) -> dict[str, dict[str, int]]:
+    """By model, how many of its pretraining draws are trained, kept or refused, from `draws.csv`."""
+    counts: dict[str, dict[str, int]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            of_model = counts.setdefault(row["model"], dict.fromkeys(("trained", "kept", "refused"), 0))
+            of_model[row["origin"]] += 1
+    return counts
+
+
+def write_source_provenance(out: Path, track: str, root: Path, files: Iterable[Path]) -> None:
+    """Write `provenance.json` of results that are computed from `files` alone: their sha256 are the keys."""
+    keys = {f"file {path.name}": sha256_of(path) for path in files}
+    keys["code"] = code_digest(modules("benchmark.published.reanalysis"))
+    _write(out, track, root, keys, {}, arithmetic.name())
+
+
+def _write(
+    results: Path,
+    track: str,
+    root: Path,
+    keys: Mapping[str, str],
+    wall_seconds: Mapping[str, float],
+    how: str,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    facts = {
+        "track": track,
+        "revision": revision(root),
+        "arithmetic": how,
+        "packages": packages(),
+        "hardware": machine(),
+        "wall_seconds": wall_seconds,
+        "keys": keys,
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **(more or {}),
+    }
+    write_json(results / "provenance.json", facts)
+
+
+def _input_keys(layout: Layout) -> dict[str, str]:
+    keys = {}
+    for path in sorted(layout.data.glob("models/*/model.json")):
+        digests = json.loads(path.read_text(encoding="utf-8"))["weights_sha256"]
+        for draw, weights in enumerate(digests):
+            keys[f"model {path.parent.name}" + (f" draw {draw}" if draw else "")] = weights
+    for path in sorted(layout.data.glob("corpora/*/corpus.json")):
+        keys[f"corpus {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
+    return keys

@@ -1,0 +1,91 @@
+"""Links that DVC makes where its cache is shared (`cache.type` symlink): from tracked data into its own cache."""
+
+import re
+import stat
+from functools import lru_cache
+from pathlib import Path
+
+from benchmark.errors import InputError
+from benchmark.system.strict_yaml import read_yaml
+
+# A file of DVC's cache is named by the md5 of its content: a link to anything else is never DVC's.
+CACHED = re.compile(r"(.+)/[0-9a-f]{2}/[0-9a-f]{30}")
+CONFIGS = (".dvc/config", ".dvc/config.local")
+STAGES = ("dvc.yaml", "params.yaml", "tracks/*/dvc.yaml", "tracks/*/params.yaml")
+Stamps = tuple[tuple[str, int], ...]
+
+
+def cached_file(link: Path) -> Path | None:
+    """The file of DVC's cache that a link leads to; None for every link that DVC did not make.
+
+    DVC's are the links of data that the link's own repository tracks, into the cache that this repository is
+    configured with. DVC links files, never folders.
+    """
+    try:
+        target = link.resolve(strict=True)
+        regular = stat.S_ISREG(target.stat().st_mode)
+        place = link.parent.resolve(strict=True) / link.name
+    except (OSError, RuntimeError):
+        return None
+    found = CACHED.fullmatch(target.as_posix())
+    root = next((folder for folder in place.parents if (folder / ".dvc").is_dir()), None)
+    if not regular or found is None or root is None:
+        return None
+    if Path(found[1]) not in _caches(root, _stamps(root, CONFIGS)) or not _tracked(place, root):
+        return None
+    return target
+
+
+def _tracked(place: Path, root: Path) -> bool:
+    """Whether a path is an out of a `.dvc` file or of a stage, or lies in one."""
+    above = (place, *(folder for folder in place.parents if folder.is_relative_to(root) and folder != root))
+    if any(_has_dvc_file(path) for path in above):
+        return True
+    return not _stage_outs(root, _stamps(root, STAGES)).isdisjoint(above)
+
+
+def _has_dvc_file(path: Path) -> bool:
+    file = path.with_name(path.name + ".dvc")
+    if not file.is_file() or file.is_symlink():
+        return False
+    try:
+        raw = read_yaml(file)
+    except InputError:
+        return False
+    outs = raw.get("outs") if isinstance(raw, dict) else None
+    return isinstance(outs, list) and any(
+        isinstance(out, dict) and out.get("path") == path.name for out in outs
+    )
+
+
+def _stamps(root: Path, patterns: tuple[str, ...]) -> Stamps:
+    """What the memory of a repository is valid for: its settings files and when they were written."""
+    files = sorted(file for pattern in patterns for file in root.glob(pattern) if file.is_file())
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files)
+
+
+@lru_cache(maxsize=8)
+def _caches(root: Path, stamps: Stamps) -> frozenset[Path]:
+    """Resolved folders of a repository's local cache, for files of DVC 3 and of earlier ones."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            named = [repo.cache.local.path, repo.cache.legacy.path]
+    except DvcException:
+        return frozenset()
+    return frozenset(Path(path).resolve() for path in named)
+
+
+@lru_cache(maxsize=8)
+def _stage_outs(root: Path, stamps: Stamps) -> frozenset[Path]:
+    """Outs of a repository's stages; none where DVC cannot read them."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            return frozenset(Path(out.fs_path) for out in repo.index.outs)
+    except DvcException:
+        return frozenset()
