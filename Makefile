@@ -64,6 +64,7 @@ lint: $(STAMP)
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache
 
 screenshots: $(STAMP)
 	$(BIN)/python -m leaderboard.measure.screenshots

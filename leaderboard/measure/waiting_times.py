@@ -1,4 +1,4 @@
-"""`python -m leaderboard.measure.waiting_times`: how long readers wait on a large made results folder, as a printed table.
+"""`python -m leaderboard.measure.waiting_times`: how long readers wait on a large made results folder, as a table.
 
 900 runs, 16 steps, 12 tasks and 10 million document rows; times are seconds on the browser's own clock, from the
 address, the click or the key press to the page at rest.

@@ -103,8 +103,8 @@ def show(
         kept = kept[kept["change"].isin([document_rows.BETTER, document_rows.WORSE])]
     better, worse = document_rows.changed(frame)
     st.caption(
-        f"Of {wording.counted(len(frame), 'document')} of {wording.plain(task)}, the treated run scores better than the "
-        f"untreated model on {better:,} and worse on {worse:,}."
+        f"Of {wording.counted(len(frame), 'document')} of {wording.plain(task)}, the treated run scores better "
+        f"than the untreated model on {better:,} and worse on {worse:,}."
     )
     show_page(kept, len(frame), asked)
     state.end()

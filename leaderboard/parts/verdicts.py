@@ -198,8 +198,8 @@ def basis(entries: pd.DataFrame) -> str:
             "answer is about the size, not about one model."
             if wording.whole(draws) >= FEWEST_UNITS
             else f" There {'is' if wording.whole(draws) == 1 else 'are'} only "
-            f"**{wording.counted(wording.whole(draws), 'pretrained model')} of each treated size**: another training of the "
-            "same size could differ."
+            f"**{wording.counted(wording.whole(draws), 'pretrained model')} of each treated size**: another training "
+            "of the same size could differ."
         )
     if below_original(entries):
         said += (

@@ -48,7 +48,7 @@ def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_every_verb_calls_the_programs_of_the_clone(clone: Path) -> None:
     """In place of the programs stand some that note how they are called."""
     binaries = clone / ".venv" / "bin"
-    for name in ("python", "gapbench", "dvc", "streamlit", "ruff", "mypy"):
+    for name in ("python", "gapbench", "dvc", "streamlit", "ruff", "mypy", "lint-imports"):
         program(binaries / name, PROGRAM)
     (clone / ".venv" / ".installed").touch()
     done = make(clone, "repro", "test", "leaderboard", "lint", "screenshots", "bench")
@@ -70,6 +70,7 @@ def test_every_verb_calls_the_programs_of_the_clone(clone: Path) -> None:
         "ruff check .",
         "ruff format --check .",
         "mypy",
+        "lint-imports --no-cache",
         "python -m leaderboard.measure.screenshots",
         "gapbench bench --out .gapbench/bench",
     ]
