@@ -1,7 +1,7 @@
 """Do the controls do what they are declared to do? Gains of each on pretraining draws that no study reports.
 
-`python -m benchmark.commands.control_settings --folder DIR` trains the draws of micro-1 that DIR lacks, treats them, and prints
-the table of docs/CONTROLS.md. What is done is kept in DIR, so that draws may be split between processes.
+`python -m benchmark.commands.control_settings --folder DIR` trains the draws of micro-1 that DIR lacks, treats
+them, and prints the table of docs/CONTROLS.md. What is done is kept in DIR, so that draws may be split between processes.
 """
 
 import argparse
@@ -20,7 +20,11 @@ from benchmark.bench.written_report import fill
 from benchmark.errors import InputError
 from benchmark.posttrain.early_stopping import FAMILIES
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import Arm, MicroCorpus, MicroModel, Settings, load_settings
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.corpus_specs import MicroCorpus
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import code_digest, digest
 from benchmark.system.files import write_json
 from benchmark.system.import_closure import modules

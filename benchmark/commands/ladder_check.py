@@ -9,7 +9,7 @@ import pandas as pd
 from benchmark.errors import CheckFailed, InputError
 from benchmark.scoring.samples import read_samples
 from benchmark.scoring.selection import base_scores
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.contrast import level
 from benchmark.statistics.design import DocumentScores

@@ -20,15 +20,10 @@ from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.arms.lessons import BATCH
 from benchmark.posttrain.base_model import suite_of
 from benchmark.public_data.public_files import locate
-from benchmark.settings.params import (
-    CorpusSpec,
-    HubModel,
-    MicroModel,
-    ModelSpec,
-    Settings,
-    arms_of,
-    load_settings,
-)
+from benchmark.settings.corpus_specs import CorpusSpec
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import HubModel, MicroModel, ModelSpec
+from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import Layout
 
 FORWARD = 2

@@ -17,8 +17,8 @@ from benchmark.schema.result_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.scoring.samples import read_samples
 from benchmark.scoring.selection import base_scores, stored_entries
-from benchmark.settings.params import Settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS
+from benchmark.settings.track_settings import Settings
 from benchmark.statistics.contrast import gain, level, on_shared_documents
 from benchmark.statistics.crossed import sampled
 from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores

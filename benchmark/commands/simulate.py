@@ -12,7 +12,7 @@ from benchmark.claims.study_controls import same_rung
 from benchmark.errors import InputError
 from benchmark.pipeline.score_stage import scoring_settings
 from benchmark.scoring.run_records import Model
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.simulations.whole_study import Simulator, Study, read_study
 from benchmark.store.track_paths import Layout

@@ -13,7 +13,11 @@ import pyarrow as pa
 
 from benchmark.errors import InputError, told_of
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import CorpusSpec, ModelSpec, Settings, load_settings, nearest
+from benchmark.settings.corpus_specs import CorpusSpec
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import ModelSpec
+from benchmark.settings.names import nearest
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import write_json, write_parquet
 

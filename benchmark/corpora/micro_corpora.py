@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmark.corpora.lesson_texts import lesson_texts
 from benchmark.corpora.texts import Text, read_texts, text_id
 from benchmark.errors import InputError
-from benchmark.settings.params import MicroPart
+from benchmark.settings.corpus_specs import MicroPart
 from benchmark.world.pretraining_text import pages, pretraining_pages
 
 CODE = Path(__file__).with_name("code_texts.jsonl")

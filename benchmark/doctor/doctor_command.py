@@ -18,7 +18,9 @@ from benchmark.doctor.digest_table import first_difference, read_table, record
 from benchmark.doctor.kernels import kernel_digests
 from benchmark.errors import CheckFailed, InputError
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import MicroModel, Settings, load_settings
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
 from benchmark.store.provenance import machine
 from benchmark.store.track_paths import Layout
 

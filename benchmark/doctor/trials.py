@@ -12,7 +12,9 @@ from benchmark.posttrain.arms import Member
 from benchmark.posttrain.base_model import Base, load_base, suite_of
 from benchmark.posttrain.run_loop import RunRequest, execute_run
 from benchmark.posttrain.run_requests import request
-from benchmark.settings.params import Execution, MicroModel, Settings
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.run_options import Execution
+from benchmark.settings.track_settings import Settings
 from benchmark.store.entry_lookup import samples_digest
 from benchmark.system.content_hash import digest
 

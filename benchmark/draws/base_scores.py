@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from benchmark.posttrain.base_draws import load_bases
 from benchmark.posttrain.sample_rows import base_samples
-from benchmark.settings.params import Settings
+from benchmark.settings.track_settings import Settings
 from benchmark.tasks.suite import Suite
 
 

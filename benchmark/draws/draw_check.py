@@ -22,7 +22,8 @@ from benchmark.errors import CheckFailed, InputError
 from benchmark.models.micro_cache import Ladder, retrain
 from benchmark.posttrain.base_model import read_model
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import Settings, load_settings
+from benchmark.settings.load import load_settings
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import whole_folder, write_json
 from benchmark.tasks.suite_of_track import suite_of

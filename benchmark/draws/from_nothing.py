@@ -11,7 +11,9 @@ from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.draws.record_files import KeptFolder
 from benchmark.errors import CheckFailed, InputError
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import MicroCorpus, Settings, load_settings, validate
+from benchmark.settings.corpus_specs import MicroCorpus
+from benchmark.settings.load import load_settings, validate
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import read_json_lines, write_text
 from benchmark.system.strict_yaml import read_yaml

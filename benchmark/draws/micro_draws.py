@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.models.micro_cache import Ladder, trained_rung
-from benchmark.settings.params import MicroModel, Settings
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 
 Draw = tuple[str, int]

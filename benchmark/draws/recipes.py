@@ -1,6 +1,6 @@
 """What a kept draw's numbers follow from, as digests of settings: no code, no machine."""
 
-from benchmark.settings.params import Settings
+from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import digest
 
 

@@ -23,7 +23,9 @@ from benchmark.posttrain.run_requests import CorpusText, request
 from benchmark.public_data.public_files import sha256_of
 from benchmark.schema.result_columns import TEXTS
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import MicroCorpus, Settings, arms_of, load_settings
+from benchmark.settings.corpus_specs import MicroCorpus
+from benchmark.settings.load import load_settings
+from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import Layout, known
 from benchmark.system.content_hash import digest
 from benchmark.system.files import whole_folder, write_json_lines, write_parquet

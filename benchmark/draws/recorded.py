@@ -15,7 +15,7 @@ from benchmark.draws.recipes import base_recipe, run_recipe
 from benchmark.draws.record_files import KeptDraw, KeptFolder
 from benchmark.draws.record_tables import DOCUMENT, OF_DOCUMENT, read_rows, unpack_base, unpack_runs
 from benchmark.schema.result_columns import NO_ARM, NO_TEXT, TEXTS
-from benchmark.settings.params import Settings, arms_of
+from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import Layout
 
 Facts = Mapping[str, Any]

@@ -11,7 +11,10 @@ from benchmark.intake.dvc_file import check_dvc_file
 from benchmark.intake.facts import gaps_told
 from benchmark.intake.summary import Report, describe
 from benchmark.public_data.delimited_texts import TABLES
-from benchmark.settings.params import FileCorpus, FolderModel, Settings, validate
+from benchmark.settings.corpus_specs import FileCorpus
+from benchmark.settings.load import validate
+from benchmark.settings.model_specs import FolderModel
+from benchmark.settings.track_settings import Settings
 from benchmark.store.attestation import read_attestation
 from benchmark.system.strict_yaml import read_yaml
 from benchmark.untrusted.corpus_rules import distinct_texts, fingerprint

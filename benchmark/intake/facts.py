@@ -6,8 +6,8 @@ from dataclasses import asdict
 from benchmark.corpora.overlap import overlap, suite_documents
 from benchmark.errors import InputError
 from benchmark.intake.measured import baselines, built_rungs, count_tokens, familiarity
-from benchmark.settings.params import Settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 from benchmark.untrusted.corpus_rules import fingerprint
 from benchmark.untrusted.manifest import CorpusFound, FamiliarityFound, ModelFound, OverlapFound, TokensFound

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.settings.params import Settings
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 
 MAX_OPERATIONS = 5e11

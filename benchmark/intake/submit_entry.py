@@ -11,7 +11,8 @@ from benchmark.intake.facts import corpus_found, model_found
 from benchmark.intake.params_line import insert_entry
 from benchmark.intake.summary import Report, describe
 from benchmark.intake.transaction import Staging, commit, lock, staging
-from benchmark.settings.params import Settings, load_settings, validate
+from benchmark.settings.load import load_settings, validate
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.strict_yaml import parse_yaml
 from benchmark.untrusted.corpus_rules import distinct_texts, write_texts

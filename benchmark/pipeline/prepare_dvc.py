@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmark.errors import CheckFailed
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import write_text
 

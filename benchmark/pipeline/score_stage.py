@@ -18,8 +18,8 @@ from benchmark.results.result_files import write_csv
 from benchmark.results.score_track import run_score
 from benchmark.schema.result_columns import DRAWS, NO_ARM, SAMPLES
 from benchmark.schema.sample_defaults import with_defaults
-from benchmark.settings.params import Settings
 from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.settings.track_settings import Settings
 from benchmark.store.attestation import verification_states
 from benchmark.store.entry_lookup import Entry, samples_digest
 from benchmark.store.track_paths import Layout

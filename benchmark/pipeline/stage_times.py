@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.store.track_paths import Layout
 
 

@@ -13,15 +13,9 @@ import pyarrow.parquet as pq
 from benchmark.errors import InputError, told_of
 from benchmark.schema.stored_columns import NO_ARM, SAMPLES, TEXTS
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import (
-    FolderModel,
-    HubModel,
-    MicroModel,
-    ModelSpec,
-    Settings,
-    arms_of,
-    load_settings,
-)
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import FolderModel, HubModel, MicroModel, ModelSpec
+from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import Layout, known
 from benchmark.system.content_hash import digest
 from benchmark.system.files import whole_folder, write_json, write_json_lines, write_parquet

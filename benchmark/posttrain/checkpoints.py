@@ -13,7 +13,8 @@ from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.run_loop import RunRequest, RunResult
 from benchmark.posttrain.run_requests import CorpusText, cell_requests, soup_requests
 from benchmark.schema.stored_columns import SAMPLES
-from benchmark.settings.params import Keep, Settings
+from benchmark.settings.run_options import Keep
+from benchmark.settings.track_settings import Settings
 from benchmark.system.files import read_json_lines
 
 Record = Mapping[str, Any]

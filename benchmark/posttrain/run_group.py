@@ -14,7 +14,7 @@ from benchmark.posttrain.run_cache import Journal
 from benchmark.posttrain.run_loop import RunRequest, RunResult, Scorer, execute_run
 from benchmark.posttrain.run_requests import CorpusText, cell_requests, run_key, soup_requests
 from benchmark.schema.stored_columns import SAMPLES
-from benchmark.settings.params import Settings
+from benchmark.settings.track_settings import Settings
 from benchmark.system.files import whole_folder, write_json, write_json_lines, write_parquet
 from benchmark.system.progress import Progress
 

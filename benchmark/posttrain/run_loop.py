@@ -18,7 +18,8 @@ from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.sample_rows import chance_samples, label_samples
 from benchmark.posttrain.scorer import Scorer as Scorer
 from benchmark.settings.arm_kinds import ONE_STEP
-from benchmark.settings.params import Arm, Posttrain
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.run_options import Posttrain
 
 Progress = Callable[[str], None]
 

@@ -10,7 +10,9 @@ from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.objective import examples_of, text_tokens
 from benchmark.posttrain.run_code import run_code
 from benchmark.posttrain.run_loop import RunRequest, RunResult, Scorer
-from benchmark.settings.params import Arm, Settings, arms_of, nearest
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.names import nearest
+from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.system.content_hash import digest
 
 

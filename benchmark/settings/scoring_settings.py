@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from benchmark.settings.arm_kinds import CONTROLS
-from benchmark.settings.params import Claims, Scoring
+from benchmark.settings.scoring_rules import Claims, Scoring
 
 FEWEST_UNITS = 3
 """Fewer draws, or texts on one draw, tell nothing about how much others would vary."""

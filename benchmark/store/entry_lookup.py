@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
 from benchmark.schema.sample_defaults import with_defaults
-from benchmark.settings.params import Settings, load_settings, nearest
+from benchmark.settings.load import load_settings
+from benchmark.settings.names import nearest
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import read_json_lines
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmark.arithmetic import mode as arithmetic
 from benchmark.public_data.public_files import sha256_of
-from benchmark.settings.params import Settings
+from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.content_hash import code_digest, digest
 from benchmark.system.files import write_json

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.settings.params import Settings, nearest
+from benchmark.settings.names import nearest
+from benchmark.settings.track_settings import Settings
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import pytest
 from benchmark.commands import control_settings
 from benchmark.commands.control_settings import CONTROLS, Outcome, outcomes, table
 from benchmark.errors import InputError
-from benchmark.settings.params import Arm, MicroCorpus, load_settings
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.corpus_specs import MicroCorpus
+from benchmark.settings.load import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (

@@ -22,7 +22,7 @@ from benchmark.commands.planned_power import (
     published_gap,
     scenarios_of,
 )
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.statistics.crossed import crossed
 from benchmark.statistics.design import Layout as Documents
 from benchmark.statistics.design import Task

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.models.micro_training import train_rung
-from benchmark.settings.params import MicroModel
+from benchmark.settings.model_specs import MicroModel
 from tests.pipeline.small import ROOT, shell, tree
 
 pytestmark = pytest.mark.slow

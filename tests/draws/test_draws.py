@@ -26,7 +26,7 @@ from benchmark.pipeline.score_stage import cell_records, read_base
 from benchmark.posttrain import run_group
 from benchmark.posttrain.base_model import read_model
 from benchmark.schema.result_columns import NO_ARM
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import read_json_lines, write_json
 from tests.pipeline.small import edit_params

@@ -9,7 +9,8 @@ import pytest
 from benchmark.commands.ladder_check import ladder, read_rungs
 from benchmark.pipeline.score_stage import scoring_settings
 from benchmark.schema.result_columns import TABLES
-from benchmark.settings.params import arms_of, load_settings
+from benchmark.settings.load import load_settings
+from benchmark.settings.track_settings import arms_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = ROOT / "params.yaml"

@@ -12,7 +12,7 @@ from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel
 from benchmark.posttrain.arms import ARMS, Member, Start
 from benchmark.posttrain.objective import text_loss
-from benchmark.settings.params import Posttrain
+from benchmark.settings.run_options import Posttrain
 
 TOKENS = (2, *(5 + (7 * place) % 50 for place in range(40)))
 STEPS = 6

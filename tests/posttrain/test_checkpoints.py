@@ -15,7 +15,9 @@ from benchmark.posttrain.checkpoints import keep_cell, keep_run
 from benchmark.posttrain.run_cache import Journal
 from benchmark.posttrain.run_group import write_cell
 from benchmark.posttrain.run_requests import request
-from benchmark.settings.params import MicroModel, Settings, validate
+from benchmark.settings.load import validate
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
 from benchmark.system.files import read_json_lines
 
 RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)

@@ -17,7 +17,9 @@ from benchmark.posttrain.base_model import Base, load_base, suite_of
 from benchmark.posttrain.objective import text_loss, text_tokens
 from benchmark.posttrain.run_loop import execute_run, l2_distance
 from benchmark.posttrain.run_requests import request
-from benchmark.settings.params import Posttrain, Settings, validate
+from benchmark.settings.load import validate
+from benchmark.settings.run_options import Posttrain
+from benchmark.settings.track_settings import Settings
 from tests.golden_layout import NAMES, make_layout
 
 DIALOGUES = ("blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia")

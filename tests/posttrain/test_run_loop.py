@@ -23,7 +23,9 @@ from benchmark.posttrain.run_requests import request, run_key
 from benchmark.posttrain.sample_rows import base_samples
 from benchmark.schema.result_columns import SAMPLES
 from benchmark.schema.sample_defaults import with_defaults
-from benchmark.settings.params import MicroModel, Settings, validate
+from benchmark.settings.load import validate
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
 
 RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.settings.params import arms_of, load_settings, validate
+from benchmark.settings.load import load_settings, validate
+from benchmark.settings.track_settings import arms_of
 from benchmark.system.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).resolve().parents[2]

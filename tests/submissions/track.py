@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from benchmark.pipeline.score_stage import write_track_results
 from benchmark.schema.result_columns import SAMPLES, TEXTS
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import write_json, write_json_lines, write_parquet
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmark.models.opt import OptModel
 from benchmark.posttrain.objective import text_loss
-from benchmark.settings.params import Posttrain
+from benchmark.settings.run_options import Posttrain
 
 
 @dataclass(frozen=True)
