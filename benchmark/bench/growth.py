@@ -10,7 +10,8 @@ from benchmark.bench.subjects import BATCH_TOKENS, Subject, make_subject
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptConfig, Tokenizer
-from benchmark.posttrain.run_loop import RunRequest, Scorer, execute_run
+from benchmark.posttrain.run_loop import RunRequest, execute_run
+from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.arm_specs import Arm
 from benchmark.settings.run_options import EvaluationOptions, Posttrain
 from benchmark.tasks.suite import Suite, SuiteTask

@@ -1,7 +1,8 @@
 """Do the controls do what they are declared to do? Gains of each on pretraining draws that no study reports.
 
 `python -m benchmark.commands.control_settings --folder DIR` trains the draws of micro-1 that DIR lacks, treats
-them, and prints the table of docs/CONTROLS.md. What is done is kept in DIR, so that draws may be split between processes.
+them, and prints the table of docs/CONTROLS.md. Results stay in DIR, so that
+draws may be split between processes.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from benchmark.system.files import write_json
 from benchmark.system.import_closure import modules
 
 if TYPE_CHECKING:
-    from benchmark.corpora.texts import Text
+    from benchmark.corpora.texts import CorpusText
     from benchmark.models.micro_cache import Ladder
     from benchmark.models.opt import OptModel
     from benchmark.models.tokenizer import Tokenizer
@@ -170,7 +171,7 @@ def _outcomes(settings: Settings, model: Path, draw: int, controls: Sequence[Con
 
 
 def _request(
-    settings: Settings, base: "OptModel", tokenizer: "Tokenizer", control: Control, text: "Text"
+    settings: Settings, base: "OptModel", tokenizer: "Tokenizer", control: Control, text: "CorpusText"
 ) -> "RunRequest":
     from benchmark.posttrain.objective import examples_of, text_tokens
     from benchmark.posttrain.run_loop import RunRequest

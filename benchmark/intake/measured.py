@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark.errors import InputError
 from benchmark.settings.track_settings import Settings
-from benchmark.store.track_paths import Layout
+from benchmark.store.track_paths import TrackPaths
 
 MAX_OPERATIONS = 5e11
 """Floating-point operations that familiarity may cost: a few seconds of one core."""
@@ -34,7 +34,7 @@ class TokenFacts:
     longest: int
 
 
-def built_rungs(settings: Settings, layout: Layout) -> dict[str, int]:
+def built_rungs(settings: Settings, layout: TrackPaths) -> dict[str, int]:
     """Parameters by name of the models that the pipeline has built, the smallest first."""
     sizes: dict[str, int] = {}
     for name in settings.models:

@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from benchmark.settings.arm_kinds import ONE_STEP
 from benchmark.settings.arm_specs import Arm
 from benchmark.settings.corpus_specs import CorpusSpec
 from benchmark.settings.model_specs import ModelSpec
@@ -89,21 +88,6 @@ class Settings(Section):
         if spec.of is not None:
             return self.learning_rate(spec.of)
         return self.posttrain.learning_rate if spec.learning_rate is None else spec.learning_rate
-
-    def controls_of(self, arm: str) -> tuple[str, ...]:
-        """The control arms that a treatment is compared with: those with its learning rate.
-
-        A control at another rate moves the weights another distance, so a difference from it would be one of
-        dose. A soup has none and is none: its texts are groups of texts. Nor is `lessons` one.
-        """
-        if self.arms[arm].kind == "soup":
-            return ()
-        rate = self.learning_rate(arm)
-        return tuple(
-            name
-            for name, spec in self.arms.items()
-            if spec.is_control and spec.kind not in ONE_STEP and self.learning_rate(name) == rate
-        )
 
 
 def arms_of(settings: Settings, model: str, corpus: str) -> dict[str, Arm]:

@@ -15,7 +15,7 @@ from typing import Any
 from benchmark.arithmetic import mode as arithmetic
 from benchmark.public_data.public_files import sha256_of
 from benchmark.settings.track_settings import Settings
-from benchmark.store.track_paths import Layout
+from benchmark.store.track_paths import TrackPaths
 from benchmark.system.content_hash import code_digest, digest
 from benchmark.system.files import write_json
 from benchmark.system.import_closure import modules, pipeline_files
@@ -91,18 +91,18 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def write_provenance(settings: Settings, layout: Layout) -> None:
+def write_provenance(settings: Settings, paths: TrackPaths) -> None:
     """Write a track's `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
     device = "cuda" if settings.execution.device != "cpu" and machine()["gpu"] else "cpu"
-    draws = layout.results / "draws.csv"
-    timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
+    draws = paths.results / "draws.csv"
+    timings = sorted((paths.work / "timing" / paths.track).glob("*.json"))
     walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
-    keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(layout)}
+    keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(paths)}
     keys["code"] = code_digest(pipeline_files())
     _write(
-        layout.results,
-        layout.track,
-        layout.root,
+        paths.results,
+        paths.track,
+        paths.root,
         keys,
         {wall["stage"]: wall["wall_seconds"] for wall in walls},
         arithmetic.name(device),
@@ -150,12 +150,12 @@ def _write(
     write_json(results / "provenance.json", facts)
 
 
-def _input_keys(layout: Layout) -> dict[str, str]:
+def _input_keys(paths: TrackPaths) -> dict[str, str]:
     keys = {}
-    for path in sorted(layout.data.glob("models/*/model.json")):
+    for path in sorted(paths.data.glob("models/*/model.json")):
         digests = json.loads(path.read_text(encoding="utf-8"))["weights_sha256"]
         for draw, weights in enumerate(digests):
             keys[f"model {path.parent.name}" + (f" draw {draw}" if draw else "")] = weights
-    for path in sorted(layout.data.glob("corpora/*/corpus.json")):
+    for path in sorted(paths.data.glob("corpora/*/corpus.json")):
         keys[f"corpus {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
     return keys

@@ -246,6 +246,7 @@ def test_a_base_that_fails_only_while_it_writes_is_refused(folder, monkeypatch):
 
 def test_a_base_whose_loss_on_a_text_is_not_finite_is_refused(folder):
     """The suite never reads the token whose row overflows; the text does."""
+    from benchmark.corpora.texts import CorpusText
     from benchmark.posttrain.run_loop import execute_run
     from benchmark.posttrain.run_requests import request
     from benchmark.settings.load import load_settings
@@ -253,10 +254,9 @@ def test_a_base_whose_loss_on_a_text_is_not_finite_is_refused(folder):
     loaded = base(folder)
     loaded.model.params[EMBEDDING][loaded.tokenizer.encode("\x01", bos=False)[0]] = float("inf")
 
-    class Text:
-        index, text_id, text = 3, "t", "a\x01b"
-
     root = Path(__file__).resolve().parents[2]
-    asked = request(load_settings(root / "params.yaml"), loaded, "mine", Text(), "gap", 0)
+    asked = request(
+        load_settings(root / "params.yaml"), loaded, "mine", CorpusText(3, "t", "a\x01b"), "gap", 0
+    )
     with pytest.raises(InputError, match="model tuned: its loss on text 3 of mine is not finite"):
         execute_run(asked, loaded.scorer)

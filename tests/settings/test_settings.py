@@ -7,7 +7,8 @@ import pytest
 
 from benchmark.errors import InputError
 from benchmark.settings.load import load_settings, validate
-from benchmark.settings.track_settings import arms_of
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.system.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,19 +101,23 @@ FAST = "arms.gap-lr1e-3={kind: ascent, learning_rate: 1.0e-3}"
 SOUP = "arms.soup={kind: soup, of: gap}"
 
 
+def controls_of(settings: Settings, arm: str) -> tuple[str, ...]:
+    return ScoringSettings.of_track(settings).controls_of(arm, tuple(settings.arms))
+
+
 def test_a_treatment_is_compared_with_the_controls_at_its_own_learning_rate() -> None:
     settings = load_settings(
         ROOT / "params.yaml", [FAST, SOUP, "arms.random-lr1e-3={kind: random, learning_rate: 1.0e-3}"]
     )
-    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
-    assert settings.controls_of("gap-lr1e-3") == ("random-lr1e-3",)
-    assert settings.controls_of("soup") == ()
-    assert load_settings(ROOT / "params.yaml", [FAST]).controls_of("gap-lr1e-3") == ()
+    assert controls_of(settings, "gap") == ("descent", "random", "shuffled")
+    assert controls_of(settings, "gap-lr1e-3") == ("random-lr1e-3",)
+    assert controls_of(settings, "soup") == ()
+    assert controls_of(load_settings(ROOT / "params.yaml", [FAST]), "gap-lr1e-3") == ()
 
 
 def test_an_arm_that_names_the_rate_of_the_track_shares_its_controls() -> None:
     settings = load_settings(ROOT / "params.yaml", ["arms.gap.learning_rate=0.0001", SOUP])
-    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
+    assert controls_of(settings, "gap") == ("descent", "random", "shuffled")
     assert settings.learning_rate("soup") == settings.learning_rate("gap") == 1e-4
 
 
@@ -141,7 +146,7 @@ def test_lessons_are_unranked_and_no_treatments_control() -> None:
     settings = load_settings(ROOT / "params.yaml", arms)
     assert settings.arms["taught"].is_control
     assert settings.learning_rate("taught") == settings.learning_rate("gap")
-    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
+    assert controls_of(settings, "gap") == ("descent", "random", "shuffled")
     assert [settings.arms[name].updates for name in ("taught", "taught-too")] == [600, 900]
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from benchmark.pipeline.score_stage import write_track_results
 from benchmark.schema.result_columns import SAMPLES, TEXTS
 from benchmark.settings.load import load_settings
-from benchmark.store.track_paths import Layout
+from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import write_json, write_json_lines, write_parquet
 
 PARAMS = """\
@@ -37,11 +37,11 @@ STEPS = (1, 5)
 DIGEST = "digest-of-the-base-weights"
 
 
-def make_track(root: Path) -> Layout:
+def make_track(root: Path) -> TrackPaths:
     """Write the track below `root` and score it."""
     (root / "params.yaml").write_text(PARAMS, encoding="utf-8")
     settings = load_settings(root / "params.yaml")
-    layout = Layout.of(root / "params.yaml", settings)
+    paths = TrackPaths.of(root / "params.yaml", settings)
     random = np.random.default_rng(0)
     for number, model in enumerate(settings.models):
         start = random.normal(size=(3, 200, 3)) + np.array([0.4 + 0.3 * number, 0, 0])
@@ -56,21 +56,21 @@ def make_track(root: Path) -> Layout:
             "seed": 0,
             "step": 0,
         }
-        write_parquet(layout.cell(model, "none") / "samples.parquet", scored(base, start))
-        write_json(layout.cell(model, "none") / "base.json", facts)
+        write_parquet(paths.run_group(model, "none") / "samples.parquet", scored(base, start))
+        write_json(paths.run_group(model, "none") / "base.json", facts)
         for corpus in settings.corpora:
-            write_cell(layout, model, corpus, start, random if model == "small" else None)
+            write_cell(paths, model, corpus, start, random if model == "small" else None)
     for corpus in settings.corpora:
         rows = [(corpus, i, f"{corpus}-text-{i}", f"text {i} of {corpus}") for i in range(4)]
         columns = [pa.array(column) for column in zip(*rows, strict=True)]
-        write_parquet(layout.corpus(corpus) / "texts.parquet", pa.table(columns, schema=TEXTS))
-        write_json(layout.corpus(corpus) / "corpus.json", {"corpus": corpus, "texts": 4, "fingerprint": "f"})
-    write_track_results(settings, layout)
-    write_json(layout.results / "provenance.json", {"hardware": {"host": "here"}})
-    return layout
+        write_parquet(paths.corpus(corpus) / "texts.parquet", pa.table(columns, schema=TEXTS))
+        write_json(paths.corpus(corpus) / "corpus.json", {"corpus": corpus, "texts": 4, "fingerprint": "f"})
+    write_track_results(settings, paths)
+    write_json(paths.results / "provenance.json", {"hardware": {"host": "here"}})
+    return paths
 
 
-def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any) -> None:
+def write_cell(paths: TrackPaths, model: str, corpus: str, start: Any, random: Any) -> None:
     """All runs of a model on a corpus; none where `random` is None."""
     tables, records = [SAMPLES.empty_table()], []
     for arm in ("gap", "random") if random is not None else ():
@@ -83,11 +83,12 @@ def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any)
                 "text_id": f"{corpus}-text-{index}",
                 "seed": 0,
             }
-            steps: list[dict[str, Any]] = [{"step": 0, "metrics": {}, "averages": {}}]
+            same = {"update_norm": 1.0, "distance": 1.0, "loss": 2.0, "weights_sha256": DIGEST}
+            steps: list[dict[str, Any]] = [{"step": 0, **same, "metrics": {}, "averages": {}}]
             for step in STEPS:
                 moved = start + random.normal(size=start.shape) * 0.1 * step
                 tables.append(scored({**run, "step": step}, moved))
-                steps.append({"step": step, **told(tables[-1]), "loss": 2.0, "distance": 1.0})
+                steps.append({"step": step, **same, **told(tables[-1])})
             best = max(steps[1:], key=lambda step: step["select_averages"]["all"])
             records.append(
                 {**run, "index": index, "model_digest": DIGEST, "suite": "made-up", "suite_version": "1"}
@@ -95,10 +96,16 @@ def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any)
                     "protocol": "held-out",
                     "settings": {"arm": {"kind": arm}, "posttrain": {}, "evaluation": {}},
                 }
-                | {"stopped_at": 5, "stop_reason": "max_steps", "skipped_steps": 0, "steps": steps}
+                | {
+                    "stopped_at": 5,
+                    "stop_reason": "max_steps",
+                    "skipped_steps": 0,
+                    "steps": steps,
+                    "arithmetic": "made up",
+                }
                 | {"selected_step": {"all": best["step"]}}
             )
-    cell = layout.cell(model, corpus)
+    cell = paths.run_group(model, corpus)
     write_parquet(cell / "samples.parquet", pa.concat_tables(tables))
     write_json_lines(cell / "runs.jsonl", records)
     write_json(cell / "cell.json", {"corpus_loss": 3.0, "keys": [], "model_digest": DIGEST})
@@ -148,17 +155,17 @@ def told(samples: pa.Table) -> dict[str, Any]:
     return record
 
 
-def alter_samples(layout: Layout, corpus: str, change: Any, where: dict[str, Any]) -> None:
+def alter_samples(paths: TrackPaths, corpus: str, change: Any, where: dict[str, Any]) -> None:
     """Apply `change` to the first row of a cell's samples that has the values of `where`."""
-    path = layout.cell("small", corpus) / "samples.parquet"
+    path = paths.run_group("small", corpus) / "samples.parquet"
     rows = pq.read_table(path).to_pylist()
     change(next(row for row in rows if where.items() <= row.items()))
     write_parquet(path, pa.Table.from_pylist(rows, schema=SAMPLES))
 
 
-def alter_records(layout: Layout, corpus: str, arm: str, change: Any) -> None:
+def alter_records(paths: TrackPaths, corpus: str, arm: str, change: Any) -> None:
     """Apply `change` to the first run record of an entry."""
-    path = layout.cell("small", corpus) / "runs.jsonl"
+    path = paths.run_group("small", corpus) / "runs.jsonl"
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     change(next(record for record in records if record["arm"] == arm))
     write_json_lines(path, records)

@@ -14,16 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.errors import CheckFailed, InputError
+from benchmark.posttrain.record import RunRecord, StepRecord
 from benchmark.schema.result_columns import SAMPLES
 from benchmark.store.attestation import read_attestation, verification_states
 from benchmark.store.entry_lookup import Entry, find_entry, samples_digest
-from benchmark.store.track_paths import Layout
+from benchmark.store.track_paths import TrackPaths
 from benchmark.verification.compare_runs import RunName, draw_runs
 from benchmark.verification.recompute import same
-from benchmark.verification.run_record_check import check_records
+from benchmark.verification.run_record_check import check_records, entry_records
 from benchmark.verification.verify import verify
-
-from .track import DIGEST, alter_records, alter_samples, make_track
+from tests.verification.track import DIGEST, alter_records, alter_samples, make_track
 
 ENTRY = "small/gap/code"
 
@@ -44,10 +44,10 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def layout(pristine: Path, tmp_path: Path) -> Layout:
+def paths(pristine: Path, tmp_path: Path) -> TrackPaths:
     root = tmp_path / "track"
     shutil.copytree(pristine, root)
-    return Layout(root, "micro")
+    return TrackPaths(root, "micro")
 
 
 class Again:
@@ -80,50 +80,52 @@ ELSEWHERE = {"host": "elsewhere", "cpu": "another"}
 HERE = {"host": "here"}
 
 
-def checked(layout: Layout, pristine: Path, entry: str = ENTRY, **options: Any) -> Any:
+def checked(paths: TrackPaths, pristine: Path, entry: str = ENTRY, **options: Any) -> Any:
     settings: dict[str, Any] = {
         "runs": 4,
         "seed": 1,
         "here": ELSEWHERE,
         "repeater": Again(pristine),
     } | options
-    return verify(entry, root=layout.root, **settings)
+    return verify(entry, root=paths.root, **settings)
 
 
-def test_an_untouched_entry_is_reproduced_on_another_machine(layout: Layout, pristine: Path) -> None:
-    attestation = checked(layout, pristine)
+def test_an_untouched_entry_is_reproduced_on_another_machine(paths: TrackPaths, pristine: Path) -> None:
+    attestation = checked(paths, pristine)
     assert (attestation.state, attestation.outcome) == ("reproduced", "agrees")
     assert attestation.repetition["largest"] == pytest.approx(1e-5, rel=0.05)
-    assert verification_states(layout.attestations) == {("small", "gap", "code"): "reproduced"}
-    (path,) = layout.attestations.iterdir()
+    assert verification_states(paths.attestations) == {("small", "gap", "code"): "reproduced"}
+    (path,) = paths.attestations.iterdir()
     assert path.name == "small--gap--code.json"
     assert read_attestation(path) == attestation
 
 
-def test_on_the_machine_of_the_results_the_state_stays_self_reported(layout: Layout, pristine: Path) -> None:
-    attestation = checked(layout, pristine, here=HERE)
+def test_on_the_machine_of_the_results_the_state_stays_self_reported(
+    paths: TrackPaths, pristine: Path
+) -> None:
+    attestation = checked(paths, pristine, here=HERE)
     assert (attestation.state, attestation.outcome) == ("self-reported", "agrees")
-    checked(layout, pristine)
-    assert checked(layout, pristine, here=HERE).state == "reproduced"
+    checked(paths, pristine)
+    assert checked(paths, pristine, here=HERE).state == "reproduced"
 
 
-def test_results_of_an_unknown_machine_stay_self_reported(layout: Layout, pristine: Path) -> None:
-    (layout.results / "provenance.json").unlink()
-    assert checked(layout, pristine).state == "self-reported"
+def test_results_of_an_unknown_machine_stay_self_reported(paths: TrackPaths, pristine: Path) -> None:
+    (paths.results / "provenance.json").unlink()
+    assert checked(paths, pristine).state == "self-reported"
 
 
-def test_tables_alone_reproduce_nothing(layout: Layout, pristine: Path) -> None:
-    assert checked(layout, pristine, runs=0).state == "self-reported"
+def test_tables_alone_reproduce_nothing(paths: TrackPaths, pristine: Path) -> None:
+    assert checked(paths, pristine, runs=0).state == "self-reported"
 
 
-def test_other_base_weights_leave_the_state(layout: Layout, pristine: Path) -> None:
+def test_other_base_weights_leave_the_state(paths: TrackPaths, pristine: Path) -> None:
     again = Again(pristine)
     again.model_digests = MappingProxyType({0: "another"})
-    attestation = checked(layout, pristine, repeater=again)
+    attestation = checked(paths, pristine, repeater=again)
     assert (attestation.state, attestation.outcome) == ("self-reported", "weights differ")
     assert not again.calls
-    checked(layout, pristine)
-    assert checked(layout, pristine, repeater=again).state == "reproduced"
+    checked(paths, pristine)
+    assert checked(paths, pristine, repeater=again).state == "reproduced"
 
 
 TALK = {"arm": "gap", "task": "talk"}
@@ -138,12 +140,12 @@ VALUES = {
 @pytest.mark.parametrize("case", VALUES)
 @pytest.mark.parametrize("records_too", [False, True])
 def test_a_stored_value_altered_by_a_thousandth_is_found(
-    layout: Layout, pristine: Path, case: str, records_too: bool
+    paths: TrackPaths, pristine: Path, case: str, records_too: bool
 ) -> None:
-    alter_samples(layout, "code", lambda row: row.update(value=row["value"] + 0.001), VALUES[case])
+    alter_samples(paths, "code", lambda row: row.update(value=row["value"] + 0.001), VALUES[case])
     if records_too:
-        alter_records(layout, "code", "gap", lambda record: record.update(steps=record["steps"][:1]))
-    attestation = checked(layout, pristine, runs=0)
+        alter_records(paths, "code", "gap", lambda record: record.update(steps=record["steps"][:1]))
+    attestation = checked(paths, pristine, runs=0)
     assert (attestation.state, attestation.outcome) == ("flagged", "differs")
     assert attestation.consistency["differences"] > 0
 
@@ -168,9 +170,9 @@ def cells(path: Path) -> list[tuple[int, str]]:
     "table", ["entries.csv", "comparisons.csv", "runs.csv", "curves.csv", "run_curves.csv", "scores.csv"]
 )
 def test_a_figure_of_a_table_altered_by_a_thousandth_is_found(
-    layout: Layout, pristine: Path, table: str
+    paths: TrackPaths, pristine: Path, table: str
 ) -> None:
-    path = layout.results / table
+    path = paths.results / table
     text = path.read_text(encoding="utf-8")
     number, column = cells(path)[len(cells(path)) // 2]
     rows = list(csv.reader(text.splitlines()))
@@ -178,14 +180,14 @@ def test_a_figure_of_a_table_altered_by_a_thousandth_is_found(
     value = float(rows[number + 1][place])
     rows[number + 1][place] = repr(value + 0.001 * max(1.0, abs(value)))  # tables print ten digits
     path.write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
-    attestation = checked(layout, pristine, runs=0)
+    attestation = checked(paths, pristine, runs=0)
     assert attestation.state == "flagged"
     assert any(column in fault for fault in attestation.consistency["faults"])
-    assert checked(layout, pristine, "small/gap/seen", runs=0).outcome == "agrees"
+    assert checked(paths, pristine, "small/gap/seen", runs=0).outcome == "agrees"
 
 
-def test_an_altered_verdict_is_found(layout: Layout, pristine: Path) -> None:
-    path = layout.results / "comparisons.csv"
+def test_an_altered_verdict_is_found(paths: TrackPaths, pristine: Path) -> None:
+    path = paths.results / "comparisons.csv"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     verdict = next(
         word for word in ("inconclusive", "inferior", "superior", "comparable") if word in lines[1]
@@ -193,54 +195,54 @@ def test_an_altered_verdict_is_found(layout: Layout, pristine: Path) -> None:
     lines[1] = lines[1].replace(verdict, "superior" if verdict != "superior" else "inferior")
     path.write_text("".join(lines), encoding="utf-8")
     entry = "/".join(lines[1].split(",")[2:5])
-    assert checked(layout, pristine, entry, runs=0).state == "flagged"
+    assert checked(paths, pristine, entry, runs=0).state == "flagged"
 
 
-def test_a_dropped_run_is_found(layout: Layout, pristine: Path) -> None:
-    path = layout.cell("small", "code") / "samples.parquet"
+def test_a_dropped_run_is_found(paths: TrackPaths, pristine: Path) -> None:
+    path = paths.run_group("small", "code") / "samples.parquet"
     table = pq.read_table(path)
     kept = table.filter(~((pc.field("arm") == "gap") & (pc.field("text_id") == "code-text-2")))
     pq.write_table(kept, path)
-    assert checked(layout, pristine, runs=0).state == "flagged"
+    assert checked(paths, pristine, runs=0).state == "flagged"
 
 
-def test_altered_documents_shown_on_pages_are_found(layout: Layout, pristine: Path) -> None:
-    path = layout.results / "documents.parquet"
+def test_altered_documents_shown_on_pages_are_found(paths: TrackPaths, pristine: Path) -> None:
+    path = paths.results / "documents.parquet"
     rows = pq.read_table(path).to_pylist()
     next(row for row in rows if (row["arm"], row["corpus"]) == ("gap", "code"))["prediction"] = "nicer"
     pq.write_table(pa.Table.from_pylist(rows, schema=SAMPLES), path)
-    assert checked(layout, pristine, runs=0).state == "flagged"
+    assert checked(paths, pristine, runs=0).state == "flagged"
 
 
 def test_what_is_altered_in_a_control_or_another_corpus_does_not_flag_an_entry(
-    layout: Layout, pristine: Path
+    paths: TrackPaths, pristine: Path
 ) -> None:
     nearly = lambda row: row.update(value=row["value"] + 0.001)  # noqa: E731 - used twice, named once
-    alter_samples(layout, "code", nearly, {"arm": "random", "task": "talk", "step": 5, "split": "test"})
-    alter_samples(layout, "seen", nearly, {"arm": "gap", "task": "talk", "step": 5, "split": "test"})
-    assert checked(layout, pristine).outcome == "agrees"
-    assert checked(layout, pristine, "small/random/code", runs=0).state == "flagged"
-    assert checked(layout, pristine, "small/gap/seen", runs=0).state == "flagged"
+    alter_samples(paths, "code", nearly, {"arm": "random", "task": "talk", "step": 5, "split": "test"})
+    alter_samples(paths, "seen", nearly, {"arm": "gap", "task": "talk", "step": 5, "split": "test"})
+    assert checked(paths, pristine).outcome == "agrees"
+    assert checked(paths, pristine, "small/random/code", runs=0).state == "flagged"
+    assert checked(paths, pristine, "small/gap/seen", runs=0).state == "flagged"
 
 
 def test_a_log_probability_altered_by_a_hundredth_is_found_where_its_run_is_drawn(
-    layout: Layout, pristine: Path
+    paths: TrackPaths, pristine: Path
 ) -> None:
     def more(row: dict[str, Any]) -> None:
         row["choice_logprobs"][2] -= 0.01
 
     where = {"arm": "gap", "task": "choices", "step": 1, "split": "select", "text_id": "code-text-1"}
-    alter_samples(layout, "code", more, where)
-    attestation = checked(layout, pristine)
+    alter_samples(paths, "code", more, where)
+    attestation = checked(paths, pristine)
     assert attestation.state == "flagged"
     assert attestation.repetition["differences"] == 1
     assert "text 1" in attestation.repetition["faults"][0]
 
 
-def test_the_drawn_runs_are_recorded_and_follow_from_the_seed(layout: Layout, pristine: Path) -> None:
+def test_the_drawn_runs_are_recorded_and_follow_from_the_seed(paths: TrackPaths, pristine: Path) -> None:
     again = Again(pristine)
-    attestation = checked(layout, pristine, runs=2, seed=None, repeater=again)
-    records = find_entry(ENTRY, layout.root).records()
+    attestation = checked(paths, pristine, runs=2, seed=None, repeater=again)
+    records = entry_records(find_entry(ENTRY, paths.root))
     assert again.calls == draw_runs(records, 2, attestation.seed)
     assert [run["text_id"] for run in attestation.runs] == [run.text_id for run in again.calls]
     assert len({tuple(draw_runs(records, 2, seed)) for seed in range(50)}) == 6
@@ -267,7 +269,7 @@ def test_an_answer_flips_only_where_its_margin_is_small(
 ) -> None:
     root = tmp_path / "close"
     shutil.copytree(pristine, root)
-    alter_samples(Layout(root, "micro"), "code", stand, QUESTION)
+    alter_samples(TrackPaths(root, "micro"), "code", stand, QUESTION)
     entry = find_entry(ENTRY, root)
     from benchmark.verification.verify import repeat
 
@@ -276,35 +278,35 @@ def test_an_answer_flips_only_where_its_margin_is_small(
     assert (outcome.flips, not outcome.faults) == ((1, True) if allowed else (0, False))
 
 
-def test_generated_answers_may_differ_in_a_few_documents_only(layout: Layout, pristine: Path) -> None:
+def test_generated_answers_may_differ_in_a_few_documents_only(paths: TrackPaths, pristine: Path) -> None:
     def other(row: dict[str, Any]) -> None:
         if row["task"] == "talk" and row["doc_id"] < limit:
             row |= {"prediction": "another answer", "value": 0.5}
 
     limit = 1
-    assert checked(layout, pristine, repeater=Again(pristine, change=other)).outcome == "agrees"
+    assert checked(paths, pristine, repeater=Again(pristine, change=other)).outcome == "agrees"
     limit = 5
-    assert checked(layout, pristine, repeater=Again(pristine, change=other)).state == "flagged"
+    assert checked(paths, pristine, repeater=Again(pristine, change=other)).state == "flagged"
 
 
-def test_a_score_of_an_unchanged_answer_may_not_differ(layout: Layout, pristine: Path) -> None:
+def test_a_score_of_an_unchanged_answer_may_not_differ(paths: TrackPaths, pristine: Path) -> None:
     def better(row: dict[str, Any]) -> None:
         if row["task"] == "talk" and row["doc_id"] == 3:
             row["value"] += 1e-6
 
-    assert checked(layout, pristine, repeater=Again(pristine, change=better)).state == "flagged"
+    assert checked(paths, pristine, repeater=Again(pristine, change=better)).state == "flagged"
 
 
-def test_new_results_lose_an_old_state(layout: Layout, pristine: Path) -> None:
-    checked(layout, pristine)
-    entry = find_entry(ENTRY, layout.root)
+def test_new_results_lose_an_old_state(paths: TrackPaths, pristine: Path) -> None:
+    checked(paths, pristine)
+    entry = find_entry(ENTRY, paths.root)
 
     def digest_of(key: tuple[str, str, str]) -> str:
-        return samples_digest(find_entry("/".join(key), layout.root).samples())
+        return samples_digest(find_entry("/".join(key), paths.root).samples())
 
-    assert verification_states(layout.attestations, digest_of) == {entry.key: "reproduced"}
-    alter_samples(layout, "code", lambda row: row.update(prediction="x"), {"arm": "gap"})
-    assert verification_states(layout.attestations, digest_of) == {}
+    assert verification_states(paths.attestations, digest_of) == {entry.key: "reproduced"}
+    alter_samples(paths, "code", lambda row: row.update(prediction="x"), {"arm": "gap"})
+    assert verification_states(paths.attestations, digest_of) == {}
 
 
 @pytest.mark.parametrize(
@@ -319,45 +321,45 @@ def test_new_results_lose_an_old_state(layout: Layout, pristine: Path) -> None:
         "",
     ],
 )
-def test_an_unknown_entry_is_refused(layout: Layout, name: str) -> None:
+def test_an_unknown_entry_is_refused(paths: TrackPaths, name: str) -> None:
     with pytest.raises(InputError, match="entry"):
-        verify(name, root=layout.root)
+        verify(name, root=paths.root)
 
 
-def test_an_entry_without_runs_is_refused(layout: Layout) -> None:
+def test_an_entry_without_runs_is_refused(paths: TrackPaths) -> None:
     with pytest.raises(InputError, match="no stored runs"):
-        verify("large/gap/code", root=layout.root)
+        verify("large/gap/code", root=paths.root)
 
 
-def test_a_damaged_attestation_is_refused(layout: Layout, pristine: Path) -> None:
-    checked(layout, pristine)
-    (path,) = layout.attestations.iterdir()
+def test_a_damaged_attestation_is_refused(paths: TrackPaths, pristine: Path) -> None:
+    checked(paths, pristine)
+    (path,) = paths.attestations.iterdir()
     renamed = path.rename(path.with_name("small--gap--seen.json"))
     with pytest.raises(InputError, match="tells of"):
-        verification_states(layout.attestations)
+        verification_states(paths.attestations)
     renamed.write_text(
         renamed.read_text(encoding="utf-8").replace("reproduced", "excellent"), encoding="utf-8"
     )
     with pytest.raises(InputError, match="no attestation"):
-        verification_states(layout.attestations)
+        verification_states(paths.attestations)
 
 
-def test_tables_that_cannot_be_computed_change_no_state(layout: Layout, pristine: Path) -> None:
-    missing = layout.cell("large", "none") / "base.json"
+def test_tables_that_cannot_be_computed_change_no_state(paths: TrackPaths, pristine: Path) -> None:
+    missing = paths.run_group("large", "none") / "base.json"
     missing.unlink()
     with pytest.raises(CheckFailed, match=re.escape(str(missing))):
-        checked(layout, pristine)
-    assert not layout.attestations.exists()
+        checked(paths, pristine)
+    assert not paths.attestations.exists()
 
 
-def test_looking_removes_nothing(layout: Layout, pristine: Path) -> None:
+def test_looking_removes_nothing(paths: TrackPaths, pristine: Path) -> None:
     """Scoring drops the cells that the settings no longer name; a check may not."""
-    stale = layout.cell("small", "gone")
-    shutil.copytree(layout.cell("small", "code"), stale)
-    before = {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
-    assert checked(layout, pristine).outcome == "agrees"
-    (attestation,) = layout.attestations.iterdir()
-    after = {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
+    stale = paths.run_group("small", "gone")
+    shutil.copytree(paths.run_group("small", "code"), stale)
+    before = {path: path.read_bytes() for path in paths.root.rglob("*") if path.is_file()}
+    assert checked(paths, pristine).outcome == "agrees"
+    (attestation,) = paths.attestations.iterdir()
+    after = {path: path.read_bytes() for path in paths.root.rglob("*") if path.is_file()}
     assert after.keys() - before.keys() == {attestation}
     assert before.items() <= after.items()
 
@@ -374,21 +376,12 @@ def test_printed_figures_agree_to_their_digits() -> None:
 
 def test_runs_of_one_text_on_two_draws_are_held_to_their_own_records() -> None:
     def row(draw: int, value: float) -> dict[str, Any]:
-        named = {
-            "model": "m",
-            "draw": draw,
-            "arm": "gap",
-            "corpus": "c",
-            "text_id": "t",
-            "seed": 0,
-            "step": 1,
-        }
         task = {"task": "cause", "family": "classification", "split": "test", "doc_id": 0, "metric": "acc"}
-        return named | task | {"value": value}
+        return {"draw": draw, "text_id": "t", "seed": 0, "step": 1, "value": value, **task}
 
-    def record(draw: int, value: float) -> dict[str, Any]:
-        step = {"step": 1, "metrics": {"cause": {"acc": value}}, "averages": {"all": value}}
-        return {"draw": draw, "text_id": "t", "seed": 0, "steps": [step]}
+    def record(draw: int, value: float) -> RunRecord:
+        step = StepRecord.model_construct(step=1, metrics={"cause": {"acc": value}}, averages={"all": value})
+        return RunRecord.model_construct(draw=draw, text_id="t", seed=0, steps=[step])
 
     samples = pa.Table.from_pylist([row(0, 1.0), row(1, 0.0)], schema=SAMPLES)
     assert check_records(samples, [record(0, 1.0), record(1, 0.0)]) == []

@@ -22,6 +22,9 @@ from benchmark.system.files import write_json, write_parquet
 from benchmark.tasks import suite_of_track
 from benchmark.verification.compare_runs import LOG_PROBABILITY, RunName
 from benchmark.verification.rerun import PipelineRepeater
+from benchmark.verification.run_record_check import entry_records
+from tests.pipeline.small import run_stages
+from tests.submissions.conftest import model_template as model_template
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
@@ -69,12 +72,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory, model_template: Path) -> 
     (root / "made" / "notes.txt").write_text(lines, encoding="utf-8")
     params_file = root / "params.yaml"
     params_file.write_text(PARAMS, encoding="utf-8")
-    stages.corpus(params_file, "notes")
-    for name in ("small", "large"):
-        stages.model(params_file, name)
-        stages.base(params_file, name)
-        stages.posttrain(params_file, name, "notes")
-    stages.score(params_file)
+    run_stages(params_file)
     provenance = root / "results" / "micro" / "provenance.json"
     told = json.loads(provenance.read_text(encoding="utf-8"))
     told["hardware"]["host"] = "elsewhere"
@@ -119,13 +117,13 @@ def test_runs_and_soups_done_again_have_the_stored_log_probabilities(track: Path
     repeater = PipelineRepeater(entry)
     stored = {row_name(row): row for row in entry.samples().to_pylist()}
     again: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for record in entry.records():
-        assert record["model_digest"] == repeater.model_digests[0]
-        run = RunName(record["index"], record["text_id"], record["seed"])
+    for record in entry_records(entry):
+        assert record.model_digest == repeater.model_digests[0]
+        run = RunName(record.index, record.text_id, record.seed)
         again |= {row_name(row): row for row in repeater.samples(run).to_pylist()}
     assert again.keys() == stored.keys()
-    assert {name[0] for name in stored} == {record["text_id"] for record in entry.records()}
-    assert len(entry.records()) == (4 if arm == "gap" else 2)
+    assert {name[0] for name in stored} == {record.text_id for record in entry_records(entry)}
+    assert len(entry_records(entry)) == (4 if arm == "gap" else 2)
     for name, row in stored.items():
         assert again[name]["choice_logprobs"] == pytest.approx(row["choice_logprobs"], abs=1e-6)
         assert again[name]["value"] == row["value"]
