@@ -152,20 +152,10 @@ def _bases(settings: Settings, name: str, folders: Folders, cache: RunCache) -> 
     """Base scores of the draws, from the cache where they are done."""
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.base_documents)
-    code, how = run_code(frozenset(), evaluation.suite), evaluation.model_dump(mode="json")
+    fixed = [suite.digest, evaluation.model_dump(mode="json"), run_code(frozenset(), evaluation.suite)]
     keys = {
         draw: digest(
-            [
-                "kept base",
-                settings.track.name,
-                name,
-                draw,
-                *_files(folder),
-                suite.digest,
-                how,
-                code,
-                arithmetic_name(),
-            ]
+            ["kept base", settings.track.name, name, draw, *_files(folder), *fixed, arithmetic_name()]
         )
         for draw, folder in folders
     }

@@ -2,17 +2,16 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from benchmark.errors import InputError, told_of
 from benchmark.schema.stored_columns import NO_ARM, SAMPLES
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.model_specs import FolderModel, HubModel, MicroModel, ModelSpec
+from benchmark.settings.model_specs import FolderModel, HubModel, MicroModel
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import known, open_track
@@ -62,8 +61,7 @@ def model(params: Path, name: str) -> None:
             for draw in range(spec.trained_draws):
                 place = folder / str(draw)
                 place.mkdir()
-                _MODEL_KINDS[spec.kind](spec.drawn(draw), settings, paths, place, name, draw)
-                origin = _origin(spec.drawn(draw), paths, name, draw)
+                origin = _place_draw(settings, paths, name, draw, place)
                 with told_of(origin, place):
                     loaded = load_opt(place)
                     Tokenizer.from_folder(place).rows_of(loaded.config.vocab_size, place)
@@ -89,27 +87,21 @@ def _check_draw(name: str, origin: str, sizes: Sequence[int], digests: Sequence[
         )
 
 
-def _origin(spec: ModelSpec, paths: TrackPaths, name: str, draw: int) -> str:
-    """What a person knows a draw by: its folder, its repository, or the stage's out."""
+def _place_draw(settings: Settings, paths: TrackPaths, name: str, draw: int, folder: Path) -> str:
+    """Train, fetch or copy a draw into `folder`; what a person knows it by: its repository, its folder, or the out."""
+    spec = settings.models[name].drawn(draw)
+    if isinstance(spec, MicroModel):
+        from benchmark.draws.micro_draws import place_trained
+
+        place_trained(settings, paths, name, draw, folder)
+        return str(paths.draw(name, draw))
     if isinstance(spec, HubModel):
+        from benchmark.models.from_hub import fetch
+
+        fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
         return f"{spec.id}@{spec.revision}"
-    return str(paths.root / spec.path if isinstance(spec, FolderModel) else paths.draw(name, draw))
-
-
-def _train_micro(
-    spec: MicroModel, settings: Settings, paths: TrackPaths, folder: Path, name: str, draw: int
-) -> None:
-    from benchmark.draws.micro_draws import place_trained
-
-    place_trained(settings, paths, name, draw, folder)
-
-
-def _fetch_hub(
-    spec: HubModel, settings: Settings, paths: TrackPaths, folder: Path, name: str, draw: int
-) -> None:
-    from benchmark.models.from_hub import fetch
-
-    fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
+    _copy_folder(spec, paths.root / spec.path, folder, name)
+    return str(paths.root / spec.path)
 
 
 MODEL_FILES = (
@@ -124,12 +116,9 @@ MODEL_FILES = (
 )
 
 
-def _copy_folder(
-    spec: FolderModel, settings: Settings, paths: TrackPaths, folder: Path, name: str, draw: int
-) -> None:
+def _copy_folder(spec: FolderModel, source: Path, folder: Path, name: str) -> None:
     from benchmark.untrusted.safe_files import kind_of, sha256_of
 
-    source = paths.root / spec.path
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
     if spec.sha256 is not None and sha256_of(source) != spec.sha256:
@@ -138,13 +127,6 @@ def _copy_folder(
         if (file.name in MODEL_FILES or file.suffix == ".safetensors") and kind_of(file) == "file":
             # A link that DVC made leads into its cache, which may be emptied: the out holds the content.
             shutil.copyfile(file, folder / file.name)
-
-
-_MODEL_KINDS: dict[str, Callable[[Any, Settings, TrackPaths, Path, str, int], None]] = {
-    "micro": _train_micro,
-    "hub": _fetch_hub,
-    "folder": _copy_folder,
-}
 
 
 def base(params: Path, name: str) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import torch
@@ -60,6 +61,18 @@ class RunRequest:
             self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members, self.passages,
             self.arm.updates,
         )  # fmt: skip
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What its record and its samples are known by."""
+        return {
+            "model": self.model_name,
+            "draw": self.draw,
+            "arm": self.arm_name,
+            "corpus": self.corpus,
+            "text_id": self.text_id,
+            "seed": self.seed,
+        }
 
     @property
     def name(self) -> str:
@@ -201,18 +214,7 @@ class _Run:
         )
 
     def _labelled(self, samples: pa.Table, step: int) -> pa.Table:
-        request = self.request
-        names: dict[str, str | int] = {
-            "track": request.track,
-            "model": request.model_name,
-            "draw": request.draw,
-            "arm": request.arm_name,
-            "corpus": request.corpus,
-            "text_id": request.text_id,
-            "seed": request.seed,
-            "step": step,
-        }
-        return label_samples(samples, names)
+        return label_samples(samples, {"track": self.request.track, **self.request.names, "step": step})
 
     def _selected(self) -> dict[str, int | None]:
         if self.paper:
@@ -231,14 +233,9 @@ class _Run:
             selected = dict.fromkeys(selected, 1)
         suite = self.scorer.suite
         record = RunRecord(
-            model=request.model_name,
-            draw=request.draw,
+            **request.names,
             model_digest=request.model_digest,
-            arm=request.arm_name,
-            corpus=request.corpus,
             index=request.index,
-            text_id=request.text_id,
-            seed=request.seed,
             suite=suite.name,
             suite_version=suite.version,
             protocol=self.scorer.settings.protocol,
