@@ -3,9 +3,7 @@
 import csv
 import re
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from benchmark.corpora.texts import stored_texts
 from benchmark.errors import CheckFailed, InputError
 from benchmark.posttrain.record import RunRecord, StepRecord
 from benchmark.schema.result_columns import SAMPLES
@@ -22,47 +21,24 @@ from benchmark.store.track_paths import TrackPaths
 from benchmark.verification.compare_runs import RunName, draw_runs
 from benchmark.verification.recompute import same
 from benchmark.verification.run_record_check import check_records, entry_records
-from benchmark.verification.verify import verify
-from tests.verification.track import DIGEST, alter_records, alter_samples, make_track
+from benchmark.verification.verify import repeat, verify
+from tests.verification.conftest import Change, alter_samples
 
 ENTRY = "small/gap/code"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def suite() -> Iterator[None]:
-    """A suite without documents: loading the real one for the overlap of a corpus costs seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.pipeline.score_stage.suite_of", lambda *_, **__: SimpleNamespace(tasks=()))
-        yield
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("track")
-    make_track(root)
-    return root
-
-
-@pytest.fixture
-def paths(pristine: Path, tmp_path: Path) -> TrackPaths:
-    root = tmp_path / "track"
-    shutil.copytree(pristine, root)
-    return TrackPaths(root, "micro")
 
 
 class Again:
     """A repeater that gives the samples of the unaltered track, with a little noise on log-probabilities."""
 
-    model_digests = MappingProxyType({0: DIGEST})
-
     def __init__(
-        self, pristine: Path, noise: float = 1e-5, change: Callable[[dict[str, Any]], None] | None = None
+        self, pristine: Path, noise: float = 1e-5, change: Change | None = None, digest: str | None = None
     ):
-        self.pristine, self.noise, self.change = pristine, noise, change
+        self.pristine, self.noise, self.change, self.digest = pristine, noise, change, digest
         self.calls: list[RunName] = []
 
     def __call__(self, entry: Entry) -> "Again":
         self.samples_of = find_entry("/".join(entry.key), self.pristine).samples()
+        self.model_digests = {0: self.digest or entry_records(entry)[0].model_digest}
         return self
 
     def samples(self, run: RunName) -> pa.Table:
@@ -77,7 +53,11 @@ class Again:
 
 
 ELSEWHERE = {"host": "elsewhere", "cpu": "another"}
-HERE = {"host": "here"}
+HERE = {"host": "there"}
+
+
+def text_of(paths: TrackPaths, index: int) -> str:
+    return stored_texts(paths.corpus("code"))[index].text_id
 
 
 def checked(paths: TrackPaths, pristine: Path, entry: str = ENTRY, **options: Any) -> Any:
@@ -119,8 +99,7 @@ def test_tables_alone_reproduce_nothing(paths: TrackPaths, pristine: Path) -> No
 
 
 def test_other_base_weights_leave_the_state(paths: TrackPaths, pristine: Path) -> None:
-    again = Again(pristine)
-    again.model_digests = MappingProxyType({0: "another"})
+    again = Again(pristine, digest="another")
     attestation = checked(paths, pristine, repeater=again)
     assert (attestation.state, attestation.outcome) == ("self-reported", "weights differ")
     assert not again.calls
@@ -128,12 +107,12 @@ def test_other_base_weights_leave_the_state(paths: TrackPaths, pristine: Path) -
     assert checked(paths, pristine, repeater=again).state == "reproduced"
 
 
-TALK = {"arm": "gap", "task": "talk"}
+TALK = {"arm": "gap", "task": "micro_persona"}
 VALUES = {
     "a score at a step": TALK | {"step": 1, "split": "test"},
-    "a score at another step": TALK | {"step": 5, "split": "test"},
+    "a score at another step": TALK | {"step": 3, "split": "test"},
     "a score among the documents that choose": TALK | {"step": 1, "split": "select"},
-    "an accuracy": {"arm": "gap", "task": "choices", "step": 5, "split": "test", "value": 0.0},
+    "an accuracy": {"arm": "gap", "task": "micro_cause", "step": 3, "split": "test"},
 }
 
 
@@ -144,7 +123,9 @@ def test_a_stored_value_altered_by_a_thousandth_is_found(
 ) -> None:
     alter_samples(paths, "code", lambda row: row.update(value=row["value"] + 0.001), VALUES[case])
     if records_too:
-        alter_records(paths, "code", "gap", lambda record: record.update(steps=record["steps"][:1]))
+        records = RunRecord.read_all(paths.run_group("small", "code") / "runs.jsonl")
+        first = records[0].model_copy(update={"steps": records[0].steps[:1]})
+        RunRecord.write_all(paths.run_group("small", "code") / "runs.jsonl", [first, *records[1:]])
     attestation = checked(paths, pristine, runs=0)
     assert (attestation.state, attestation.outcome) == ("flagged", "differs")
     assert attestation.consistency["differences"] > 0
@@ -188,20 +169,20 @@ def test_a_figure_of_a_table_altered_by_a_thousandth_is_found(
 
 def test_an_altered_verdict_is_found(paths: TrackPaths, pristine: Path) -> None:
     path = paths.results / "comparisons.csv"
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    verdict = next(
-        word for word in ("inconclusive", "inferior", "superior", "comparable") if word in lines[1]
-    )
-    lines[1] = lines[1].replace(verdict, "superior" if verdict != "superior" else "inferior")
-    path.write_text("".join(lines), encoding="utf-8")
-    entry = "/".join(lines[1].split(",")[2:5])
-    assert checked(paths, pristine, entry, runs=0).state == "flagged"
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    row = next(row for row in rows if (row["arm"], row["corpus"]) == ("gap", "code"))
+    row["verdict"] = "superior" if row["verdict"] != "superior" else "inferior"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert checked(paths, pristine, runs=0).state == "flagged"
 
 
 def test_a_dropped_run_is_found(paths: TrackPaths, pristine: Path) -> None:
     path = paths.run_group("small", "code") / "samples.parquet"
     table = pq.read_table(path)
-    kept = table.filter(~((pc.field("arm") == "gap") & (pc.field("text_id") == "code-text-2")))
+    kept = table.filter(~((pc.field("arm") == "gap") & (pc.field("text_id") == text_of(paths, 2))))
     pq.write_table(kept, path)
     assert checked(paths, pristine, runs=0).state == "flagged"
 
@@ -218,8 +199,10 @@ def test_what_is_altered_in_a_control_or_another_corpus_does_not_flag_an_entry(
     paths: TrackPaths, pristine: Path
 ) -> None:
     nearly = lambda row: row.update(value=row["value"] + 0.001)  # noqa: E731 - used twice, named once
-    alter_samples(paths, "code", nearly, {"arm": "random", "task": "talk", "step": 5, "split": "test"})
-    alter_samples(paths, "seen", nearly, {"arm": "gap", "task": "talk", "step": 5, "split": "test"})
+    alter_samples(
+        paths, "code", nearly, {"arm": "random", "task": "micro_persona", "step": 3, "split": "test"}
+    )
+    alter_samples(paths, "seen", nearly, {"arm": "gap", "task": "micro_persona", "step": 3, "split": "test"})
     assert checked(paths, pristine).outcome == "agrees"
     assert checked(paths, pristine, "small/random/code", runs=0).state == "flagged"
     assert checked(paths, pristine, "small/gap/seen", runs=0).state == "flagged"
@@ -229,9 +212,9 @@ def test_a_log_probability_altered_by_a_hundredth_is_found_where_its_run_is_draw
     paths: TrackPaths, pristine: Path
 ) -> None:
     def more(row: dict[str, Any]) -> None:
-        row["choice_logprobs"][2] -= 0.01
+        row["choice_logprobs"][1] -= 0.01
 
-    where = {"arm": "gap", "task": "choices", "step": 1, "split": "select", "text_id": "code-text-1"}
+    where = {"arm": "gap", "task": "micro_cause", "step": 1, "split": "select", "text_id": text_of(paths, 1)}
     alter_samples(paths, "code", more, where)
     attestation = checked(paths, pristine)
     assert attestation.state == "flagged"
@@ -248,50 +231,48 @@ def test_the_drawn_runs_are_recorded_and_follow_from_the_seed(paths: TrackPaths,
     assert len({tuple(draw_runs(records, 2, seed)) for seed in range(50)}) == 6
 
 
-def flip(row: dict[str, Any], margin: float) -> None:
-    """Make the answer to one question another one, at a margin."""
-    if (row["task"], row["doc_id"], row["step"], row["text_id"]) == ("choices", 100, 1, "code-text-0"):
-        row["choice_logprobs"] = [-1.0, -1.0 + margin, -9.0]
-        row |= {"prediction": "1", "value": 0.0}
-
-
-def stand(row: dict[str, Any]) -> None:
-    row["choice_logprobs"] = [-1.0, -1.0, -9.0]
-    row |= {"prediction": "0", "value": 1.0}
-
-
-QUESTION = {"arm": "gap", "task": "choices", "doc_id": 100, "step": 1, "text_id": "code-text-0"}
+def question(paths: TrackPaths) -> dict[str, Any]:
+    """What names one stored answer to a question."""
+    rows = find_entry(ENTRY, paths.root).samples().to_pylist()
+    row = next(row for row in rows if row["metric"] == "acc" and row["text_id"] == text_of(paths, 0))
+    return {name: row[name] for name in ("arm", "task", "split", "doc_id", "step", "text_id")}
 
 
 @pytest.mark.parametrize(("margin", "allowed"), [(5e-4, True), (2e-3, False)])
 def test_an_answer_flips_only_where_its_margin_is_small(
-    pristine: Path, tmp_path: Path, margin: float, allowed: bool
+    paths: TrackPaths, margin: float, allowed: bool
 ) -> None:
-    root = tmp_path / "close"
-    shutil.copytree(pristine, root)
-    alter_samples(TrackPaths(root, "micro"), "code", stand, QUESTION)
-    entry = find_entry(ENTRY, root)
-    from benchmark.verification.verify import repeat
+    where = question(paths)
 
-    again = Again(root, noise=0.0, change=lambda row: flip(row, margin))(entry)
-    outcome = repeat(again, [RunName(0, "code-text-0", 0)], entry.samples())
+    def stand(row: dict[str, Any]) -> None:
+        row |= {"choice_logprobs": [-1.0, -1.0, -9.0], "prediction": "0", "value": 1.0}
+
+    def flip(row: dict[str, Any]) -> None:
+        if where.items() <= row.items():
+            row |= {"choice_logprobs": [-1.0, -1.0 + margin, -9.0], "prediction": "1", "value": 0.0}
+
+    alter_samples(paths, "code", stand, where)
+    entry = find_entry(ENTRY, paths.root)
+    again = Again(paths.root, noise=0.0, change=flip)(entry)
+    outcome = repeat(again, [RunName(0, where["text_id"], 0)], entry.samples())
     assert (outcome.flips, not outcome.faults) == ((1, True) if allowed else (0, False))
 
 
 def test_generated_answers_may_differ_in_a_few_documents_only(paths: TrackPaths, pristine: Path) -> None:
     def other(row: dict[str, Any]) -> None:
-        if row["task"] == "talk" and row["doc_id"] < limit:
+        if row["task"] == "micro_persona" and left:
+            left.pop()
             row |= {"prediction": "another answer", "value": 0.5}
 
-    limit = 1
+    left = [None] * 1  # of 4 runs x 2 steps x 8 documents
     assert checked(paths, pristine, repeater=Again(pristine, change=other)).outcome == "agrees"
-    limit = 5
+    left = [None] * 5
     assert checked(paths, pristine, repeater=Again(pristine, change=other)).state == "flagged"
 
 
 def test_a_score_of_an_unchanged_answer_may_not_differ(paths: TrackPaths, pristine: Path) -> None:
     def better(row: dict[str, Any]) -> None:
-        if row["task"] == "talk" and row["doc_id"] == 3:
+        if row["task"] == "micro_persona":
             row["value"] += 1e-6
 
     assert checked(paths, pristine, repeater=Again(pristine, change=better)).state == "flagged"
