@@ -81,6 +81,7 @@ def fitting_kept_draws(
     known = folder.draws()
     texts = folder.texts()
     found = KeptScores()
+    soups = {name for name, arm in settings.arms.items() if arm.kind == "soup"}
     for model, spec in settings.models.items():
         digests = bases[model]["model_digest"]
         for draw, digest in enumerate(digests):
@@ -88,7 +89,7 @@ def fitting_kept_draws(
             row.texts = {
                 (record.corpus, record.text_id)
                 for record in trained
-                if (record.model, record.draw) == (model, draw) and settings.arms[record.arm].kind != "soup"
+                if (record.model, record.draw) == (model, draw) and record.arm not in soups
             }
             found.rows.append(row)
         used = []

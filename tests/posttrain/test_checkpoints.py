@@ -7,7 +7,6 @@ import pytest
 
 from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import CheckFailed
-from benchmark.models.micro_training import train_rung
 from benchmark.models.opt import load_opt, weights_sha256
 from benchmark.posttrain.base_model import Base, load_base, suite_of
 from benchmark.posttrain.checkpoints import keep_checkpoints, keep_run
@@ -16,10 +15,8 @@ from benchmark.posttrain.run_cache import RunCache
 from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_requests import request
 from benchmark.settings.load import validate
-from benchmark.settings.model_specs import MicroModel
 from benchmark.settings.track_settings import Settings
 
-RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
 TEXTS = micro_corpus("code", 2, 0)
 
 
@@ -41,11 +38,9 @@ def settings(keep: str) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def base(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
-    folder = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, {0: folder}, name="tiny", cache=micro_cache)
+def base(tiny_rung: Path) -> Base:
     one = settings("none")
-    return load_base("tiny", folder, suite_of(one.evaluation, documents=4), one.evaluation, one.execution)
+    return load_base("tiny", tiny_rung, suite_of(one.evaluation, documents=4), one.evaluation, one.execution)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.corpora.micro_corpora import micro_corpus
-from benchmark.models.micro_training import train_rung
 from benchmark.posttrain import run_group
 from benchmark.posttrain.arms.interface import SoupMember
 from benchmark.posttrain.base_model import Base, load_base, suite_of
@@ -24,10 +23,7 @@ from benchmark.posttrain.sample_rows import base_samples
 from benchmark.schema.result_columns import SAMPLES
 from benchmark.schema.sample_defaults import with_defaults
 from benchmark.settings.load import validate
-from benchmark.settings.model_specs import MicroModel
 from benchmark.settings.track_settings import Settings
-
-RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
 
 
 def settings_with(**changes: Any) -> Settings:
@@ -50,20 +46,13 @@ KINDS = {"gap": "ascent", "descent": "descent", "random": "random", "shuffled": 
 
 
 @pytest.fixture(scope="module")
-def folder(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, {0: target}, name="tiny", cache=micro_cache)
-    return target
+def base(tiny_rung: Path) -> Base:
+    return base_with(tiny_rung, settings_with())
 
 
-@pytest.fixture(scope="module")
-def base(folder: Path) -> Base:
-    return base_with(folder, settings_with())
-
-
-def base_with(folder: Path, settings: Settings) -> Base:
+def base_with(tiny_rung: Path, settings: Settings) -> Base:
     suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
-    return load_base("tiny", folder, suite, settings.evaluation, settings.execution)
+    return load_base("tiny", tiny_rung, suite, settings.evaluation, settings.execution)
 
 
 def run(base: Base, settings: Settings, arm: str = "gap") -> RunResult:
@@ -107,9 +96,9 @@ def test_the_step_is_chosen_by_the_select_average_among_steps_one_and_up(base: B
     assert record.selected_step == {"all": max(averages, key=lambda step: (averages[step], -step))}
 
 
-def test_only_the_steps_that_are_asked_for_are_scored(folder: Path) -> None:
+def test_only_the_steps_that_are_asked_for_are_scored(tiny_rung: Path) -> None:
     settings = settings_with(evaluation={"steps": [2, 4]})
-    result = run(base_with(folder, settings), settings)
+    result = run(base_with(tiny_rung, settings), settings)
     assert sorted(set(result.samples.column("step").to_pylist())) == [2, 4]
     assert [bool(step.metrics) for step in result.record.steps] == [True, False, True, False, True]
 
@@ -163,9 +152,9 @@ def test_samples_without_draw_and_cluster_are_of_draw_0_and_each_document_by_its
         assert filled.column("cluster").to_pylist() == own
 
 
-def test_under_the_protocol_paper_each_family_has_its_step(folder: Path) -> None:
+def test_under_the_protocol_paper_each_family_has_its_step(tiny_rung: Path) -> None:
     settings = settings_with(evaluation={"protocol": "paper"})
-    record = run(base_with(folder, settings), settings).record
+    record = run(base_with(tiny_rung, settings), settings).record
     for family, step in record.selected_step.items():
         scores = [one.averages[family] for one in record.steps[1:]]
         assert scores[step - 1] == max(scores)
@@ -222,7 +211,7 @@ def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_membe
     assert not set(before) & set(after)
 
 
-def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder: Path) -> None:
+def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, tiny_rung: Path) -> None:
     texts = micro_corpus("code", 2, 0)
     soup = (SoupMember(request(settings_with(), base, "code", texts[1], "gap", 0).start, "ascent", 2),)
 
@@ -230,7 +219,7 @@ def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder
         text: Any = texts[0], arm: str = "gap", seed: int = 0, corpus: str = "code", **sections: Any
     ) -> str:
         settings = settings_with(**sections)
-        scorer = base.scorer if "evaluation" not in sections else base_with(folder, settings).scorer
+        scorer = base.scorer if "evaluation" not in sections else base_with(tiny_rung, settings).scorer
         return run_key(request(settings, base, corpus, text, arm, seed), scorer)
 
     def key_of(**changes: Any) -> str:
@@ -269,9 +258,9 @@ TAUGHT = {"taught": {"kind": "lessons", "learning_rate": 5e-3, "updates": 4, "co
 LESSONS = {"lessons": {"kind": "micro", "part": "lessons", "texts": 1}}
 
 
-def test_the_one_checkpoint_of_lessons_is_scored_whatever_the_steps_are(folder: Path) -> None:
+def test_the_one_checkpoint_of_lessons_is_scored_whatever_the_steps_are(tiny_rung: Path) -> None:
     settings = settings_with(corpora=LESSONS, arms=TAUGHT, evaluation={"steps": [2, 4]})
-    base = base_with(folder, settings)
+    base = base_with(tiny_rung, settings)
     (text,) = micro_corpus("lessons", 1)
     asked = request(settings, base, "lessons", text, "taught", 0)
     examples = text.text.split("\n\n")
@@ -297,13 +286,13 @@ def test_a_key_depends_on_the_updates_of_lessons_and_on_no_filter(base: Base) ->
     assert key("gap") == key("gap", corpora=["lessons"])
 
 
-def test_a_run_group_holds_the_runs_that_filters_leave(folder: Path, tmp_path: Path) -> None:
+def test_a_run_group_holds_the_runs_that_filters_leave(tiny_rung: Path, tmp_path: Path) -> None:
     corpora = {
         "lessons": {**LESSONS["lessons"], "arms": ["taught"]},
         "code": {"kind": "micro", "part": "code"},
     }
     settings = settings_with(corpora=corpora, arms=TAUGHT)
-    base, cache = base_with(folder, settings), RunCache(tmp_path / "journal")
+    base, cache = base_with(tiny_rung, settings), RunCache(tmp_path / "journal")
     for corpus in ("lessons", "code"):
         write_run_group(settings, [base], corpus, micro_corpus(corpus, 2), tmp_path / corpus, cache)
     arms = {
