@@ -43,7 +43,7 @@ def single_run(
     force: bool,
     draw: int = 0,
 ) -> None:
-    """Do one run and write `run.json` and `samples.parquet`; never reads the journal.
+    """Do one run and write `run.json` and `samples.parquet`; never reads the run cache.
 
     The folder `checkpoints` is there where `checkpoints.keep` asks for weights.
 

@@ -1,6 +1,6 @@
 """`gapbench draws check`: one kept draw, chosen at random, is trained again and compared with the record.
 
-`make repro` trains it beside `dvc repro` (`gapbench draws retrain`), whose stages leave a core idle now and then.
+`make repro` trains it while `dvc repro` runs (`gapbench draws retrain`), whose stages leave a core idle now and then.
 """
 
 import os
@@ -30,7 +30,7 @@ from benchmark.tasks.suite_of_track import suite_of
 FIELD = "kept_draw_check"
 """Of `provenance.json`."""
 CHOSEN = "draw.json"
-"""Beside the weights of a draw that was trained again: which draw it is, and the seed that chose it."""
+"""File next to the weights of a draw that was trained again: which draw it is, and the seed that chose it."""
 GIVES_WAY = 5
 """How much less of a busy core it takes."""
 
@@ -59,7 +59,7 @@ def retrain_one(params: Path, seed: int | None = None) -> None:
 
 
 def check(params: Path, seed: int | None = None) -> None:
-    """Compare a kept draw that was trained again, print one line, and note seed and outcome in `provenance.json`.
+    """Compare a kept draw that was trained again, print one line, and write seed and outcome to `provenance.json`.
 
     The draw is the one that `retrain_one` has left, which is used once; without one, or where a seed is given, a
     draw is trained now.

@@ -96,7 +96,7 @@ def compare(params: Path) -> None:
                 runs += 1
                 same = found == {step.step: step.weights_sha256 for step in record.steps}
                 faults += [] if same else [f"{model}/{record.arm}/{record.corpus} draw {record.draw}"]
-    said = f"{settings.track.name}: {draws} kept draws and {runs} of their runs held against trained ones"
+    said = f"{settings.track.name}: {draws} kept draws and {runs} of their runs compared with trained ones"
     if faults:
         raise CheckFailed(f"{said}: {len(faults)} have other weights, the first {faults[0]}")
     print(f"{said}: all weights are the same" if draws else f"{said}: none was made in {here}")

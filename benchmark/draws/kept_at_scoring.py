@@ -56,12 +56,12 @@ class KeptScores:
     def __str__(self) -> str:
         """One line on what is used and what is not; empty where the track keeps no draws."""
         used = [row for row in self.rows if row.origin == "kept"]
-        told = [f"{row.model} draw {row.draw}: {'; '.join(row.reasons)}" for row in self.rows if row.reasons]
-        if not used and not told:
+        left_out = [f"{row.model} draw {row.draw}: {'; '.join(row.reasons)}" for row in self.rows if row.reasons]
+        if not used and not left_out:
             return ""
         refused = sum(row.origin == "refused" for row in self.rows)
-        first = "".join(f"; {one}" for one in told[:1])
-        more = f", and {len(told) - 1} more in draws.csv" if len(told) > 1 else ""
+        first = "".join(f"; {one}" for one in left_out[:1])
+        more = f", and {len(left_out) - 1} more in draws.csv" if len(left_out) > 1 else ""
         return f"kept draws: {len(used)} used, {refused} left out{first}{more}"
 
 
@@ -167,8 +167,8 @@ def _take(
             if not reason:
                 taken.append(record)
                 row.texts.add((corpus, record.text_id))
-            elif (told := f"{record.arm}/{corpus}: {reason}") not in row.reasons:
-                row.reasons.append(told)
+            elif (why := f"{record.arm}/{corpus}: {reason}") not in row.reasons:
+                row.reasons.append(why)
         if taken:
             keys = {(one.draw, one.arm, one.seed) for one in taken}
             rows = read_rows(folder.runs(model, corpus))

@@ -40,7 +40,7 @@ Folders = Sequence[tuple[int, Path]]
 def make(params: Path, models: Sequence[str]) -> None:
     """Write `kept/<track>/`: of every kept draw of `models` (all where there is none) base scores and runs.
 
-    Trained rungs and finished runs are found again in `.gapbench`, so that a call that was cut short goes on.
+    Trained rungs and finished runs are taken from `.gapbench`, so that a call that was interrupted continues.
 
     Raises:
         InputError: no such model, no draw to keep, or a text would be run on two draws.

@@ -21,7 +21,7 @@ def check_name(name: object) -> str:
         )
     if not SLUG.fullmatch(name) or len(name) > 60:
         raise ValueError(
-            f"name {name!r} is no slug: use lower-case letters, digits and single hyphens, a letter first, "
+            f"name {name!r} is not a valid name: use lower-case letters, digits and single hyphens, a letter first, "
             "60 at most"
         )
     if name in RESERVED:

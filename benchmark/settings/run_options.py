@@ -53,7 +53,7 @@ Keep = Literal["none", "selected", "all"]
 
 
 class Checkpoints(Section):
-    """Which weights of a run are kept beside its samples; the recipe and every step's digest always are.
+    """Which weights of a run are stored next to its samples; the recipe and every step's digest always are.
 
     `selected` are the steps that a run is judged by.
     """

@@ -55,17 +55,17 @@ class Settings(Section):
         return value
 
     @model_validator(mode="after")
-    def _cells(self) -> "Settings":
-        cells: dict[str, tuple[str, str]] = {}
+    def _groups(self) -> "Settings":
+        groups: dict[str, tuple[str, str]] = {}
         for pair in itertools.product(self.models, self.corpora):
             joined = "-".join(pair)
-            if joined in cells:
-                other = cells[joined]
+            if joined in groups:
+                other = groups[joined]
                 raise ValueError(
-                    f"cells {other[0]} x {other[1]} and {pair[0]} x {pair[1]} would both be called "
+                    f"run groups {other[0]} x {other[1]} and {pair[0]} x {pair[1]} would both be called "
                     f"'{joined}': rename one of them"
                 )
-            cells[joined] = pair
+            groups[joined] = pair
         for name, arm in self.arms.items():
             if arm.of is not None and arm.of not in self.arms:
                 raise ValueError(f"arms.{name}.of: no arm '{arm.of}'{nearest(arm.of, self.arms)}")

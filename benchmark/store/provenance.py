@@ -1,4 +1,4 @@
-"""Who made a result, from what and with what: written beside the results, no out of any stage."""
+"""Who made a result, from what and with what: written next to the results, not an output of any stage."""
 
 import csv
 import datetime

@@ -1,4 +1,4 @@
-"""Runs of an entry done again from the pipeline's own models and texts; the run cache is never read."""
+"""Runs of an entry repeated from the pipeline's own models and texts; the run cache is never read."""
 
 from collections.abc import Mapping
 

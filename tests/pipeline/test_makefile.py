@@ -41,7 +41,7 @@ def program(path: Path, text: str) -> None:
 
 
 def make(folder: Path, *words: str, diff: int = 0) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run `make` with stand-ins that note how they are called; `gapbench diff` exits with `diff`. Its end, the calls."""
+    """Run `make` with stand-ins that note how they are called; `gapbench diff` exits with `diff`. Also the calls."""
     binaries = folder / ".venv" / "bin"
     for name in ("python", "gapbench", "dvc", "streamlit", "ruff", "mypy"):
         program(binaries / name, PROGRAM)

@@ -320,12 +320,12 @@ def test_a_damaged_attestation_is_refused(paths: TrackPaths, pristine: Path) -> 
     checked(paths, pristine)
     (path,) = paths.attestations.iterdir()
     renamed = path.rename(path.with_name("small--gap--seen.json"))
-    with pytest.raises(InputError, match="tells of"):
+    with pytest.raises(InputError, match="belongs to"):
         verification_states(paths.attestations)
     renamed.write_text(
         renamed.read_text(encoding="utf-8").replace("reproduced", "excellent"), encoding="utf-8"
     )
-    with pytest.raises(InputError, match="no attestation"):
+    with pytest.raises(InputError, match="not an attestation"):
         verification_states(paths.attestations)
 
 
