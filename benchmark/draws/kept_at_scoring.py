@@ -56,7 +56,9 @@ class KeptScores:
     def __str__(self) -> str:
         """One line on what is used and what is not; empty where the track keeps no draws."""
         used = [row for row in self.rows if row.origin == "kept"]
-        left_out = [f"{row.model} draw {row.draw}: {'; '.join(row.reasons)}" for row in self.rows if row.reasons]
+        left_out = [
+            f"{row.model} draw {row.draw}: {'; '.join(row.reasons)}" for row in self.rows if row.reasons
+        ]
         if not used and not left_out:
             return ""
         refused = sum(row.origin == "refused" for row in self.rows)

@@ -1,10 +1,10 @@
 """How long each stage took when it last ran here."""
 
-import json
 from pathlib import Path
 
 from benchmark.errors import InputError
 from benchmark.store.tracks import open_track
+from benchmark.system.files import read_json
 
 
 def stage_times(params: Path) -> dict[str, float]:
@@ -17,7 +17,7 @@ def stage_times(params: Path) -> dict[str, float]:
     files = sorted((paths.work / "timing" / paths.track).glob("*.json"))
     if not files:
         raise InputError(f"{params}: no stage of track {paths.track} has run here: `dvc repro` first")
-    times = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    times = map(read_json, files)
     return {time["stage"]: time["wall_seconds"] for time in times}
 
 
