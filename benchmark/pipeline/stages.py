@@ -170,34 +170,29 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
     with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, paths):
         known(model_name, settings.models, "model", params)
         known(corpus_name, settings.corpora, "corpus", params)
-        out = paths.run_group(model_name, corpus_name)
+        group = paths.run_group(model_name, corpus_name)
         if settings.models[model_name].role == "baseline" or not arms_of(settings, model_name, corpus_name):
-            with whole_folder(out) as folder:
+            with whole_folder(group) as folder:
                 write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
                 write_json_lines(folder / "runs.jsonl", [])
                 write_json(folder / "cell.json", {"keys": []})
             return
-        _posttrain(settings, paths, model_name, corpus_name)
+        from benchmark.corpora.texts import stored_texts
+        from benchmark.posttrain.base_draws import load_bases
+        from benchmark.posttrain.checkpoints import keep_checkpoints
+        from benchmark.posttrain.run_cache import RunCache
+        from benchmark.posttrain.run_group import write_run_group
+        from benchmark.tasks.suite_of_track import suite_of
 
-
-def _posttrain(settings: Settings, paths: TrackPaths, model_name: str, corpus_name: str) -> None:
-    from benchmark.corpora.texts import stored_texts
-    from benchmark.posttrain.base_draws import load_bases
-    from benchmark.posttrain.checkpoints import keep_checkpoints
-    from benchmark.posttrain.run_cache import RunCache
-    from benchmark.posttrain.run_group import write_run_group
-    from benchmark.tasks.suite_of_track import suite_of
-
-    evaluation = settings.evaluation
-    suite = suite_of(evaluation, documents=evaluation.documents)
-    draws = range(settings.models[model_name].trained_draws)
-    folders = [(draw, paths.draw(model_name, draw)) for draw in draws]
-    texts = stored_texts(paths.corpus(corpus_name))
-    group = paths.run_group(model_name, corpus_name)
-    # A draw that no text falls on is not needed here.
-    bases = load_bases(model_name, folders[: max(1, len(texts))], suite, evaluation, settings.execution)
-    write_run_group(settings, bases, corpus_name, texts, group, RunCache(paths.run_cache))
-    keep_checkpoints(settings, bases, corpus_name, texts, group)
+        evaluation = settings.evaluation
+        suite = suite_of(evaluation, documents=evaluation.documents)
+        texts = stored_texts(paths.corpus(corpus_name))
+        # A draw that no text falls on is not needed here.
+        draws = range(min(settings.models[model_name].trained_draws, max(1, len(texts))))
+        folders = [(draw, paths.draw(model_name, draw)) for draw in draws]
+        bases = load_bases(model_name, folders, suite, evaluation, settings.execution)
+        write_run_group(settings, bases, corpus_name, texts, group, RunCache(paths.run_cache))
+        keep_checkpoints(settings, bases, corpus_name, texts, group)
 
 
 def score(params: Path) -> None:

@@ -27,12 +27,10 @@ def keep_checkpoints(
         return
     records = RunRecord.read_all(group / "runs.jsonl")
     by_run = {(record.arm, record.text_id, record.seed): record for record in records}
-    finished: dict[str, list[tuple[RunRequest, RunResult]]] = {}
-    for run in group_requests(settings, bases, corpus, texts):
-        result = RunResult(by_run[run.arm_name, run.text_id, run.seed], SAMPLES.empty_table())
-        finished.setdefault(run.arm_name, []).append((run, result))
-    runs = [run for arm in finished.values() for run, _ in arm]
-    for run in [*runs, *soup_requests(settings, finished)]:
+    runs = list(group_requests(settings, bases, corpus, texts))
+    results = [RunResult(by_run[run.arm_name, run.text_id, run.seed], SAMPLES.empty_table()) for run in runs]
+    soups = soup_requests(settings, list(zip(runs, results, strict=True)))
+    for run in [*runs, *soups]:
         record = by_run[run.arm_name, run.text_id, run.seed]
         keep_run(settings.checkpoints.keep, run, record, group / "checkpoints" / run.arm_name / place_of(run))
 

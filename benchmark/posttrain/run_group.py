@@ -38,7 +38,7 @@ def write_run_group(
     label = f"posttrain {bases[0].name} {corpus}"
     scorers = {base.draw: base.scorer for base in bases}
     results = complete_runs(settings, scorers, requests, cache, label)
-    soups = list(soup_requests(settings, _by_arm(requests, results)))
+    soups = list(soup_requests(settings, list(zip(requests, results, strict=True))))
     results += complete_runs(settings, scorers, soups, cache, f"{label} soups") if soups else []
     texts_run = {run.text_id: run for run in requests}.values()
     facts = {
@@ -51,15 +51,6 @@ def write_run_group(
     with whole_folder(out) as folder:
         write_results(folder, results)
         write_json(folder / "cell.json", facts)
-
-
-def _by_arm(
-    requests: Sequence[RunRequest], results: Sequence[RunResult]
-) -> dict[str, list[tuple[RunRequest, RunResult]]]:
-    finished: dict[str, list[tuple[RunRequest, RunResult]]] = {}
-    for run, result in zip(requests, results, strict=True):
-        finished.setdefault(run.arm_name, []).append((run, result))
-    return finished
 
 
 def complete_runs(

@@ -1,6 +1,6 @@
 """Which runs a run group (model, corpus) holds, and the content key of each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from benchmark.corpora.texts import CorpusText
@@ -84,26 +84,27 @@ def base_of(text: CorpusText, bases: Sequence[Base]) -> Base:
 
 
 def soup_requests(
-    settings: Settings, finished: Mapping[str, Sequence[tuple[RunRequest, RunResult]]]
+    settings: Settings, finished: Sequence[tuple[RunRequest, RunResult]]
 ) -> Iterator[RunRequest]:
     """The soups of a run group: disjoint groups of an arm's texts, so that soups are independent of one another.
 
     A soup averages runs of one draw: the average of two pretrained models is no model.
 
     Args:
-        finished: the runs of every arm with their results, in the order of the texts.
+        finished: runs with their results, those of an arm in the order of the texts.
     """
     for arm_name, arm in settings.arms.items():
         if arm.kind != "soup":
             continue
         if arm.of is None:
             raise InputError(f"arms.{arm_name}.of: a soup names the arm whose checkpoints it averages")
-        runs = [
-            (run, result.record.selected_step.get("all"))
-            for run, result in finished.get(arm.of, ())
-            if arm_name in arms_of(settings, run.model_name, run.corpus)
+        usable = [
+            (run, step)
+            for run, result in finished
+            if run.arm_name == arm.of
+            and arm_name in arms_of(settings, run.model_name, run.corpus)
+            and (step := result.record.selected_step.get("all")) is not None
         ]
-        usable = [(run, step) for run, step in runs if step is not None]
         for index, group in enumerate(_groups(usable, arm.group)):
             members = tuple(SoupMember(run.start, run.arm.kind, step) for run, step in group)
             names = digest([[member.start.text_id, member.start.seed, member.step] for member in members])

@@ -66,5 +66,5 @@ class PipelineRepeater:
             for seed in entry.settings.arms[mixed].seeds
             if (text_id, seed) in by_run
         ]
-        soups = soup_requests(entry.settings, {mixed: finished})
+        soups = soup_requests(entry.settings, finished)
         return {run.text_id: run for run in soups if run.arm_name == entry.arm}
