@@ -43,16 +43,10 @@ def losses(model: OptModel, path: list[dict[str, torch.Tensor]]) -> list[float]:
     return [float(text_loss(params, model.config, TOKENS)) for params in [model.params, *path]]
 
 
-def test_ascent_raises_the_loss_of_its_text_at_every_step(model: OptModel) -> None:
-    assert all(
-        later > earlier for earlier, later in itertools.pairwise(losses(model, walk("ascent", start(model))))
-    )
-
-
-def test_descent_lowers_the_loss_of_its_text_at_every_step(model: OptModel) -> None:
-    assert all(
-        later < earlier for earlier, later in itertools.pairwise(losses(model, walk("descent", start(model))))
-    )
+@pytest.mark.parametrize(("kind", "sign"), [("ascent", 1), ("descent", -1)])
+def test_the_loss_of_the_text_rises_or_falls_at_every_step(model: OptModel, kind: str, sign: int) -> None:
+    found = losses(model, walk(kind, start(model)))
+    assert all(sign * (later - earlier) > 0 for earlier, later in itertools.pairwise(found))
 
 
 def test_no_arm_changes_the_base_model(model: OptModel) -> None:

@@ -1,7 +1,6 @@
 """Kept weights are those that the record names, loadable, and no other; a wrong digest is never passed over."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,27 +13,15 @@ from benchmark.posttrain.record import RunRecord
 from benchmark.posttrain.run_cache import RunCache
 from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_requests import request
-from benchmark.settings.load import validate
 from benchmark.settings.track_settings import Settings
+from tests.posttrain.test_run_loop import settings_with
 
 TEXTS = micro_corpus("code", 2, 0)
 
 
 def settings(keep: str) -> Settings:
-    arms: dict[str, Any] = {"gap": {"kind": "ascent"}, "random": {"kind": "random"}}
-    return validate(
-        {
-            "track": {"name": "test"},
-            "models": {},
-            "corpora": {},
-            "arms": arms | {"soup": {"kind": "soup", "of": "gap"}},
-            "posttrain": {"learning_rate": 1e-3, "max_steps": 3},
-            "evaluation": {"tasks": ["micro_cause"], "documents": 4, "select_documents": 4, "steps": [1, 3]},
-            "execution": {"workers": 1},
-            "checkpoints": {"keep": keep},
-        },
-        "test",
-    )
+    evaluation = {"tasks": ["micro_cause"], "documents": 4, "select_documents": 4, "steps": [1, 3]}
+    return settings_with(posttrain={"max_steps": 3}, evaluation=evaluation, checkpoints={"keep": keep})
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +60,7 @@ def test_the_weights_that_are_kept_are_those_of_the_record(keep: str, base: Base
     keep_checkpoints(settings(keep), [base], "code", TEXTS, cell)
     expected = {} if keep == "none" else recorded(cell, selected=keep == "selected")
     assert kept(cell) == expected
-    assert len(expected) == {"none": 0, "selected": 5, "all": 2 * 2 * 3 + 1}[keep]
+    assert len(expected) == {"none": 0, "selected": 4 * 2 + 1, "all": 4 * 2 * 3 + 1}[keep]
 
 
 def test_weights_with_another_digest_than_the_record_stop_it(base: Base, cell: Path, tmp_path: Path) -> None:
