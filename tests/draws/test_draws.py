@@ -1,6 +1,5 @@
 """Several pretraining draws from training to tables: trained ones, kept ones, and kept ones that do not fit."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -98,7 +97,7 @@ def draws_table(root: Path) -> pd.DataFrame:
 def edit_kept(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what `kept.json` says of every draw."""
     path = root / "kept/micro/kept.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
+    told = read_json(path)
     for draws in told["models"].values():
         for facts in draws.values():
             change(facts)
@@ -108,7 +107,7 @@ def edit_kept(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
 def test_each_draw_has_a_folder_and_is_what_its_seed_alone_gives(pristine: Path, tmp_path: Path) -> None:
     models = pristine / "data/micro/models"
     assert sorted(path.name for path in (models / "tiny").iterdir()) == ["0", "1", "model.json"]
-    told = json.loads((models / "tiny/model.json").read_text(encoding="utf-8"))
+    told = read_json(models / "tiny/model.json")
     assert len(set(told["weights_sha256"])) == 2
     spec = micro_draws.micro_models(load_settings(pristine / "params.yaml"))["tiny"].drawn(1)
     retrain(Ladder({"alone": spec}, pristine / ".gapbench/cache"), "alone", 0, tmp_path)
@@ -117,7 +116,7 @@ def test_each_draw_has_a_folder_and_is_what_its_seed_alone_gives(pristine: Path,
 
 def test_base_scores_hold_all_draws(pristine: Path) -> None:
     folder = pristine / "data/micro/runs/tiny/none"
-    told = json.loads((folder / "base.json").read_text(encoding="utf-8"))
+    told = read_json(folder / "base.json")
     assert len(set(told["model_digest"])) == len(told["averages"]) == len(told["metrics"]) == 2
     samples = pq.read_table(folder / "samples.parquet")
     means = (
@@ -132,7 +131,7 @@ def test_texts_are_nested_in_draws(pristine: Path) -> None:
     folder = pristine / "data/micro/runs/tiny/code"
     records = read_json_lines(folder / "runs.jsonl")
     assert {(record["index"], record["draw"]) for record in records} == {(0, 0), (1, 1)}
-    digests = json.loads((folder / "cell.json").read_text(encoding="utf-8"))["model_digest"]
+    digests = read_json(folder / "cell.json")["model_digest"]
     assert all(record["model_digest"] == digests[record["draw"]] for record in records)
     samples = pq.read_table(folder / "samples.parquet").group_by(["text_id", "draw"]).aggregate([])
     assert samples.num_rows == 2
@@ -150,7 +149,7 @@ def test_the_tables_say_which_draws_were_trained_and_which_kept(pristine: Path) 
     assert sorted(set(runs["index"])) == [0, 1, 2, 3]
     texts = pq.read_table(pristine / "results/micro/texts.parquet").column("text_id").to_pylist()
     assert set(runs["text_id"]) <= set(texts)
-    provenance = json.loads((pristine / "results/micro/provenance.json").read_text(encoding="utf-8"))
+    provenance = read_json(pristine / "results/micro/provenance.json")
     assert provenance["draws"]["tiny"] == {"trained": 2, "kept": 2, "refused": 0}
 
 
@@ -252,7 +251,7 @@ def test_runs_of_kept_draws_are_those_of_the_settings_and_bases_stay(
 
 def test_runs_on_other_documents_and_texts_are_left_out(root: Path) -> None:
     path = root / "data/micro/runs/tiny/code/cell.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
+    told = read_json(path)
     write_json(path, told | {"documents": "another"})
     kept = taken(root)
     assert not kept.records
@@ -321,8 +320,7 @@ def test_draws_that_cannot_be_kept_are_refused_in_one_line(
 
 
 def checked(root: Path) -> dict[str, Any]:
-    told = json.loads((root / "results/micro/provenance.json").read_text(encoding="utf-8"))
-    found: dict[str, Any] = told[FIELD]
+    found: dict[str, Any] = read_json(root / "results/micro/provenance.json")[FIELD]
     return found
 
 

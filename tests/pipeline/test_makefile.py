@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.small import ROOT
+from tests.pipeline.small import ROOT, commit, shell
 
 PROGRAM = """#!/bin/sh
 printf '%s %s\\n' "${0##*/}" "$*" >> "${0%/*}/calls"
@@ -64,11 +64,6 @@ def repro(folder: Path, *, diff: int = 0) -> tuple[int, list[str], list[str]]:
     return done.returncode, calls, done.stdout.splitlines()
 
 
-def git(folder: Path, *arguments: str) -> None:
-    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    subprocess.run(["git", "-C", str(folder), *author, *arguments], check=True, capture_output=True)
-
-
 def test_every_verb_calls_the_programs_of_the_clone(clone: Path) -> None:
     done, calls = make(clone, "repro", "test", "leaderboard", "lint", "screenshots", "bench")
     assert done.returncode == 0, done.stderr
@@ -112,7 +107,7 @@ def test_an_export_without_git_ends_without_an_error(clone: Path) -> None:
 
 
 def test_a_repository_without_a_commit_ends_without_an_error(clone: Path) -> None:
-    git(clone, "init")
+    shell(clone, "git", "init", "--quiet")
     code, asked, said = repro(clone)
     assert code == 0
     assert NO_GIT not in asked
@@ -121,8 +116,8 @@ def test_a_repository_without_a_commit_ends_without_an_error(clone: Path) -> Non
 
 @pytest.mark.parametrize(("diff", "expected"), [(0, 0), (1, 2)])
 def test_a_clone_is_compared_and_a_fault_is_an_error(diff: int, expected: int, clone: Path) -> None:
-    git(clone, "init")
-    git(clone, "commit", "--allow-empty", "--message", "one")
+    shell(clone, "git", "init", "--quiet")
+    commit(clone)
     code, asked, _ = repro(clone, diff=diff)
     assert code == expected
     assert asked[-1] == "gapbench diff --track micro"
