@@ -15,7 +15,7 @@ from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.diff.bounds import POOLED, bound
 from benchmark.draws.base_scores import base_scores
 from benchmark.draws.kept_folder import KeptDraw, KeptFolder
-from benchmark.draws.micro_draws import micro_models
+from benchmark.draws.micro_draws import micro_models, untrained_draws
 from benchmark.draws.recipes import base_recipe
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.micro_cache import Ladder, retrain
@@ -105,8 +105,7 @@ def checkable(settings: Settings, paths: TrackPaths) -> dict[tuple[str, int], Ke
     known = KeptFolder(paths.kept).draws()
     return {
         (model, draw): known[model][draw]
-        for model, spec in micro_models(settings).items()
-        for draw in range(spec.trained_draws, spec.n_draws)
+        for model, draw in untrained_draws(settings)
         if draw in known.get(model, {}) and known[model][draw].recipe == base_recipe(settings, model, draw)
     }
 

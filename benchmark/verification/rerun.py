@@ -35,20 +35,16 @@ class PipelineRepeater:
 
     def samples(self, run: RunName) -> pa.Table:
         """Samples of all steps of the run."""
-        wanted = (
-            self._soups() if self.entry.settings.arms[self.entry.arm].kind == "soup" else self._plain(run)
-        )
-        if run.text_id not in wanted:
+        if self.entry.settings.arms[self.entry.arm].kind == "soup":
+            asked = self._soups().get(run.text_id)
+        else:
+            known = run.text_id in self.texts
+            asked = self._request(self.entry.arm, run.text_id, run.seed) if known else None
+        if asked is None:
             raise InputError(
                 f"{self.entry}: text {run.text_id} is not in the corpus any more: run `dvc repro`"
             )
-        asked = wanted[run.text_id]
         return execute_run(asked, self.bases[asked.draw].scorer).samples
-
-    def _plain(self, run: RunName) -> dict[str, RunRequest]:
-        if run.text_id not in self.texts:
-            return {}
-        return {run.text_id: self._request(self.entry.arm, run.text_id, run.seed)}
 
     def _request(self, arm: str, text_id: str, seed: int) -> RunRequest:
         settings, corpus, text = self.entry.settings, self.entry.corpus, self.texts[text_id]
