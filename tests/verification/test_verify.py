@@ -135,20 +135,14 @@ def test_a_stored_value_altered_by_a_thousandth_is_found(
     assert attestation.consistency["differences"] > 0
 
 
-def cells(path: Path) -> list[tuple[int, str]]:
-    """(row, column) of a number of the entry, for each column of a results table."""
+def alter_table(path: Path, change: Change) -> None:
+    """Apply `change` to the first row of the entry in a results table."""
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    of_entry = [
-        n
-        for n, row in enumerate(rows)
-        if (row["model"], row["arm"], row["corpus"]) == ("small", "gap", "code")
-    ]
-    found = {}
-    for number in of_entry:
-        for column, value in rows[number].items():
-            if "." in value and column not in {"suite_version"}:
-                found.setdefault(column, (number, column))
-    return list(found.values())
+    change(next(row for row in rows if (row["model"], row["arm"], row["corpus"]) == ("small", "gap", "code")))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 @pytest.mark.parametrize(
@@ -157,29 +151,26 @@ def cells(path: Path) -> list[tuple[int, str]]:
 def test_a_figure_of_a_table_altered_by_a_thousandth_is_found(
     paths: TrackPaths, pristine: Path, table: str
 ) -> None:
-    path = paths.results / table
-    text = path.read_text(encoding="utf-8")
-    number, column = cells(path)[len(cells(path)) // 2]
-    rows = list(csv.reader(text.splitlines()))
-    place = rows[0].index(column)
-    value = float(rows[number + 1][place])
-    rows[number + 1][place] = repr(value + 0.001 * max(1.0, abs(value)))  # tables print ten digits
-    path.write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
+    changed = []
+
+    def change(row: dict[str, Any]) -> None:
+        figures = [name for name, value in row.items() if "." in value and name != "suite_version"]
+        changed.append(figures[len(figures) // 2])
+        value = float(row[changed[0]])
+        row[changed[0]] = repr(value + 0.001 * max(1.0, abs(value)))  # tables print ten digits
+
+    alter_table(paths.results / table, change)
     attestation = checked(paths, pristine, runs=0)
     assert attestation.state == "flagged"
-    assert any(column in fault for fault in attestation.consistency["faults"])
+    assert any(changed[0] in fault for fault in attestation.consistency["faults"])
     assert checked(paths, pristine, "small/gap/seen", runs=0).outcome == "agrees"
 
 
 def test_an_altered_verdict_is_found(paths: TrackPaths, pristine: Path) -> None:
-    path = paths.results / "comparisons.csv"
-    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    row = next(row for row in rows if (row["arm"], row["corpus"]) == ("gap", "code"))
-    row["verdict"] = "superior" if row["verdict"] != "superior" else "inferior"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    def change(row: dict[str, Any]) -> None:
+        row["verdict"] = "superior" if row["verdict"] != "superior" else "inferior"
+
+    alter_table(paths.results / "comparisons.csv", change)
     assert checked(paths, pristine, runs=0).state == "flagged"
 
 
