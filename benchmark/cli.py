@@ -303,7 +303,7 @@ def draws_make(
     ] = None,
 ) -> None:
     """Train and score the draws that the pipeline does not train, and write kept/<track>/."""
-    from benchmark.draws.record_draws import make
+    from benchmark.draws.make_kept_draws import make
 
     make(params, models or [])
 
@@ -314,7 +314,7 @@ def draws_retrain(
     seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
 ) -> None:
     """Train one kept draw again, chosen at random, for `draws check`; `make repro` does it beside `dvc repro`."""
-    from benchmark.draws.draw_check import retrain_one
+    from benchmark.draws.check_kept_draw import retrain_one
 
     retrain_one(params, seed)
 
@@ -325,7 +325,7 @@ def draws_check(
     seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
 ) -> None:
     """Hold a kept draw that was trained again against the record; exit 1 where it differs. Trains one where none is."""
-    from benchmark.draws.draw_check import check
+    from benchmark.draws.check_kept_draw import check
 
     check(params, seed)
 

@@ -53,6 +53,18 @@ def micro_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cache
 
 
+@pytest.fixture(scope="session")
+def tiny_rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a very small model of the micro ladder, trained on 20,000 tokens."""
+    from benchmark.models.micro_training import train_rung
+    from benchmark.settings.model_specs import MicroModel
+
+    folder = tmp_path_factory.mktemp("rung") / "tiny"
+    spec = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
+    train_rung(spec, {0: folder}, name="tiny", cache=micro_cache)
+    return folder
+
+
 @pytest.fixture
 def gapbench(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

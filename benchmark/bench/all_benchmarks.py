@@ -22,7 +22,8 @@ from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptConfig, Tokenizer
 from benchmark.models.shapes import opt_shape
 from benchmark.public_data.public_files import locate
-from benchmark.settings.params import MicroModel, load_settings
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import MicroModel
 
 GAP12_SHAPE = opt_shape(320, 8, 5)
 """An OPT shape with 9.8 million weights in its body, 5 to 25 being asked for."""

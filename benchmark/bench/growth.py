@@ -10,8 +10,10 @@ from benchmark.bench.subjects import BATCH_TOKENS, Subject, make_subject
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptConfig, Tokenizer
-from benchmark.posttrain.run_loop import RunRequest, Scorer, execute_run
-from benchmark.settings.params import Arm, Evaluation, Posttrain
+from benchmark.posttrain.run_loop import RunRequest, execute_run
+from benchmark.posttrain.scorer import Scorer
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.run_options import EvaluationOptions, Posttrain
 from benchmark.tasks.suite import Suite, SuiteTask
 
 LINEAR = at_most(1.15)
@@ -88,7 +90,7 @@ def gap_run(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> tuple[RunR
     model, length = subject.checkpoints[0], subject.max_length
     suite = replace(subject.suite, tasks=tuple(_halved(task) for task in subject.suite.tasks))
     prepared = prepare(suite, subject.tokenizer, max_length=length, positions=length)
-    scorer = Scorer.of(model, suite, prepared, Evaluation(suite=suite.name, steps=tuple(steps)))
+    scorer = Scorer.of(model, suite, prepared, EvaluationOptions(suite=suite.name, steps=tuple(steps)))
     text = " ".join(str(document.row) for document in suite.tasks[0].documents["test"])
     request = RunRequest(
         track="bench",

@@ -53,7 +53,9 @@ def measure(params: Path) -> dict[str, float]:
     from benchmark.models.micro_training import micro_tokenizer, pretraining_tokens, train_rung
     from benchmark.models.opt import OptModel
     from benchmark.posttrain.base_model import load_base, suite_of
-    from benchmark.settings.params import Execution, MicroModel, load_settings
+    from benchmark.settings.load import load_settings
+    from benchmark.settings.model_specs import MicroModel
+    from benchmark.settings.run_options import Execution
 
     compute_alone()
     settings = load_settings(params)

@@ -8,8 +8,9 @@ from benchmark.bench.speed_ratio import timed
 from benchmark.bench.subjects import make_subject
 from benchmark.execution.workers import run_units, worker_count
 from benchmark.models.opt import OptConfig, Tokenizer
-from benchmark.posttrain.run_loop import RunRequest, RunResult, Scorer, execute_run
-from benchmark.settings.params import Execution
+from benchmark.posttrain.run_loop import RunRequest, RunResult, execute_run
+from benchmark.posttrain.scorer import Scorer
+from benchmark.settings.run_options import Execution
 from benchmark.tasks.suite import Suite
 
 RUNS = 8

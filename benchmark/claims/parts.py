@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.claims.rule import Part, decide
 from benchmark.schema.result_columns import NO_ARM
 from benchmark.scoring.comparisons import noninferiority
-from benchmark.settings.params import Claims
+from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import Contrast, Estimated, gain, level, mean, on_shared_documents, score
 from benchmark.statistics.design import DocumentScores, Layout

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmark.claims.rule import CANNOT_TELL, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, TITLES
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
-from benchmark.settings.params import Control
+from benchmark.settings.scoring_rules import DeclaredControl
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.contrast import GIVEN_ALL, Estimated, level
 from benchmark.statistics.design import DocumentScores, Layout
@@ -91,7 +91,7 @@ def under_controls(claims: Sequence[dict[str, Any]], controls: dict[str, Any] | 
 
 
 def _against_base(
-    name: str, control: Control, expected: str, comparisons: Sequence[Mapping[str, Any]]
+    name: str, control: DeclaredControl, expected: str, comparisons: Sequence[Mapping[str, Any]]
 ) -> Row:
     found = {
         row["scope"]: row

@@ -1,8 +1,8 @@
 """Do the controls do what they are declared to do? Gains of each on pretraining draws that no study reports.
 
 `python -m benchmark.commands.control_settings --folder DIR` trains the draws of micro-1 that DIR lacks, treats
-them, and prints the table of docs/CONTROLS.md. What is done is kept in DIR, so that draws may be
-split between processes.
+them, and prints the table of docs/CONTROLS.md. Results stay in DIR, so that
+draws may be split between processes.
 """
 
 import argparse
@@ -12,26 +12,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.bench.written_report import fill
+from benchmark.corpora.micro_corpora import micro_corpus
+from benchmark.draws.micro_draws import SomeDraws
 from benchmark.errors import InputError
+from benchmark.models.micro_cache import trained_rung
+from benchmark.models.opt import OptModel
+from benchmark.posttrain.base_model import load_base, suite_of
+from benchmark.posttrain.checkpoints import rebuilt
 from benchmark.posttrain.early_stopping import FAMILIES
+from benchmark.posttrain.run_requests import request
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import Arm, MicroCorpus, MicroModel, Settings, load_settings
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.corpus_specs import MicroCorpus
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import code_digest, digest
 from benchmark.system.files import write_json
 from benchmark.system.import_closure import modules
-
-if TYPE_CHECKING:
-    from benchmark.corpora.texts import Text
-    from benchmark.models.micro_cache import Ladder
-    from benchmark.models.opt import OptModel
-    from benchmark.models.tokenizer import Tokenizer
-    from benchmark.posttrain.run_loop import RunRequest
 
 MODEL = "micro-1"
 DRAWS = (100, 101, 102, 103, 104)
@@ -40,8 +43,8 @@ SCOPES = ("all", *FAMILIES)
 
 
 @dataclass(frozen=True)
-class Control:
-    """A control with the steps that are scored, one `Outcome` each a text.
+class CandidateControl:
+    """A control with the steps that are scored, one `ControlOutcome` each a text.
 
     `expected` is the sign of its gain.
     """
@@ -58,20 +61,20 @@ def _code(texts: int = 5) -> MicroCorpus:
 
 
 CONTROLS = (
-    Control(
+    CandidateControl(
         "lessons",
         Arm(kind="lessons", learning_rate=3e-3, updates=900),
         MicroCorpus(kind="micro", part="lessons", texts=1),
         (1,),
         +1,
     ),
-    Control("ascent at 1e-3", Arm(kind="ascent", learning_rate=1e-3), _code(), (5, 15), -1),
-    Control("ascent at 3e-3", Arm(kind="ascent", learning_rate=3e-3), _code(), (5,), -1),
+    CandidateControl("ascent at 1e-3", Arm(kind="ascent", learning_rate=1e-3), _code(), (5, 15), -1),
+    CandidateControl("ascent at 3e-3", Arm(kind="ascent", learning_rate=3e-3), _code(), (5,), -1),
 )
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ControlOutcome:
     """Score of a treated draw less that of the draw itself, by scope, and the CPU seconds of its steps."""
 
     draw: int
@@ -82,22 +85,28 @@ class Outcome:
     seconds: float
 
 
-def outcomes(settings: Settings, draw: int, controls: Sequence[Control], folder: Path) -> list[Outcome]:
+def outcomes(
+    settings: Settings, draw: int, controls: Sequence[CandidateControl], folder: Path
+) -> list[ControlOutcome]:
     """What the controls do to one draw on all `select` documents; from `folder` where the same code has done it."""
-    rung = _ladder(settings, folder).kept(MODEL, draw)
-    kept = {
+    rung = _ladder(settings, [draw], folder).kept(MODEL, draw)
+    stored = {
         one.name: folder / f"outcomes-{draw}-{_key(settings, rung.name, one)[:12]}.json" for one in controls
     }
-    left = [control for control in controls if not kept[control.name].is_file()]
+    left = [control for control in controls if not stored[control.name].is_file()]
     if left:
         train(settings, [draw], folder)
         done = list(_outcomes(settings, rung, draw, left))
         for control in left:
-            write_json(kept[control.name], [asdict(one) for one in done if one.control == control.name])
-    return [Outcome(**one) for path in kept.values() for one in json.loads(path.read_text(encoding="utf-8"))]
+            write_json(stored[control.name], [asdict(one) for one in done if one.control == control.name])
+    return [
+        ControlOutcome(**one)
+        for path in stored.values()
+        for one in json.loads(path.read_text(encoding="utf-8"))
+    ]
 
 
-def _key(settings: Settings, rung: str, control: Control) -> str:
+def _key(settings: Settings, rung: str, control: CandidateControl) -> str:
     """Content key of what a control does to a draw, whose own key is `rung`."""
     described = [control.name, control.arm.recipe, control.corpus.model_dump(mode="json"), control.steps]
     code = code_digest(modules("benchmark.commands.control_settings"))
@@ -106,83 +115,41 @@ def _key(settings: Settings, rung: str, control: Control) -> str:
 
 def train(settings: Settings, draws: Sequence[int], folder: Path) -> None:
     """Train the draws that `folder` lacks, all of them together."""
-    from benchmark.models.micro_training import train_rung
-
-    ladder = _ladder(settings, folder)
-    left = {draw: kept for draw in draws if not (kept := ladder.kept(MODEL, draw)).is_dir()}
-    if left:
-        with tempfile.TemporaryDirectory(dir=folder) as made:
-            folders = {draw: Path(made) / str(draw) for draw in left}
-            train_rung(ladder.rungs[MODEL], folders, name=MODEL, cache=ladder.cache)
-            for draw, kept in left.items():
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                folders[draw].rename(kept)
+    ladder = _ladder(settings, draws, folder)
+    for draw in draws:
+        with tempfile.TemporaryDirectory() as copied:
+            trained_rung(ladder, MODEL, draw, Path(copied), settings.execution)
 
 
-def _ladder(settings: Settings, folder: Path) -> "Ladder":
-    from benchmark.models.micro_cache import Ladder
-
+def _ladder(settings: Settings, draws: Sequence[int], folder: Path) -> SomeDraws:
     spec = settings.models.get(MODEL)
     if not isinstance(spec, MicroModel):
         raise InputError(f"models: no rung '{MODEL}' of the micro ladder: name the micro track's params.yaml")
-    folder.mkdir(parents=True, exist_ok=True)
-    return Ladder({MODEL: spec}, folder)
+    rung = spec.model_copy(update={"draws": max(draws) + 1, "trained": None})
+    return SomeDraws({MODEL: rung}, folder, frozenset((MODEL, draw) for draw in draws))
 
 
-def _outcomes(settings: Settings, model: Path, draw: int, controls: Sequence[Control]) -> Iterable[Outcome]:
-    from benchmark.arithmetic.single_thread import compute_alone
-    from benchmark.corpora.micro_corpora import micro_corpus
-    from benchmark.evaluation.engine import drafts_from, evaluate
-    from benchmark.evaluation.prepare import prepare
-    from benchmark.models.opt import OptModel, load_opt
-    from benchmark.models.tokenizer import Tokenizer
-    from benchmark.posttrain.checkpoints import rebuilt
-    from benchmark.tasks.suite import load_suite
-
-    compute_alone()
-    base, tokenizer = load_opt(model), Tokenizer.from_folder(model)
-    positions = base.config.max_position_embeddings
-    prepared = prepare(
-        load_suite(settings.evaluation.suite),
-        tokenizer,
-        max_length=positions,
-        positions=positions,
-        splits=["select"],
-    )
-    start = evaluate(base, prepared)
-    drafts = drafts_from(start, prepared)
+def _outcomes(
+    settings: Settings, model: Path, draw: int, controls: Sequence[CandidateControl]
+) -> Iterable[ControlOutcome]:
+    arms = {control.name: control.arm for control in controls}
+    evaluation = settings.evaluation.model_copy(update={"select_documents": None})
+    settings = settings.model_copy(update={"arms": arms, "evaluation": evaluation})
+    base = load_base(MODEL, model, suite_of(evaluation, documents=1), evaluation, settings.execution)
+    start = base.scorer.start.averages["select"]
     for control in controls:
         for text in micro_corpus(control.corpus.part, control.corpus.texts, control.corpus.seed):
-            run = _request(settings, base, tokenizer, control, text)
+            run = request(settings, base, control.corpus.part, text, control.name, 0)
             began = time.process_time()
             for step, params in rebuilt(run, control.steps):
                 seconds = time.process_time() - began
-                scores = evaluate(OptModel(base.config, params), prepared, drafts=drafts).averages["select"]
-                gains = {
-                    scope: (scores[scope] or 0.0) - (start.averages["select"][scope] or 0.0)
-                    for scope in SCOPES
-                }
-                yield Outcome(draw, control.name, step, text.index, gains, seconds)
+                scores = base.scorer.score(OptModel(base.model.config, params)).averages["select"]
+                gains = {scope: (scores[scope] or 0.0) - (start[scope] or 0.0) for scope in SCOPES}
+                yield ControlOutcome(draw, control.name, step, text.index, gains, seconds)
                 began = time.process_time()
 
 
-def _request(
-    settings: Settings, base: "OptModel", tokenizer: "Tokenizer", control: Control, text: "Text"
-) -> "RunRequest":
-    from benchmark.posttrain.objective import examples_of, text_tokens
-    from benchmark.posttrain.run_loop import RunRequest
-
-    positions = base.config.max_position_embeddings
-    return RunRequest(
-        track="bench", model_name=MODEL, model=base, model_digest="", corpus=control.corpus.part, index=text.index,
-        text_id=text.text_id, arm_name=control.name, arm=control.arm, seed=0, arithmetic=arithmetic_name(),
-        tokens=tuple(text_tokens(text.text, tokenizer, max_length=positions, positions=positions)),
-        posttrain=settings.posttrain.model_copy(update={"learning_rate": control.arm.learning_rate}),
-        passages=examples_of(text.text, tokenizer, positions=positions) if control.arm.kind == "lessons" else (),
-    )  # fmt: skip
-
-
-def table(found: Sequence[Outcome], controls: Sequence[Control]) -> str:
+def table(found: Sequence[ControlOutcome], controls: Sequence[CandidateControl]) -> str:
     """Gains by control, step and draw in Markdown: means over texts, then mean and deviation over draws."""
     draws = sorted({one.draw for one in found})
     heads = [
@@ -231,15 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     settings = load_settings(given.params)
     begin(settings.execution)
-    controls = [
-        Control(
-            one.name, one.arm, one.corpus.model_copy(update={"texts": given.lessons}), one.steps, one.expected
-        )
-        if one.arm.kind == "lessons"
-        else one
-        for one in CONTROLS
-        if one.name in given.only
-    ]
+    taught = CONTROLS[0].corpus.model_copy(update={"texts": given.lessons})
+    controls = [one for one in (replace(CONTROLS[0], corpus=taught), *CONTROLS[1:]) if one.name in given.only]
     train(settings, given.draws, given.folder)
     found = [one for draw in given.draws for one in outcomes(settings, draw, controls, given.folder)]
     text = table(found, controls)

@@ -9,12 +9,11 @@ import pandas as pd
 from benchmark.errors import CheckFailed, InputError
 from benchmark.scoring.samples import read_samples
 from benchmark.scoring.selection import base_scores
-from benchmark.settings.params import load_settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.contrast import level
 from benchmark.statistics.design import DocumentScores
 from benchmark.statistics.design import Layout as DocumentLayout
-from benchmark.store.track_paths import Layout
+from benchmark.store.tracks import open_track
 
 SMALLEST_STEP = 0.03
 CEILING = 0.95
@@ -107,8 +106,8 @@ def read_rungs(params: Path) -> Rungs:
     Raises:
         InputError: the track has no results yet.
     """
-    settings = load_settings(params)
-    results = Layout.of(params, settings).results
+    settings, paths = open_track(params)
+    results = paths.results
     if not (results / "documents.parquet").is_file():
         raise InputError(f"{results}: no documents.parquet: `make repro TRACK={settings.track.name}` first")
     chance = pd.read_csv(results / "scores.csv").groupby("scope")["chance"].first()

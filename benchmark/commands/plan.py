@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from benchmark.commands.planned_power import print_power, texts_of_an_entry
-from benchmark.commands.single_run import params_files
 from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import Prepared, prepare
@@ -20,16 +19,11 @@ from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.arms.lessons import BATCH
 from benchmark.posttrain.base_model import suite_of
 from benchmark.public_data.public_files import locate
-from benchmark.settings.params import (
-    CorpusSpec,
-    HubModel,
-    MicroModel,
-    ModelSpec,
-    Settings,
-    arms_of,
-    load_settings,
-)
-from benchmark.store.track_paths import Layout
+from benchmark.settings.corpus_specs import CorpusSpec
+from benchmark.settings.model_specs import HubModel, MicroModel, ModelSpec
+from benchmark.settings.track_settings import Settings, arms_of
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import all_tracks, open_track
 
 FORWARD = 2
 BACKWARD = 4
@@ -73,9 +67,7 @@ def plan(
     Raises:
         InputError: no such track, or the data that counting needs is not at hand.
     """
-    params = _params_of(root, track)
-    settings = load_settings(params, list(overrides))
-    layout = Layout.of(params, settings)
+    settings, layout = open_track(_params_of(root, track), overrides)
     if power_only:
         _print_power(settings, layout)
         return
@@ -102,7 +94,7 @@ def plan(
     _print_power(settings, layout)
 
 
-def _print_power(settings: Settings, layout: Layout) -> None:
+def _print_power(settings: Settings, layout: TrackPaths) -> None:
     sizes = {name: parameters_of(model_shape(name, spec, layout)) for name, spec in settings.models.items()}
     texts = [text_count(name, spec, layout) for name, spec in settings.corpora.items()]
     print_power(settings, layout, sizes, texts_of_an_entry(texts))
@@ -114,7 +106,7 @@ def parameters_of(config: OptConfig) -> int:
 
 
 def _params_of(root: Path, track: str) -> Path:
-    tracks = {load_settings(path).track.name: path for path in params_files(root) if path.is_file()}
+    tracks = {settings.track.name: path for path, settings in all_tracks(root).items()}
     if track not in tracks:
         raise InputError(f"--track {track}: no such track; known: {', '.join(sorted(tracks))}")
     return tracks[track]
@@ -135,7 +127,7 @@ def measured_rate() -> float:
     return 2.0 * 4096 * 128 * 512 * count / seconds
 
 
-def cost(name: str, spec: ModelSpec, settings: Settings, layout: Layout) -> Cost:
+def cost(name: str, spec: ModelSpec, settings: Settings, layout: TrackPaths) -> Cost:
     """The cost of one model: its draws, their base evaluations, and its runs where it is treated."""
     config = model_shape(name, spec, layout)
     tokenizer = track_tokenizer(settings, layout)
@@ -183,7 +175,7 @@ class Work:
     lesson_tokens: int = 0
 
 
-def work_of(settings: Settings, layout: Layout, model: str) -> Work:
+def work_of(settings: Settings, layout: TrackPaths, model: str) -> Work:
     """The work of all runs of one treated model; a soup repeats the runs that it averages and is scored once."""
     most = settings.posttrain.max_steps
     evaluation = settings.evaluation
@@ -204,7 +196,7 @@ def work_of(settings: Settings, layout: Layout, model: str) -> Work:
     return Work((runs + averaged) * most, runs * len(scored) + once, tokens)
 
 
-def text_count(name: str, spec: CorpusSpec, layout: Layout) -> int:
+def text_count(name: str, spec: CorpusSpec, layout: TrackPaths) -> int:
     """Texts of a corpus: as the settings say, else as its stage found, else as its source has."""
     if spec.texts is not None:
         return spec.texts
@@ -214,7 +206,7 @@ def text_count(name: str, spec: CorpusSpec, layout: Layout) -> int:
     return len(open_corpus(spec, layout.root))
 
 
-def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
+def model_shape(name: str, spec: ModelSpec, layout: TrackPaths) -> OptConfig:
     """The shape of a model: from its folder where it is there, else its settings or the known OPT sizes."""
     folder = layout.draw(name, 0)
     if (folder / "config.json").is_file():
@@ -230,7 +222,7 @@ def model_shape(name: str, spec: ModelSpec, layout: Layout) -> OptConfig:
     )
 
 
-def track_tokenizer(settings: Settings, layout: Layout) -> Tokenizer:
+def track_tokenizer(settings: Settings, layout: TrackPaths) -> Tokenizer:
     """A tokenizer of the track's models: from a folder that is there, else OPT's from the data."""
     for name in settings.models:
         folder = layout.draw(name, 0)

@@ -17,8 +17,8 @@ from benchmark.schema.result_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.scoring.samples import read_samples
 from benchmark.scoring.selection import base_scores, stored_entries
-from benchmark.settings.params import Settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS
+from benchmark.settings.track_settings import Settings
 from benchmark.statistics.contrast import gain, level, on_shared_documents
 from benchmark.statistics.crossed import sampled
 from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores
@@ -33,7 +33,7 @@ from benchmark.statistics.power import (
     detectable_from,
     outlook,
 )
-from benchmark.store.track_paths import Layout
+from benchmark.store.track_paths import TrackPaths
 from benchmark.tasks.gap12.splits import COPA_TRAIN, POOLED, pooled_counts
 from benchmark.tasks.suite import load_suite
 
@@ -68,7 +68,7 @@ class Gap:
     source: str
 
 
-def print_power(settings: Settings, layout: Layout, parameters: Mapping[str, int], texts: int) -> None:
+def print_power(settings: Settings, layout: TrackPaths, parameters: Mapping[str, int], texts: int) -> None:
     """Print what a gain must be to be found, and of each claimed pair whether it can be decided.
 
     `parameters` are those of the track's models, `texts` the texts of an entry.
@@ -132,7 +132,7 @@ def claim_pairs(settings: Settings, parameters: Mapping[str, int]) -> list[Pair]
 
 
 def pair_lines(
-    settings: Settings, layout: Layout, pairs: Sequence[Pair], counts: Counts, texts: int
+    settings: Settings, layout: TrackPaths, pairs: Sequence[Pair], counts: Counts, texts: int
 ) -> list[str]:
     """Of each pair, whether a treated model as good as the larger one would be found `comparable`."""
     margin = settings.scoring.margin
@@ -255,7 +255,7 @@ def published_gap(root: Path, pair: Pair, counts: Counts) -> Gap | None:
     return Gap(sum(gaps[family] for family in families) / len(families), "published baselines")
 
 
-def measured_pair(settings: Settings, layout: Layout, pair: Pair) -> tuple[Variances, float, int] | None:
+def measured_pair(settings: Settings, layout: TrackPaths, pair: Pair) -> tuple[Variances, float, int] | None:
     """Variances and gap at `all` from the track's committed results, averaged over corpora, and the treated draws.
 
     None without results.

@@ -10,12 +10,10 @@ import pandas as pd
 from benchmark.claims.rule import REPRODUCED
 from benchmark.claims.study_controls import same_rung
 from benchmark.errors import InputError
-from benchmark.pipeline.score_stage import scoring_settings
 from benchmark.scoring.run_records import Model
-from benchmark.settings.params import load_settings
-from benchmark.settings.scoring_settings import FEWEST_UNITS
+from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.simulations.whole_study import Simulator, Study, read_study
-from benchmark.store.track_paths import Layout
+from benchmark.store.tracks import open_track
 from benchmark.system.progress import Progress
 
 PUBLISHED_GAINS = {"classification": 0.0026, "dialogue": 0.0072}
@@ -60,8 +58,8 @@ def simulate(params: Path, studies: int = STUDIES, draws: int | None = None, see
 
 def track_study(params: Path) -> Study:
     """The study behind a track's committed results."""
-    settings = load_settings(params)
-    results = Layout.of(params, settings).results
+    settings, paths = open_track(params)
+    results = paths.results
     if not (results / "entries.csv").is_file():
         raise InputError(f"{results}: no entries.csv: `make repro TRACK={settings.track.name}` first")
     entries = pd.read_csv(results / "entries.csv")
@@ -71,7 +69,7 @@ def track_study(params: Path) -> Study:
     }
     roles = {name: spec.role for name, spec in settings.models.items()}
     models = {name: replace(model, role=roles.get(name, "both")) for name, model in models.items()}
-    return read_study(results, models, scoring_settings(settings, {}))
+    return read_study(results, models, ScoringSettings.of_track(settings))
 
 
 def told_apart(simulator: Simulator, studies: int, seed: int) -> dict[str, float]:

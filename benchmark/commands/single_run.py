@@ -13,14 +13,19 @@ import pyarrow as pa
 
 from benchmark.errors import InputError, told_of
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import CorpusSpec, ModelSpec, Settings, load_settings, nearest
-from benchmark.store.track_paths import Layout
+from benchmark.settings.corpus_specs import CorpusSpec
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import ModelSpec
+from benchmark.settings.names import HUB_ID, REVISION, nearest
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import all_tracks, params_of_suite, repository_root
 from benchmark.system.files import write_json, write_parquet
 
 if TYPE_CHECKING:
-    from benchmark.posttrain.run_requests import CorpusText
+    from benchmark.corpora.texts import CorpusText
 
-HUB_MODEL = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)@([0-9a-f]{40})")
+HUB_MODEL = re.compile(f"({HUB_ID})@({REVISION})")
 
 
 def single_run(
@@ -38,7 +43,7 @@ def single_run(
     force: bool,
     draw: int = 0,
 ) -> None:
-    """Do one run and write `run.json` and `samples.parquet`; never reads the journal.
+    """Do one run and write `run.json` and `samples.parquet`; never reads the run cache.
 
     The folder `checkpoints` is there where `checkpoints.keep` asks for weights.
 
@@ -52,7 +57,7 @@ def single_run(
         *([f"evaluation.protocol={protocol}"] if protocol else []),
         *overrides,
     ]
-    settings = load_settings(params_for(suite, root), chosen)
+    settings = load_settings(params_of_suite(suite, root), chosen)
     begin(settings.execution)
 
     from benchmark.posttrain.base_model import load_base, suite_of
@@ -75,7 +80,7 @@ def single_run(
     start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name, draw=draw)
     out.mkdir(parents=True, exist_ok=True)
     write_parquet(out / "samples.parquet", pa.concat_tables([start, result.samples]))
-    write_json(out / "run.json", result.record)
+    write_json(out / "run.json", result.record.stored())
     shutil.rmtree(out / "checkpoints", ignore_errors=True)  # `--force`: those of the run that was here
     keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
 
@@ -91,37 +96,13 @@ def check_out(out: Path, force: bool) -> None:
         raise InputError(f"--out {out}: {parent} cannot be written to: name another folder")
 
 
-def repository_root(start: Path) -> Path:
-    """The nearest folder above `start` with `dvc.yaml` and `params.yaml`, else the one this code lies in."""
-    for folder in (start, *start.parents):
-        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
-            return folder
-    return Path(__file__).resolve().parents[2]
-
-
-def params_files(root: Path) -> list[Path]:
-    """Settings files of all tracks, micro first."""
-    return [root / "params.yaml", *sorted(root.glob("tracks/*/params.yaml"))]
-
-
-def params_for(suite: str, root: Path) -> Path:
-    """The settings of the first track that uses a suite; few-shot variants use those of their suite."""
-    base = re.sub(r"-\d+shot$", "", suite)
-    suites: dict[str, Path] = {}
-    for path in params_files(root):
-        suites.setdefault(re.sub(r"-\d+shot$", "", load_settings(path).evaluation.suite), path)
-    if base not in suites:
-        raise InputError(f"--suite: no suite '{suite}'{nearest(base, suites)}")
-    return suites[base]
-
-
 def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:
     """Name and folder of a ladder's model at one of its draws, a local folder, or a Hub model pinned to a commit."""
-    tracks = [(path, load_settings(path)) for path in params_files(root)]
-    for path, settings in tracks:
+    tracks = all_tracks(root)
+    for path, settings in tracks.items():
         if model in settings.models:
             check_draw(model, draw, settings.models[model])
-            folder = Layout.of(path, settings).draw(model, draw)
+            folder = TrackPaths.of(path, settings).draw(model, draw)
             if not (folder / "config.json").is_file():
                 target = f"{os.path.relpath(path.parent / 'dvc.yaml', root)}:model@{model}"
                 raise InputError(
@@ -141,7 +122,7 @@ def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:
     if "@" in model and "/" in model and not Path(model).exists():
         raise InputError(f"--model {model}: a Hub model is pinned as owner/name@<40 hex digits of a commit>")
     if not Path(model).is_dir():
-        names = [name for _, settings in tracks for name in settings.models]
+        names = [name for settings in tracks.values() for name in settings.models]
         raise InputError(f"--model {model}: no ladder model or folder of that name{nearest(model, names)}")
     return Path(model).resolve().name, Path(model)
 
@@ -160,7 +141,7 @@ def check_draw(model: str, draw: int, spec: ModelSpec) -> None:
 
 def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[str, CorpusText]:
     """Name of the corpus and its text number `index`, from the settings or from a file."""
-    from benchmark.corpora.texts import read_texts
+    from benchmark.corpora.text_files import read_texts
 
     if corpus in settings.corpora:
         name, texts = corpus, texts_up_to(index, settings.corpora[corpus], root)

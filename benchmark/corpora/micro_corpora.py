@@ -5,15 +5,16 @@ from itertools import islice
 from pathlib import Path
 
 from benchmark.corpora.lesson_texts import lesson_texts
-from benchmark.corpora.texts import Text, read_texts, text_id
+from benchmark.corpora.text_files import read_texts
+from benchmark.corpora.texts import CorpusText, text_id
 from benchmark.errors import InputError
-from benchmark.settings.params import MicroPart
+from benchmark.settings.corpus_specs import MicroPart
 from benchmark.world.pretraining_text import pages, pretraining_pages
 
 CODE = Path(__file__).with_name("code_texts.jsonl")
 
 
-def micro_corpus(part: MicroPart, texts: int, seed: int = 0) -> tuple[Text, ...]:
+def micro_corpus(part: MicroPart, texts: int, seed: int = 0) -> tuple[CorpusText, ...]:
     """``texts`` texts of a part, the same for the same ``seed``.
 
     ``seen``: pages of the pretraining text, word for word, from its beginning (``seed`` 0) or further on.
@@ -38,5 +39,5 @@ def micro_corpus(part: MicroPart, texts: int, seed: int = 0) -> tuple[Text, ...]
     return _texts(programs[:texts])
 
 
-def _texts(found: "islice[str] | list[str]") -> tuple[Text, ...]:
-    return tuple(Text(index, text_id(text), text) for index, text in enumerate(found))
+def _texts(found: "islice[str] | list[str]") -> tuple[CorpusText, ...]:
+    return tuple(CorpusText(index, text_id(text), text) for index, text in enumerate(found))

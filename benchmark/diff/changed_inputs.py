@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmark.diff.lock import Lock
 from benchmark.diff.repository import Repository
+from benchmark.store.tracks import params_name
 from benchmark.system.strict_yaml import parse_yaml
 
 STAGES = ("corpus", "model", "base", "posttrain", "score")
@@ -41,7 +42,7 @@ def inputs(repository: Repository, track: str, locks: tuple[Lock, Lock]) -> Inpu
 
     The lock knows from what the results were made. It differs where a change was committed before it was run.
     """
-    path = settings_path(track)
+    path = params_name(track)
     texts = repository.committed(path), repository.here(path)
     settings = [parse_yaml(text.decode(), path) or {} if text else {} for text in texts]
     differing = _settings(path, *settings)
@@ -60,11 +61,6 @@ def inputs(repository: Repository, track: str, locks: tuple[Lock, Lock]) -> Inpu
     whole = frozenset(section for section, _ in differing) & set(WHOLE)
     declared = {section: frozenset(settings[1].get(section) or {}) for section in NAMED}
     return Inputs(named, whole, code, attested, tuple(said), declared if texts[1] else None)
-
-
-def settings_path(track: str) -> str:
-    """The settings file of a track, relative to the root."""
-    return "params.yaml" if track == "micro" else f"tracks/{track}/params.yaml"
 
 
 def _settings(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[tuple[str, str], str]:

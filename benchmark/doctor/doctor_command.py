@@ -18,9 +18,11 @@ from benchmark.doctor.digest_table import first_difference, read_table, record
 from benchmark.doctor.kernels import kernel_digests
 from benchmark.errors import CheckFailed, InputError
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import MicroModel, Settings, load_settings
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
 from benchmark.store.provenance import machine
-from benchmark.store.track_paths import Layout
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import open_track
 
 PARTS = ("kernels", "training", "base", "runs", "repro")
 BYTES_A_PARAMETER = 24
@@ -37,7 +39,7 @@ def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
     for part in parts:
         if part not in PARTS:
             raise InputError(f"--part {part}: no such part: name {', '.join(PARTS)}")
-    settings = load_settings(params)
+    settings, layout = open_track(params)
     begin(settings.execution)
     compute_alone()
     for line in describe():
@@ -45,7 +47,6 @@ def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
     if not mode.is_portable():
         print("digests: none to compare with, since numbers are native here; `gapbench diff` compares claims")
         return
-    layout = Layout.of(params, settings)
     found = {part: dict(_compute(part, settings, layout)) for part in parts or PARTS}
     found = {part: digests for part, digests in found.items() if digests}
     if label is not None:
@@ -76,7 +77,7 @@ def versions() -> dict[str, str]:
     return {"torch": torch.__version__, "numpy": np.__version__, "libc": " ".join(platform.libc_ver())}
 
 
-def _compute(part: str, settings: Settings, layout: Layout) -> Iterator[tuple[str, str]]:
+def _compute(part: str, settings: Settings, layout: TrackPaths) -> Iterator[tuple[str, str]]:
     print(f"computing {part} ...", file=sys.stderr, flush=True)
     if part == "kernels":
         yield from kernel_digests().items()
@@ -93,7 +94,7 @@ def _compute(part: str, settings: Settings, layout: Layout) -> Iterator[tuple[st
         yield from finished(layout)
 
 
-def finished(layout: Layout) -> Iterator[tuple[str, str]]:
+def finished(layout: TrackPaths) -> Iterator[tuple[str, str]]:
     """What a finished `make repro` left, if anything: the rungs' weights and the files of `results/`."""
     rungs = sorted(layout.data.glob("models/*/*/model.safetensors"))
     for path in rungs:

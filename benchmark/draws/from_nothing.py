@@ -1,6 +1,5 @@
-"""`make repro FROM=nothing`: a track beside the given one whose draws are all trained, and what is kept against it."""
+"""`make repro FROM=nothing`: a track whose draws are all trained, and the comparison of what is kept with it."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,16 @@ from typing import Any
 import yaml
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.draws.record_files import KeptFolder
+from benchmark.draws.kept_folder import KeptFolder, KeptRun
 from benchmark.errors import CheckFailed, InputError
+from benchmark.posttrain.record import RunRecord
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import MicroCorpus, Settings, load_settings, validate
-from benchmark.store.track_paths import Layout
-from benchmark.system.files import read_json_lines, write_text
+from benchmark.settings.corpus_specs import MicroCorpus
+from benchmark.settings.load import validate
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import open_track
+from benchmark.system.files import read_json, write_text
 from benchmark.system.strict_yaml import read_yaml
 
 SUFFIX = "-from-nothing"
@@ -22,25 +25,24 @@ SUFFIX = "-from-nothing"
 def make_track(params: Path) -> str:
     """Write `tracks/<track>-from-nothing/` and return the new track's name.
 
-    Its settings are the track's, but that every draw is trained and micro corpora have a text for each draw. It has
+    Its settings are the track's, except that every draw is trained and micro corpora have a text for each draw. It has
     results of its own, so nothing of the track is replaced.
     """
-    settings = load_settings(params)
-    layout = Layout.of(params, settings)
+    settings, paths = open_track(params)
     name = settings.track.name + SUFFIX
     place = Path("tracks") / name / "params.yaml"
     raw = all_trained(read_yaml(params), settings)
     raw["track"] = {"name": name, "root": "../..", "params": place.as_posix()}
     validate(raw, str(params))
-    folder = layout.root / place.parent
-    written_by = f"gapbench draws track --params {os.path.relpath(params, layout.root)}"
+    folder = paths.root / place.parent
+    written_by = f"gapbench draws track --params {os.path.relpath(params, paths.root)}"
     note = f"# Written by `{written_by}`, which replaces it.\n"
     write_text(folder / place.name, note + yaml.safe_dump(raw, sort_keys=False))
     link = folder / "dvc.yaml"
     if not link.is_symlink():
         link.symlink_to(Path("../../dvc.yaml"))
     for needed in ("attestations", "kept"):
-        (layout.root / needed / name).mkdir(parents=True, exist_ok=True)
+        (paths.root / needed / name).mkdir(parents=True, exist_ok=True)
     return name
 
 
@@ -60,7 +62,7 @@ def all_trained(raw: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def compare(params: Path) -> None:
-    """Hold every kept draw of a track against the draws that `<track>-from-nothing` trained; print one line.
+    """Compare every kept draw of a track with the draws that `<track>-from-nothing` trained; print one line.
 
     Weights are compared, of base models and of every step of every run that was scored.
 
@@ -68,22 +70,21 @@ def compare(params: Path) -> None:
         InputError: the other track has not run.
         CheckFailed: in the same arithmetic, weights differ.
     """
-    settings = load_settings(params)
+    settings, paths = open_track(params)
     begin(settings.execution)
-    layout = Layout.of(params, settings)
-    other = Layout(layout.root, settings.track.name + SUFFIX)
-    here, kept = arithmetic_name(), KeptFolder(layout.kept)
+    other = TrackPaths(paths.root, settings.track.name + SUFFIX)
+    here, kept = arithmetic_name(), KeptFolder(paths.kept)
     draws = runs = 0
     faults: list[str] = []
     for model, of_model in kept.draws().items():
         if model not in settings.models:
             continue
-        path = other.cell(model, "none") / "base.json"
+        path = other.run_group(model, "none") / "base.json"
         if not path.is_file():
             raise InputError(
                 f"{path} is missing: `make repro FROM=nothing TRACK={settings.track.name}` first"
             )
-        trained = json.loads(path.read_text(encoding="utf-8"))["model_digest"]
+        trained = read_json(path)["model_digest"]
         for draw, facts in of_model.items():
             if facts.arithmetic != here or draw >= len(trained):
                 continue
@@ -91,24 +92,26 @@ def compare(params: Path) -> None:
             faults += [f"{model} draw {draw}"] if trained[draw] != facts.model_digest else []
         for record in kept.records(model):
             found = _weights(other, model, record)
-            if of_model[record["draw"]].arithmetic == here and found is not None:
+            if of_model[record.draw].arithmetic == here and found is not None:
                 runs += 1
-                same = found == {step["step"]: step["weights_sha256"] for step in record["steps"]}
-                faults += (
-                    [] if same else [f"{model}/{record['arm']}/{record['corpus']} draw {record['draw']}"]
-                )
-    said = f"{settings.track.name}: {draws} kept draws and {runs} of their runs held against trained ones"
+                same = found == {step.step: step.weights_sha256 for step in record.steps}
+                faults += [] if same else [f"{model}/{record.arm}/{record.corpus} draw {record.draw}"]
+    said = f"{settings.track.name}: {draws} kept draws and {runs} of their runs compared with trained ones"
     if faults:
         raise CheckFailed(f"{said}: {len(faults)} have other weights, the first {faults[0]}")
     print(f"{said}: all weights are the same" if draws else f"{said}: none was made in {here}")
 
 
-def _weights(layout: Layout, model: str, kept: dict[str, Any]) -> dict[int, str | None] | None:
+def _weights(paths: TrackPaths, model: str, kept: KeptRun) -> dict[int, str | None] | None:
     """Digests by step of the same run of a draw that was trained; null where there is no such run."""
-    path = layout.cell(model, kept["corpus"]) / "runs.jsonl"
-    names = ("draw", "arm", "text_id", "seed")
-    for record in read_json_lines(path) if path.is_file() else []:
-        if all(record[name] == kept[name] for name in names):
-            steps = {step["step"] for step in kept["steps"]}
-            return {step["step"]: step["weights_sha256"] for step in record["steps"] if step["step"] in steps}
+    path = paths.run_group(model, kept.corpus) / "runs.jsonl"
+    steps = {step.step for step in kept.steps}
+    for record in RunRecord.read_all(path) if path.is_file() else []:
+        if (record.draw, record.arm, record.text_id, record.seed) == (
+            kept.draw,
+            kept.arm,
+            kept.text_id,
+            kept.seed,
+        ):
+            return {step.step: step.weights_sha256 for step in record.steps if step.step in steps}
     return None

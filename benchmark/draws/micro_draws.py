@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.models.micro_cache import Ladder, trained_rung
-from benchmark.settings.params import MicroModel, Settings
-from benchmark.store.track_paths import Layout
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
 
 Draw = tuple[str, int]
 """Name of a model and number of a draw."""
@@ -33,8 +34,8 @@ def micro_models(settings: Settings) -> dict[str, MicroModel]:
     return {name: spec for name, spec in settings.models.items() if isinstance(spec, MicroModel)}
 
 
-def kept_draws(settings: Settings) -> list[Draw]:
-    """The draws of which scores are kept in git."""
+def untrained_draws(settings: Settings) -> list[Draw]:
+    """The draws that the pipeline does not train: their scores are kept in git."""
     return [
         (name, draw)
         for name, spec in micro_models(settings).items()
@@ -42,16 +43,16 @@ def kept_draws(settings: Settings) -> list[Draw]:
     ]
 
 
-def place_trained(settings: Settings, layout: Layout, name: str, draw: int, folder: Path) -> None:
+def place_trained(settings: Settings, paths: TrackPaths, name: str, draw: int, folder: Path) -> None:
     """Copy a draw that the pipeline trains into `folder`; the first call trains all of them."""
-    ladder = Ladder(micro_models(settings), layout.work / "cache")
+    ladder = Ladder(micro_models(settings), paths.work / "cache")
     trained_rung(ladder, name, draw, folder, settings.execution)
 
 
 def place_kept(
-    settings: Settings, layout: Layout, wanted: Sequence[Draw], name: str, draw: int, folder: Path
+    settings: Settings, paths: TrackPaths, wanted: Sequence[Draw], name: str, draw: int, folder: Path
 ) -> None:
     """Copy one of the draws `wanted` into `folder`; the first call trains all of them, and no others."""
     rungs = {name: spec.model_copy(update={"trained": None}) for name, spec in micro_models(settings).items()}
-    ladder = SomeDraws(rungs, layout.work / "cache", frozenset(wanted))
+    ladder = SomeDraws(rungs, paths.work / "cache", frozenset(wanted))
     trained_rung(ladder, name, draw, folder, settings.execution)

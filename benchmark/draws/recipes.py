@@ -1,6 +1,6 @@
 """What a kept draw's numbers follow from, as digests of settings: no code, no machine."""
 
-from benchmark.settings.params import Settings
+from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import digest
 
 
@@ -11,7 +11,7 @@ def base_recipe(settings: Settings, model: str, draw: int) -> str:
 
 
 def run_recipe(settings: Settings, model: str, draw: int, corpus: str, arm: str) -> str:
-    """Digest of what makes the run of an arm on the text of one draw, the text's words and the seed apart."""
+    """Digest of what makes the run of an arm on the text of one draw, without the text's words and the seed."""
     source = settings.corpora[corpus].model_dump(mode="json", exclude={"texts", "arms"})
     treatment = {key: value for key, value in settings.arms[arm].recipe.items() if key != "role"}
     steps = settings.posttrain.model_dump(mode="json") | {"learning_rate": settings.learning_rate(arm)}

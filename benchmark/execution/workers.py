@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from benchmark.arithmetic import mode
 from benchmark.arithmetic.single_thread import compute_alone
 from benchmark.errors import InputError
-from benchmark.settings.params import Execution
+from benchmark.settings.run_options import Execution
 
 Context = TypeVar("Context")
 Unit = TypeVar("Unit")

@@ -5,16 +5,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.corpora.texts import LINES
+from benchmark.corpora.text_files import LINES
+from benchmark.corpora.texts import fingerprint
 from benchmark.errors import InputError, told_of
 from benchmark.intake.dvc_file import check_dvc_file
 from benchmark.intake.facts import gaps_told
 from benchmark.intake.summary import Report, describe
 from benchmark.public_data.delimited_texts import TABLES
-from benchmark.settings.params import FileCorpus, FolderModel, Settings, validate
+from benchmark.settings.corpus_specs import FileCorpus
+from benchmark.settings.load import validate
+from benchmark.settings.model_specs import FolderModel
+from benchmark.settings.track_settings import Settings
 from benchmark.store.attestation import read_attestation
+from benchmark.store.tracks import params_name
 from benchmark.system.strict_yaml import read_yaml
-from benchmark.untrusted.corpus_rules import distinct_texts, fingerprint
+from benchmark.untrusted.corpus_rules import distinct_texts
 from benchmark.untrusted.entry_names import FOLDERS
 from benchmark.untrusted.manifest import (
     AnyManifest,
@@ -142,7 +147,7 @@ def check_manifest(path: Path, manifest: AnyManifest) -> Report:
 
 def _check_settings_entry(path: Path, root: Path, manifest: AnyManifest) -> None:
     track = manifest.track
-    params = root / "params.yaml" if track == "micro" else root / "tracks" / track / "params.yaml"
+    params = root / params_name(track)
     if not params.is_file():
         raise InputError(f"{path}: track {track!r} has no {params.relative_to(root)}: name an existing track")
     settings = validate(read_yaml(params), str(params))

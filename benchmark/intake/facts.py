@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from benchmark.corpora.overlap import overlap, suite_documents
+from benchmark.corpora.texts import fingerprint
 from benchmark.errors import InputError
 from benchmark.intake.measured import baselines, built_rungs, count_tokens, familiarity
-from benchmark.settings.params import Settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS
-from benchmark.store.track_paths import Layout
-from benchmark.untrusted.corpus_rules import fingerprint
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
 from benchmark.untrusted.manifest import CorpusFound, FamiliarityFound, ModelFound, OverlapFound, TokensFound
 from benchmark.untrusted.model_folder import ModelFacts
 
 
-def corpus_found(texts: Sequence[str], duplicates: int, settings: Settings, layout: Layout) -> CorpusFound:
+def corpus_found(
+    texts: Sequence[str], duplicates: int, settings: Settings, layout: TrackPaths
+) -> CorpusFound:
     """The facts of a corpus.
 
     Raises:
@@ -47,7 +49,7 @@ def corpus_found(texts: Sequence[str], duplicates: int, settings: Settings, layo
     )
 
 
-def model_found(facts: ModelFacts, left: Sequence[str], settings: Settings, layout: Layout) -> ModelFound:
+def model_found(facts: ModelFacts, left: Sequence[str], settings: Settings, layout: TrackPaths) -> ModelFound:
     """The facts of a model; `left` are files of its folder that were not taken."""
     rungs = built_rungs(settings, layout)
     notes = []

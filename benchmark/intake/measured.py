@@ -2,13 +2,13 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.settings.params import Settings
-from benchmark.store.track_paths import Layout
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
 
 MAX_OPERATIONS = 5e11
 """Floating-point operations that familiarity may cost: a few seconds of one core."""
@@ -34,7 +34,7 @@ class TokenFacts:
     longest: int
 
 
-def built_rungs(settings: Settings, layout: Layout) -> dict[str, int]:
+def built_rungs(settings: Settings, layout: TrackPaths) -> dict[str, int]:
     """Parameters by name of the models that the pipeline has built, the smallest first."""
     sizes: dict[str, int] = {}
     for name in settings.models:
@@ -65,31 +65,27 @@ def familiarity(folder: Path, name: str, texts: Sequence[str], max_length: int) 
     Raises:
         InputError: the model's loss on a text is not finite.
     """
-    import torch
+    from benchmark.posttrain.base_model import read_model
+    from benchmark.posttrain.corpus_loss import corpus_loss
+    from benchmark.posttrain.objective import text_tokens
 
-    from benchmark.models.opt import load_opt, read_config
-    from benchmark.models.tokenizer import Tokenizer
-    from benchmark.posttrain.objective import text_loss, text_tokens
-
-    tokenizer = Tokenizer.from_folder(folder)
-    rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
-    model = load_opt(folder, vocab_rows=rows)
-    left = int(MAX_OPERATIONS / (2 * model.parameters_count()))
+    model, tokenizer, _ = read_model(folder)
     positions = model.config.max_position_embeddings
-    nats = tokens = used = 0.0
-    with torch.no_grad():
-        for text in texts:
-            ids = text_tokens(text, tokenizer, max_length=max_length, positions=positions)
-            left -= len(ids)
-            if left < 0:
-                break
-            loss = float(text_loss(model.params, model.config, ids, fused=True))
-            if not math.isfinite(loss):
-                raise InputError(f"model {name}: its loss on text {int(used)} is not finite: mend {folder}")
-            nats += loss * (len(ids) - 1)
-            tokens += len(ids) - 1
-            used += 1
-    return Familiarity(name, round(nats / tokens, 6), int(used)) if tokens else None
+    encoded = (text_tokens(text, tokenizer, max_length=max_length, positions=positions) for text in texts)
+    used = list(_first(encoded, MAX_OPERATIONS / (2 * model.parameters_count())))
+    loss = corpus_loss((model, ids) for ids in used)
+    if loss is not None and not math.isfinite(loss):
+        raise InputError(f"model {name}: its loss on the texts is not finite: fix {folder}")
+    return None if loss is None else Familiarity(name, round(loss, 6), len(used))
+
+
+def _first(encoded: Iterable[list[int]], tokens: float) -> Iterator[list[int]]:
+    """Texts from the first on, as long as they have at most that many `tokens` in all."""
+    for ids in encoded:
+        tokens -= len(ids)
+        if tokens < 0:
+            return
+        yield ids
 
 
 def baselines(parameters: int, rungs: dict[str, int], settings: Settings) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from benchmark.errors import InputError
-from benchmark.settings.params import validate
+from benchmark.settings.load import validate
 from benchmark.system.strict_yaml import parse_yaml
 
 

@@ -11,8 +11,10 @@ from benchmark.intake.facts import corpus_found, model_found
 from benchmark.intake.params_line import insert_entry
 from benchmark.intake.summary import Report, describe
 from benchmark.intake.transaction import Staging, commit, lock, staging
-from benchmark.settings.params import Settings, load_settings, validate
-from benchmark.store.track_paths import Layout
+from benchmark.settings.load import validate
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import open_track
 from benchmark.system.strict_yaml import parse_yaml
 from benchmark.untrusted.corpus_rules import distinct_texts, write_texts
 from benchmark.untrusted.entry_names import FOLDERS, check_new_name
@@ -41,7 +43,7 @@ class Target:
 
     params: Path
     settings: Settings
-    layout: Layout
+    layout: TrackPaths
 
     @property
     def root(self) -> Path:
@@ -128,8 +130,7 @@ def submit_model(name: str, source: str, *, params: Path = Path("params.yaml")) 
 
 def _target(params: Path, kind: str, name: str) -> Target:
     """The settings, with the name checked early: nobody waits for a download to hear of a typing error."""
-    settings = load_settings(params)
-    layout = Layout.of(params, settings)
+    settings, layout = open_track(params)
     if (layout.root / settings.track.params).resolve() != params.resolve():
         raise InputError(
             f"{params}: track.params says {settings.track.params!r}: name the file of that track"

@@ -18,7 +18,8 @@ from benchmark.arithmetic.single_thread import compute_alone
 from benchmark.errors import InputError
 from benchmark.execution.workers import run_units, worker_count
 from benchmark.models.micro_training import micro_tokenizer, pretraining_tokens, rung_config, train_rung
-from benchmark.settings.params import Execution, MicroModel
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.run_options import Execution
 from benchmark.system.content_hash import code_digest, digest
 from benchmark.system.files import whole_folder
 from benchmark.system.import_closure import keyed_modules

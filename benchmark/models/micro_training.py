@@ -21,7 +21,7 @@ from benchmark.models.muon import Muon
 from benchmark.models.opt import EMBEDDING, POSITIONS, OptConfig, OptModel, Tokenizer, save_opt
 from benchmark.models.packed import Integers, Text, pack, steps_of
 from benchmark.models.stacked import Stack
-from benchmark.settings.params import MicroModel
+from benchmark.settings.model_specs import MicroModel
 from benchmark.system.progress import Progress
 from benchmark.world.pretraining_text import passages
 

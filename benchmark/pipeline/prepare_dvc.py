@@ -6,8 +6,7 @@ from pathlib import Path
 
 from benchmark.errors import CheckFailed
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import load_settings
-from benchmark.store.track_paths import Layout
+from benchmark.store.tracks import open_track
 from benchmark.system.files import write_text
 
 
@@ -18,12 +17,11 @@ def prepare_track(params: Path) -> None:
     only; `tracks/.dvcignore`, not in git, shows those that were asked for. DVC heals most dead entries of its
     rwlock by itself, but not one whose process id is in use again, and not a file that was cut short.
     """
-    settings = load_settings(params)
+    settings, paths = open_track(params)
     begin(settings.execution)
-    layout = Layout.of(params, settings)
-    if params.resolve().parent != layout.root:
-        show_track(layout.root / "tracks", params.resolve().parent.name)
-    clear_stale_lock(layout.root / ".dvc" / "tmp")
+    if params.resolve().parent != paths.root:
+        show_track(paths.root / "tracks", params.resolve().parent.name)
+    clear_stale_lock(paths.root / ".dvc" / "tmp")
 
 
 def show_track(tracks: Path, name: str) -> None:

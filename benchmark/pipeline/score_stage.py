@@ -1,8 +1,9 @@
-"""The stage `score`: from every cell's samples to the tables of `results/<track>/`."""
+"""The stage `score`: from every run group's samples to the tables of `results/<track>/`."""
 
-import json
 import shutil
+import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,114 +13,160 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from benchmark.corpora.overlap import Overlap, overlap, suite_documents
-from benchmark.draws.recorded import Kept, kept_draws, say
+from benchmark.draws.kept_at_scoring import KeptScores, fitting_kept_draws
 from benchmark.errors import InputError
+from benchmark.posttrain.record import RunRecord
 from benchmark.results.result_files import write_csv
 from benchmark.results.score_track import run_score
 from benchmark.schema.result_columns import DRAWS, NO_ARM, SAMPLES
 from benchmark.schema.sample_defaults import with_defaults
-from benchmark.settings.params import Settings
 from benchmark.settings.scoring_settings import ScoringSettings
-from benchmark.store.attestation import verification_states
+from benchmark.settings.track_settings import Settings
+from benchmark.store.attestation import EntryKey, State, verification_states
 from benchmark.store.entry_lookup import Entry, samples_digest
-from benchmark.store.track_paths import Layout
-from benchmark.system.files import read_json_lines, write_json, write_parquet
+from benchmark.store.track_paths import TrackPaths
+from benchmark.system.files import read_json, write_json, write_parquet
 from benchmark.tasks.suite_of_track import suite_of
 
+Checkpoint = tuple[str, int, str, str, str, int, int | None]
+"""Model, draw, arm, corpus, text, seed and step."""
 
-def write_track_results(settings: Settings, layout: Layout) -> None:
-    """Score all cells that the settings name and write the results folder anew."""
-    drop_stale_cells(settings, layout)
-    cells = [
-        layout.cell(model, corpus) for model in settings.models for corpus in (NO_ARM, *settings.corpora)
-    ]
-    bases = {model: read_base(layout, model) for model in settings.models}
-    records = cell_records(settings, layout)
-    out = layout.results
-    corpora = {name: read_corpus(layout, name) for name in settings.corpora}
+
+@dataclass(frozen=True)
+class TrackScores:
+    """What a track has stored for scoring.
+
+    Attributes:
+        samples: files of the trained draws' samples, base models and runs; `kept` are the kept draws.
+        bases: `base.json` by model.
+        corpora: `corpus.json`, texts and overlap with task documents by corpus.
+        records: run records of trained and kept draws as JSON objects with the loss of their corpus.
+        selected: checkpoints that a run is judged by.
+    """
+
+    settings: Settings
+    track: str
+    samples: list[Path]
+    bases: dict[str, dict[str, Any]]
+    corpora: dict[str, tuple[dict[str, Any], pa.Table, Overlap]]
+    records: list[dict[str, Any]]
+    kept: KeptScores
+    selected: set[Checkpoint]
+    verification: dict[EntryKey, State]
+
+
+def write_track_results(settings: Settings, paths: TrackPaths) -> None:
+    """Score all run groups that the settings name and write the results folder again."""
+    drop_stale_groups(settings, paths)
+    stored = stored_scores(settings, paths)
+    if line := str(stored.kept):
+        print(line, file=sys.stderr, flush=True)
+    write_tables(stored, paths.results)
+
+
+def stored_scores(settings: Settings, paths: TrackPaths) -> TrackScores:
+    """What scoring needs of a track; reads its stored data and writes nothing.
+
+    Raises:
+        InputError: what is stored is not readable.
+        OSError: a file is missing.
+    """
     suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
     documents = suite_documents(suite)
-    found = {
-        name: overlap(texts.column("text").to_pylist(), documents) for name, (_, texts) in corpora.items()
-    }
-    kept = kept_draws(settings, layout, bases, records)
-    say(kept)
-    scoring = scoring_settings(settings, bases)
+    bases = {model: read_json(paths.run_group(model, NO_ARM) / "base.json") for model in settings.models}
+    corpora = {}
+    for name in settings.corpora:
+        texts = pq.read_table(paths.corpus(name) / "texts.parquet")
+        shared = overlap(texts.column("text").to_pylist(), documents)
+        corpora[name] = (read_json(paths.corpus(name) / "corpus.json"), texts, shared)
+    records = group_records(settings, paths)
+    kept = fitting_kept_draws(settings, paths, bases, [record for record, _ in records])
+    every = [*records, *kept.records]
+    return TrackScores(
+        settings=settings,
+        track=paths.track,
+        samples=[group / "samples.parquet" for group in named_groups(settings, paths)],
+        bases=bases,
+        corpora=corpora,
+        records=[record.stored() | {"corpus_loss": loss} for record, loss in every],
+        kept=kept,
+        selected={
+            (record.model, record.draw, record.arm, record.corpus, record.text_id, record.seed, step)
+            for record, _ in every
+            for step in record.selected_step.values()
+        },
+        verification=verification_states(paths.attestations, lambda key: stored_digest(settings, paths, key)),
+    )
+
+
+def write_tables(stored: TrackScores, out: Path) -> None:
+    """Score what is stored and write the tables of a results folder to `out`."""
+    versions = {str(facts["suite_version"]) for facts in stored.bases.values()}
+    scoring = ScoringSettings.of_track(stored.settings, versions.pop() if len(versions) == 1 else None)
     with tempfile.TemporaryDirectory() as folder:
-        samples = [*(cell / "samples.parquet" for cell in cells), *kept_files(kept, Path(folder))]
-        every_record = [*records, *kept.records]
+        samples = list(stored.samples)
+        for number, table in enumerate(stored.kept.samples):
+            samples.append(Path(folder) / f"{number}.parquet")
+            write_parquet(samples[-1], table)
         run_score(
             samples,
-            model_table(settings, bases),
+            model_table(stored.settings, stored.bases),
             out,
-            tasks=task_table(bases),
-            runs=every_record,
+            tasks=task_table(stored.bases),
+            runs=stored.records,
             settings=scoring,
-            verification=verification_states(
-                layout.attestations, lambda key: stored_digest(settings, layout, key)
-            ),
-            overlap={name: shared.share for name, shared in found.items()},
+            verification=stored.verification,
+            overlap={name: shared.share for name, (_, _, shared) in stored.corpora.items()},
         )
-        shown = selected_documents(samples, every_record)
-    facts = {"track": layout.track, "suite_version": scoring.suite_version}
-    write_csv(out / "draws.csv", [facts | row.told() for row in kept.rows], DRAWS)
-    texts = pa.concat_tables([*(texts for _, texts in corpora.values()), kept.texts])
+        shown = selected_documents(samples, stored.selected)
+    names = {"track": stored.track, "suite_version": scoring.suite_version}
+    write_csv(out / "draws.csv", [names | row.cells() for row in stored.kept.rows], DRAWS)
+    texts = pa.concat_tables([*(texts for _, texts, _ in stored.corpora.values()), stored.kept.texts])
     write_parquet(out / "texts.parquet", texts)
-    write_json(out / "corpora.json", [corpora[name][0] | overlap_facts(found[name]) for name in corpora])
+    facts = [facts | overlap_facts(shared) for facts, _, shared in stored.corpora.values()]
+    write_json(out / "corpora.json", facts)
     write_parquet(out / "documents.parquet", shown)
 
 
-def kept_files(kept: Kept, folder: Path) -> list[Path]:
-    """The samples of kept draws, written where scoring can read them."""
-    paths = [folder / f"{number}.parquet" for number in range(len(kept.samples))]
-    for path, table in zip(paths, kept.samples, strict=True):
-        write_parquet(path, table)
-    return paths
+def named_groups(settings: Settings, paths: TrackPaths) -> list[Path]:
+    """Folders of the run groups that the settings name, the base model's first."""
+    corpora = (NO_ARM, *settings.corpora)
+    return [paths.run_group(model, corpus) for model in settings.models for corpus in corpora]
 
 
 def overlap_facts(found: Overlap) -> dict[str, Any]:
-    """What the page of a corpus says of its overlap."""
+    """What the page of a corpus says about its overlap."""
     touched = sum(hit for hit, _ in found.documents.values())
     return {"overlap": found.share, "overlap_texts": found.texts, "overlap_documents": touched}
 
 
-def stored_digest(settings: Settings, layout: Layout, key: tuple[str, str, str]) -> str | None:
+def stored_digest(settings: Settings, paths: TrackPaths, key: tuple[str, str, str]) -> str | None:
     """Digest of an entry's stored samples; null where it has none any more."""
     try:
-        return samples_digest(Entry(settings, layout, *key).samples())
+        return samples_digest(Entry(settings, paths, *key).samples())
     except InputError:
         return None
 
 
-def drop_stale_cells(settings: Settings, layout: Layout) -> None:
-    """Remove cells that the settings no longer name: they would change the hash this stage depends on."""
-    named = {
-        layout.cell(model, corpus) for model in settings.models for corpus in (NO_ARM, *settings.corpora)
-    }
-    for model_folder in layout.runs.iterdir():
-        for cell in model_folder.iterdir():
-            if cell not in named and cell.is_dir():
-                shutil.rmtree(cell)
+def drop_stale_groups(settings: Settings, paths: TrackPaths) -> None:
+    """Remove run groups that the settings no longer name: they would change the hash this stage depends on."""
+    named = named_groups(settings, paths)
+    for model_folder in paths.runs.iterdir():
+        for group in model_folder.iterdir():
+            if group not in named and group.is_dir():
+                shutil.rmtree(group)
         if not any(model_folder.iterdir()):
             model_folder.rmdir()
 
 
-def read_base(layout: Layout, model: str) -> dict[str, Any]:
-    """What the stage `base` noted of a model."""
-    path = layout.cell(model, NO_ARM) / "base.json"
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return facts
-
-
-def cell_records(settings: Settings, layout: Layout) -> list[dict[str, Any]]:
-    """The run records of all cells, each with its cell's corpus loss."""
-    records: list[dict[str, Any]] = []
+def group_records(settings: Settings, paths: TrackPaths) -> list[tuple[RunRecord, float | None]]:
+    """The run records of all run groups, each with the loss of its corpus."""
+    records: list[tuple[RunRecord, float | None]] = []
     for model in settings.models:
         for corpus in settings.corpora:
-            cell = layout.cell(model, corpus)
-            facts = json.loads((cell / "cell.json").read_text(encoding="utf-8"))
-            extra = {"corpus_loss": facts.get("corpus_loss")}
-            records.extend({**record, **extra} for record in read_json_lines(cell / "runs.jsonl"))
+            group = paths.run_group(model, corpus)
+            loss = read_json(group / "cell.json").get("corpus_loss")
+            records.extend((record, loss) for record in RunRecord.read_all(group / "runs.jsonl"))
     return records
 
 
@@ -139,28 +186,6 @@ def task_table(bases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return tasks
 
 
-def scoring_settings(settings: Settings, bases: dict[str, dict[str, Any]]) -> ScoringSettings:
-    """The scoring section with what scoring has to know of the track."""
-    versions = {str(facts["suite_version"]) for facts in bases.values()}
-    return ScoringSettings(
-        **settings.scoring.model_dump(),
-        protocol=settings.evaluation.protocol,
-        suite_version=versions.pop() if len(versions) == 1 else None,
-        treatments=tuple(name for name, arm in settings.arms.items() if not arm.is_control),
-        controls={
-            name: settings.controls_of(name) for name, arm in settings.arms.items() if not arm.is_control
-        },
-        claims=settings.claims,
-    )
-
-
-def read_corpus(layout: Layout, name: str) -> tuple[dict[str, Any], pa.Table]:
-    """Facts and texts of a corpus."""
-    folder = layout.corpus(name)
-    facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-    return facts, pq.read_table(folder / "texts.parquet")
-
-
 DOCUMENT_SORT = [
     (name, "ascending")
     for name in ("task", "doc_id", "model", "draw", "arm", "corpus", "text_id", "seed", "step")
@@ -170,13 +195,8 @@ NOT_SHOWN = ("probability", "choice_logprobs")
 """Columns that are most of the bytes; they stay with the runs, which `verify` reads."""
 
 
-def selected_documents(samples: list[Path], records: list[dict[str, Any]]) -> pa.Table:
+def selected_documents(samples: list[Path], selected: set[Checkpoint]) -> pa.Table:
     """The test documents of base models and of every run's selected step: small enough to be in git."""
-    selected = {
-        (record["model"], record.get("draw", 0), *(record[name] for name in CHECKPOINT[2:-1]), step)
-        for record in records
-        for step in record["selected_step"].values()
-    }
     shown = [name for name in SAMPLES.names if name not in NOT_SHOWN]
     tables = []
     for path in samples:

@@ -1,11 +1,10 @@
 """How long each stage took when it last ran here."""
 
-import json
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.settings.params import load_settings
-from benchmark.store.track_paths import Layout
+from benchmark.store.tracks import open_track
+from benchmark.system.files import read_json
 
 
 def stage_times(params: Path) -> dict[str, float]:
@@ -14,12 +13,12 @@ def stage_times(params: Path) -> dict[str, float]:
     Raises:
         InputError: no stage of the track has run here.
     """
-    layout = Layout.of(params, load_settings(params))
-    files = sorted((layout.work / "timing" / layout.track).glob("*.json"))
+    _, paths = open_track(params)
+    files = sorted((paths.work / "timing" / paths.track).glob("*.json"))
     if not files:
-        raise InputError(f"{params}: no stage of track {layout.track} has run here: `dvc repro` first")
-    told = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    return {one["stage"]: one["wall_seconds"] for one in told}
+        raise InputError(f"{params}: no stage of track {paths.track} has run here: `dvc repro` first")
+    times = map(read_json, files)
+    return {time["stage"]: time["wall_seconds"] for time in times}
 
 
 def print_times(params: Path) -> None:

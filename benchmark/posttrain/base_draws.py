@@ -7,7 +7,7 @@ from benchmark.evaluation.engine import Evaluation as Scores
 from benchmark.evaluation.prepare import Prepared, PreparedTask
 from benchmark.execution.workers import run_units
 from benchmark.posttrain.base_model import Base, Documents, Loaded, load
-from benchmark.settings.params import Evaluation, Execution
+from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.tasks.suite import Suite
 
 Graded = list[dict[int, tuple[list[int], str, float]]]
@@ -15,7 +15,11 @@ Graded = list[dict[int, tuple[list[int], str, float]]]
 
 
 def load_bases(
-    name: str, folders: Sequence[tuple[int, Path]], suite: Suite, settings: Evaluation, execution: Execution
+    name: str,
+    folders: Sequence[tuple[int, Path]],
+    suite: Suite,
+    settings: EvaluationOptions,
+    execution: Execution,
 ) -> list[Base]:
     """Load the draws of a model and score each on the suite.
 

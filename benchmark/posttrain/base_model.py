@@ -14,7 +14,7 @@ from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.models.opt import OptModel, load_opt, read_config, weights_sha256
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.scorer import Scorer
-from benchmark.settings.params import Evaluation, Execution
+from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.tasks.suite import Suite
 from benchmark.tasks.suite_of_track import suite_of as suite_of
 
@@ -41,7 +41,7 @@ class Base:
 class Documents:
     """A suite that is prepared once for all draws that share tokenizer and positions."""
 
-    def __init__(self, suite: Suite, settings: Evaluation) -> None:
+    def __init__(self, suite: Suite, settings: EvaluationOptions) -> None:
         self.suite, self.settings = suite, settings
         self._prepared: dict[tuple[str, int], Prepared] = {}
 
@@ -108,7 +108,7 @@ def load(name: str, draw: int, folder: Path, documents: Documents, execution: Ex
 
 
 def load_base(
-    name: str, folder: Path, suite: Suite, settings: Evaluation, execution: Execution, *, draw: int = 0
+    name: str, folder: Path, suite: Suite, settings: EvaluationOptions, execution: Execution, *, draw: int = 0
 ) -> Base:
     """Load a model folder and score the unmodified model on the suite.
 

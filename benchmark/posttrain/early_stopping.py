@@ -1,14 +1,14 @@
 """When a run stops early and which step it is judged by, under both protocols."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from benchmark.posttrain.record import Averages
 
 FIRST_COUNTED_EPOCH = 5
 PATIENCE = 2
 TIE_DECIMALS = 12
 FAMILIES = ("classification", "dialogue")
-
-Averages = dict[str, float | None]
 
 
 @dataclass
@@ -19,7 +19,7 @@ class EarlyStop:
     second such epoch ends the run. The unmodified model takes no part; a suite of one family is judged by it.
     """
 
-    best: dict[str, float]
+    best: dict[str, float] = field(default_factory=dict)
     counted: int = 0
 
     def stops(self, epoch: int, averages: Averages) -> bool:

@@ -1,46 +1,48 @@
-"""The stage `posttrain`: all runs of one (model, corpus), in parallel, each journalled as it finishes."""
+"""The stage `posttrain`: all runs of one (model, corpus), in parallel, each stored as it finishes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import torch
 
+from benchmark.corpora.texts import CorpusText
 from benchmark.execution.workers import run_units
 from benchmark.posttrain.base_model import Base
-from benchmark.posttrain.objective import text_loss
-from benchmark.posttrain.run_cache import Journal
-from benchmark.posttrain.run_loop import RunRequest, RunResult, Scorer, execute_run
-from benchmark.posttrain.run_requests import CorpusText, cell_requests, run_key, soup_requests
+from benchmark.posttrain.corpus_loss import corpus_loss
+from benchmark.posttrain.record import RunRecord
+from benchmark.posttrain.run_cache import RunCache
+from benchmark.posttrain.run_loop import RunRequest, RunResult, execute_run
+from benchmark.posttrain.run_requests import group_requests, run_key, soup_requests
+from benchmark.posttrain.scorer import Scorer
 from benchmark.schema.stored_columns import SAMPLES
-from benchmark.settings.params import Settings
-from benchmark.system.files import whole_folder, write_json, write_json_lines, write_parquet
+from benchmark.settings.track_settings import Settings
+from benchmark.system.files import whole_folder, write_json, write_parquet
 from benchmark.system.progress import Progress
 
 SORT = [(name, "ascending") for name in ("draw", "arm", "text_id", "seed", "step", "task", "split", "doc_id")]
 
 
-def write_cell(
+def write_run_group(
     settings: Settings,
     bases: Sequence[Base],
     corpus: str,
     texts: Sequence[CorpusText],
     out: Path,
-    journal: Journal,
+    cache: RunCache,
 ) -> None:
-    """Do what is not yet done of a cell's runs and write `samples.parquet`, `runs.jsonl`, `cell.json`.
+    """Do what is not yet done of a run group and write `samples.parquet`, `runs.jsonl`, `cell.json`.
 
     `bases` are the draws of one model, draw 0 first; facts that depend on the draw are lists in that order.
     """
-    requests = list(cell_requests(settings, bases, corpus, texts))
+    requests = list(group_requests(settings, bases, corpus, texts))
     label = f"posttrain {bases[0].name} {corpus}"
     scorers = {base.draw: base.scorer for base in bases}
-    results = complete_runs(settings, scorers, requests, journal, label)
-    soups = list(soup_requests(settings, _by_arm(requests, results)))
-    results += complete_runs(settings, scorers, soups, journal, f"{label} soups") if soups else []
-    cell = {
-        "corpus_loss": corpus_loss(requests),
+    results = complete_runs(settings, scorers, requests, cache, label)
+    soups = list(soup_requests(settings, list(zip(requests, results, strict=True))))
+    results += complete_runs(settings, scorers, soups, cache, f"{label} soups") if soups else []
+    texts_run = {run.text_id: run for run in requests}.values()
+    facts = {
+        "corpus_loss": corpus_loss((run.model, run.tokens) for run in texts_run),
         "keys": sorted(run_key(run, scorers[run.draw]) for run in [*requests, *soups]),
         "model_digest": [base.digest for base in bases],
         "plan": [base.scorer.prepared.plan_hash for base in bases],
@@ -48,36 +50,31 @@ def write_cell(
     }
     with whole_folder(out) as folder:
         write_results(folder, results)
-        write_json(folder / "cell.json", cell)
-
-
-def _by_arm(
-    requests: Sequence[RunRequest], results: Sequence[RunResult]
-) -> dict[str, list[tuple[RunRequest, RunResult]]]:
-    finished: dict[str, list[tuple[RunRequest, RunResult]]] = {}
-    for run, result in zip(requests, results, strict=True):
-        finished.setdefault(run.arm_name, []).append((run, result))
-    return finished
+        write_json(folder / "cell.json", facts)
 
 
 def complete_runs(
     settings: Settings,
     scorers: Mapping[int, Scorer],
     requests: Sequence[RunRequest],
-    journal: Journal,
+    cache: RunCache,
     label: str,
 ) -> list[RunResult]:
-    """The results of `requests` in their order: from the journal where they are done, else computed.
+    """The results of `requests` in their order: from the cache where they are done, otherwise computed.
 
     `scorers` has each draw's; the runs of all draws share one pool.
     """
     keys = [run_key(run, scorers[run.draw]) for run in requests]
-    results = {position: found for position, key in enumerate(keys) if (found := journal.find(key))}
+    results = {
+        position: RunResult(*found)
+        for position, key in enumerate(keys)
+        if (found := cache.find(key, RunRecord))
+    }
     left = [position for position in range(len(requests)) if position not in results]
     with Progress(label, len(requests)) as progress:
-        progress.advance(len(results), "from the journal" if results else "")
+        progress.advance(len(results), "found done" if results else "")
         for position, result in run_units(_run, (requests, scorers), left, settings.execution):
-            journal.store(keys[position], result)
+            cache.store(keys[position], result.record, result.samples)
             results[position] = result
             progress.advance(note=requests[position].name)
     return [results[position] for position in range(len(requests))]
@@ -89,23 +86,12 @@ def _run(context: tuple[Sequence[RunRequest], Mapping[int, Scorer]], position: i
 
 
 def write_results(folder: Path, results: Sequence[RunResult]) -> None:
-    """Write sorted samples and run records; a cell without runs has empty tables of the same columns."""
+    """Write sorted samples and run records; a group without runs has empty tables of the same columns."""
     samples = pa.concat_tables([result.samples for result in results] or [SAMPLES.empty_table()])
     write_parquet(folder / "samples.parquet", samples.sort_by(SORT))
     records = sorted((result.record for result in results), key=_record_order)
-    write_json_lines(folder / "runs.jsonl", records)
+    RunRecord.write_all(folder / "runs.jsonl", records)
 
 
-def _record_order(record: dict[str, Any]) -> tuple[int, str, int, str, int]:
-    return record["draw"], record["arm"], record["index"], record["text_id"], record["seed"]
-
-
-@torch.no_grad()
-def corpus_loss(requests: Sequence[RunRequest]) -> float | None:
-    """The mean token loss in nats over the distinct texts of `requests`, each under the base of its draw."""
-    texts = {run.text_id: run for run in requests}
-    losses = [
-        (float(text_loss(run.model.params, run.model.config, run.tokens)), run) for run in texts.values()
-    ]
-    tokens = sum(len(run.tokens) - 1 for _, run in losses)
-    return sum(loss * (len(run.tokens) - 1) for loss, run in losses) / tokens if tokens else None
+def _record_order(record: RunRecord) -> tuple[int, str, int, str, int]:
+    return record.draw, record.arm, record.index, record.text_id, record.seed

@@ -12,13 +12,15 @@ from torch import Tensor
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation
 from benchmark.models.opt import OptModel, weights_sha256
-from benchmark.posttrain.arms import ARMS, Member, Start
-from benchmark.posttrain.early_stopping import FAMILIES, Averages, EarlyStop, best_step
+from benchmark.posttrain.arms import ARMS, RunStart, SoupMember
+from benchmark.posttrain.early_stopping import FAMILIES, EarlyStop, best_step
 from benchmark.posttrain.objective import text_loss
+from benchmark.posttrain.record import Averages, RunRecord, StepRecord
 from benchmark.posttrain.sample_rows import chance_samples, label_samples
-from benchmark.posttrain.scorer import Scorer as Scorer
+from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.arm_kinds import ONE_STEP
-from benchmark.settings.params import Arm, Posttrain
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.run_options import Posttrain
 
 Progress = Callable[[str], None]
 
@@ -48,17 +50,29 @@ class RunRequest:
     seed: int
     posttrain: Posttrain
     arithmetic: str
-    members: tuple[Member, ...] = ()
+    members: tuple[SoupMember, ...] = ()
     passages: tuple[tuple[int, ...], ...] = ()
     draw: int = 0
 
     @property
-    def begin(self) -> Start:
+    def start(self) -> RunStart:
         """What the arm is given."""
-        return Start(
+        return RunStart(
             self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members, self.passages,
             self.arm.updates,
         )  # fmt: skip
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What its record and its samples are known by."""
+        return {
+            "model": self.model_name,
+            "draw": self.draw,
+            "arm": self.arm_name,
+            "corpus": self.corpus,
+            "text_id": self.text_id,
+            "seed": self.seed,
+        }
 
     @property
     def name(self) -> str:
@@ -68,9 +82,9 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunResult:
-    """`record` is `run.json`; `samples` has the columns of `schema.SAMPLES`, steps 1 and up."""
+    """`samples` has the columns of `schema.stored_columns.SAMPLES`, steps 1 and up."""
 
-    record: dict[str, Any]
+    record: RunRecord
     samples: pa.Table
 
 
@@ -80,7 +94,8 @@ def execute_run(request: RunRequest, scorer: Scorer, progress: Progress | None =
     Raises:
         InputError: the unmodified model's loss on the text is not finite.
     """
-    return _Run(request, scorer, progress or (lambda line: None)).result()
+    run = _Run(request, scorer, progress or (lambda line: None))
+    return run.result(run.walk())
 
 
 class _Run:
@@ -92,20 +107,21 @@ class _Run:
         self.tables: list[pa.Table] = []
         self.scored: list[tuple[int, Evaluation]] = []
         self.skipped = 0
-        self.steps = [self._step_record(0, request.model.params, 0.0, 0.0, scorer.start)]
-        if not math.isfinite(self.steps[0]["loss"]):
+        self.steps: list[StepRecord] = []
+
+    def walk(self) -> str:
+        """Take and score the steps; why the run stopped."""
+        request, settings = self.request, self.request.posttrain
+        self.steps.append(self._step_record(0, request.model.params, 0.0, 0.0, self.scorer.start))
+        if self.steps[0].loss is None:
             raise InputError(
                 f"model {request.model_name}: its loss on text {request.index} of {request.corpus} is not finite, "
                 "so there is nothing to treat: use a checkpoint in the type that it was trained in"
             )
-        self.stop_reason = self._walk()
-
-    def _walk(self) -> str:
-        request, settings = self.request, self.request.posttrain
-        stopper = EarlyStop(best={})
+        stopper = EarlyStop()
         previous = request.model.params
         applied = 0
-        attempts = ARMS[request.arm.kind](request.begin)
+        attempts = ARMS[request.arm.kind](request.start)
         for epoch in range(self._attempts_at_most()):
             if applied == settings.max_steps:
                 break
@@ -151,7 +167,7 @@ class _Run:
         return True
 
     def _is_scored(self, step: int) -> bool:
-        """Whether a step is evaluated: all are but under `evaluation.steps`; so is an arm's only one."""
+        """Whether a step is evaluated: every one unless `evaluation.steps` is set, and always an arm's only one."""
         steps = self.scorer.settings.steps
         return self.paper or steps is None or step in steps or self.request.arm.kind in ONE_STEP
 
@@ -173,37 +189,32 @@ class _Run:
         update_norm: float,
         distance: float,
         evaluation: Evaluation | None,
-    ) -> dict[str, Any]:
-        record: dict[str, Any] = {
-            "step": step,
-            "loss": self._loss(params),
-            "update_norm": update_norm,
-            "distance": distance,
-            "weights_sha256": weights_sha256(params),
-            "metrics": evaluation.metrics["test"] if evaluation else {},
-            "averages": evaluation.averages["test"] if evaluation else {},
-        }
-        if evaluation and "select" in evaluation.averages:
-            record["select_averages"] = evaluation.averages["select"]
-        return record
+    ) -> StepRecord:
+        scored = evaluation is not None and "select" in evaluation.averages
+        return StepRecord(
+            step=step,
+            loss=self._loss(params),
+            update_norm=update_norm,
+            distance=distance,
+            weights_sha256=weights_sha256(params),
+            metrics=evaluation.metrics["test"] if evaluation else {},
+            averages=evaluation.averages["test"] if evaluation else {},
+            **({"select_averages": evaluation.averages["select"]} if evaluation and scored else {}),
+        )
 
-    def _diverged_record(self, step: int) -> dict[str, Any]:
-        empty = {"loss": None, "update_norm": None, "distance": None, "weights_sha256": None}
-        return {"step": step, **empty, "metrics": {}, "averages": {}}
+    def _diverged_record(self, step: int) -> StepRecord:
+        return StepRecord(
+            step=step,
+            loss=None,
+            update_norm=None,
+            distance=None,
+            weights_sha256=None,
+            metrics={},
+            averages={},
+        )
 
     def _labelled(self, samples: pa.Table, step: int) -> pa.Table:
-        request = self.request
-        names: dict[str, str | int] = {
-            "track": request.track,
-            "model": request.model_name,
-            "draw": request.draw,
-            "arm": request.arm_name,
-            "corpus": request.corpus,
-            "text_id": request.text_id,
-            "seed": request.seed,
-            "step": step,
-        }
-        return label_samples(samples, names)
+        return label_samples(samples, {"track": self.request.track, **self.request.names, "step": step})
 
     def _selected(self) -> dict[str, int | None]:
         if self.paper:
@@ -212,57 +223,41 @@ class _Run:
         scored = [(step, dict(evaluation.averages["select"])) for step, evaluation in self.scored]
         return {"all": best_step(scored, "all")}
 
-    def result(self) -> RunResult:
+    def result(self, stop_reason: str) -> RunResult:
         """The run's record and the samples of its steps."""
         request = self.request
         selected = self._selected()
-        if self.stop_reason == "diverged" and not self.scored:
+        if stop_reason == "diverged" and not self.scored:
             chance = chance_samples(self.scorer.start.samples, self.scorer.suite)
             self.tables.append(self._labelled(chance, 1))
             selected = dict.fromkeys(selected, 1)
         suite = self.scorer.suite
-        record: dict[str, Any] = {
-            "model": request.model_name,
-            "draw": request.draw,
-            "model_digest": request.model_digest,
-            "arm": request.arm_name,
-            "corpus": request.corpus,
-            "index": request.index,
-            "text_id": request.text_id,
-            "seed": request.seed,
-            "suite": suite.name,
-            "suite_version": suite.version,
-            "protocol": self.scorer.settings.protocol,
-            "arithmetic": request.arithmetic,
-            "settings": {
+        record = RunRecord(
+            **request.names,
+            model_digest=request.model_digest,
+            index=request.index,
+            suite=suite.name,
+            suite_version=suite.version,
+            protocol=self.scorer.settings.protocol,
+            arithmetic=request.arithmetic,
+            settings={
                 "arm": request.arm.recipe,
                 "posttrain": request.posttrain.model_dump(mode="json"),
                 "evaluation": self.scorer.settings.model_dump(mode="json"),
                 "plan": self.scorer.prepared.plan_hash,
             },
-            "stopped_at": self.steps[-1]["step"],
-            "stop_reason": self.stop_reason,
-            "skipped_steps": self.skipped,
-            "steps": self.steps,
-            "selected_step": selected,
-        }
+            stopped_at=self.steps[-1].step,
+            stop_reason=stop_reason,
+            skipped_steps=self.skipped,
+            steps=self.steps,
+            selected_step=selected,
+        )
         empty = self.scorer.start.samples.slice(0, 0)
         tables = self.tables or [self._labelled(empty, 0)]
-        return RunResult(_finite_json(record), pa.concat_tables(tables))
+        return RunResult(record, pa.concat_tables(tables))
 
 
 def l2_distance(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> float:
     """L2 distance between two sets of weights, summed in float64 over all tensors."""
     squares = [float((left[name].double() - tensor.double()).pow(2).sum()) for name, tensor in right.items()]
     return math.sqrt(math.fsum(squares))
-
-
-def _finite_json(value: Any) -> Any:
-    """The same value with numbers that are not finite replaced by null, which JSON can hold."""
-    if isinstance(value, dict):
-        return {key: _finite_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite_json(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

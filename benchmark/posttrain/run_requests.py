@@ -1,28 +1,20 @@
-"""Which runs a cell (model, corpus) holds, and the content key of each."""
+"""Which runs a run group (model, corpus) holds, and the content key of each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
 
+from benchmark.corpora.texts import CorpusText
 from benchmark.errors import InputError
-from benchmark.posttrain.arms import ARMS, Member
+from benchmark.posttrain.arms import ARMS, SoupMember
 from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.objective import examples_of, text_tokens
 from benchmark.posttrain.run_code import run_code
-from benchmark.posttrain.run_loop import RunRequest, RunResult, Scorer
-from benchmark.settings.params import Arm, Settings, arms_of, nearest
+from benchmark.posttrain.run_loop import RunRequest, RunResult
+from benchmark.posttrain.scorer import Scorer
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.names import nearest
+from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.system.content_hash import digest
-
-
-class CorpusText(Protocol):
-    """A text of a corpus: its row, its content-derived name, its characters."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def text_id(self) -> str: ...
-    @property
-    def text(self) -> str: ...
 
 
 def request(
@@ -71,10 +63,10 @@ def check_arm(settings: Settings, name: str) -> Arm:
     return arm
 
 
-def cell_requests(
+def group_requests(
     settings: Settings, bases: Sequence[Base], corpus: str, texts: Sequence[CorpusText]
 ) -> Iterator[RunRequest]:
-    """All runs of a cell but for soups, arm by arm, text by text, seed by seed.
+    """All runs of a run group except soups, arm by arm, text by text, seed by seed.
 
     Texts are nested in draws: the text of index i is run on the draw at place i modulo the number of `bases`.
     """
@@ -92,28 +84,29 @@ def base_of(text: CorpusText, bases: Sequence[Base]) -> Base:
 
 
 def soup_requests(
-    settings: Settings, finished: Mapping[str, Sequence[tuple[RunRequest, RunResult]]]
+    settings: Settings, finished: Sequence[tuple[RunRequest, RunResult]]
 ) -> Iterator[RunRequest]:
-    """The soups of a cell: disjoint groups of an arm's texts, so that soups are independent of one another.
+    """The soups of a run group: disjoint groups of an arm's texts, so that soups are independent of one another.
 
     A soup averages runs of one draw: the average of two pretrained models is no model.
 
     Args:
-        finished: the runs of every arm with their results, in the order of the texts.
+        finished: runs with their results, those of an arm in the order of the texts.
     """
     for arm_name, arm in settings.arms.items():
         if arm.kind != "soup":
             continue
         if arm.of is None:
             raise InputError(f"arms.{arm_name}.of: a soup names the arm whose checkpoints it averages")
-        runs = [
-            (run, result.record["selected_step"].get("all"))
-            for run, result in finished.get(arm.of, ())
-            if arm_name in arms_of(settings, run.model_name, run.corpus)
+        usable = [
+            (run, step)
+            for run, result in finished
+            if run.arm_name == arm.of
+            and arm_name in arms_of(settings, run.model_name, run.corpus)
+            and (step := result.record.selected_step.get("all")) is not None
         ]
-        usable = [(run, step) for run, step in runs if step is not None]
         for index, group in enumerate(_groups(usable, arm.group)):
-            members = tuple(Member(run.begin, run.arm.kind, step) for run, step in group)
+            members = tuple(SoupMember(run.start, run.arm.kind, step) for run, step in group)
             names = digest([[member.start.text_id, member.start.seed, member.step] for member in members])
             yield replace(
                 group[0][0], arm_name=arm_name, arm=arm, text_id=f"soup-{names[:12]}", index=index,

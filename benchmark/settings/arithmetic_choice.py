@@ -4,7 +4,7 @@ import os
 import sys
 
 from benchmark.arithmetic import mode
-from benchmark.settings.params import Execution
+from benchmark.settings.run_options import Execution
 
 SAID = "GAPBENCH_ARITHMETIC_SAID"
 """Set where a command before this one has said it: `make repro` has every stage silent but the first."""

@@ -1,12 +1,13 @@
-"""What scoring is told: the `scoring` section of the settings, and what it has to know of the track."""
+"""Settings of scoring: the section `scoring`, and what scoring has to know of the track."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
-from benchmark.settings.arm_kinds import CONTROLS
-from benchmark.settings.params import Claims, Scoring
+from benchmark.settings.arm_kinds import CONTROLS, ONE_STEP
+from benchmark.settings.scoring_rules import Claims, Scoring
+from benchmark.settings.track_settings import Settings
 
 FEWEST_UNITS = 3
 """Fewer draws, or texts on one draw, tell nothing about how much others would vary."""
@@ -17,7 +18,8 @@ class ScoringSettings(Scoring):
 
     `treatments` names the arms that are ranked; empty, every arm is one whose name is not that of a kind of
     control, nor begins with one and a hyphen. `controls` may say which control arms belong to which
-    treatment; a treatment that it does not name is compared with every control of its model and corpus.
+    treatment, as `of_track` does; a treatment that it does not name, as where samples are scored without settings
+    of a track, is compared with every control of its model and corpus.
     """
 
     protocol: Literal["held-out", "paper"] = "held-out"
@@ -25,6 +27,30 @@ class ScoringSettings(Scoring):
     treatments: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     claims: Claims = Claims()
+
+    @classmethod
+    def of_track(cls, settings: Settings, suite_version: str | None = None) -> Self:
+        """What scoring has to know of a track: the control arms of a treatment are those with its learning rate.
+
+        A control at another rate moves the weights another distance, so a difference from it would be one of
+        dose. A soup has none and is none: its texts are groups of texts. Nor is `lessons` one.
+        """
+        controls = [
+            name for name, arm in settings.arms.items() if arm.is_control and arm.kind not in ONE_STEP
+        ]
+        treatments = {name: arm for name, arm in settings.arms.items() if not arm.is_control}
+        rate = settings.learning_rate
+        return cls(
+            **settings.scoring.model_dump(),
+            protocol=settings.evaluation.protocol,
+            suite_version=suite_version,
+            treatments=tuple(treatments),
+            controls={
+                name: () if arm.kind == "soup" else tuple(one for one in controls if rate(one) == rate(name))
+                for name, arm in treatments.items()
+            },
+            claims=settings.claims,
+        )
 
     def is_treatment(self, arm: str) -> bool:
         """Whether runs of `arm` form ranked entries; all other arms are controls."""

@@ -93,9 +93,11 @@ def read_attestation(path: Path) -> Attestation:
     try:
         attestation = Attestation.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, ValidationError):
-        raise InputError(f"{path}: no attestation as `gapbench verify` writes it: run verify again") from None
+        raise InputError(
+            f"{path}: not an attestation as `gapbench verify` writes it: run verify again"
+        ) from None
     if attestation_path(path.parent, attestation.key) != path:
-        raise InputError(f"{path}: tells of {'/'.join(attestation.key)}: rename it or run verify again")
+        raise InputError(f"{path}: belongs to {'/'.join(attestation.key)}: rename it or run verify again")
     return attestation
 
 

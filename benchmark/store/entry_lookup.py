@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +11,10 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
 from benchmark.schema.sample_defaults import with_defaults
-from benchmark.settings.params import Settings, load_settings, nearest
-from benchmark.store.track_paths import Layout
-from benchmark.system.files import read_json_lines
+from benchmark.settings.names import nearest
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import all_tracks
 
 ORDER = [(name, "ascending") for name in ("text_id", "seed", "step", "task", "split", "doc_id")]
 
@@ -24,7 +24,7 @@ class Entry:
     """(track, model, arm, corpus) with the settings and folders of its track."""
 
     settings: Settings
-    layout: Layout
+    paths: TrackPaths
     model: str
     arm: str
     corpus: str
@@ -35,7 +35,7 @@ class Entry:
         return self.model, self.arm, self.corpus
 
     def __str__(self) -> str:
-        return "/".join((self.layout.track, *self.key))
+        return "/".join((self.paths.track, *self.key))
 
     def samples(self) -> pa.Table:
         """The entry's stored samples, sorted.
@@ -43,18 +43,16 @@ class Entry:
         Raises:
             InputError: the pipeline has not stored any.
         """
-        path = self.layout.cell(self.model, self.corpus) / "samples.parquet"
+        path = self.stored / "samples.parquet"
         table = _read(path).filter(pc.field("arm") == self.arm) if path.is_file() else None
         if table is None or table.num_rows == 0:
             raise InputError(f"{self}: no stored runs: run `dvc repro` (or `dvc pull`) first")
         return table.sort_by(ORDER)
 
-    def records(self) -> list[dict[str, Any]]:
-        """The entry's run records."""
-        path = self.layout.cell(self.model, self.corpus) / "runs.jsonl"
-        if not path.is_file():
-            raise InputError(f"{self}: no stored runs: run `dvc repro` (or `dvc pull`) first")
-        return [record for record in read_json_lines(path) if record["arm"] == self.arm]
+    @property
+    def stored(self) -> Path:
+        """The folder of its run group."""
+        return self.paths.run_group(self.model, self.corpus)
 
 
 def _read(path: Path) -> pa.Table:
@@ -73,8 +71,7 @@ def find_entry(name: str, root: Path) -> Entry:
     parts = name.split("/")
     if len(parts) not in {3, 4}:
         raise InputError(f"entry {name!r:.120}: expected model/arm/corpus, such as micro-1/gap/code")
-    tracks = [root / "params.yaml", *sorted(root.glob("tracks/*/params.yaml"))]
-    known = {path: load_settings(path) for path in tracks if path.is_file()}
+    known = all_tracks(root)
     if len(parts) == 4:
         named = {path: settings for path, settings in known.items() if settings.track.name == parts[0]}
         if not named:
@@ -85,7 +82,7 @@ def find_entry(name: str, root: Path) -> Entry:
     for path, settings in known.items():
         fault = _missing(parts[-3:], settings)
         if not fault:
-            return Entry(settings, Layout.of(path, settings), *parts[-3:])
+            return Entry(settings, TrackPaths.of(path, settings), *parts[-3:])
         faults.append(fault)
     raise InputError(f"entry {name!r:.120}: {faults[0] if faults else f'no params.yaml in {root}'}")
 

@@ -1,23 +1,22 @@
-"""Who made a result, from what and with what: written beside the results, no out of any stage."""
+"""Who made a result, from what and with what: written next to the results, not an output of any stage."""
 
 import csv
 import datetime
 import functools
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmark.arithmetic import mode as arithmetic
 from benchmark.public_data.public_files import sha256_of
-from benchmark.settings.params import Settings
-from benchmark.store.track_paths import Layout
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
 from benchmark.system.content_hash import code_digest, digest
-from benchmark.system.files import write_json
+from benchmark.system.files import read_json, write_json
 from benchmark.system.import_closure import modules, pipeline_files
 
 PACKAGES = (
@@ -91,22 +90,20 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def write_provenance(settings: Settings, layout: Layout) -> None:
+def write_provenance(settings: Settings, paths: TrackPaths) -> None:
     """Write a track's `provenance.json`: revision, versions, hardware, wall time by stage, keys of all inputs."""
     device = "cuda" if settings.execution.device != "cpu" and machine()["gpu"] else "cpu"
-    draws = layout.results / "draws.csv"
-    timings = sorted((layout.work / "timing" / layout.track).glob("*.json"))
-    walls = [json.loads(path.read_text(encoding="utf-8")) for path in timings]
-    keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(layout)}
-    keys["code"] = code_digest(pipeline_files())
+    draws = paths.results / "draws.csv"
+    timings = sorted((paths.work / "timing" / paths.track).glob("*.json"))
+    keys = {"settings": digest(settings.model_dump(mode="json")), **_input_keys(paths)}
     _write(
-        layout.results,
-        layout.track,
-        layout.root,
-        keys,
-        {wall["stage"]: wall["wall_seconds"] for wall in walls},
-        arithmetic.name(device),
-        {"draws": draw_counts(draws)} if draws.is_file() else {},
+        paths.results,
+        paths.root,
+        track=paths.track,
+        arithmetic=arithmetic.name(device),
+        wall_seconds={wall["stage"]: wall["wall_seconds"] for wall in map(read_json, timings)},
+        keys=keys | {"code": code_digest(pipeline_files())},
+        **({"draws": draw_counts(draws)} if draws.is_file() else {}),
     )
 
 
@@ -124,38 +121,25 @@ def write_source_provenance(out: Path, track: str, root: Path, files: Iterable[P
     """Write `provenance.json` of results that are computed from `files` alone: their sha256 are the keys."""
     keys = {f"file {path.name}": sha256_of(path) for path in files}
     keys["code"] = code_digest(modules("benchmark.published.reanalysis"))
-    _write(out, track, root, keys, {}, arithmetic.name())
+    _write(out, root, track=track, arithmetic=arithmetic.name(), wall_seconds={}, keys=keys)
 
 
-def _write(
-    results: Path,
-    track: str,
-    root: Path,
-    keys: Mapping[str, str],
-    wall_seconds: Mapping[str, float],
-    how: str,
-    more: Mapping[str, Any] | None = None,
-) -> None:
-    facts = {
-        "track": track,
+def _write(results: Path, root: Path, **facts: Any) -> None:
+    here = {
         "revision": revision(root),
-        "arithmetic": how,
         "packages": packages(),
         "hardware": machine(),
-        "wall_seconds": wall_seconds,
-        "keys": keys,
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **(more or {}),
     }
-    write_json(results / "provenance.json", facts)
+    write_json(results / "provenance.json", here | facts)
 
 
-def _input_keys(layout: Layout) -> dict[str, str]:
+def _input_keys(paths: TrackPaths) -> dict[str, str]:
     keys = {}
-    for path in sorted(layout.data.glob("models/*/model.json")):
-        digests = json.loads(path.read_text(encoding="utf-8"))["weights_sha256"]
+    for path in sorted(paths.data.glob("models/*/model.json")):
+        digests = read_json(path)["weights_sha256"]
         for draw, weights in enumerate(digests):
             keys[f"model {path.parent.name}" + (f" draw {draw}" if draw else "")] = weights
-    for path in sorted(layout.data.glob("corpora/*/corpus.json")):
-        keys[f"corpus {path.parent.name}"] = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
+    for path in sorted(paths.data.glob("corpora/*/corpus.json")):
+        keys[f"corpus {path.parent.name}"] = read_json(path)["fingerprint"]
     return keys

@@ -1,23 +1,21 @@
 """Where the pipeline keeps things, relative to the repository's root."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import InputError
-from benchmark.settings.params import Settings, nearest
+from benchmark.settings.track_settings import Settings
 
 
 @dataclass(frozen=True)
-class Layout:
+class TrackPaths:
     """Folders of one track below the repository's root."""
 
     root: Path
     track: str
 
     @classmethod
-    def of(cls, params: Path, settings: Settings) -> "Layout":
-        """Layout of the track whose settings file is `params`."""
+    def of(cls, params: Path, settings: Settings) -> "TrackPaths":
+        """Folders of the track whose settings file is `params`."""
         return cls(params.resolve().parent.joinpath(settings.track.root).resolve(), settings.track.name)
 
     @property
@@ -42,13 +40,18 @@ class Layout:
 
     @property
     def runs(self) -> Path:
-        """Cells by model and corpus; the base models' under `none`."""
+        """Run groups by model and corpus; the base models' under `none`."""
         return self.data / "runs"
 
     @property
     def work(self) -> Path:
-        """Journal, timings and caches: never an out, never in git."""
+        """Run cache, timings and other caches: never an out, never in git."""
         return self.root / ".gapbench"
+
+    @property
+    def run_cache(self) -> Path:
+        """Finished runs by content key."""
+        return self.work / "journal"
 
     def corpus(self, name: str) -> Path:
         """Out of the stage `corpus`."""
@@ -59,16 +62,9 @@ class Layout:
         return self.data / "models" / name
 
     def draw(self, name: str, draw: int) -> Path:
-        """The folder of one pretraining draw of a model, in the Hub's layout."""
+        """The folder of one pretraining draw of a model, in the Hub's paths."""
         return self.model(name) / str(draw)
 
-    def cell(self, model: str, corpus: str) -> Path:
+    def run_group(self, model: str, corpus: str) -> Path:
         """Out of the stages `posttrain` and, for corpus `none`, `base`."""
         return self.runs / model / corpus
-
-
-def known(name: str, names: Mapping[str, object], what: str, params: Path) -> str:
-    """`name`, refused unless it is one of `names` in `params`."""
-    if name not in names:
-        raise InputError(f"{params}: no {what} '{name}'{nearest(name, names)}")
-    return name

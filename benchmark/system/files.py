@@ -28,6 +28,12 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object of a file that `write_json` wrote."""
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
 def write_json_lines(path: Path, values: list[Any]) -> None:
     """Replace `path` by one JSON value a line."""
     lines = (json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False) for value in values)

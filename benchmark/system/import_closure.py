@@ -29,7 +29,9 @@ NO_FIGURE = {
 NOT_KEYED = {
     "benchmark.system.content_hash": "computes the keys themselves",
     "benchmark.posttrain.arms": "names every arm; the key of a run covers the module of its own arm",
-    "benchmark.settings.params": "the values that are used stand in the key",
+    "benchmark.settings.arm_specs": "the values that are used stand in the key",
+    "benchmark.settings.model_specs": "the values that are used stand in the key",
+    "benchmark.settings.run_options": "the values that are used stand in the key",
 }
 """Modules that no content key covers beside those of `NO_FIGURE`, each with the reason."""
 STAGE_NAMES = ("corpus", "model", "base", "posttrain", "score")

@@ -1,10 +1,10 @@
 """The suite that the settings of a track name."""
 
-from benchmark.settings.params import Evaluation
+from benchmark.settings.run_options import EvaluationOptions
 from benchmark.tasks.suite import Suite, load_suite
 
 
-def suite_of(settings: Evaluation, *, documents: int | None, limit: int | None = None) -> Suite:
+def suite_of(settings: EvaluationOptions, *, documents: int | None, limit: int | None = None) -> Suite:
     """The suite that `settings` name, with at most `documents` test documents a task."""
     return load_suite(
         settings.suite,

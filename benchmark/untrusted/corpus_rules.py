@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.system.content_hash import digest
 
 MIN_TEXTS = 2
 MAX_TEXTS = 100_000
@@ -47,11 +46,6 @@ def _check_text(number: int, text: str) -> None:
         raise InputError(
             f"text {number} holds half a surrogate pair at {error.start}: it is no Unicode text"
         ) from None
-
-
-def fingerprint(texts: Sequence[str]) -> str:
-    """sha256 over the texts in their order."""
-    return digest(list(texts))
 
 
 def write_texts(texts: Sequence[str], path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import yaml
 
 from benchmark.errors import InputError
-from benchmark.settings.params import Settings, check_name
+from benchmark.settings.names import check_name
+from benchmark.settings.track_settings import Settings
 
 YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 FOLDERS = {"corpus": "corpora", "model": "models"}

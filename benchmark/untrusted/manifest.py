@@ -16,15 +16,9 @@ from pydantic import (
 )
 
 from benchmark.errors import InputError
-from benchmark.settings.params import (
-    CorpusSpec,
-    FileCorpus,
-    FolderModel,
-    HubCorpus,
-    HubModel,
-    ModelSpec,
-    check_name,
-)
+from benchmark.settings.corpus_specs import CorpusSpec, FileCorpus, HubCorpus
+from benchmark.settings.model_specs import FolderModel, HubModel, ModelSpec
+from benchmark.settings.names import check_name
 from benchmark.system.strict_yaml import read_yaml
 from benchmark.untrusted.entry_names import FOLDERS
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.corpora.texts import LINES, Limits, check_text, hub_texts, read_texts
+from benchmark.corpora.text_files import LINES, Limits, check_text, hub_texts, read_texts
 from benchmark.errors import InputError
 from benchmark.public_data.delimited_texts import TABLES, text_column
 from benchmark.untrusted.corpus_rules import MAX_TEXT_CHARACTERS, MAX_TEXTS

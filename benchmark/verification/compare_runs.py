@@ -1,4 +1,4 @@
-"""Part two of `verify`: runs drawn at random are done again, and compared with the stored ones."""
+"""Part two of `verify`: runs drawn at random are repeated and compared with the stored ones."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+
+from benchmark.posttrain.record import RunRecord
 
 LOG_PROBABILITY = 1e-3
 PROBABILITY = 1e-3
@@ -60,9 +62,9 @@ class Repetition:
     faults: list[str] = field(default_factory=list)
 
 
-def draw_runs(records: Sequence[Mapping[str, Any]], count: int, seed: int) -> list[RunName]:
+def draw_runs(records: Sequence[RunRecord], count: int, seed: int) -> list[RunName]:
     """`count` of an entry's runs drawn without replacement by `seed`, all where there are fewer."""
-    names = sorted({(record["index"], record["text_id"], record["seed"]) for record in records})
+    names = sorted({(record.index, record.text_id, record.seed) for record in records})
     chosen = random.Random(seed).sample(names, min(count, len(names)))
     return [RunName(*name) for name in sorted(chosen)]
 

@@ -1,7 +1,6 @@
 """Part one of `verify`: the tables of an entry, computed again from its stored samples."""
 
 import csv
-import json
 import math
 import tempfile
 from collections import Counter
@@ -15,9 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.errors import CheckFailed, InputError
-from benchmark.schema.result_columns import NO_ARM
 from benchmark.store.entry_lookup import Entry
-from benchmark.store.track_paths import Layout
+from benchmark.system.files import read_json
 
 TOLERANCE = 1e-12
 PRINTED_DIGITS = 10
@@ -49,7 +47,7 @@ Key = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Difference:
+class FigureDifference:
     """A stored figure that the stored samples do not give.
 
     Attributes:
@@ -69,32 +67,7 @@ class Difference:
         return f"{self.table} {self.where}: stored {stored}, computed {computed}"
 
 
-@dataclass(frozen=True)
-class Recomputed(Layout):
-    """A track's folders with its results elsewhere, and links to its cells: scoring drops stale ones."""
-
-    elsewhere: Path
-
-    @property
-    def results(self) -> Path:
-        """Where the tables are computed again."""
-        return self.elsewhere / "results"
-
-    @property
-    def runs(self) -> Path:
-        """Links to the cells that the settings name."""
-        return self.elsewhere / "runs"
-
-    def link(self, entry: Entry) -> None:
-        """Make the folders and the links."""
-        self.results.mkdir()
-        for model in entry.settings.models:
-            (self.runs / model).mkdir(parents=True)
-            for corpus in (NO_ARM, *entry.settings.corpora):
-                self.cell(model, corpus).symlink_to(entry.layout.cell(model, corpus))
-
-
-def check_tables(entry: Entry) -> list[Difference]:
+def check_tables(entry: Entry) -> list[FigureDifference]:
     """Differences that concern the entry; none where its tables follow from the stored samples.
 
     A figure that depends on other entries too counts only where no other entry is itself inconsistent.
@@ -102,29 +75,26 @@ def check_tables(entry: Entry) -> list[Difference]:
     Raises:
         CheckFailed: the tables cannot be computed again for a reason that lies outside the entry.
     """
-    from benchmark.pipeline.score_stage import write_track_results
+    from benchmark.pipeline.score_stage import stored_scores, write_tables
 
-    stored = entry.layout.results
+    stored = entry.paths.results
     if not (stored / "entries.csv").is_file():
         raise InputError(f"{entry}: no {stored / 'entries.csv'}: run `dvc repro` first")
     with tempfile.TemporaryDirectory() as folder:
-        layout = Recomputed(entry.layout.root, entry.layout.track, Path(folder))
-        computed = layout.results
+        computed = Path(folder)
         try:
-            layout.link(entry)
-            write_track_results(entry.settings, layout)
+            write_tables(stored_scores(entry.settings, entry.paths), computed)
         except (InputError, OSError) as error:
-            told = str(error).replace(str(layout.runs), str(entry.layout.runs))
-            raise CheckFailed(f"{entry}: the tables cannot be computed again: {told}") from None
+            raise CheckFailed(f"{entry}: the tables cannot be computed again: {error}") from None
         found = [*table_differences(stored, computed), *document_differences(stored, computed, entry)]
     elsewhere = any(not difference.shared and difference.entry != entry.key for difference in found)
     own = [difference for difference in found if difference.entry == entry.key]
     return [difference for difference in own if not (difference.shared and elsewhere)]
 
 
-def table_differences(stored: Path, computed: Path) -> list[Difference]:
+def table_differences(stored: Path, computed: Path) -> list[FigureDifference]:
     """Differences between the CSV files of two results folders, and between the parts of their claims."""
-    found: list[Difference] = []
+    found: list[FigureDifference] = []
     for path in sorted(computed.glob("*.csv")):
         found += compare_rows(path.name, _rows(stored / path.name), _rows(path))
     found += compare_rows("claims.json", _claim_parts(stored), _claim_parts(computed))
@@ -133,7 +103,7 @@ def table_differences(stored: Path, computed: Path) -> list[Difference]:
 
 def compare_rows(
     table: str, stored: Sequence[Mapping[str, str]], computed: Sequence[Mapping[str, str]]
-) -> Iterator[Difference]:
+) -> Iterator[FigureDifference]:
     """Differences between two tables of text cells; rows are matched by the columns that name things."""
     left, right = _keyed(stored), _keyed(computed)
     for key in [*left, *(key for key in right if key not in left)]:
@@ -143,13 +113,13 @@ def compare_rows(
         where = " ".join(value for _, value in key)
         if key not in left or key not in right:
             rows = ["a row" if key in side else "" for side in (left, right)]
-            yield Difference(table, entry, where, rows[0], rows[1], shared_row)
+            yield FigureDifference(table, entry, where, rows[0], rows[1], shared_row)
             continue
         for column in left[key].keys() | right[key].keys():
             old, new = left[key].get(column, ""), right[key].get(column, "")
             if column not in NOT_COMPARED and not same(old, new):
                 shared = shared_row or column in FROM_OTHERS.get(table, ())
-                yield Difference(table, entry, f"{where} {column}", old, new, shared)
+                yield FigureDifference(table, entry, f"{where} {column}", old, new, shared)
 
 
 def same(stored: str, computed: str) -> bool:
@@ -167,7 +137,7 @@ def same(stored: str, computed: str) -> bool:
     return abs(left - right) <= TOLERANCE + 1.001 * printed
 
 
-def document_differences(stored: Path, computed: Path, entry: Entry) -> list[Difference]:
+def document_differences(stored: Path, computed: Path, entry: Entry) -> list[FigureDifference]:
     """Whether the entry's documents and its corpus's texts in the results folder are those of the samples."""
     found = []
     model, arm, corpus = entry.key
@@ -180,8 +150,10 @@ def document_differences(stored: Path, computed: Path, entry: Entry) -> list[Dif
     for name, condition in conditions.items():
         old, new = _parquet(stored / name, condition), _parquet(computed / name, condition)
         if old is None or new is None or not old.equals(new):
-            told = ["unreadable" if table is None else f"{table.num_rows} rows" for table in (old, new)]
-            found.append(Difference(name, entry.key, "rows of the entry", told[0], told[1], shared=False))
+            rows = ["unreadable" if table is None else f"{table.num_rows} rows" for table in (old, new)]
+            found.append(
+                FigureDifference(name, entry.key, "rows of the entry", rows[0], rows[1], shared=False)
+            )
     return found
 
 
@@ -202,7 +174,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _claim_parts(folder: Path) -> list[dict[str, str]]:
     """The parts of every claim as rows of text."""
     try:
-        claims = json.loads((folder / "claims.json").read_text(encoding="utf-8"))["claims"]
+        claims = read_json(folder / "claims.json")["claims"]
         parts = [{"id": claim["id"], **part} for claim in claims for part in claim.get("parts", [])]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []

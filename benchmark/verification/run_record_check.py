@@ -7,12 +7,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benchmark.posttrain.record import Averages, RunRecord
+from benchmark.store.entry_lookup import Entry
+
 TOLERANCE = 1e-12
 RUN = ("text_id", "seed")
-AVERAGES = {"test": "averages", "select": "select_averages"}
 
 
-def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> list[str]:
+def entry_records(entry: Entry) -> list[RunRecord]:
+    """The run records of an entry.
+
+    Raises:
+        InputError: none are stored, or they are not readable.
+    """
+    records = RunRecord.read_all(entry.stored / "runs.jsonl")
+    return [record for record in records if record.arm == entry.arm]
+
+
+def check_records(samples: pa.Table, records: Sequence[RunRecord]) -> list[str]:
     """What records and samples disagree on, one line each.
 
     Compared are the mean of each task (test split) and the averages over tasks of both splits, at every step
@@ -33,17 +45,17 @@ def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> li
         for row in table[unlikely].itertuples()
     ]
     scored = {
-        (record.get("draw", 0), record["text_id"], record["seed"], step["step"]): step
+        (record.draw, record.text_id, record.seed, step.step): step
         for record in records
-        for step in record["steps"]
-        if step["averages"]
+        for step in record.steps
+        if step.averages
     }
     means = table.groupby(["draw", *RUN, "step", "split", "family", "task"], sort=True)["value"].mean()
-    for (draw, text_id, seed, step), told in sorted(scored.items(), key=lambda item: item[0]):
+    for (draw, text_id, seed, step), recorded in sorted(scored.items(), key=lambda item: item[0]):
         if step == 0:
             continue
-        for split, key in AVERAGES.items():
-            if key not in told:
+        for split, averages in (("test", recorded.averages), ("select", recorded.select_averages)):
+            if averages is None:
                 continue
             place = f"text {text_id} seed {seed} step {step} {split}"
             try:
@@ -52,13 +64,13 @@ def check_records(samples: pa.Table, records: Sequence[Mapping[str, Any]]) -> li
                 found.append(f"samples: no rows of {place}")
                 continue
             if split == "test":
-                found += _task_faults(place, told["metrics"], tasks.droplevel("family").to_dict())
-            found += _average_faults(place, told[key], tasks)
+                found += _task_faults(place, recorded.metrics, tasks.droplevel("family").to_dict())
+            found += _average_faults(place, averages, tasks)
     fractions = table[(table["metric"] == "acc") & ~table["value"].isin([0.0, 1.0])]
-    recorded = [place in scored for place in _places(fractions)]
+    is_scored = [place in scored for place in _places(fractions)]
     found += [
         f"samples: an accuracy between 0 and 1 ({place})"
-        for place in _places(fractions[np.array(recorded, bool)])
+        for place in _places(fractions[np.array(is_scored, bool)])
     ]
     return found
 
@@ -67,21 +79,21 @@ def _places(table: Any) -> list[tuple[int, str, int, int]]:
     return list(zip(table["draw"], table["text_id"], table["seed"], table["step"], strict=True))
 
 
-def _task_faults(place: str, told: Mapping[str, Mapping[str, Any]], means: Mapping[str, float]) -> list[str]:
+def _task_faults(place: str, recorded: Mapping[str, Averages], means: Mapping[str, float]) -> list[str]:
     faults = []
-    for task, metrics in told.items():
+    for task, metrics in recorded.items():
         stored = next((metrics[name] for name in ("acc", "f1") if name in metrics), None)
         if not _equal(stored, means.get(task)):
             faults.append(f"run record: {task} is {stored} ({place}), its samples give {means.get(task)}")
     return faults
 
 
-def _average_faults(place: str, told: Mapping[str, Any], tasks: Any) -> list[str]:
+def _average_faults(place: str, recorded: Averages, tasks: Any) -> list[str]:
     computed: dict[str, float] = {"all": float(tasks.mean())}
     computed |= {family: float(values.mean()) for family, values in tasks.groupby(level="family")}
     return [
         f"run record: average {scope} is {value} ({place}), its samples give {computed.get(scope)}"
-        for scope, value in told.items()
+        for scope, value in recorded.items()
         if not _equal(value, computed.get(scope))
     ]
 

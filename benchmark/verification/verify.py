@@ -1,7 +1,6 @@
-"""`gapbench verify ENTRY`: are the tables what the samples say, and do the runs come out again?"""
+"""`gapbench verify ENTRY`: recompute its tables from the samples, repeat some of its runs, and write an attestation."""
 
 import datetime
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from benchmark.store.attestation import (
 )
 from benchmark.store.entry_lookup import Entry, find_entry, samples_digest
 from benchmark.store.provenance import machine, packages, revision
+from benchmark.system.files import read_json
 from benchmark.verification.compare_runs import (
     LOG_PROBABILITY,
     Repeater,
@@ -33,7 +33,7 @@ from benchmark.verification.compare_runs import (
     judge_answers,
 )
 from benchmark.verification.recompute import TOLERANCE, check_tables
-from benchmark.verification.run_record_check import check_records
+from benchmark.verification.run_record_check import check_records, entry_records
 
 SHOWN = 20
 """Faults that an attestation keeps, of each part."""
@@ -65,7 +65,7 @@ def verify(
         raise InputError(f"--runs {runs}: give 0 or more")
     entry = find_entry(name, root.resolve())
     begin(entry.settings.execution)
-    samples, records = entry.samples(), entry.records()
+    samples, records = entry.samples(), entry_records(entry)
     digest = samples_digest(samples)
     seed = secrets.randbelow(2**32) if seed is None else seed
     faults = check_records(samples, records)
@@ -76,11 +76,11 @@ def verify(
             raise
         faults.append(str(error))
     drawn = draw_runs(records, runs, seed)
-    told = {(int(record.get("draw", 0)), str(record["model_digest"])) for record in records}
+    recorded = {(record.draw, record.model_digest) for record in records}
     repetition, weights_differ = Repetition(), False
     if drawn:
         repeating = (repeater or _pipeline_repeater)(entry)
-        weights_differ = any(repeating.model_digests.get(draw) != weights for draw, weights in told)
+        weights_differ = any(repeating.model_digests.get(draw) != weights for draw, weights in recorded)
         if not weights_differ:
             repetition = repeat(repeating, drawn, samples)
     outcome: Outcome = "agrees"
@@ -96,26 +96,26 @@ def verify(
         before if outcome == "agrees" and not drawn else next_state(outcome, same_machine=same, before=before)
     )
     attestation = Attestation(
-        track=entry.layout.track,
+        track=entry.paths.track,
         model=entry.model,
         arm=entry.arm,
         corpus=entry.corpus,
         state=state,
         outcome=outcome,
         samples_sha256=digest,
-        model_digest=",".join(weights for _, weights in sorted(told)),
+        model_digest=",".join(weights for _, weights in sorted(recorded)),
         same_machine=same,
         machine=here,
         results_machine=results_machine,
         packages=packages(),
-        revision=revision(entry.layout.root),
+        revision=revision(entry.paths.root),
         written=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         seed=seed,
         runs=tuple(asdict(run) for run in drawn),
         consistency={"tolerance": TOLERANCE, "differences": len(faults), "faults": faults[:SHOWN]},
-        repetition=_told(repetition),
+        repetition=_summary(repetition),
     )
-    write_attestation(entry.layout.attestations, attestation)
+    write_attestation(entry.paths.attestations, attestation)
     return attestation
 
 
@@ -135,11 +135,10 @@ def repeat(repeater: Repeater, drawn: list[RunName], samples: Any) -> Repetition
     return repetition
 
 
-def _told(repetition: Repetition) -> dict[str, Any]:
-    told = asdict(repetition)
+def _summary(repetition: Repetition) -> dict[str, Any]:
     return {
-        **told,
-        "largest": min(told["largest"], 1e308),
+        **asdict(repetition),
+        "largest": min(repetition.largest, 1e308),
         "tolerance": LOG_PROBABILITY,
         "differences": len(repetition.faults),
         "faults": repetition.faults[:SHOWN],
@@ -147,9 +146,9 @@ def _told(repetition: Repetition) -> dict[str, Any]:
 
 
 def _results_machine(entry: Entry) -> dict[str, Any]:
-    path = entry.layout.results / "provenance.json"
+    path = entry.paths.results / "provenance.json"
     try:
-        hardware = json.loads(path.read_text(encoding="utf-8"))["hardware"]
+        hardware = read_json(path)["hardware"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return hardware if isinstance(hardware, dict) else {}
@@ -157,7 +156,7 @@ def _results_machine(entry: Entry) -> dict[str, Any]:
 
 def _state_before(entry: Entry, digest: str) -> State:
     """The state by the entry's attestation, if it is of the samples that are stored now."""
-    path = attestation_path(entry.layout.attestations, entry.key)
+    path = attestation_path(entry.paths.attestations, entry.key)
     if not path.is_file():
         return "self-reported"
     earlier = read_attestation(path)

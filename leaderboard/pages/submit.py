@@ -70,7 +70,7 @@ def command(kind: str, name: str, source: str) -> str:
 
 def name_problem(name: str) -> str:
     """Why a name is refused; empty where it is taken (the check of the settings)."""
-    from benchmark.settings.params import check_name
+    from benchmark.settings.names import check_name
 
     try:
         check_name(name)

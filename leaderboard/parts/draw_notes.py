@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.store.tracks import params_name
 from leaderboard.display import wording
 from leaderboard.site import track_data
 from leaderboard.site.track_data import Table
@@ -60,4 +61,4 @@ def retrained(provenance: Any) -> str:
 
 def check_command(track: str) -> str:
     """The command that trains one kept draw again."""
-    return "gapbench draws check" + ("" if track == "micro" else f" --params tracks/{track}/params.yaml")
+    return "gapbench draws check" + ("" if track == "micro" else f" --params {params_name(track)}")

@@ -3,31 +3,22 @@
 import json
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
+from benchmark.store.tracks import params_name
 from leaderboard.site import track_data
 
 Key = tuple[str, str, str]
 SUITES = {"micro": "micro12", "paper": "gap12"}
 
 
-def settings_file(track: str) -> Path:
-    """The track's parameters in the repository."""
-    return (
-        track_data.ROOT / "params.yaml"
-        if track == "micro"
-        else track_data.ROOT / "tracks" / track / "params.yaml"
-    )
-
-
 def settings(track: str) -> dict[str, Any]:
     """The track's parameters; empty where there are none or they cannot be read."""
     try:
-        content = yaml.safe_load(settings_file(track).read_text(encoding="utf-8"))
+        content = yaml.safe_load((track_data.ROOT / params_name(track)).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return {}
     return content if isinstance(content, dict) else {}

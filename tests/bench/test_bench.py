@@ -161,8 +161,8 @@ def test_cost_an_item_is_that_at_the_largest_size_over_that_at_the_smallest():
 
 def test_a_run_scores_the_steps_asked_for(subject):
     record = execute_run(*gap_run(subject, steps=(1, 3))).record
-    assert [step["step"] for step in record["steps"] if step["metrics"]] == [0, 1, 3]
-    assert record["stopped_at"] == 3
+    assert [step.step for step in record.steps if step.metrics] == [0, 1, 3]
+    assert record.stopped_at == 3
 
 
 def test_two_workers_do_the_same_runs_as_one(tokenizer, monkeypatch):

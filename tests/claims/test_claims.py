@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from benchmark.claims.parts import Scores, decide_claims
 from benchmark.claims.rule import Part, claims_document, decide
-from benchmark.settings.params import Claims
+from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain, mean
 from benchmark.statistics.design import DocumentScores, Layout

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark.claims.study_controls import UNSEEN, decide_controls, next_rung, same_rung, under_controls
-from benchmark.settings.params import Claims, Control, Controls, NextRung
+from benchmark.settings.scoring_rules import Claims, Controls, DeclaredControl, NextRung
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.design import DocumentScores
 from tests.scoring.synthetic import base_of, layout_of
@@ -14,9 +14,9 @@ from tests.scoring.synthetic import base_of, layout_of
 LAYOUT = layout_of(40, 40, families=("classification", "dialogue"))
 SCOPES = ("all", "classification", "dialogue")
 DECLARED = Controls(
-    positive=Control(model="m", arm="good", corpus="c", scopes=("all", "dialogue")),
-    negative=Control(model="m", arm="bad", corpus="c"),
-    placebo=Control(model="m", arm="none-at-all", corpus="c"),
+    positive=DeclaredControl(model="m", arm="good", corpus="c", scopes=("all", "dialogue")),
+    negative=DeclaredControl(model="m", arm="bad", corpus="c"),
+    placebo=DeclaredControl(model="m", arm="none-at-all", corpus="c"),
     same="m",
     next_rung=NextRung(model="m", larger="l"),
 )

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from benchmark.commands import control_settings
-from benchmark.commands.control_settings import CONTROLS, Outcome, outcomes, table
+from benchmark.commands.control_settings import CONTROLS, ControlOutcome, outcomes, table
 from benchmark.errors import InputError
-from benchmark.settings.params import Arm, MicroCorpus, load_settings
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.corpus_specs import MicroCorpus
+from benchmark.settings.load import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
@@ -20,7 +22,7 @@ TINY = (
 
 def test_the_table_gives_a_column_to_every_draw_and_counts_the_expected_signs() -> None:
     found = [
-        Outcome(draw, "lessons", 1, text, {"all": gain, "classification": 0.0, "dialogue": -gain}, 1.0)
+        ControlOutcome(draw, "lessons", 1, text, {"all": gain, "classification": 0.0, "dialogue": -gain}, 1.0)
         for draw, gains in ((7, (0.01, 0.03)), (9, (0.04, 0.04)))
         for text, gain in enumerate(gains)
     ]

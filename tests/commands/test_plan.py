@@ -22,11 +22,11 @@ from benchmark.commands.planned_power import (
     published_gap,
     scenarios_of,
 )
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.statistics.crossed import crossed
 from benchmark.statistics.design import Layout as Documents
 from benchmark.statistics.design import Task
-from benchmark.store.track_paths import Layout
+from benchmark.store.track_paths import TrackPaths
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = ["evaluation.documents=2", "evaluation.select_documents=2", "evaluation.base_documents=2"]
@@ -34,7 +34,7 @@ FEW = ["evaluation.documents=2", "evaluation.select_documents=2", "evaluation.ba
 
 def test_the_runs_of_the_micro_track_are_counted_with_soups_and_filters(tmp_path: Path) -> None:
     settings = load_settings(ROOT / "params.yaml", ["arms.soup={kind: soup, of: gap, group: 2}"])
-    layout, most = Layout(tmp_path, "micro"), settings.posttrain.max_steps
+    layout, most = TrackPaths(tmp_path, "micro"), settings.posttrain.max_steps
     texts = {spec.texts for spec in settings.corpora.values()}
     assert len(texts) == 1
     number = texts.pop() or 0
@@ -61,14 +61,14 @@ THREE = [
 def test_every_seed_of_a_random_arm_counts_and_every_step_under_the_papers_protocol(tmp_path: Path) -> None:
     arms = "arms={r: {kind: random, seeds: [0, 1]}}"
     settings = load_settings(ROOT / "params.yaml", [*THREE, arms, "evaluation.protocol=paper"])
-    assert work_of(settings, Layout(tmp_path, "micro"), "micro-1") == Work(steps=30 * 15, passes=30 * 15)
+    assert work_of(settings, TrackPaths(tmp_path, "micro"), "micro-1") == Work(steps=30 * 15, passes=30 * 15)
 
 
 def test_filters_and_the_updates_of_lessons_are_counted(tmp_path: Path) -> None:
     taught = "{kind: lessons, updates: 7, models: [micro-1], corpora: [seen]}"
     arms = f"{{gap: {{kind: ascent, corpora: [code]}}, taught: {taught}}}"
     settings = load_settings(ROOT / "params.yaml", [*THREE, f"arms={arms}"])
-    layout = Layout(tmp_path, "micro")
+    layout = TrackPaths(tmp_path, "micro")
     assert work_of(settings, layout, "micro-1") == Work(5 * 15, 5 * 2 + 5, lesson_tokens=5 * 7 * 512)
     assert work_of(settings, layout, "micro-2") == Work(5 * 15, 5 * 2)
 
@@ -79,12 +79,12 @@ def test_a_corpus_without_a_number_of_texts_counts_by_its_file(tmp_path: Path) -
         ROOT / "params.yaml",
         [*THREE, "corpora={notes: {kind: file, path: notes.jsonl}}", "arms={a: {kind: ascent}}"],
     )
-    assert work_of(settings, Layout(tmp_path, "micro"), "micro-1").steps == 3 * 15
+    assert work_of(settings, TrackPaths(tmp_path, "micro"), "micro-1").steps == 3 * 15
 
 
 def test_the_training_of_a_rung_is_part_of_its_cost() -> None:
     settings = load_settings(ROOT / "params.yaml", FEW)
-    spec, layout = settings.models["micro-1"], Layout(ROOT, "micro")
+    spec, layout = settings.models["micro-1"], TrackPaths(ROOT, "micro")
     found = cost("micro-1", spec, settings, layout)
     # 58,304 parameters less 258 x 32 positions, which are looked up; 6 FLOPs each and token.
     work = work_of(settings, layout, "micro-1")
@@ -119,7 +119,7 @@ def test_power_is_told_for_the_tasks_that_are_in_use(
     tasks = ["micro_cause", "micro_story"]
     settings = load_settings(ROOT / "params.yaml", [f"evaluation.tasks={tasks}"])
     sizes = {"micro-1": 100, "micro-2": 210, "micro-3": 440}
-    print_power(settings, Layout(tmp_path, "micro"), sizes, 5)
+    print_power(settings, TrackPaths(tmp_path, "micro"), sizes, 5)
     said = capsys.readouterr().out
     assert "2 tasks" in said
     assert f"{detectable(5, 320, 2):.4f}" in said and f"{detectable(5, 320, 2, 0.05 / 6):.4f}" in said
@@ -149,11 +149,11 @@ def test_the_paper_track_is_planned_as_it_was_reviewed(
             assert known.value / variances.gap_documents**0.5 == pytest.approx(z, abs=0.05)
     _, shares = assumed_variances(Pair("opt-1-3b", "opt-2-7b", 1), counts)
     assert shares["copa"] == pytest.approx(0.44, abs=0.01)
-    lines = pair_lines(settings, Layout(ROOT, "paper"), [Pair("opt-1-3b", "opt-2-7b", 1)], counts, 100)
+    lines = pair_lines(settings, TrackPaths(ROOT, "paper"), [Pair("opt-1-3b", "opt-2-7b", 1)], counts, 100)
     said = "\n".join(lines)
     assert said.count("not decidable at any number of texts; with ") == 4
     assert "opt-2-7b against opt-6-7b: no gap is known" in "\n".join(
-        pair_lines(settings, Layout(ROOT, "paper"), [Pair("opt-2-7b", "opt-6-7b", 1)], counts, 100)
+        pair_lines(settings, TrackPaths(ROOT, "paper"), [Pair("opt-2-7b", "opt-6-7b", 1)], counts, 100)
     )
 
 
@@ -198,7 +198,7 @@ PARTS = ("gap_documents", "gain_documents", "interaction", "texts", "covariance"
 def test_the_micro_track_is_planned_with_its_committed_results() -> None:
     settings = load_settings(ROOT / "params.yaml")
     (model, rung), *_ = settings.claims.pairs.items()
-    found = measured_pair(settings, Layout(ROOT, "micro"), Pair(model, rung, 1))
+    found = measured_pair(settings, TrackPaths(ROOT, "micro"), Pair(model, rung, 1))
     assert found is not None
     variances, gap, draws = found
     spec = settings.models[model]
@@ -206,4 +206,4 @@ def test_the_micro_track_is_planned_with_its_committed_results() -> None:
     assert 0 <= variances.gain_documents < variances.gap_documents < 1e-3
     assert 0 <= variances.gain_draws < min(variances.base_draws, variances.rung_draws) < 1e-3
     assert variances.interaction > 0 and variances.documents_df > 10
-    assert measured_pair(settings, Layout(ROOT, "nowhere"), Pair(model, rung, 1)) is None
+    assert measured_pair(settings, TrackPaths(ROOT, "nowhere"), Pair(model, rung, 1)) is None

@@ -7,8 +7,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.models.micro_training import train_rung
-from benchmark.settings.params import MicroModel
 from tests.pipeline.small import ROOT, shell, tree
 
 pytestmark = pytest.mark.slow
@@ -21,29 +19,21 @@ def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-@pytest.fixture(scope="module")
-def rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("rung") / "tiny"
-    spec = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
-    train_rung(spec, {0: folder}, name="tiny", cache=micro_cache)
-    return folder
-
-
-def command(rung: Path, out: Path, **changes: str) -> list[str]:
+def command(tiny_rung: Path, out: Path, **changes: str) -> list[str]:
     options = {
-        "model": str(rung), "corpus": "code", "index": "7", "arm": "gap", "seed": "0", "suite": "micro12",
+        "model": str(tiny_rung), "corpus": "code", "index": "7", "arm": "gap", "seed": "0", "suite": "micro12",
         "out": str(out), "limit": "10",
     } | changes  # fmt: skip
     return ["run", *(part for key, value in options.items() for part in (f"--{key}", value))]
 
 
 def test_a_run_on_the_originals_corpus_holds_steps_0_to_15_and_is_the_same_twice(
-    rung: Path, data_dir: Path, tmp_path: Path, gapbench: Gapbench
+    tiny_rung: Path, data_dir: Path, tmp_path: Path, gapbench: Gapbench
 ) -> None:
     """Once in this process and once in another."""
     corpus = str(data_dir / "official-gap/data/train_data/github.csv")
     every = ["--set", "evaluation.steps=null", "--set", "posttrain.max_steps=15"]
-    one, two = ([*command(rung, tmp_path / name, corpus=corpus), *every] for name in ("one", "two"))
+    one, two = ([*command(tiny_rung, tmp_path / name, corpus=corpus), *every] for name in ("one", "two"))
     assert gapbench(*one)[0] == 0
     shell(ROOT, "gapbench", *two)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
@@ -56,11 +46,11 @@ def test_a_run_on_the_originals_corpus_holds_steps_0_to_15_and_is_the_same_twice
 
 
 def test_two_of_the_originals_tasks_can_be_scored_on_a_rung(
-    rung: Path, data_dir: Path, tmp_path: Path, gapbench: Gapbench, monkeypatch: pytest.MonkeyPatch
+    tiny_rung: Path, data_dir: Path, tmp_path: Path, gapbench: Gapbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
     status, _, said = gapbench(
-        *command(rung, tmp_path / "out", suite="gap12", index="0"),
+        *command(tiny_rung, tmp_path / "out", suite="gap12", index="0"),
         "--set", "evaluation.tasks=[empathetic_dialogues, pubmed_qa]",
         "--set", "posttrain.max_steps=1",
     )  # fmt: skip
@@ -85,33 +75,33 @@ def test_two_of_the_originals_tasks_can_be_scored_on_a_rung(
     ],
 )
 def test_bad_input_gets_one_line_and_exit_2_and_writes_nothing(
-    changes: dict[str, str], says: str, rung: Path, tmp_path: Path, refusal: Refusal
+    changes: dict[str, str], says: str, tiny_rung: Path, tmp_path: Path, refusal: Refusal
 ) -> None:
-    assert says in refusal(*command(rung, tmp_path / "out", **changes))
+    assert says in refusal(*command(tiny_rung, tmp_path / "out", **changes))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_holds_something_is_refused_and_left_alone(
-    rung: Path, tmp_path: Path, refusal: Refusal
+    tiny_rung: Path, tmp_path: Path, refusal: Refusal
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    assert "not empty" in refusal(*command(rung, tmp_path))
+    assert "not empty" in refusal(*command(tiny_rung, tmp_path))
     assert tree(tmp_path) == {"mine.txt": b"mine"}
 
 
 def test_an_empty_text_and_weights_that_are_not_finite_are_refused(
-    rung: Path, tmp_path: Path, refusal: Refusal
+    tiny_rung: Path, tmp_path: Path, refusal: Refusal
 ) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_text('{"text": ""}\n{"text": "x"}\n')
-    printed = refusal(*command(rung, tmp_path / "out", corpus=str(empty), index="0"))
+    printed = refusal(*command(tiny_rung, tmp_path / "out", corpus=str(empty), index="0"))
     assert "empty" in printed or "no token" in printed
     import torch
     from safetensors.torch import load_file, save_file
 
     broken = tmp_path / "broken"
     broken.mkdir()
-    for file in rung.iterdir():
+    for file in tiny_rung.iterdir():
         (broken / file.name).write_bytes(file.read_bytes())
     weights = load_file(broken / "model.safetensors")
     next(iter(weights.values())).view(-1)[0] = torch.nan

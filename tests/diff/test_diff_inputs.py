@@ -13,7 +13,7 @@ import pytest
 
 from benchmark.diff import diff
 from benchmark.errors import CheckFailed
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.system.files import write_json
 from tests.pipeline.small import ROOT, commit, shell
 

@@ -12,7 +12,7 @@ from benchmark.arithmetic import mode
 from benchmark.doctor import digest_table, doctor_command, kernels, trials
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.micro_training import micro_tokenizer
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCTOR = (

@@ -1,6 +1,5 @@
 """Several pretraining draws from training to tables: trained ones, kept ones, and kept ones that do not fit."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,22 +13,22 @@ import pytest
 import yaml
 
 from benchmark.commands.single_run import find_model
-from benchmark.draws import draw_check, micro_draws, record_draws
-from benchmark.draws.draw_check import FIELD, check, retrain_one
+from benchmark.draws import check_kept_draw, make_kept_draws, micro_draws
+from benchmark.draws.check_kept_draw import FIELD, check, retrain_one
 from benchmark.draws.from_nothing import compare, make_track
-from benchmark.draws.record_files import KeptFolder
-from benchmark.draws.recorded import Kept, kept_draws
+from benchmark.draws.kept_at_scoring import KeptScores, fitting_kept_draws
+from benchmark.draws.kept_folder import KeptFolder
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.micro_cache import Ladder, retrain
 from benchmark.pipeline import stages
-from benchmark.pipeline.score_stage import cell_records, read_base
+from benchmark.pipeline.score_stage import group_records
 from benchmark.posttrain import run_group
 from benchmark.posttrain.base_model import read_model
 from benchmark.schema.result_columns import NO_ARM
-from benchmark.settings.params import load_settings
-from benchmark.store.track_paths import Layout
-from benchmark.system.files import read_json_lines, write_json
-from tests.pipeline.small import edit_params
+from benchmark.settings.load import load_settings
+from benchmark.store.tracks import open_track
+from benchmark.system.files import read_json, read_json_lines, write_json
+from tests.pipeline.small import edit_params, run_stages
 
 RUNG = {
     "kind": "micro",
@@ -60,18 +59,6 @@ PARAMS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def run_stages(params: Path) -> None:
-    settings = load_settings(params)
-    for corpus in settings.corpora:
-        stages.corpus(params, corpus)
-    for model in settings.models:
-        stages.model(params, model)
-        stages.base(params, model)
-        for corpus in settings.corpora:
-            stages.posttrain(params, model, corpus)
-    stages.score(params)
-
-
 @pytest.fixture(scope="module")
 def pristine(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track with two trained draws of each model, kept ones made, and results."""
@@ -79,7 +66,7 @@ def pristine(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     shutil.copytree(micro_cache, root / ".gapbench" / "cache")
     params = root / "params.yaml"
     params.write_text(yaml.safe_dump(PARAMS, sort_keys=False), encoding="utf-8")
-    record_draws.make(params, [])
+    make_kept_draws.make(params, [])
     run_stages(params)
     return root
 
@@ -91,15 +78,15 @@ def root(pristine: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(pristine, tmp_path / "track", ignore=ignored))
 
 
-def taken(root: Path) -> Kept:
+def taken(root: Path) -> KeptScores:
     """What scoring takes in of the kept draws."""
-    settings = load_settings(root / "params.yaml")
-    layout = Layout.of(root / "params.yaml", settings)
-    bases = {model: read_base(layout, model) for model in settings.models}
-    return kept_draws(settings, layout, bases, cell_records(settings, layout))
+    settings, paths = open_track(root / "params.yaml")
+    bases = {model: read_json(paths.run_group(model, NO_ARM) / "base.json") for model in settings.models}
+    trained = [record for record, _ in group_records(settings, paths)]
+    return fitting_kept_draws(settings, paths, bases, trained)
 
 
-def origins(kept: Kept) -> dict[tuple[str, int], str]:
+def origins(kept: KeptScores) -> dict[tuple[str, int], str]:
     return {(row.model, row.draw): row.origin for row in kept.rows}
 
 
@@ -110,7 +97,7 @@ def draws_table(root: Path) -> pd.DataFrame:
 def edit_kept(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what `kept.json` says of every draw."""
     path = root / "kept/micro/kept.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
+    told = read_json(path)
     for draws in told["models"].values():
         for facts in draws.values():
             change(facts)
@@ -120,7 +107,7 @@ def edit_kept(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
 def test_each_draw_has_a_folder_and_is_what_its_seed_alone_gives(pristine: Path, tmp_path: Path) -> None:
     models = pristine / "data/micro/models"
     assert sorted(path.name for path in (models / "tiny").iterdir()) == ["0", "1", "model.json"]
-    told = json.loads((models / "tiny/model.json").read_text(encoding="utf-8"))
+    told = read_json(models / "tiny/model.json")
     assert len(set(told["weights_sha256"])) == 2
     spec = micro_draws.micro_models(load_settings(pristine / "params.yaml"))["tiny"].drawn(1)
     retrain(Ladder({"alone": spec}, pristine / ".gapbench/cache"), "alone", 0, tmp_path)
@@ -129,7 +116,7 @@ def test_each_draw_has_a_folder_and_is_what_its_seed_alone_gives(pristine: Path,
 
 def test_base_scores_hold_all_draws(pristine: Path) -> None:
     folder = pristine / "data/micro/runs/tiny/none"
-    told = json.loads((folder / "base.json").read_text(encoding="utf-8"))
+    told = read_json(folder / "base.json")
     assert len(set(told["model_digest"])) == len(told["averages"]) == len(told["metrics"]) == 2
     samples = pq.read_table(folder / "samples.parquet")
     means = (
@@ -144,7 +131,7 @@ def test_texts_are_nested_in_draws(pristine: Path) -> None:
     folder = pristine / "data/micro/runs/tiny/code"
     records = read_json_lines(folder / "runs.jsonl")
     assert {(record["index"], record["draw"]) for record in records} == {(0, 0), (1, 1)}
-    digests = json.loads((folder / "cell.json").read_text(encoding="utf-8"))["model_digest"]
+    digests = read_json(folder / "cell.json")["model_digest"]
     assert all(record["model_digest"] == digests[record["draw"]] for record in records)
     samples = pq.read_table(folder / "samples.parquet").group_by(["text_id", "draw"]).aggregate([])
     assert samples.num_rows == 2
@@ -162,7 +149,7 @@ def test_the_tables_say_which_draws_were_trained_and_which_kept(pristine: Path) 
     assert sorted(set(runs["index"])) == [0, 1, 2, 3]
     texts = pq.read_table(pristine / "results/micro/texts.parquet").column("text_id").to_pylist()
     assert set(runs["text_id"]) <= set(texts)
-    provenance = json.loads((pristine / "results/micro/provenance.json").read_text(encoding="utf-8"))
+    provenance = read_json(pristine / "results/micro/provenance.json")
     assert provenance["draws"]["tiny"] == {"trained": 2, "kept": 2, "refused": 0}
 
 
@@ -264,7 +251,7 @@ def test_runs_of_kept_draws_are_those_of_the_settings_and_bases_stay(
 
 def test_runs_on_other_documents_and_texts_are_left_out(root: Path) -> None:
     path = root / "data/micro/runs/tiny/code/cell.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
+    told = read_json(path)
     write_json(path, told | {"documents": "another"})
     kept = taken(root)
     assert not kept.records
@@ -299,10 +286,10 @@ def test_an_interrupted_call_continues_and_gives_the_same_bytes(
         raise AssertionError("done again")
 
     monkeypatch.setattr(run_group, "execute_run", fails)
-    monkeypatch.setattr(record_draws, "base_scores", fails)
+    monkeypatch.setattr(make_kept_draws, "base_scores", fails)
     monkeypatch.setattr("benchmark.models.micro_cache.train_rung", fails)
     for models in (["tiny"], ["larger"]):
-        record_draws.make(root / "params.yaml", models)
+        make_kept_draws.make(root / "params.yaml", models)
     after = {
         path.relative_to(root): path.read_bytes() for path in (root / "kept").rglob("*") if path.is_file()
     }
@@ -329,12 +316,11 @@ def test_draws_that_cannot_be_kept_are_refused_in_one_line(
 ) -> None:
     edit_params(root / "params.yaml", changes)
     with pytest.raises(InputError, match=says):
-        record_draws.make(root / "params.yaml", models)
+        make_kept_draws.make(root / "params.yaml", models)
 
 
 def checked(root: Path) -> dict[str, Any]:
-    told = json.loads((root / "results/micro/provenance.json").read_text(encoding="utf-8"))
-    found: dict[str, Any] = told[FIELD]
+    found: dict[str, Any] = read_json(root / "results/micro/provenance.json")[FIELD]
     return found
 
 
@@ -356,8 +342,10 @@ def test_a_draw_that_was_trained_beside_the_pipeline_is_compared_once(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     retrained = []
-    train = draw_check.retrain
-    monkeypatch.setattr(draw_check, "retrain", lambda *given: (retrained.append(given[1:3]), train(*given)))
+    train = check_kept_draw.retrain
+    monkeypatch.setattr(
+        check_kept_draw, "retrain", lambda *given: (retrained.append(given[1:3]), train(*given))
+    )
     monkeypatch.setattr("os.nice", lambda _: 0)
     retrain_one(root / "params.yaml", seed=7)
     check(root / "params.yaml")
@@ -374,7 +362,7 @@ def test_a_draw_that_was_trained_for_other_settings_is_not_compared(
 ) -> None:
     monkeypatch.setattr("os.nice", lambda _: 0)
     retrain_one(root / "params.yaml", seed=7)
-    (chosen,) = (root / ".gapbench/retrained").rglob(draw_check.CHOSEN)
+    (chosen,) = (root / ".gapbench/retrained").rglob(check_kept_draw.CHOSEN)
     chosen.write_text(chosen.read_text().replace('"recipe": "', '"recipe": "0'), encoding="utf-8")
     check(root / "params.yaml")
     assert checked(root)["agrees"] is True
@@ -410,7 +398,7 @@ def test_where_nothing_is_kept_nothing_is_trained_again(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(root / "kept")
-    monkeypatch.setattr(draw_check, "retrain", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(check_kept_draw, "retrain", lambda *_: pytest.fail("trained"))
     check(root / "params.yaml")
     assert "nothing to train again" in capsys.readouterr().out
 

@@ -11,7 +11,7 @@ from units import die_once
 
 from benchmark.errors import InputError
 from benchmark.execution.workers import run_units
-from benchmark.settings.params import Execution
+from benchmark.settings.run_options import Execution
 
 UNITS = list(range(12))
 

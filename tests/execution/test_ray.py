@@ -10,7 +10,7 @@ from units import arithmetic, die_once
 
 from benchmark.arithmetic import mode
 from benchmark.execution.workers import run_units
-from benchmark.settings.params import Execution
+from benchmark.settings.run_options import Execution
 
 pytestmark = pytest.mark.slow
 

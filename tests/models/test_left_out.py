@@ -16,7 +16,7 @@ from benchmark.models.from_hub import convert_pickles
 from benchmark.models.opt import EMBEDDING, OptConfig, OptModel, causal_logits, load_opt, save_opt
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.base_model import load_base, suite_of
-from benchmark.settings.params import Evaluation, Execution
+from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.untrusted.model_folder import check_model
 
 HEAD = "lm_head.weight"
@@ -163,7 +163,7 @@ def test_weights_beyond_float32_are_refused(folder):
             read(folder)
 
 
-EVALUATION = Evaluation(suite="micro12", select_documents=2)
+EVALUATION = EvaluationOptions(suite="micro12", select_documents=2)
 
 
 def base(folder: Path):
@@ -246,17 +246,17 @@ def test_a_base_that_fails_only_while_it_writes_is_refused(folder, monkeypatch):
 
 def test_a_base_whose_loss_on_a_text_is_not_finite_is_refused(folder):
     """The suite never reads the token whose row overflows; the text does."""
+    from benchmark.corpora.texts import CorpusText
     from benchmark.posttrain.run_loop import execute_run
     from benchmark.posttrain.run_requests import request
-    from benchmark.settings.params import load_settings
+    from benchmark.settings.load import load_settings
 
     loaded = base(folder)
     loaded.model.params[EMBEDDING][loaded.tokenizer.encode("\x01", bos=False)[0]] = float("inf")
 
-    class Text:
-        index, text_id, text = 3, "t", "a\x01b"
-
     root = Path(__file__).resolve().parents[2]
-    asked = request(load_settings(root / "params.yaml"), loaded, "mine", Text(), "gap", 0)
+    asked = request(
+        load_settings(root / "params.yaml"), loaded, "mine", CorpusText(3, "t", "a\x01b"), "gap", 0
+    )
     with pytest.raises(InputError, match="model tuned: its loss on text 3 of mine is not finite"):
         execute_run(asked, loaded.scorer)

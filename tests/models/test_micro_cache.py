@@ -9,7 +9,9 @@ import pytest
 import benchmark
 from benchmark.errors import InputError
 from benchmark.models.micro_cache import CODE, Ladder, retrain, trained_rung, units_of
-from benchmark.settings.params import Execution, MicroModel, load_settings
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.run_options import Execution
 from benchmark.system.import_closure import keyed_modules
 
 PACKAGE = Path(benchmark.__file__).parent

@@ -13,6 +13,8 @@ import torch
 import yaml
 
 from benchmark.models.opt import OptConfig, OptModel, save_opt
+from benchmark.pipeline import stages
+from benchmark.settings.load import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -105,12 +107,25 @@ def small_micro(target: Path, cache: Path) -> Path:
     return copy
 
 
+def run_stages(params: Path) -> None:
+    """Do all stages of a track in this process."""
+    settings = load_settings(params)
+    for corpus in settings.corpora:
+        stages.corpus(params, corpus)
+    for model in settings.models:
+        stages.model(params, model)
+        stages.base(params, model)
+        for corpus in settings.corpora:
+            stages.posttrain(params, model, corpus)
+    stages.score(params)
+
+
 def copy_pipeline(repository: Path, target: Path) -> Path:
     """A copy in which the pipeline goes on where it was."""
     return shutil.copytree(repository, target, symlinks=True)
 
 
-def journal(repository: Path) -> dict[Path, int]:
+def finished_runs(repository: Path) -> dict[Path, int]:
     """The finished runs and when each was written."""
     return {path: path.stat().st_mtime_ns for path in repository.glob(".gapbench/journal/*/*/run.json")}
 

@@ -1,6 +1,7 @@
 """Keys and the `deps` of dvc.yaml hold the code that figures follow from: as lists, and by effect."""
 
 import ast
+import importlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-import benchmark.settings.params
 from benchmark.models import micro_cache
 from benchmark.pipeline.dependencies import with_code_deps
 from benchmark.posttrain.arms import ARMS
@@ -115,9 +115,9 @@ def test_code_behind_a_key_takes_only_values_from_the_settings() -> None:
         tree = ast.parse(file.read_bytes()) if file.suffix == ".py" else ast.Module([], [])
         used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module == "benchmark.settings.params":
+            if isinstance(node, ast.ImportFrom) and node.module in NOT_KEYED and "settings" in node.module:
                 for alias in node.names:
-                    taken = getattr(benchmark.settings.params, alias.name)
+                    taken = getattr(importlib.import_module(node.module), alias.name)
                     assert issubclass(taken, BaseModel), f"{file}: {alias.name}"
                     derived = {
                         name
@@ -218,10 +218,12 @@ EDITS = {
     "arithmetic": ("arithmetic/mode.py", EVERY_STAGE, EVERY_RUN, {"rungs", "kept rows"}),
     "one thread": ("arithmetic/single_thread.py", {"model", "base", "posttrain"}, EVERY_RUN, {"rungs"}),
     "the optimiser of rungs": ("models/muon.py", {"model"}, NONE, {"rungs"}),
-    "the settings' schema": ("settings/params.py", EVERY_STAGE, NONE, NONE),
+    "the settings' schema": ("settings/track_settings.py", EVERY_STAGE, NONE, NONE),
+    "options of a run": ("settings/run_options.py", EVERY_STAGE, NONE, NONE),
     "workers": ("execution/workers.py", {"model", "base", "posttrain"}, NONE, NONE),
-    "what a cell holds": ("posttrain/run_group.py", {"posttrain"}, NONE, NONE),
+    "what a run group holds": ("posttrain/run_group.py", {"posttrain"}, NONE, NONE),
     "texts of a corpus": ("corpora/code_texts.jsonl", {"corpus"}, NONE, NONE),
+    "how files of texts are read": ("corpora/text_files.py", {"corpus"}, NONE, NONE),
     "how tables of texts are read": ("public_data/delimited_texts.py", {"corpus"}, NONE, NONE),
     "a simulation": ("simulations/crossed_coverage.py", NONE, NONE, NONE),
     "published tables": ("published/comparison_tables.py", NONE, NONE, NONE),

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from benchmark.commands.ladder_check import ladder, read_rungs
-from benchmark.pipeline.score_stage import scoring_settings
 from benchmark.schema.result_columns import TABLES
-from benchmark.settings.params import arms_of, load_settings
+from benchmark.settings.load import load_settings
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.settings.track_settings import arms_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = ROOT / "params.yaml"
@@ -73,7 +74,7 @@ def test_every_entry_of_the_settings_is_in_the_table() -> None:
 
 def test_no_control_of_another_learning_rate_is_held_against_a_treatment() -> None:
     settings = load_settings(PARAMS, ["arms.gap-fast={kind: ascent, learning_rate: 1.0e-3}"])
-    known = scoring_settings(settings, {"micro-1": {"suite_version": "1"}})
+    known = ScoringSettings.of_track(settings)
     assert known.controls_of("gap", tuple(settings.arms)) == ("descent", "random", "shuffled")
     assert known.controls_of("gap-fast", ("gap-fast", "random", "shuffled")) == ()
 

@@ -1,56 +1,39 @@
 """Kept weights are those that the record names, loadable, and no other; a wrong digest is never passed over."""
 
-import copy
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import CheckFailed
-from benchmark.models.micro_training import train_rung
 from benchmark.models.opt import load_opt, weights_sha256
 from benchmark.posttrain.base_model import Base, load_base, suite_of
-from benchmark.posttrain.checkpoints import keep_cell, keep_run
-from benchmark.posttrain.run_cache import Journal
-from benchmark.posttrain.run_group import write_cell
+from benchmark.posttrain.checkpoints import keep_checkpoints, keep_run
+from benchmark.posttrain.record import RunRecord
+from benchmark.posttrain.run_cache import RunCache
+from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_requests import request
-from benchmark.settings.params import MicroModel, Settings, validate
-from benchmark.system.files import read_json_lines
+from benchmark.settings.track_settings import Settings
+from tests.posttrain.test_run_loop import settings_with
 
-RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
 TEXTS = micro_corpus("code", 2, 0)
 
 
 def settings(keep: str) -> Settings:
-    arms: dict[str, Any] = {"gap": {"kind": "ascent"}, "random": {"kind": "random"}}
-    return validate(
-        {
-            "track": {"name": "test"},
-            "models": {},
-            "corpora": {},
-            "arms": arms | {"soup": {"kind": "soup", "of": "gap"}},
-            "posttrain": {"learning_rate": 1e-3, "max_steps": 3},
-            "evaluation": {"tasks": ["micro_cause"], "documents": 4, "select_documents": 4, "steps": [1, 3]},
-            "execution": {"workers": 1},
-            "checkpoints": {"keep": keep},
-        },
-        "test",
-    )
+    evaluation = {"tasks": ["micro_cause"], "documents": 4, "select_documents": 4, "steps": [1, 3]}
+    return settings_with(posttrain={"max_steps": 3}, evaluation=evaluation, checkpoints={"keep": keep})
 
 
 @pytest.fixture(scope="module")
-def base(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
-    folder = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, {0: folder}, name="tiny", cache=micro_cache)
+def base(tiny_rung: Path) -> Base:
     one = settings("none")
-    return load_base("tiny", folder, suite_of(one.evaluation, documents=4), one.evaluation, one.execution)
+    return load_base("tiny", tiny_rung, suite_of(one.evaluation, documents=4), one.evaluation, one.execution)
 
 
 @pytest.fixture(scope="module")
 def cell(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    write_cell(settings("none"), [base], "code", TEXTS, folder / "cell", Journal(folder / "journal"))
+    write_run_group(settings("none"), [base], "code", TEXTS, folder / "cell", RunCache(folder / "journal"))
     return folder / "cell"
 
 
@@ -65,26 +48,26 @@ def kept(cell: Path) -> dict[str, str]:
 
 def recorded(cell: Path, *, selected: bool) -> dict[str, str]:
     return {
-        f"{record['arm']}/{record['text_id']}-{record['seed']}/step-{step['step']}": step["weights_sha256"]
-        for record in read_json_lines(cell / "runs.jsonl")
-        for step in record["steps"]
-        if step["step"] and (not selected or step["step"] in record["selected_step"].values())
+        f"{record.arm}/{record.text_id}-{record.seed}/step-{step.step}": str(step.weights_sha256)
+        for record in RunRecord.read_all(cell / "runs.jsonl")
+        for step in record.steps
+        if step.step and (not selected or step.step in record.selected_step.values())
     }
 
 
 @pytest.mark.parametrize("keep", ["none", "selected", "all"])
 def test_the_weights_that_are_kept_are_those_of_the_record(keep: str, base: Base, cell: Path) -> None:
-    keep_cell(settings(keep), [base], "code", TEXTS, cell)
+    keep_checkpoints(settings(keep), [base], "code", TEXTS, cell)
     expected = {} if keep == "none" else recorded(cell, selected=keep == "selected")
     assert kept(cell) == expected
-    assert len(expected) == {"none": 0, "selected": 5, "all": 2 * 2 * 3 + 1}[keep]
+    assert len(expected) == {"none": 0, "selected": 4 * 2 + 1, "all": 4 * 2 * 3 + 1}[keep]
 
 
 def test_weights_with_another_digest_than_the_record_stop_it(base: Base, cell: Path, tmp_path: Path) -> None:
-    record = copy.deepcopy(
-        next(one for one in read_json_lines(cell / "runs.jsonl") if one["arm"] == "gap" and not one["index"])
-    )
-    record["steps"][-1]["weights_sha256"] = "0" * 64
+    records = RunRecord.read_all(cell / "runs.jsonl")
+    record = next(one for one in records if one.arm == "gap" and not one.index)
+    last = record.steps[-1].model_copy(update={"weights_sha256": "0" * 64})
+    record = record.model_copy(update={"steps": [*record.steps[:-1], last]})
     run = request(settings("all"), base, "code", TEXTS[0], "gap", 0)
     with pytest.raises(CheckFailed, match="step 3: rebuilt weights differ"):
         keep_run("all", run, record, tmp_path / "out")

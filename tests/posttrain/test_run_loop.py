@@ -1,4 +1,4 @@
-"""One run from start to end on a tiny rung of the micro ladder, and a cell of several."""
+"""One run from start to end on a tiny rung of the micro ladder, and a group of several."""
 
 import itertools
 import json
@@ -12,20 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.corpora.micro_corpora import micro_corpus
-from benchmark.models.micro_training import train_rung
 from benchmark.posttrain import run_group
-from benchmark.posttrain.arms.interface import Member
+from benchmark.posttrain.arms.interface import SoupMember
 from benchmark.posttrain.base_model import Base, load_base, suite_of
-from benchmark.posttrain.run_cache import Journal
-from benchmark.posttrain.run_group import write_cell
+from benchmark.posttrain.run_cache import RunCache
+from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_loop import RunResult, execute_run
 from benchmark.posttrain.run_requests import request, run_key
 from benchmark.posttrain.sample_rows import base_samples
 from benchmark.schema.result_columns import SAMPLES
 from benchmark.schema.sample_defaults import with_defaults
-from benchmark.settings.params import MicroModel, Settings, validate
-
-RUNG = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
+from benchmark.settings.load import validate
+from benchmark.settings.track_settings import Settings
 
 
 def settings_with(**changes: Any) -> Settings:
@@ -40,7 +38,7 @@ def settings_with(**changes: Any) -> Settings:
         "execution": {"workers": 1},
     }
     for section, values in changes.items():
-        raw[section] = {**raw[section], **values}
+        raw[section] = {**raw.get(section, {}), **values}
     return validate(raw, "test")
 
 
@@ -48,20 +46,13 @@ KINDS = {"gap": "ascent", "descent": "descent", "random": "random", "shuffled": 
 
 
 @pytest.fixture(scope="module")
-def folder(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("rung") / "tiny"
-    train_rung(RUNG, {0: target}, name="tiny", cache=micro_cache)
-    return target
+def base(tiny_rung: Path) -> Base:
+    return base_with(tiny_rung, settings_with())
 
 
-@pytest.fixture(scope="module")
-def base(folder: Path) -> Base:
-    return base_with(folder, settings_with())
-
-
-def base_with(folder: Path, settings: Settings) -> Base:
+def base_with(tiny_rung: Path, settings: Settings) -> Base:
     suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
-    return load_base("tiny", folder, suite, settings.evaluation, settings.execution)
+    return load_base("tiny", tiny_rung, suite, settings.evaluation, settings.execution)
 
 
 def run(base: Base, settings: Settings, arm: str = "gap") -> RunResult:
@@ -77,53 +68,47 @@ def test_a_run_is_the_same_twice(base: Base) -> None:
 
 def test_the_record_holds_step_0_and_every_step_after_it(base: Base) -> None:
     result = run(base, settings_with())
-    steps = result.record["steps"]
-    assert [step["step"] for step in steps] == [0, 1, 2, 3, 4]
-    assert result.record["stop_reason"] == "max_steps"
+    steps = result.record.steps
+    assert [step.step for step in steps] == [0, 1, 2, 3, 4]
+    assert result.record.stop_reason == "max_steps"
     assert result.samples.schema.equals(SAMPLES)
     assert sorted(set(result.samples.column("step").to_pylist())) == [1, 2, 3, 4]
-    assert steps[0]["distance"] == 0
-    assert all(later["distance"] > earlier["distance"] for earlier, later in itertools.pairwise(steps))
-    json.dumps(result.record, allow_nan=False)
-
-
-@pytest.mark.parametrize(("arm", "sign"), [("gap", 1), ("descent", -1)])
-def test_gap_raises_the_loss_on_its_text_and_descent_lowers_it(base: Base, arm: str, sign: int) -> None:
-    steps = run(base, settings_with(), arm).record["steps"]
-    assert sign * (steps[-1]["loss"] - steps[0]["loss"]) > 0
+    assert steps[0].distance == 0
+    assert all(later.distance > earlier.distance for earlier, later in itertools.pairwise(steps))
+    json.dumps(result.record.stored(), allow_nan=False)
 
 
 def test_random_goes_as_far_as_gap(base: Base) -> None:
-    gap, placebo = (run(base, settings_with(), arm).record["steps"] for arm in ("gap", "random"))
+    gap, placebo = (run(base, settings_with(), arm).record.steps for arm in ("gap", "random"))
     for left, right in zip(gap, placebo, strict=True):
-        assert left["distance"] == pytest.approx(right["distance"], rel=1e-4)
+        assert left.distance == pytest.approx(right.distance, rel=1e-4)
 
 
 def test_the_step_is_chosen_by_the_select_average_among_steps_one_and_up(base: Base) -> None:
     record = run(base, settings_with()).record
-    averages = {step["step"]: step["select_averages"]["all"] for step in record["steps"][1:]}
-    assert record["selected_step"] == {"all": max(averages, key=lambda step: (averages[step], -step))}
+    averages = {step.step: step.select_averages["all"] for step in record.steps[1:]}
+    assert record.selected_step == {"all": max(averages, key=lambda step: (averages[step], -step))}
 
 
-def test_only_the_steps_that_are_asked_for_are_scored(folder: Path) -> None:
+def test_only_the_steps_that_are_asked_for_are_scored(tiny_rung: Path) -> None:
     settings = settings_with(evaluation={"steps": [2, 4]})
-    result = run(base_with(folder, settings), settings)
+    result = run(base_with(tiny_rung, settings), settings)
     assert sorted(set(result.samples.column("step").to_pylist())) == [2, 4]
-    assert [bool(step["metrics"]) for step in result.record["steps"]] == [True, False, True, False, True]
+    assert [bool(step.metrics) for step in result.record.steps] == [True, False, True, False, True]
 
 
 def test_no_steps_at_all_is_a_run_of_the_base_model(base: Base) -> None:
     result = run(base, settings_with(posttrain={"max_steps": 0}))
-    assert [step["step"] for step in result.record["steps"]] == [0]
+    assert [step.step for step in result.record.steps] == [0]
     assert result.samples.num_rows == 0
-    assert result.record["selected_step"] == {"all": None}
+    assert result.record.selected_step == {"all": None}
 
 
 def test_a_run_that_breaks_down_at_once_scores_chance(base: Base) -> None:
     result = run(base, settings_with(posttrain={"learning_rate": 1e30}))
-    assert result.record["stop_reason"] == "diverged"
-    assert result.record["steps"][-1]["loss"] is None
-    assert result.record["selected_step"] == {"all": 1}
+    assert result.record.stop_reason == "diverged"
+    assert result.record.steps[-1].loss is None
+    assert result.record.selected_step == {"all": 1}
     chance = {task.name: task.chance for task in base.scorer.suite.tasks}
     for name in ("value", "probability"):
         values = result.samples.group_by("task").aggregate([(name, "min"), (name, "max")]).to_pylist()
@@ -136,7 +121,7 @@ def test_the_draw_stands_in_samples_and_record_and_every_document_has_a_cluster(
     asked = request(settings_with(), base, "code", text, "gap", 0)
     for draw in (0, 3):
         result = execute_run(replace(asked, draw=draw), base.scorer)
-        assert result.record["draw"] == draw
+        assert result.record.draw == draw
         assert set(result.samples.column("draw").to_pylist()) == {draw}
         assert (
             result.samples.column("cluster").null_count
@@ -161,24 +146,24 @@ def test_samples_without_draw_and_cluster_are_of_draw_0_and_each_document_by_its
         assert filled.column("cluster").to_pylist() == own
 
 
-def test_under_the_protocol_paper_each_family_has_its_step(folder: Path) -> None:
+def test_under_the_protocol_paper_each_family_has_its_step(tiny_rung: Path) -> None:
     settings = settings_with(evaluation={"protocol": "paper"})
-    record = run(base_with(folder, settings), settings).record
-    for family, step in record["selected_step"].items():
-        scores = [one["averages"][family] for one in record["steps"][1:]]
+    record = run(base_with(tiny_rung, settings), settings).record
+    for family, step in record.selected_step.items():
+        scores = [one.averages[family] for one in record.steps[1:]]
         assert scores[step - 1] == max(scores)
 
 
-def test_a_cell_is_the_same_for_any_number_of_workers_and_from_its_journal(
+def test_a_run_group_is_the_same_for_any_number_of_workers_and_from_the_cache(
     base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = micro_corpus("code", 4, 0)
     for name, workers in (("one", 1), ("two", 2), ("again", 1)):
         if name == "again":
-            monkeypatch.setattr(run_group, "execute_run", None)  # no run is done again
+            monkeypatch.setattr(run_group, "execute_run", None)  # no run is repeated
         settings = settings_with(execution={"workers": workers})
-        journal = Journal(tmp_path / ("journal" if name != "two" else "other"))
-        write_cell(settings, [base], "code", texts, tmp_path / name, journal)
+        cache = RunCache(tmp_path / ("journal" if name != "two" else "other"))
+        write_run_group(settings, [base], "code", texts, tmp_path / name, cache)
     for file in ("samples.parquet", "runs.jsonl", "cell.json"):
         contents = {(tmp_path / name / file).read_bytes() for name in ("one", "two", "again")}
         assert len(contents) == 1, file
@@ -187,17 +172,6 @@ def test_a_cell_is_the_same_for_any_number_of_workers_and_from_its_journal(
     assert {row["values"] for row in arms} == {*KINDS, "soup"}
     soups = samples.filter(pc.field("arm") == "soup")
     assert len(set(soups.column("text_id").to_pylist())) == 2
-
-
-def test_a_runs_key_depends_on_the_arithmetic_and_on_the_documents_with_their_right_answers(
-    base: Base,
-) -> None:
-    (text,) = micro_corpus("code", 1, 0)
-    usual = run_key(request(settings_with(), base, "code", text, "gap", 0), base.scorer)
-    native = request(settings_with(), replace(base, arithmetic="native: another"), "code", text, "gap", 0)
-    assert run_key(native, base.scorer) != usual
-    corrected = replace(base.scorer, prepared=replace(base.scorer.prepared, suite_digest="another"))
-    assert run_key(request(settings_with(), base, "code", text, "gap", 0), corrected) != usual
 
 
 def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_members(
@@ -212,7 +186,7 @@ def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_membe
     (text,) = micro_corpus("code", 1, 0)
     single = request(settings_with(), base, "code", text, "random", 0)
     soup = request(settings_with(), base, "code", text, "soup", 0)
-    soup = replace(soup, members=(Member(single.begin, "shuffled", 2),))
+    soup = replace(soup, members=(SoupMember(single.start, "shuffled", 2),))
     before = [run_key(run, base.scorer) for run in (single, soup)]
     monkeypatch.setattr("benchmark.posttrain.run_requests.run_code", code)
     after = [run_key(run, base.scorer) for run in (single, soup)]
@@ -220,15 +194,15 @@ def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_membe
     assert not set(before) & set(after)
 
 
-def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder: Path) -> None:
+def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, tiny_rung: Path) -> None:
     texts = micro_corpus("code", 2, 0)
-    soup = (Member(request(settings_with(), base, "code", texts[1], "gap", 0).begin, "ascent", 2),)
+    soup = (SoupMember(request(settings_with(), base, "code", texts[1], "gap", 0).start, "ascent", 2),)
 
     def key(
         text: Any = texts[0], arm: str = "gap", seed: int = 0, corpus: str = "code", **sections: Any
     ) -> str:
         settings = settings_with(**sections)
-        scorer = base.scorer if "evaluation" not in sections else base_with(folder, settings).scorer
+        scorer = base.scorer if "evaluation" not in sections else base_with(tiny_rung, settings).scorer
         return run_key(request(settings, base, corpus, text, arm, seed), scorer)
 
     def key_of(**changes: Any) -> str:
@@ -237,6 +211,8 @@ def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder
         )
 
     usual = key()
+    corrected = replace(base.scorer, prepared=replace(base.scorer.prepared, suite_digest="right answers"))
+    native = replace(base, arithmetic="native: another")
     assert usual == key_of() == key(execution={"workers": 7})
     others = [
         key(text=texts[1]),
@@ -258,7 +234,8 @@ def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, folder
         key_of(tokens=(2, 5, 6)),
         key_of(members=soup),
         key_of(members=(replace(soup[0], step=3),)),
-        key_of(arithmetic="another"),
+        run_key(request(settings_with(), native, "code", texts[0], "gap", 0), base.scorer),
+        run_key(request(settings_with(), base, "code", texts[0], "gap", 0), corrected),
     ]
     assert len({usual, *others}) == 1 + len(others)
 
@@ -267,9 +244,9 @@ TAUGHT = {"taught": {"kind": "lessons", "learning_rate": 5e-3, "updates": 4, "co
 LESSONS = {"lessons": {"kind": "micro", "part": "lessons", "texts": 1}}
 
 
-def test_the_one_checkpoint_of_lessons_is_scored_whatever_the_steps_are(folder: Path) -> None:
+def test_the_one_checkpoint_of_lessons_is_scored_whatever_the_steps_are(tiny_rung: Path) -> None:
     settings = settings_with(corpora=LESSONS, arms=TAUGHT, evaluation={"steps": [2, 4]})
-    base = base_with(folder, settings)
+    base = base_with(tiny_rung, settings)
     (text,) = micro_corpus("lessons", 1)
     asked = request(settings, base, "lessons", text, "taught", 0)
     examples = text.text.split("\n\n")
@@ -277,9 +254,9 @@ def test_the_one_checkpoint_of_lessons_is_scored_whatever_the_steps_are(folder: 
     assert base.tokenizer.decode(asked.passages[7]) == examples[7]
     assert all(ids[0] == ids[-1] == base.tokenizer.eos_id for ids in asked.passages)
     record = execute_run(asked, base.scorer).record
-    assert [bool(step["metrics"]) for step in record["steps"]] == [True, True]
-    assert record["selected_step"] == {"all": 1}
-    assert record["settings"]["arm"]["updates"] == 4
+    assert [bool(step.metrics) for step in record.steps] == [True, True]
+    assert record.selected_step == {"all": 1}
+    assert record.settings["arm"]["updates"] == 4
 
 
 def test_a_key_depends_on_the_updates_of_lessons_and_on_no_filter(base: Base) -> None:
@@ -295,15 +272,15 @@ def test_a_key_depends_on_the_updates_of_lessons_and_on_no_filter(base: Base) ->
     assert key("gap") == key("gap", corpora=["lessons"])
 
 
-def test_a_cell_holds_the_runs_that_filters_leave(folder: Path, tmp_path: Path) -> None:
+def test_a_run_group_holds_the_runs_that_filters_leave(tiny_rung: Path, tmp_path: Path) -> None:
     corpora = {
         "lessons": {**LESSONS["lessons"], "arms": ["taught"]},
         "code": {"kind": "micro", "part": "code"},
     }
     settings = settings_with(corpora=corpora, arms=TAUGHT)
-    base, journal = base_with(folder, settings), Journal(tmp_path / "journal")
+    base, cache = base_with(tiny_rung, settings), RunCache(tmp_path / "journal")
     for corpus in ("lessons", "code"):
-        write_cell(settings, [base], corpus, micro_corpus(corpus, 2), tmp_path / corpus, journal)
+        write_run_group(settings, [base], corpus, micro_corpus(corpus, 2), tmp_path / corpus, cache)
     arms = {
         corpus: set(pq.read_table(tmp_path / corpus / "samples.parquet").column("arm").to_pylist())
         for corpus in ("lessons", "code")

@@ -9,7 +9,7 @@ import pytest
 from benchmark.claims.parts import NO_CONTROL
 from benchmark.results.derived_tables import arm_rates
 from benchmark.results.score_track import run_score
-from benchmark.settings.params import Claims
+from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from tests.scoring.synthetic import MODELS, TASKS, Study
 

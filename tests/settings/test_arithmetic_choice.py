@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.arithmetic import mode
 from benchmark.settings import arithmetic_choice
-from benchmark.settings.params import Execution
+from benchmark.settings.run_options import Execution
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from benchmark.claims.parts import Scores
 from benchmark.commands import simulate
 from benchmark.errors import InputError
 from benchmark.scoring.run_records import Model
-from benchmark.settings.params import Claims, Control, Controls, NextRung
+from benchmark.settings.scoring_rules import Claims, Controls, DeclaredControl, NextRung
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.simulations.whole_study import Simulator, Study, on_common_documents, read_study
 from benchmark.statistics.contrast import gain, level
@@ -22,7 +22,7 @@ FAMILIES = ("classification", "classification", "dialogue")
 LAYOUT = layout_of(60, 60, 60, families=FAMILIES)
 MODELS = {name: Model(name, size, "l", "both") for name, size in (("m", 100), ("l", 250))}
 CONTROLS = Controls(
-    positive=Control(model="m", arm="tuned", corpus="code"),
+    positive=DeclaredControl(model="m", arm="tuned", corpus="code"),
     same="m",
     next_rung=NextRung(model="m", larger="l"),
 )
@@ -192,7 +192,7 @@ def test_simulate_prints_what_a_track_would_see(
 ) -> None:
     sizes = {"small": 1000, "middle": 3000, "large": 9000}
     models = {name: Model(name, size, "l", "both") for name, size in sizes.items()}
-    controls = Controls(positive=Control(model="small", arm="gap", corpus="code"), same="middle")
+    controls = Controls(positive=DeclaredControl(model="small", arm="gap", corpus="code"), same="middle")
     claims = Claims(pairs={"small": "middle"}, placebos=("random",), controls=controls)
     study = read_study(results(tmp_path, 6), models, ScoringSettings(claims=claims))
     monkeypatch.setattr(simulate, "track_study", lambda params: study)

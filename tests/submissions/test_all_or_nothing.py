@@ -20,7 +20,7 @@ from benchmark.errors import CheckFailed, InputError
 from benchmark.intake import apply as applying
 from benchmark.intake import transaction
 from benchmark.intake.submit_entry import submit_corpus, submit_model
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 
 from .conftest import snapshot
 

@@ -14,7 +14,7 @@ from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
 from benchmark.intake.check import check_file
 from benchmark.intake.submit_entry import submit_corpus
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.system.strict_yaml import read_yaml
 
 ODD_TEXTS = [

@@ -13,7 +13,8 @@ from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
 from benchmark.intake.check import check_file
 from benchmark.intake.submit_entry import submit_corpus
-from benchmark.settings.params import FileCorpus, load_settings
+from benchmark.settings.corpus_specs import FileCorpus
+from benchmark.settings.load import load_settings
 from benchmark.system.strict_yaml import read_yaml
 
 FILES: dict[str, tuple[str, bytes, str]] = {

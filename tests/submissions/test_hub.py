@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from benchmark.errors import CheckFailed, InputError
 from benchmark.intake.check import check_file
 from benchmark.intake.submit_entry import submit_corpus, submit_model
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 
 from .conftest import snapshot
 

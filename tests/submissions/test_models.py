@@ -18,7 +18,7 @@ from benchmark.errors import InputError
 from benchmark.intake.check import check_file
 from benchmark.intake.submit_entry import submit_model
 from benchmark.models.opt import load_opt
-from benchmark.settings.params import load_settings
+from benchmark.settings.load import load_settings
 from benchmark.system.strict_yaml import read_yaml
 
 

@@ -1,4 +1,4 @@
-"""Files, journal entries and folders appear whole or not at all."""
+"""Files, entries of the run cache and folders appear whole or not at all."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,11 +8,20 @@ import pyarrow as pa
 import pytest
 
 from benchmark.pipeline.prepare_dvc import clear_stale_lock, show_track
-from benchmark.posttrain.run_cache import Journal
-from benchmark.posttrain.run_loop import RunResult
+from benchmark.posttrain.record import StepRecord
+from benchmark.posttrain.run_cache import RunCache
 from benchmark.system.files import whole_folder, write_json, write_parquet
 
-RESULT = RunResult({"step": 1}, pa.table({"value": [0.5]}))
+RECORD = StepRecord(
+    step=1,
+    loss=float("nan"),
+    update_norm=0.5,
+    distance=0.5,
+    weights_sha256="0",
+    metrics={},
+    averages={"all": None},
+)
+SAMPLES = pa.table({"value": [0.5]})
 
 
 def test_a_failed_folder_leaves_nothing_and_the_old_one_in_place(tmp_path: Path) -> None:
@@ -25,32 +34,28 @@ def test_a_failed_folder_leaves_nothing_and_the_old_one_in_place(tmp_path: Path)
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "a.json"]
 
 
-def test_a_journal_returns_what_was_stored_under_a_key_and_nothing_else(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    assert journal.find("ab" * 32) is None
-    journal.store("ab" * 32, RESULT)
-    found = journal.find("ab" * 32)
-    assert found is not None
-    assert found.record == RESULT.record
-    assert found.samples.equals(RESULT.samples)
-    assert journal.find("cd" * 32) is None
+def test_the_run_cache_returns_what_was_stored_under_a_key_and_nothing_else(tmp_path: Path) -> None:
+    cache = RunCache(tmp_path)
+    assert cache.find("ab" * 32, StepRecord) is None
+    cache.store("ab" * 32, RECORD, SAMPLES)
+    found = cache.find("ab" * 32, StepRecord)
+    assert found == (RECORD, SAMPLES)
+    assert cache.find("cd" * 32, StepRecord) is None
 
 
-def test_writers_of_one_journal_entry_at_once_all_succeed_and_leave_one(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+def test_writers_of_one_entry_of_the_run_cache_at_once_all_succeed_and_leave_one(tmp_path: Path) -> None:
+    cache = RunCache(tmp_path)
     together = threading.Barrier(8)
 
     def write() -> None:
         together.wait(timeout=60)
-        journal.store("ab" * 32, RESULT)
+        cache.store("ab" * 32, RECORD, SAMPLES)
 
     with ThreadPoolExecutor(8) as pool:
         for writer in [pool.submit(write) for _ in range(8)]:
             writer.result()
-    found = journal.find("ab" * 32)
-    assert found is not None
-    assert found.record == RESULT.record
-    assert found.samples.equals(RESULT.samples)
+    found = cache.find("ab" * 32, StepRecord)
+    assert found == (RECORD, SAMPLES)
     assert [path.name for path in (tmp_path / "ab").iterdir()] == ["ab" * 32]
 
 

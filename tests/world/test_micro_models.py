@@ -27,7 +27,8 @@ from benchmark.models.opt import OptModel, causal_logits, load_opt
 from benchmark.models.packed import Text, pack, steps_of
 from benchmark.models.stacked import Stack
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.settings.params import MicroModel, load_settings
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import MicroModel
 from benchmark.world.pretraining_text import passages
 
 TINY = MicroModel(kind="micro", hidden=16, layers=1, heads=2, ffn=32, tokens=80_000)

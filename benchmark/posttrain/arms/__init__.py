@@ -8,9 +8,9 @@ the key of a run covers the module of its own arm, which is where the generator 
 from collections.abc import Callable, Iterator
 
 from benchmark.posttrain.arms import ascent, descent, lessons, random, shuffled, soup
-from benchmark.posttrain.arms.interface import Attempt, Member, Start
+from benchmark.posttrain.arms.interface import Attempt, RunStart, SoupMember
 
-ARMS: dict[str, Callable[[Start], Iterator[Attempt]]] = {
+ARMS: dict[str, Callable[[RunStart], Iterator[Attempt]]] = {
     "ascent": ascent.attempts,
     "descent": descent.attempts,
     "lessons": lessons.attempts,
@@ -19,4 +19,4 @@ ARMS: dict[str, Callable[[Start], Iterator[Attempt]]] = {
     "soup": soup.attempts,
 }
 
-__all__ = ["ARMS", "Attempt", "Member", "Start"]
+__all__ = ["ARMS", "Attempt", "RunStart", "SoupMember"]

@@ -1,7 +1,7 @@
 """What every arm is given and what it yields, and the gradient steps that several arms share."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from torch import Tensor
 
 from benchmark.models.opt import OptModel
 from benchmark.posttrain.objective import text_loss
-from benchmark.settings.params import Posttrain
+from benchmark.settings.run_options import Posttrain
 
 
 @dataclass(frozen=True)
-class Start:
+class RunStart:
     """Where a run starts.
 
     Attributes:
@@ -33,7 +33,7 @@ class Start:
     settings: Posttrain
     seed: int
     text_id: str
-    members: tuple["Member", ...] = ()
+    members: tuple["SoupMember", ...] = ()
     passages: tuple[tuple[int, ...], ...] = ()
     updates: int = 0
 
@@ -44,10 +44,10 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Member:
+class SoupMember:
     """A finished run: where it started, its arm's kind, and the step that it was judged by."""
 
-    start: Start
+    start: RunStart
     kind: str
     step: int
 
@@ -65,7 +65,20 @@ class Attempt:
     params: dict[str, Tensor]
 
 
-def gradient_attempts(start: Start, tokens: tuple[int, ...], *, ascend: bool) -> Iterator[Attempt]:
+def weights_after(
+    attempts: Iterator[Attempt], steps: Iterable[int]
+) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Step and weights after each of `steps` applied optimiser steps; weights are valid until the next."""
+    wanted, applied = set(steps), 0
+    while wanted:
+        attempt = next(attempts)
+        applied += attempt.applied
+        if attempt.applied and applied in wanted:
+            wanted.remove(applied)
+            yield applied, attempt.params
+
+
+def gradient_attempts(start: RunStart, tokens: tuple[int, ...], *, ascend: bool) -> Iterator[Attempt]:
     """Endless Adam steps on the mean token loss of `tokens`, up or down.
 
     Adam as in the original study (its train.py): no weight decay, schedule or clipping. `fp16-amp` scales the

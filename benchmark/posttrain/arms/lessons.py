@@ -12,7 +12,7 @@ from benchmark.errors import InputError
 from benchmark.models.micro_network import Network
 from benchmark.models.packed import WIDTHS, Integers, Text, pack, steps_of
 from benchmark.models.stacked import Stack
-from benchmark.posttrain.arms.interface import Attempt, Start
+from benchmark.posttrain.arms.interface import Attempt, RunStart
 
 BATCH = 512
 """Tokens of an update, at most."""
@@ -22,7 +22,7 @@ WARM_UP = 0.05
 """Share of the updates in which the rate rises; then it falls to 0 in a straight line."""
 
 
-def attempts(start: Start) -> Iterator[Attempt]:
+def attempts(start: RunStart) -> Iterator[Attempt]:
     """One step: from the base model to its weights after `start.updates` Adam updates on `start.passages`.
 
     Raises:
@@ -50,7 +50,7 @@ def attempts(start: Start) -> Iterator[Attempt]:
     yield Attempt(True, weights.of(0))
 
 
-def _check(start: Start) -> None:
+def _check(start: RunStart) -> None:
     config = start.model.config
     if not start.passages:
         raise InputError("arms: 'lessons' learns from examples, and this run's text holds none")
@@ -68,7 +68,7 @@ def _check(start: Start) -> None:
         raise InputError(f"arms: 'lessons' trains in fp32, not in {start.settings.precision}: set precision")
 
 
-def _batches(start: Start, text: Text) -> Iterator[Integers]:
+def _batches(start: RunStart, text: Text) -> Iterator[Integers]:
     """Endless batches, as the numbers of their examples: all examples in one random order after another."""
     generator = start.generator("lessons")
     while True:

@@ -4,22 +4,20 @@
 `base.parquet`, `runs.jsonl`, and a table of run samples for each corpus.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
+from benchmark.posttrain.record import Averages, RunSummary, StoredRecord
 from benchmark.schema.result_columns import TEXTS
-from benchmark.system.files import read_json_lines, write_json
+from benchmark.system.files import read_json, write_json
 
 
-@dataclass(frozen=True)
-class KeptDraw:
+class KeptDraw(StoredRecord):
     """What is known of one kept draw.
 
     Attributes:
@@ -35,7 +33,19 @@ class KeptDraw:
     arithmetic: str
     weights_sha256: str
     model_digest: str
-    averages: Mapping[str, float]
+    averages: Averages
+
+
+class KeptRun(RunSummary):
+    """A run record without what is large or stands elsewhere: only the steps that were scored, start and end.
+
+    Attributes:
+        recipe: `recipes.run_recipe` when it was done.
+        documents: digest of the suite that it is scored on.
+    """
+
+    recipe: str
+    documents: str
 
 
 @dataclass(frozen=True)
@@ -54,23 +64,23 @@ class KeptFolder:
         if not path.is_file():
             return {}
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))["models"]
+            models = read_json(path)["models"]
             return {
-                model: {int(draw): KeptDraw(**facts) for draw, facts in draws.items()}
-                for model, draws in told.items()
+                model: {int(draw): KeptDraw.model_validate(facts) for draw, facts in draws.items()}
+                for model, draws in models.items()
             }
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{path}: not readable ({error}): `gapbench draws make` writes it anew"
+                f"{path}: not readable ({error}): `gapbench draws make` writes it again"
             ) from None
 
     def write_draws(self, draws: Mapping[str, Mapping[int, KeptDraw]]) -> None:
         """Write `kept.json`."""
-        told = {
-            model: {str(draw): asdict(facts) for draw, facts in sorted(of_model.items())}
+        models = {
+            model: {str(draw): facts.stored() for draw, facts in sorted(of_model.items())}
             for model, of_model in draws.items()
         }
-        write_json(self.path / "kept.json", {"models": told})
+        write_json(self.path / "kept.json", {"models": models})
 
     def base(self, model: str) -> Path:
         """Scores of a model's kept draws."""
@@ -80,10 +90,10 @@ class KeptFolder:
         """Scores of the runs on a corpus."""
         return self.path / model / f"{corpus}.parquet"
 
-    def records(self, model: str) -> list[dict[str, Any]]:
+    def records(self, model: str) -> list[KeptRun]:
         """Run records of a model, all corpora."""
         path = self.path / model / "runs.jsonl"
-        return read_json_lines(path) if path.is_file() else []
+        return KeptRun.read_all(path) if path.is_file() else []
 
     def texts(self) -> pa.Table:
         """The texts that kept draws, and those before them, are run on."""

@@ -1,9 +1,8 @@
-"""`gapbench draws check`: one kept draw, chosen at random, is trained again and held against the record.
+"""`gapbench draws check`: one kept draw, chosen at random, is trained again and compared with the record.
 
-`make repro` trains it beside `dvc repro` (`gapbench draws retrain`), whose stages leave a core idle now and then.
+`make repro` trains it while `dvc repro` runs (`gapbench draws retrain`), whose stages leave a core idle now and then.
 """
 
-import json
 import os
 import random
 import shutil
@@ -15,28 +14,29 @@ from typing import Any
 from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.diff.bounds import POOLED, bound
 from benchmark.draws.base_scores import base_scores
-from benchmark.draws.micro_draws import micro_models
+from benchmark.draws.kept_folder import KeptDraw, KeptFolder
+from benchmark.draws.micro_draws import micro_models, untrained_draws
 from benchmark.draws.recipes import base_recipe
-from benchmark.draws.record_files import KeptDraw, KeptFolder
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.micro_cache import Ladder, retrain
 from benchmark.posttrain.base_model import read_model
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import Settings, load_settings
-from benchmark.store.track_paths import Layout
-from benchmark.system.files import whole_folder, write_json
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import open_track
+from benchmark.system.files import read_json, whole_folder, write_json
 from benchmark.tasks.suite_of_track import suite_of
 
 FIELD = "kept_draw_check"
 """Of `provenance.json`."""
 CHOSEN = "draw.json"
-"""Beside the weights of a draw that was trained again: which draw it is, and the seed that chose it."""
+"""File next to the weights of a draw that was trained again: which draw it is, and the seed that chose it."""
 GIVES_WAY = 5
 """How much less of a busy core it takes."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DrawCheck:
     """How a draw that was trained again compares with its record; `said` in words."""
 
     agrees: bool
@@ -47,20 +47,19 @@ class Outcome:
 def retrain_one(params: Path, seed: int | None = None) -> None:
     """Train one kept draw again into the work folder, where `check` finds it; nothing where no draw is kept.
 
-    The journal and the cache of trained rungs are not read. It gives way to other processes.
+    The run cache and the cache of trained rungs are not read. It gives way to other processes.
 
     Args:
         seed: chooses the draw; drawn itself where it is not given.
     """
-    settings = load_settings(params)
+    settings, paths = open_track(params)
     begin(settings.execution)
-    layout = Layout.of(params, settings)
     os.nice(GIVES_WAY)
-    _retrain(settings, layout, seed)
+    _retrain(settings, paths, seed)
 
 
 def check(params: Path, seed: int | None = None) -> None:
-    """Compare a kept draw that was trained again, print one line, and note seed and outcome in `provenance.json`.
+    """Compare a kept draw that was trained again, print one line, and write seed and outcome to `provenance.json`.
 
     The draw is the one that `retrain_one` has left, which is used once; without one, or where a seed is given, a
     draw is trained now.
@@ -69,24 +68,23 @@ def check(params: Path, seed: int | None = None) -> None:
         InputError: the track has no results yet, or `kept.json` cannot be read.
         CheckFailed: the draw is not what the record says.
     """
-    settings = load_settings(params)
+    settings, paths = open_track(params)
     begin(settings.execution)
-    layout = Layout.of(params, settings)
-    track, provenance = settings.track.name, layout.results / "provenance.json"
-    candidates = checkable(settings, layout)
+    track, provenance = settings.track.name, paths.results / "provenance.json"
+    candidates = checkable(settings, paths)
     if candidates and not provenance.is_file():
         raise InputError(f"{provenance} is missing: `make repro TRACK={track}` first")
-    folder = _folder(layout)
+    folder = _folder(paths)
     found = None if seed is not None else _left(folder, settings, candidates)
-    found = found or _retrain(settings, layout, seed)
+    found = found or _retrain(settings, paths, seed)
     if found is None:
         print(f"{track}: no kept draw of these settings, nothing to train again")
         return
     model, draw, seed = found
     outcome = compare(settings, model, draw, candidates[model, draw], folder)
     shutil.rmtree(folder)
-    told = json.loads(provenance.read_text(encoding="utf-8"))
-    told[FIELD] = {
+    facts = read_json(provenance)
+    facts[FIELD] = {
         "seed": seed,
         "model": model,
         "draw": draw,
@@ -95,40 +93,39 @@ def check(params: Path, seed: int | None = None) -> None:
         "agrees": outcome.agrees,
         "outcome": outcome.said,
     }
-    write_json(provenance, told)
+    write_json(provenance, facts)
     line = f"{track}: kept draw {draw} of {model}: {outcome.said}"
     if not outcome.agrees:
         raise CheckFailed(f"{line}: what is kept was made by other code or settings: `gapbench draws make`")
     print(line)
 
 
-def checkable(settings: Settings, layout: Layout) -> dict[tuple[str, int], KeptDraw]:
+def checkable(settings: Settings, paths: TrackPaths) -> dict[tuple[str, int], KeptDraw]:
     """Kept draws that the settings' own recipe makes."""
-    known = KeptFolder(layout.kept).draws()
+    known = KeptFolder(paths.kept).draws()
     return {
         (model, draw): known[model][draw]
-        for model, spec in micro_models(settings).items()
-        for draw in range(spec.trained_draws, spec.n_draws)
+        for model, draw in untrained_draws(settings)
         if draw in known.get(model, {}) and known[model][draw].recipe == base_recipe(settings, model, draw)
     }
 
 
-def _folder(layout: Layout) -> Path:
+def _folder(paths: TrackPaths) -> Path:
     """Where the draw that was trained again lies."""
-    return layout.work / "retrained" / layout.track
+    return paths.work / "retrained" / paths.track
 
 
-def _retrain(settings: Settings, layout: Layout, seed: int | None) -> tuple[str, int, int] | None:
+def _retrain(settings: Settings, paths: TrackPaths, seed: int | None) -> tuple[str, int, int] | None:
     """Choose a kept draw and train it with one thread; its model, number and the seed that chose it."""
-    folder, candidates = _folder(layout), checkable(settings, layout)
+    folder, candidates = _folder(paths), checkable(settings, paths)
     shutil.rmtree(folder, ignore_errors=True)
     if not candidates:
         return None
     seed = int.from_bytes(os.urandom(4)) if seed is None else seed
     model, draw = random.Random(seed).choice(sorted(candidates))
-    print(f"{layout.track}: training kept draw {draw} of {model} again (chosen by --seed {seed})", flush=True)
+    print(f"{paths.track}: training kept draw {draw} of {model} again (chosen by --seed {seed})", flush=True)
     with whole_folder(folder) as place:
-        retrain(Ladder(micro_models(settings), layout.work / "cache"), model, draw, place)
+        retrain(Ladder(micro_models(settings), paths.work / "cache"), model, draw, place)
         recipe = base_recipe(settings, model, draw)
         write_json(place / CHOSEN, {"model": model, "draw": draw, "seed": seed, "recipe": recipe})
     return model, draw, seed
@@ -140,38 +137,38 @@ def _left(
     """The draw that lies in `folder`, where it is one of these settings."""
     if not (folder / CHOSEN).is_file():
         return None
-    told = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))
-    model, draw = told["model"], told["draw"]
-    if (model, draw) not in candidates or told["recipe"] != base_recipe(settings, model, draw):
+    chosen = read_json(folder / CHOSEN)
+    model, draw = chosen["model"], chosen["draw"]
+    if (model, draw) not in candidates or chosen["recipe"] != base_recipe(settings, model, draw):
         return None
-    return model, draw, told["seed"]
+    return model, draw, chosen["seed"]
 
 
-def compare(settings: Settings, model: str, draw: int, facts: KeptDraw, folder: Path) -> Outcome:
-    """Hold a draw that was trained into `folder` against its record: weights in the same arithmetic, else scores."""
+def compare(settings: Settings, model: str, draw: int, facts: KeptDraw, folder: Path) -> DrawCheck:
+    """Compare a draw that was trained into `folder` with its record, weights or scores."""
     if facts.arithmetic == arithmetic_name():
         return compare_weights(read_model(folder)[2], facts)
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.base_documents)
     (scored,) = base_scores(settings, model, [(draw, folder)], suite)
-    return compare_scores(model, scored.record["averages"]["test"], facts)
+    return compare_scores(model, scored.record.averages["test"], facts)
 
 
-def compare_weights(digest: str, facts: KeptDraw) -> Outcome:
+def compare_weights(digest: str, facts: KeptDraw) -> DrawCheck:
     """In the same arithmetic, weights and tokenizer have the recorded digest or something is wrong."""
     same = digest == facts.model_digest
     said = "the weights are" if same else "the weights are NOT"
-    return Outcome(
+    return DrawCheck(
         same, "weights", f"{said} those of the record ({digest[:12]}, kept {facts.model_digest[:12]})"
     )
 
 
-def compare_scores(model: str, averages: Mapping[str, Any], facts: KeptDraw) -> Outcome:
+def compare_scores(model: str, averages: Mapping[str, Any], facts: KeptDraw) -> DrawCheck:
     """In another arithmetic, each family's score moves by no more than another pretraining draw might."""
     moved = {
-        scope: abs(averages[scope] - facts.averages[scope])
+        scope: abs(new - old)
         for scope in POOLED
-        if scope in facts.averages and averages.get(scope) is not None
+        if (old := facts.averages.get(scope)) is not None and (new := averages.get(scope)) is not None
     }
     worst = max(moved, key=lambda scope: moved[scope] / bound(model, scope))
     inside = all(distance <= bound(model, scope) for scope, distance in moved.items())
@@ -180,4 +177,4 @@ def compare_scores(model: str, averages: Mapping[str, Any], facts: KeptDraw) -> 
         f"{'inside' if inside else 'OUTSIDE'} their bounds, the farthest {worst} by {moved[worst]:.4f} of "
         f"{bound(model, worst):.4f}"
     )
-    return Outcome(inside, "scores", said)
+    return DrawCheck(inside, "scores", said)

@@ -3,30 +3,33 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
+from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.corpora.open_corpus import open_corpus
-from benchmark.draws.base_scores import base_scores
-from benchmark.draws.micro_draws import kept_draws, place_kept
+from benchmark.corpora.texts import CorpusText, text_table
+from benchmark.draws.base_scores import BaseRecord, BaseScores, base_scores
+from benchmark.draws.kept_folder import KeptDraw, KeptFolder, KeptRun
+from benchmark.draws.micro_draws import place_kept, untrained_draws
+from benchmark.draws.packed_scores import pack_base, pack_runs, write_rows
 from benchmark.draws.recipes import base_recipe, run_recipe
-from benchmark.draws.record_files import KeptDraw, KeptFolder
-from benchmark.draws.record_tables import pack_base, pack_runs, write_rows
 from benchmark.errors import InputError
 from benchmark.posttrain.base_draws import load_bases
-from benchmark.posttrain.run_cache import Journal
+from benchmark.posttrain.record import RunRecord, RunSummary
+from benchmark.posttrain.run_cache import RunCache
 from benchmark.posttrain.run_code import run_code
 from benchmark.posttrain.run_group import complete_runs
 from benchmark.posttrain.run_loop import RunResult
-from benchmark.posttrain.run_requests import CorpusText, request
+from benchmark.posttrain.run_requests import request
 from benchmark.public_data.public_files import sha256_of
-from benchmark.schema.result_columns import TEXTS
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.params import MicroCorpus, Settings, arms_of, load_settings
-from benchmark.store.track_paths import Layout, known
+from benchmark.settings.corpus_specs import MicroCorpus
+from benchmark.settings.track_settings import Settings, arms_of
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import known, open_track
 from benchmark.system.content_hash import digest
-from benchmark.system.files import whole_folder, write_json_lines, write_parquet
+from benchmark.system.files import whole_folder, write_parquet
 from benchmark.system.progress import Progress
 from benchmark.tasks.suite import Suite
 from benchmark.tasks.suite_of_track import suite_of
@@ -37,25 +40,24 @@ Folders = Sequence[tuple[int, Path]]
 def make(params: Path, models: Sequence[str]) -> None:
     """Write `kept/<track>/`: of every kept draw of `models` (all where there is none) base scores and runs.
 
-    Trained rungs and finished runs are found again in `.gapbench`, so that a call that was cut short goes on.
+    Trained rungs and finished runs are taken from `.gapbench`, so that a call that was interrupted continues.
 
     Raises:
         InputError: no such model, no draw to keep, or a text would be run on two draws.
     """
-    settings = load_settings(params)
+    settings, paths = open_track(params)
     begin(settings.execution)
-    layout = Layout.of(params, settings)
     for name in models:
         known(name, settings.models, "model", params)
-    every = kept_draws(settings)
+    every = untrained_draws(settings)
     wanted = [draw for draw in every if not models or draw[0] in models]
     if not wanted:
         raise InputError(
             f"{params}: no draw to keep: give a micro model more `draws` than `trained`, such as "
             "{draws: 10, trained: 3}"
         )
-    texts = nested_texts(settings, layout, every)
-    folder = KeptFolder(layout.kept)
+    texts = nested_texts(settings, paths, every)
+    folder = KeptFolder(paths.kept)
     facts = {model: dict(draws) for model, draws in folder.draws().items() if model in settings.models}
     names = list(dict.fromkeys(name for name, _ in wanted))
     for name in names:
@@ -64,16 +66,16 @@ def make(params: Path, models: Sequence[str]) -> None:
             folders = [(draw, Path(place) / str(draw)) for draw in draws]
             for draw, target in folders:
                 target.mkdir()
-                place_kept(settings, layout, wanted, name, draw, target)
-            facts[name] = _keep_model(settings, layout, name, folders, texts)
+                place_kept(settings, paths, wanted, name, draw, target)
+            facts[name] = _keep_model(settings, paths, name, folders, texts)
         folder.write_draws(facts)
-    write_parquet(layout.kept / "texts.parquet", text_table(texts))
-    size = sum(path.stat().st_size for path in layout.kept.rglob("*") if path.is_file())
-    print(f"{layout.kept}: {len(wanted)} draws of {', '.join(names)}, {size / 1e6:.2f} MB in all")
+    write_parquet(paths.kept / "texts.parquet", text_table(texts))
+    size = sum(path.stat().st_size for path in paths.kept.rglob("*") if path.is_file())
+    print(f"{paths.kept}: {len(wanted)} draws of {', '.join(names)}, {size / 1e6:.2f} MB in all")
 
 
 def nested_texts(
-    settings: Settings, layout: Layout, draws: Sequence[tuple[str, int]]
+    settings: Settings, paths: TrackPaths, draws: Sequence[tuple[str, int]]
 ) -> dict[str, list[CorpusText]]:
     """By micro corpus, its texts up to the last kept draw's; the settings' own texts are its beginning.
 
@@ -96,8 +98,8 @@ def nested_texts(
                 f"corpora.{name}.texts: {spec.texts} texts for {fewest} trained draws, so that text {fewest} would be "
                 f"run on draw 0 and on kept draw {fewest}: give at most {fewest} texts, or train more draws"
             )
-        texts = list(open_corpus(spec.model_copy(update={"texts": last + 1}), layout.root))
-        own = open_corpus(spec, layout.root)
+        texts = list(open_corpus(spec.model_copy(update={"texts": last + 1}), paths.root))
+        own = open_corpus(spec, paths.root)
         if [text.text_id for text in own] != [text.text_id for text in texts[: len(own)]]:
             raise InputError(
                 f"corpora.{name}.seed: with seed {spec.seed} a larger number of texts is another choice of texts, so "
@@ -107,84 +109,67 @@ def nested_texts(
     return found
 
 
-def text_table(texts: Mapping[str, Sequence[CorpusText]]) -> pa.Table:
-    """All texts with the columns of `schema.TEXTS`."""
-    rows = [(name, text.index, text.text_id, text.text) for name, of in texts.items() for text in of]
-    columns = list(zip(*rows, strict=True)) or [()] * len(TEXTS)
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, TEXTS, strict=True)], schema=TEXTS
-    )
-
-
 def _keep_model(
     settings: Settings,
-    layout: Layout,
+    paths: TrackPaths,
     name: str,
     folders: Folders,
     texts: Mapping[str, Sequence[CorpusText]],
 ) -> dict[int, KeptDraw]:
     """Score a model's draws and their runs, and write its folder."""
-    journal = Journal(layout.work / "journal")
-    bases = _bases(settings, name, folders, journal)
+    cache = RunCache(paths.run_cache)
+    bases = _bases(settings, name, folders, cache)
     base = pack_base(pa.concat_tables([one.samples for one in bases]))
     runs: dict[str, list[RunResult]] = {}
     if settings.models[name].role != "baseline":
         suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
-        for result in _runs(settings, name, folders, texts, suite, journal):
-            runs.setdefault(result.record["corpus"], []).append(result)
-    kept = KeptFolder(layout.kept)
-    with whole_folder(layout.kept / name) as folder:
+        for result in _runs(settings, name, folders, texts, suite, cache):
+            runs.setdefault(result.record.corpus, []).append(result)
+    kept = KeptFolder(paths.kept)
+    with whole_folder(paths.kept / name) as folder:
         write_rows(folder / kept.base(name).name, base)
-        records = []
+        records: list[KeptRun] = []
         for corpus, results in runs.items():
             joined = pa.concat_tables([result.samples for result in results])
             write_rows(folder / kept.runs(name, corpus).name, pack_runs(joined, base))
             records += [brief(settings, result.record, suite.digest) for result in results]
-        write_json_lines(folder / "runs.jsonl", records)
+        KeptRun.write_all(folder / "runs.jsonl", records)
     return {
-        one.record["draw"]: KeptDraw(
-            recipe=base_recipe(settings, name, one.record["draw"]),
-            suite_version=one.record["suite_version"],
-            documents=one.record["documents"],
-            arithmetic=one.record["arithmetic"],
-            weights_sha256=one.record["model_digest"].partition("-")[0],
-            model_digest=one.record["model_digest"],
-            averages=one.record["averages"]["test"],
+        one.record.draw: KeptDraw(
+            recipe=base_recipe(settings, name, one.record.draw),
+            suite_version=one.record.suite_version,
+            documents=one.record.documents,
+            arithmetic=one.record.arithmetic,
+            weights_sha256=one.record.model_digest.partition("-")[0],
+            model_digest=one.record.model_digest,
+            averages=one.record.averages["test"],
         )
         for one in bases
     }
 
 
-def _bases(settings: Settings, name: str, folders: Folders, journal: Journal) -> list[RunResult]:
-    """Base scores of the draws, from the journal where they are done."""
+def _bases(settings: Settings, name: str, folders: Folders, cache: RunCache) -> list[BaseScores]:
+    """Base scores of the draws, from the cache where they are done."""
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.base_documents)
-    code, how = run_code(frozenset(), evaluation.suite), evaluation.model_dump(mode="json")
+    fixed = [suite.digest, evaluation.model_dump(mode="json"), run_code(frozenset(), evaluation.suite)]
     keys = {
         draw: digest(
-            [
-                "kept base",
-                settings.track.name,
-                name,
-                draw,
-                *_files(folder),
-                suite.digest,
-                how,
-                code,
-                _arithmetic(),
-            ]
+            ["kept base", settings.track.name, name, draw, *_files(folder), *fixed, arithmetic_name()]
         )
         for draw, folder in folders
     }
-    found = {draw: result for draw, key in keys.items() if (result := journal.find(key))}
+    found = {
+        draw: BaseScores(*stored) for draw, key in keys.items() if (stored := cache.find(key, BaseRecord))
+    }
     left = [(draw, folder) for draw, folder in folders if draw not in found]
     with Progress(f"base {name}, kept draws", len(folders)) as progress:
-        progress.advance(len(found), "from the journal" if found else "")
+        progress.advance(len(found), "found done" if found else "")
         for place in range(0, len(left), AT_ONCE):
             for scored in base_scores(settings, name, left[place : place + AT_ONCE], suite):
-                draw = scored.record["draw"]
-                found[draw] = RunResult(scored.record, scored.samples)
-                journal.store(keys[draw], found[draw])
+                draw = scored.record.draw
+                found[draw] = scored
+                cache.store(keys[draw], scored.record, scored.samples)
                 progress.advance(note=f"draw {draw}")
     return [found[draw] for draw, _ in folders]
 
@@ -197,19 +182,13 @@ def _files(folder: Path) -> list[str]:
     return [sha256_of(path) for path in sorted(folder.iterdir())]
 
 
-def _arithmetic() -> str:
-    from benchmark.arithmetic.mode import name
-
-    return name()
-
-
 def _runs(
     settings: Settings,
     name: str,
     folders: Folders,
     texts: Mapping[str, Sequence[CorpusText]],
     suite: Suite,
-    journal: Journal,
+    cache: RunCache,
 ) -> list[RunResult]:
     """The runs of every arm that is no soup, on every corpus, of each draw on the text of its own index."""
     bases = load_bases(name, folders, suite, settings.evaluation, settings.execution)
@@ -222,20 +201,16 @@ def _runs(
         for seed in arm.seeds
     ]
     scorers = {base.draw: base.scorer for base in bases}
-    return complete_runs(settings, scorers, requests, journal, f"posttrain {name}, kept draws")
+    return complete_runs(settings, scorers, requests, cache, f"posttrain {name}, kept draws")
 
 
-LEFT_OUT = ("settings", "suite", "model_digest")
-
-
-def brief(settings: Settings, record: Mapping[str, Any], documents: str) -> dict[str, Any]:
-    """A run record without what is large or stands elsewhere: only the steps that were scored, start and end."""
-    steps = record["steps"]
-    kept = [
-        {**step, "metrics": step["metrics"] if step["step"] else {}}
-        for step in steps
-        if step["averages"] or step is steps[-1]
+def brief(settings: Settings, record: RunRecord, documents: str) -> KeptRun:
+    """What is kept of a run record."""
+    steps = [
+        step if step.step else step.model_copy(update={"metrics": {}})
+        for step in record.steps
+        if step.averages or step is record.steps[-1]
     ]
-    names = [record[name] for name in ("model", "draw", "corpus", "arm")]
-    known_by = {"recipe": run_recipe(settings, *names), "documents": documents}
-    return {key: value for key, value in record.items() if key not in LEFT_OUT} | {"steps": kept} | known_by
+    fields = {name: getattr(record, name) for name in RunSummary.model_fields}
+    recipe = run_recipe(settings, record.model, record.draw, record.corpus, record.arm)
+    return KeptRun(**fields | {"steps": steps}, recipe=recipe, documents=documents)
