@@ -1,4 +1,4 @@
-"""The ranking as readers see it: a row an entry, its verdicts beside its figures. Joins tables, computes nothing."""
+"""The ranking as readers see it: a row per entry, its verdicts beside its figures. Joins tables, computes nothing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from benchmark.statistics.design import FAMILIES
 from leaderboard.display import tables, wording
 from leaderboard.parts import evidence, order
+from leaderboard.parts.track_choice import scope_word
 from leaderboard.site import track_data
 from leaderboard.site.state import relative_link
 from leaderboard.site.track_data import KEY, Stamp, Table
 
+FAMILY_COLUMNS = [name for family in FAMILIES for name in (f"score_{family}", f"{family}_interval")]
 SHOWN = [
     "model",
     "arm",
@@ -38,17 +41,13 @@ SHOWN = [
 
 OPTIONAL = [
     "rank",
-    "score_classification",
-    "classification_interval",
-    "score_dialogue",
-    "dialogue_interval",
+    *FAMILY_COLUMNS,
     "corrected_all",
     "iqm_all",
     "iqm_interval",
     "effective_size",
     "size_multiplier",
-    "probability_classification",
-    "probability_dialogue",
+    *(f"probability_{family}" for family in FAMILIES),
     "prob_improve_new",
     "prob_improve_new_low",
     "prob_improve_new_high",
@@ -75,8 +74,7 @@ REFERENCE = [
     "parameters",
     "score_all",
     "score_interval",
-    "score_classification",
-    "score_dialogue",
+    *(f"score_{family}" for family in FAMILIES),
     "gain_all",
     "gain_interval",
     "n_texts",
@@ -104,7 +102,7 @@ class Ranking:
 
 
 def of_track(track: str) -> Ranking:
-    """The ranking of a track, built anew when one of its tables changes."""
+    """The ranking of a track, rebuilt when one of its tables changes."""
     names = ("entries.csv", "comparisons.csv", "curves.csv", "claims.json")
     return _built(track, *(track_data.stamp(track_data.results_folder() / track / name) for name in names))
 
@@ -153,7 +151,7 @@ def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
     frame["score_interval"] = _intervals(frame, "score_all")
     frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
     frame["iqm_interval"] = _intervals(frame, "iqm_all")
-    for family in ("classification", "dialogue"):
+    for family in FAMILIES:
         frame[f"{family}_interval"] = _intervals(frame, f"score_{family}")
     size_columns = [
         "parameters",
@@ -182,10 +180,10 @@ def _intervals(frame: pd.DataFrame, name: str, *, signed: bool = False) -> list[
 
 
 def verdicts_by_entry(comparisons: Table) -> dict[tuple[str, str, str, str], list[Any]]:
-    """Rows over all tasks (else by family) by entry and kind of baseline, the nearest size first."""
+    """Rows over all tasks (by family where there are none) by entry and kind of baseline, the nearest size first."""
     overall = comparisons.where(scope="all")
     if overall.empty:
-        overall = comparisons.where(scope=["classification", "dialogue"])
+        overall = comparisons.where(scope=list(FAMILIES))
     found: dict[tuple[str, str, str, str], list[Any]] = {}
     for row in overall.sort_values(["size_ratio", "baseline_arm", "scope"], kind="stable").itertuples():
         found.setdefault((row.model, row.arm, row.corpus, row.baseline_kind), []).append(row)
@@ -200,9 +198,9 @@ def _said(row: Any, kind: str) -> str:
     if kind == "control":
         about.append(row.baseline_arm)
     if row.scope != "all":
-        about.append({"classification": "multiple choice"}.get(row.scope, row.scope))
+        about.append(scope_word(row.scope).lower())
     verdict = wording.VERDICTS.get(row.verdict, str(row.verdict))
-    if row.conditional == order.DOCUMENTS_ALONE:
+    if row.conditional == wording.DOCUMENTS_ALONE:
         verdict += " (documents alone)"
     return f"{verdict}: {', '.join(about)}" if about else verdict
 
@@ -218,8 +216,7 @@ def first_view(frame: pd.DataFrame) -> list[str]:
     """The columns to begin with: those that hold something, by family where there is no score over all tasks."""
     names = SHOWN
     if frame["score_all"].isna().all():
-        families = ["score_classification", "classification_interval", "score_dialogue", "dialogue_interval"]
-        names = [one for name in SHOWN for one in (families if name == "score_all" else [name])]
+        names = [one for name in SHOWN for one in (FAMILY_COLUMNS if name == "score_all" else [name])]
     return [name for name in names if frame[name].notna().any() and not (frame[name] == "–").all()]
 
 

@@ -93,17 +93,11 @@ def keys_of(provenance: Any, key: Key) -> pd.DataFrame:
 
 
 def attestations(track: str, key: Key | None = None) -> pd.DataFrame:
-    """Attestations of a track, or of one entry: from `attestations.json`, else from the files that `verify` writes."""
-    content, _ = track_data.document(track, "attestations.json")
-    if isinstance(content, dict):
-        content = content.get("attestations", [content])
-    if content is None:
-        content = _files(track)
-    rows = [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
-    frame = pd.DataFrame([_summary(row) for row in rows])
+    """The attestations that `gapbench verify` wrote for a track, or for one entry."""
+    frame = pd.DataFrame([_summary(row) for row in _files(track) if isinstance(row, dict)])
     if frame.empty or key is None:
         return frame
-    for column, value in zip(("model", "arm", "corpus"), key, strict=True):
+    for column, value in zip(track_data.KEY, key, strict=True):
         if column in frame:
             frame = frame[frame[column] == value]
     return frame.reset_index(drop=True)

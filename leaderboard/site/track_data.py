@@ -1,4 +1,4 @@
-"""The results folder: which tracks it holds, and their tables, read once a change and never with a traceback.
+"""The results folder: which tracks it holds, and their tables, read once per change and never with a traceback.
 
 Tables are kept as Arrow tables by `st.cache_resource`: they are never written to, so all readers share one copy
 (`st.cache_data` would copy each on each access). The key is the file's path, time of change and size.
@@ -55,7 +55,7 @@ class Table:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """All rows as a frame of its own."""
+        """All rows, as a new frame."""
         return self.data.to_pandas()
 
     def where(self, **equal: Any) -> pd.DataFrame:
@@ -70,6 +70,10 @@ class Table:
             else:
                 kept = kept.filter(pc.equal(column, pa.scalar(value, type=column.type)))
         return kept.to_pandas()
+
+    def of(self, key: tuple[str, str, str], **equal: Any) -> pd.DataFrame:
+        """Rows of one entry (model, arm, corpus)."""
+        return self.where(**dict(zip(KEY, key, strict=True)), **equal)
 
     def has(self, *columns: str) -> bool:
         """Whether the table holds rows and all of these columns."""
@@ -161,7 +165,7 @@ def _read(mark: Stamp, name: str) -> Table:
 
 
 def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
-    """Typed by the schema; where a cell does not fit, as text, from which `_completed` saves what is a number."""
+    """Typed by the schema; where a cell does not fit, as text, from which `_completed` keeps what is a number."""
     types = {f.name: f.type for f in expected} if expected else {}
     strings = {name: pa.string() for name in (*KEY, "text_id", "scope", "task", "baseline", "baseline_arm")}
     parse = pa_csv.ParseOptions(newlines_in_values=True)
@@ -193,8 +197,8 @@ def _completed(data: pa.Table, name: str) -> Table:
         if column.name in absent:
             data = data.append_column(column, pa.nulls(data.num_rows, column.type))
         elif data.schema.field(column.name).type != column.type:
-            mended, whole = _as_type(data.column(column.name), column.type)
-            data = data.set_column(data.column_names.index(column.name), column, mended)
+            fixed, whole = _as_type(data.column(column.name), column.type)
+            data = data.set_column(data.column_names.index(column.name), column, fixed)
             spoiled += [] if whole else [column.name]
     notes = [f"lacks {', '.join(absent)}"] if absent else []
     notes += [f"has cells in {', '.join(spoiled)} that are no numbers"] if spoiled else []
