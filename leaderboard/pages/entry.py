@@ -221,7 +221,7 @@ def show_steps(track: str, key: Key) -> None:
     lines = paths.of(key, scope=scope, split=split) if paths.has("step", "score") else pd.DataFrame()
     mean = curves.of(key, scope=scope) if split == "test" and curves else pd.DataFrame()
     if lines.empty and mean.empty:
-        page.nothing("No step curve of this entry is stored.")
+        page.unwritten("No step curve of this entry is stored.")
         return
     marks = evidence.chosen_steps(runs.of(key), lines, scope, rule) if len(lines) else pd.DataFrame()
     charts.show(run_charts.steps(lines, mean, marks), "Score by step, every run and their mean")
