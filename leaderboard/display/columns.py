@@ -73,7 +73,9 @@ COLUMNS: dict[str, Column] = {
     "gain_all": Column(
         "Gain", "Score less that of the same model before treatment, on the same documents.", "signed"
     ),
-    "gain_interval": Column("Gain, 95 % interval", f"An interval that holds 0 shows no change. {_95}"),
+    "gain_interval": Column(
+        "Gain, 95 % interval", f"An interval that contains 0 shows no clear change. {_95}"
+    ),
     "against_base": Column(
         "Against itself untreated",
         "Verdict on the difference to the model before treatment, adjusted for multiplicity (Holm).",
@@ -198,7 +200,7 @@ COLUMNS: dict[str, Column] = {
         "The untreated model's mean token loss on the corpus, in nats. High: unfamiliar text; low: familiar.",
         "score3",
     ),
-    "overlap": Column("Overlap", "Share of the corpus's n-grams that also stand in task documents.", "share"),
+    "overlap": Column("Overlap", "Share of the corpus's n-grams that also occur in task documents.", "share"),
     "verification": Column(
         "Verified",
         "`self-reported` until someone else's machine repeats runs of it; then `reproduced`, or `flagged` "

@@ -134,7 +134,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
         else ""
     )
     st.caption(
-        f"{note}An interval across the dashed line shows no difference. *Detectable* is the smallest true "
+        f"{note}An interval across the dashed line shows no clear difference. *Detectable* is the smallest true "
         f"difference that would be found in 80 % of repetitions. {evidence.without_interval(shown)}".strip()
     )
     place = {scope: number for number, scope in enumerate(scopes)}

@@ -55,7 +55,7 @@ def show_corpora(track: str) -> None:
         frame,
         "corpora",
         labels=LABELS,
-        note="Overlap: share of n-grams that also stand in task documents; high overlap would make a gain "
+        note="Overlap: share of n-grams that also occur in task documents; high overlap would make a gain "
         "suspect.",
     )
 
@@ -119,7 +119,7 @@ def show_loss(track: str) -> None:
         shown = correlation.frame.drop(columns=["track", "suite_version"], errors="ignore")
         st.markdown(
             "Rank correlation of the loss on the text with the gain (above 0: less familiar text helps more). An "
-            "interval that holds 0 shows no relation."
+            "interval that contains 0 shows no clear relation."
         )
         tables.show(shown, "familiarity", labels=LABELS)
     elif correlation.problem:

@@ -94,6 +94,8 @@ def show(
     frame, asked = questions.beside(document_rows.differing_first(frame, TREATED, BASE), track, task)
     if asked.problem:
         st.caption(f":material/info: {wording.plain(asked.problem)}")
+    if frame[f"{TREATED} answer"].isna().all():
+        st.caption(":material/info: Only the scores of this pretraining draw were kept, not its answers.")
     kept = document_rows.matching(frame, words)
     if only and "change" in kept:
         kept = kept[kept["change"].isin([document_rows.BETTER, document_rows.WORSE])]
@@ -136,7 +138,7 @@ def show_page(kept: pd.DataFrame, total: int, asked: questions.Questions) -> Non
             alt="Documents side by side",
             placeholder="–",
         )
-    tables.offer(kept, "documents", note="All documents that fit, not this page alone.")
+    tables.offer(kept, "documents", note="All documents that match, not only this page.")
     show_one(shown, asked)
 
 

@@ -32,6 +32,10 @@ LABELS = {
     "entries": Column("Entries", "Entries in this state.", "count"),
 }
 
+FACTS = ("revision", "arithmetic", "written")
+SHOWN = {*FACTS, "packages", "wall_seconds", "hardware", "keys", "track", "draws", "kept_draw_check"}
+"""What the page shows of `provenance.json`, or what stands elsewhere on it."""
+
 
 def main() -> None:
     """Draw the page."""
@@ -123,9 +127,9 @@ def show_provenance(track: str) -> None:
     if not isinstance(content, dict):
         page.unwritten(wording.plain(problem or "provenance.json does not hold an object."))
         return
-    facts = {name: content.get(name) for name in ("revision", "arithmetic", "written") if content.get(name)}
-    for name, value in facts.items():
-        st.markdown(f"{name.capitalize()}: {wording.plain(value)}")
+    for name in FACTS:
+        if content.get(name):
+            st.markdown(f"{name.capitalize()}: {wording.plain(content[name])}")
     if str(content.get("revision", "")).endswith("+"):
         st.caption("The + says that tracked files differed from that revision.")
     left, right = st.columns(2)
@@ -135,15 +139,7 @@ def show_provenance(track: str) -> None:
     with right:
         _facts("Hardware", content.get("hardware"), "part", "value", "hardware")
     _facts("Digests of all inputs", content.get("keys"), "input", "sha256", "keys")
-    rest = {
-        k: v
-        for k, v in content.items()
-        if k
-        not in {
-            *("revision", "arithmetic", "written", "packages", "wall_seconds", "hardware", "keys", "track"),
-            *("draws", "kept_draw_check"),
-        }
-    }
+    rest = {name: value for name, value in content.items() if name not in SHOWN}
     if rest:
         with st.expander("Everything else in provenance.json"):
             st.json(rest)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from leaderboard.display import charts, tables, wording
-from leaderboard.parts.claim_rows import detectable, estimate_lines, parts_frame, tally
+from leaderboard.parts.claim_rows import SHARE, detectable, estimate_lines, parts_frame, tally
 from leaderboard.parts.short_answer import CONTROLS
 from leaderboard.site import state
 
@@ -55,7 +55,6 @@ CONTROL_WORDS = {
     "positive": "positive: must gain",
     "negative": "negative: must lose",
     "placebo": "placebo: must not gain",
-    "null": "placebo: must not gain",
     "same rung": "same size against itself (A/A)",
     "next rung": "larger model, entered as treated",
 }
@@ -145,9 +144,7 @@ def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None
                 chart = charts.forest(rows, "name", "outcome", title=title, row_height=22)
                 charts.show(chart, f"Differences in score with 95 % intervals behind claim {name}")
             shown = frame.drop(columns="name")
-            empty = [
-                c for c in ("share_closed", "share_closed_low", "share_closed_high") if shown[c].isna().all()
-            ]
+            empty = [c for c in SHARE if shown[c].isna().all()]
             if "conditional" not in _keys(claim):
                 empty.append("conditional")
             tables.show(shown.drop(columns=empty), f"claim-{place + 1}")

@@ -8,34 +8,21 @@ from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import wording
 from leaderboard.parts import track_choice
 
+COMPARED = ["model", "arm", "corpus", "baseline", "baseline_arm", "scope"]
+SHARE = ["share_closed", "share_closed_low", "share_closed_high"]
+FIGURES = ["delta", "ci_low", "ci_high", "p_value", "p_adjusted", *SHARE]
+
 
 def parts_frame(claim: dict[str, Any], which: str = "parts") -> pd.DataFrame:
     """The comparisons behind a claim, one per row, with a name for charts: its `parts` or its `estimates`."""
-    columns = [
-        "model",
-        "arm",
-        "corpus",
-        "baseline",
-        "baseline_arm",
-        "scope",
-        "delta",
-        "ci_low",
-        "ci_high",
-        "p_value",
-        "p_adjusted",
-        "share_closed",
-        "share_closed_low",
-        "share_closed_high",
-        "conditional",
-        "outcome",
-        "note",
-    ]
     rows = claim.get(which) if isinstance(claim.get(which), list) else []
-    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
-    for column in columns[6:14]:
-        frame[column] = pd.to_numeric(frame[column], errors="coerce")
-    for column in (*columns[:6], *columns[14:]):
-        frame[column] = frame[column].fillna("").astype(str)
+    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)])
+    frame = frame.reindex(columns=[*COMPARED, *FIGURES, "conditional", "outcome", "note"])
+    for column in frame:
+        if column in FIGURES:
+            frame[column] = pd.to_numeric(frame[column], errors="coerce")
+        else:
+            frame[column] = frame[column].fillna("").astype(str)
     frame["name"] = [part_name(row) for row in frame.itertuples()]
     return frame
 
@@ -65,10 +52,9 @@ def tally(frame: pd.DataFrame) -> str:
 
 def detectable(frame: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     """What size of effect the comparisons behind a claim would have found, from their stored `mde`."""
-    key = ["model", "arm", "corpus", "baseline", "baseline_arm", "scope"]
-    if comparisons.empty or not {*key, "mde"} <= set(comparisons):
+    if comparisons.empty or not {*COMPARED, "mde"} <= set(comparisons):
         return ""
-    found = frame[key].merge(comparisons[[*key, "mde"]], on=key)["mde"].dropna()
+    found = frame[COMPARED].merge(comparisons[[*COMPARED, "mde"]], on=COMPARED)["mde"].dropna()
     if found.empty:
         return ""
     low, high = (wording.number(bound, 3) for bound in (found.min(), found.max()))

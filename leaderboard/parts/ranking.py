@@ -66,22 +66,9 @@ OPTIONAL = [
 ]
 """Columns that a reader may add."""
 
-REFERENCE = [
-    "row_kind",
-    "model",
-    "arm",
-    "corpus",
-    "parameters",
-    "score_all",
-    "score_interval",
-    *(f"score_{family}" for family in FAMILIES),
-    "gain_all",
-    "gain_interval",
-    "n_texts",
-    "n_draws",
-    "conditional",
-    "n_docs",
-]
+REFERENCE = ["row_kind", *KEY, "parameters", "score_all", "score_interval"]
+REFERENCE += [f"score_{family}" for family in FAMILIES]
+REFERENCE += ["gain_all", "gain_interval", "n_texts", "n_draws", "conditional", "n_docs"]
 """The columns of the rows that are not ranked."""
 
 
