@@ -131,7 +131,7 @@ def show_ladder(frame: pd.DataFrame) -> None:
 
 
 @st.fragment
-def show_ranking(rows: ranking.Ranking) -> None:
+def show_ranking(rows: ranking.RankingView) -> None:
     """The ranking with its filters; only this part is redrawn when a filter changes."""
     st.header("Ranking", anchor=False)
     total = len(rows.ranked)
@@ -206,7 +206,7 @@ def choose_columns(first_view: list[str]) -> tuple[list[str], str, bool]:
 
 
 @st.fragment
-def show_reference(rows: ranking.Ranking) -> None:
+def show_reference(rows: ranking.RankingView) -> None:
     """The rows that are not ranked."""
     reference = rows.frame[rows.frame["row_kind"] != "entry"]
     if reference.empty:

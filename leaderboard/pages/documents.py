@@ -56,7 +56,10 @@ def main() -> None:
 
 @st.fragment
 def show(
-    track: str, entries: track_data.Table, runs: track_data.Table, keys: list[tuple[str, str, str]]
+    track: str,
+    entries: track_data.ResultTable,
+    runs: track_data.ResultTable,
+    keys: list[tuple[str, str, str]],
 ) -> None:
     """The choices, and the documents that they leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -182,14 +185,14 @@ def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None
     return track_choice.scopes_in_order(found["scope"]), moved
 
 
-def _draw(runs: track_data.Table, key: tuple[str, str, str], text_id: str) -> int | None:
+def _draw(runs: track_data.ResultTable, key: tuple[str, str, str], text_id: str) -> int | None:
     """The pretraining draw that a run began from; None in results of an older version."""
     found = runs.of(key, text_id=text_id)["draw"].dropna()
     return int(found.iloc[0]) if len(found) else None
 
 
 def _baselines(
-    entries: track_data.Table, runs: track_data.Table, key: tuple[str, str, str], text_id: str
+    entries: track_data.ResultTable, runs: track_data.ResultTable, key: tuple[str, str, str], text_id: str
 ) -> dict[str, Checkpoint]:
     """Larger untreated models by size, then controls driven by the same text."""
     frame = entries.frame

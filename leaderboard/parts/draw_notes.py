@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 
 from leaderboard.display import wording
-from leaderboard.site.track_data import Table
+from leaderboard.site.track_data import ResultTable
 
 
-def by_model(draws: Table) -> pd.DataFrame:
+def by_model(draws: ResultTable) -> pd.DataFrame:
     """A row per model: how many of its draws are of each origin. Empty where none is named."""
     named = draws.frame.dropna(subset=["model", "origin"]) if draws else pd.DataFrame()
     return pd.DataFrame(
@@ -19,7 +19,7 @@ def by_model(draws: Table) -> pd.DataFrame:
     )
 
 
-def rest_on(draws: Table, model: str | None = None) -> str:
+def rest_on(draws: ResultTable, model: str | None = None) -> str:
     """What figures (of one model, or of all) rest on, where some draws are kept; empty where none is."""
     counted = by_model(draws)
     counted = counted[counted["model"] == model] if len(counted) and model else counted

@@ -8,7 +8,7 @@ from benchmark.schema.result_columns import COMPARISONS
 from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
 from leaderboard.display.columns import Column
 from leaderboard.parts.track_choice import scope_word, scopes_in_order
-from leaderboard.site.track_data import Table
+from leaderboard.site.track_data import ResultTable
 
 Key = tuple[str, str, str]
 
@@ -64,7 +64,7 @@ def by_baseline(rows: pd.DataFrame) -> pd.DataFrame:
     return named.sort_values(["_kind", "size_ratio", "baseline_arm"], kind="stable")
 
 
-def finer(comparisons: Table, key: Key) -> pd.DataFrame:
+def finer(comparisons: ResultTable, key: Key) -> pd.DataFrame:
     """Differences in the probability of the right answer by family, from rows of that measure."""
     rows = comparisons.of(key, scope=list(FAMILIES))
     if rows.empty:
@@ -90,7 +90,7 @@ def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str)
     return pd.concat(found, ignore_index=True)
 
 
-def candidate_steps(curves: Table) -> dict[Key, int]:
+def candidate_steps(curves: ResultTable) -> dict[Key, int]:
     """How many steps each entry's step was chosen from: those scored, without the untreated model."""
     if not curves:
         return {}
@@ -110,7 +110,9 @@ def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).dropna(subset=["score"]) if parts else pd.DataFrame()
 
 
-def reference_lines(curves: Table, comparisons: Table, key: Key, row: pd.Series, scope: str) -> pd.DataFrame:
+def reference_lines(
+    curves: ResultTable, comparisons: ResultTable, key: Key, row: pd.Series, scope: str
+) -> pd.DataFrame:
     """The untreated model (step 0 of the curve) and the nearest larger rung, on the same documents.
 
     The rung's is the entry's score less the stored difference.
@@ -146,7 +148,7 @@ def without_interval(frame: pd.DataFrame) -> str:
     return NO_INTERVAL if (frame["delta"].notna() & frame["ci_low"].isna()).any() else ""
 
 
-def by_task(scores: Table, comparisons: Table, key: Key) -> pd.DataFrame:
+def by_task(scores: ResultTable, comparisons: ResultTable, key: Key) -> pd.DataFrame:
     """A row per family and task: score with interval, chance, gain over the base with interval, q-value and verdict."""
     own = scores.of(key) if scores.has("scope", "score") else pd.DataFrame()
     gains = comparisons.of(key, baseline_kind="base")

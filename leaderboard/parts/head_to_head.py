@@ -116,6 +116,6 @@ def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
     tables.offer(shown, "sensitivity", note="Nothing is chosen here: every rate and step is shown.")
 
 
-def _texts(runs: track_data.Table, key: Key) -> list[str]:
+def _texts(runs: track_data.ResultTable, key: Key) -> list[str]:
     found = runs.of(key)
     return list(dict.fromkeys(found["text_id"].dropna())) or ["–"]

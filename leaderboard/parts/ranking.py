@@ -13,7 +13,7 @@ from leaderboard.parts import evidence, order
 from leaderboard.parts.track_choice import scope_word
 from leaderboard.site import track_data
 from leaderboard.site.state import relative_link
-from leaderboard.site.track_data import KEY, Stamp, Table
+from leaderboard.site.track_data import KEY, ResultTable, Stamp
 
 FAMILY_COLUMNS = [name for family in FAMILIES for name in (f"score_{family}", f"{family}_interval")]
 SHOWN = [
@@ -73,7 +73,7 @@ REFERENCE += ["gain_all", "gain_interval", "n_texts", "n_draws", "conditional", 
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankingView:
     """A track's rows as readers see them, and what every filter needs of them; shared by all readers, never written.
 
     `frame` holds all rows, `ranked` those that compete, `lines` the words of each of these that a search looks
@@ -88,24 +88,24 @@ class Ranking:
     widths: tables.Widths
 
 
-def of_track(track: str) -> Ranking:
+def of_track(track: str) -> RankingView:
     """The ranking of a track, rebuilt when one of its tables changes."""
     names = ("entries.csv", "comparisons.csv", "curves.csv", "claims.json")
     return _built(track, *(track_data.stamp(track_data.results_folder() / track / name) for name in names))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _built(track: str, *marks: Stamp | None) -> Ranking:
+def _built(track: str, *marks: Stamp | None) -> RankingView:
     del marks  # they are the cache's key
     frame = build(track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv"), track)
     ranked = frame[frame["row_kind"] == "entry"].reset_index(drop=True)
     searched = ranked[[*KEY, "against_rungs", "verification"]].fillna("").astype(str)
     lines = [" ".join(cells).casefold() for cells in searched.itertuples(index=False, name=None)]
     options = {column: sorted(ranked[column].dropna().unique()) for column in KEY}
-    return Ranking(frame, ranked, lines, first_view(ranked), options, tables.widths(frame))
+    return RankingView(frame, ranked, lines, first_view(ranked), options, tables.widths(frame))
 
 
-def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
+def build(entries: ResultTable, comparisons: ResultTable, track: str) -> pd.DataFrame:
     """All rows of `entries.csv` with their verdicts over all tasks, entries in their order, then rungs and controls."""
     frame = order.standing(entries.frame, order.claims_arm(track))
     frame["row_kind"] = frame["row_kind"].fillna("entry")
@@ -166,7 +166,7 @@ def _intervals(frame: pd.DataFrame, name: str, *, signed: bool = False) -> list[
     return [wording.interval(*pair, signed=signed, places=places) for pair in zip(low, high, strict=True)]
 
 
-def verdicts_by_entry(comparisons: Table) -> dict[tuple[str, str, str, str], list[Any]]:
+def verdicts_by_entry(comparisons: ResultTable) -> dict[tuple[str, str, str, str], list[Any]]:
     """Rows over all tasks (by family where there are none) by entry and kind of baseline, the nearest size first."""
     overall = comparisons.where(scope="all")
     if overall.empty:
@@ -208,7 +208,11 @@ def first_view(frame: pd.DataFrame) -> list[str]:
 
 
 def keep(
-    ranking: Ranking, chosen: Mapping[str, Iterable[str]], *, verdicts: Iterable[str] = (), words: str = ""
+    ranking: RankingView,
+    chosen: Mapping[str, Iterable[str]],
+    *,
+    verdicts: Iterable[str] = (),
+    words: str = "",
 ) -> pd.DataFrame:
     """Ranked rows with one of the `chosen` values in each column, where any is chosen, and every word.
 

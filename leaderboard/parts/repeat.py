@@ -33,7 +33,7 @@ def show_runs(track: str, key: Key) -> None:
 
 
 @st.fragment
-def show_all(runs: track_data.Table, chosen: pd.DataFrame) -> None:
+def show_all(runs: track_data.ResultTable, chosen: pd.DataFrame) -> None:
     """Every run as a table, drawn where the reader opens it."""
     with state.unfold(f"All {wording.counted(len(chosen), 'run')}", "runs", icon=":material/list:") as part:
         if part.open:
@@ -42,7 +42,7 @@ def show_all(runs: track_data.Table, chosen: pd.DataFrame) -> None:
     state.end()
 
 
-def show_text(label: str, run: Any, texts: track_data.Table, *, of_its_own: bool = True) -> None:
+def show_text(label: str, run: Any, texts: track_data.ResultTable, *, of_its_own: bool = True) -> None:
     """The text that drove one run, as it stands; a soup has none `of_its_own`."""
     st.markdown(
         f"**{label}:** {wording.number(run.test_all, 4)} at step {wording.number(run.selected_step, 0)}, text "

@@ -5,7 +5,7 @@ import pandas as pd
 from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
 from leaderboard.parts import order
 from leaderboard.site import state
-from leaderboard.site.track_data import KEY, Table
+from leaderboard.site.track_data import KEY, ResultTable
 
 SCOPE_WORDS = {"all": "All tasks", "classification": "Multiple choice"}
 """Where the word is not the family's name."""
@@ -13,7 +13,7 @@ SEPARATOR = " / "
 
 
 def entry_keys(
-    entries: Table, track: str, *, kinds: tuple[str, ...] = ("entry", "control")
+    entries: ResultTable, track: str, *, kinds: tuple[str, ...] = ("entry", "control")
 ) -> list[tuple[str, str, str]]:
     """(model, arm, corpus) of the rows of these kinds, in the order of the ranking, entries before controls."""
     frame = entries.frame

@@ -64,7 +64,7 @@ def no_results() -> None:
     finish()
 
 
-def explain(*tables: track_data.Table) -> None:
+def explain(*tables: track_data.ResultTable) -> None:
     """Say what is wrong with tables that are broken or incomplete; the part that needs an absent one says so itself."""
     for one in tables:
         if one.problem and not one.absent:
