@@ -106,10 +106,13 @@ class MadeTrack:
         share = [STRONGEST, *[1] * (len(self.corpora) - 2), 0][place] if arm in TREATMENTS else 1
         failing = arm == "gap-lr1e-3" and not self.controls_hold
         steps = range(self.steps + 1)
-        return {
-            **{"track": self.track, "suite_version": "micro12@1", "seed": 0, "draw": index % self.draws},
-            **{"model": self._named(model), "arm": self._named(arm), "corpus": self._named(corpus)},
-            **{"index": index, "text_id": f"{self._named(corpus)}-{index:04d}", "skipped_steps": 0},
+        key = {"model": self._named(model), "arm": self._named(arm), "corpus": self._named(corpus)}
+        key |= {"text_id": f"{self._named(corpus)}-{index:04d}", "seed": 0, "draw": index % self.draws}
+        return key | {
+            "track": self.track,
+            "suite_version": "micro12@1",
+            "index": index,
+            "skipped_steps": 0,
             "stopped_at": self.steps,
             "stop_reason": "diverged" if arm == "random" and index == 3 else "max_steps",
             "corpus_loss": 2.0 + place,

@@ -68,20 +68,8 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
     if given := wording.GIVEN_WORDS.get(str(row["conditional"])):
         st.caption(f":material/info: {given}")
     cards = [
-        (
-            "Score",
-            wording.number(row["score_all"], wording.decimals(row["score_all_low"], row["score_all_high"])),
-            wording.interval(row["score_all_low"], row["score_all_high"]),
-            "score_all",
-        ),
-        (
-            "Gain",
-            wording.number(
-                row["gain_all"], wording.decimals(row["gain_all_low"], row["gain_all_high"]), signed=True
-            ),
-            wording.interval(row["gain_all_low"], row["gain_all_high"], signed=True),
-            "gain_all",
-        ),
+        ("Score", *_figure(row, "score_all"), "score_all"),
+        ("Gain", *_figure(row, "gain_all", signed=True), "gain_all"),
         ("Behaves like", _size(row), _size_note(row), "behaves_like"),
         ("Optimism", *_optimism(track, key, row), "optimism"),
         ("Verified", *VERIFIED.get(str(row["verification"]), ("–", "")), "verification"),
@@ -119,11 +107,14 @@ def _optimism(track: str, key: Key, row: pd.Series) -> tuple[str, str]:
         and row["optimism_note"]
     ):
         return "–", wording.visible(row["optimism_note"])
-    places = wording.decimals(row["optimism_low"], row["optimism_high"])
-    return (
-        wording.number(row["optimism"], places, signed=True),
-        wording.interval(row["optimism_low"], row["optimism_high"], signed=True),
-    )
+    return _figure(row, "optimism", signed=True)
+
+
+def _figure(row: pd.Series, name: str, *, signed: bool = False) -> tuple[str, str]:
+    """A figure, rounded by its interval, and the interval."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    shown = wording.number(row[name], wording.decimals(low, high), signed=signed)
+    return shown, wording.interval(low, high, signed=signed)
 
 
 def _size(row: pd.Series) -> str:
@@ -262,12 +253,11 @@ def about_texts(row: pd.Series) -> list[str]:
         )
         said.append(f"**A new text.** The probability that one more text gains is {chance} (95 % interval).")
     if not wording.missing(row["best_text_gain_all"]):
-        low, high = row["best_text_gain_all_low"], row["best_text_gain_all_high"]
-        gain = wording.number(row["best_text_gain_all"], wording.decimals(low, high), signed=True)
+        gain, interval = _figure(row, "best_text_gain_all", signed=True)
         said.append(
             f"**The best text.** Chosen on the `select` documents: text {wording.plain(row['best_text'])} at step "
             f"{wording.number(row['best_text_step'], 0)}. On the `test` documents it gains {gain} (95 % "
-            f"{wording.interval(low, high, signed=True)}). This is the quantity of the original study's figure. It "
+            f"{interval}). This is the quantity of the original study's figure. It "
             "rests on documents alone: it says nothing about another text."
         )
     return said
