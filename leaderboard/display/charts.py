@@ -40,6 +40,27 @@ def show(chart: alt.Chart | alt.LayerChart | alt.FacetChart, alt_text: str) -> N
     )
 
 
+def tips(*given: tuple[str, ...]) -> list[alt.Tooltip]:
+    """Tooltips of (field, title) or (field, title, format)."""
+    return [alt.Tooltip(one[0], **dict(zip(("title", "format"), one[1:], strict=False))) for one in given]
+
+
+def zero_line(axis: str) -> alt.Chart:
+    """A dashed line at 0 of the axis `x` or `y`."""
+    rule = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=quiet(), strokeDash=[4, 3])
+    return rule.encode(**{axis: "zero:Q"})
+
+
+def score_axis(field: str, title: str = "Score") -> alt.Y:
+    """A vertical axis that need not begin at 0."""
+    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=False))
+
+
+def legend(**settings: Any) -> alt.Legend:
+    """A legend above the chart."""
+    return alt.Legend(orient="top", **settings)
+
+
 def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
     """Effective size of each entry with its interval beside its own size; the untreated family as vertical lines."""
     rows = entries.assign(
@@ -47,8 +68,6 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
             f"{row.model}, {row.corpus}" + ("" if row.arm == "gap" else f", {row.arm}")
             for row in entries.itertuples()
         ],
-        own="its own size",
-        effective="behaves like",
     )
     bounds = pd.concat(
         [rows[c] for c in ("parameters", "effective_size_low", "effective_size_high")] + [rungs["parameters"]]
@@ -56,55 +75,40 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
     scale = alt.Scale(type="log", domain=[bounds.min() / 1.4, bounds.max() * 1.4], nice=False)
     title = ["Size of the untreated model with", "the same score (95 % interval)"]
     small = alt.ExprRef("width < 300 ? 8 : 12")  # four names stand side by side on a telephone too
-    x = alt.X(
-        "effective_size:Q", title=title, scale=scale, axis=alt.Axis(format="~s", grid=False, tickCount=6)
-    )
+    axis = alt.Axis(format="~s", grid=False, tickCount=6)
+    x = alt.X("effective_size:Q", title=title, scale=scale, axis=axis)
+    own_size = alt.X("parameters:Q", scale=scale, title=title)
+    low = alt.X("effective_size_low:Q", scale=scale, title=title)
     y = alt.Y(
         "name:N",
         title=None,
         sort=list(rows["name"]),
         axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=True),
     )
-    shape = alt.Shape(
-        "what:N",
-        title=None,
-        scale=alt.Scale(domain=["its own size", "behaves like"], range=["stroke", "circle"]),
-        legend=alt.Legend(orient="top", symbolSize=110),
-    )
-    colour = alt.Color(
-        "what:N",
-        title=None,
-        scale=alt.Scale(domain=["its own size", "behaves like"], range=[ink(), palette()[1]]),
-    )
-    tip = [alt.Tooltip("name:N", title="Entry"), alt.Tooltip("said:N", title="Effective size")]
+    domain = ["its own size", "behaves like"]
+    marks = alt.Scale(domain=domain, range=["stroke", "circle"])
+    shape = alt.Shape("what:N", title=None, scale=marks, legend=legend(symbolSize=110))
+    colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=domain, range=[ink(), palette()[1]]))
+    tip = tips(("name:N", "Entry"), ("said:N", "Effective size"))
     family = alt.Chart(rungs.assign(label=rungs["model"]))
-    lines = family.mark_rule(color=quiet(), strokeDash=[2, 3]).encode(
-        alt.X("parameters:Q", scale=scale, title=title)
-    )
+    lines = family.mark_rule(color=quiet(), strokeDash=[2, 3]).encode(own_size)
     names = family.mark_text(dy=-8, color=ink(), fontSize=small).encode(
-        alt.X("parameters:Q", scale=scale, title=title), alt.YValue(0), text="label:N"
+        own_size, alt.YValue(0), text="label:N"
     )
-    kept = rows[
-        ["name", "parameters", "effective_size", "effective_size_low", "effective_size_high", "behaves_like"]
-    ]
-    base = alt.Chart(kept.rename(columns={"behaves_like": "said"}))
+    sized = ["parameters", "effective_size", "effective_size_low", "effective_size_high"]
+    base = alt.Chart(rows[["name", *sized, "behaves_like"]].rename(columns={"behaves_like": "said"}))
     span = base.mark_rule(strokeWidth=2.5, color=palette()[1]).encode(
-        alt.X("effective_size_low:Q", scale=scale, title=title),
-        alt.X2("effective_size_high:Q"),
-        y,
-        tooltip=tip,
+        low, alt.X2("effective_size_high:Q"), y, tooltip=tip
     )
-    own = (
-        base.transform_calculate(what="'its own size'")
-        .mark_point(size=170, angle=90, strokeWidth=2.5, opacity=1)
-        .encode(alt.X("parameters:Q", scale=scale, title=title), y, shape, colour, tooltip=tip)
+    tick = base.transform_calculate(what="'its own size'").mark_point(
+        size=170, angle=90, strokeWidth=2.5, opacity=1
     )
-    dots = (
-        base.transform_calculate(what="'behaves like'")
-        .mark_point(filled=True, size=95, opacity=1)
-        .encode(x, y, shape, colour, tooltip=tip)
-    )
-    return alt.layer(lines, names, span, own, dots).properties(height=24 * rows["name"].nunique() + 120)
+    dot = base.transform_calculate(what="'behaves like'").mark_point(filled=True, size=95, opacity=1)
+    marked = [
+        tick.encode(own_size, y, shape, colour, tooltip=tip),
+        dot.encode(x, y, shape, colour, tooltip=tip),
+    ]
+    return alt.layer(lines, names, span, *marked).properties(height=24 * rows["name"].nunique() + 120)
 
 
 def _x(field: str, title: str, zero: bool = False, **more: Any) -> alt.X:
@@ -135,43 +139,33 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
         axis=alt.Axis(format="~s", grid=False),
     )
     title = f"Score, {words}"
-    y = alt.Y("score:Q", title=title, scale=alt.Scale(zero=False))
-    kinds = [kind for kind in ("untreated", "treated", "control") if (named["kind"] == kind).any()]
-    places = {"untreated": 0, "treated": 1, "control": 2}
-    looks = [ink(), palette()[1], quiet()]
-    colour = alt.Color(
-        "kind:N",
-        title=None,
-        legend=alt.Legend(orient="top", symbolSize=90),
-        scale=alt.Scale(domain=kinds, range=[looks[places[k]] for k in kinds]),
+    looks = {
+        "untreated": (ink(), "square"),
+        "treated": (palette()[1], "circle"),
+        "control": (quiet(), "cross"),
+    }
+    kinds = [kind for kind in looks if (named["kind"] == kind).any()]
+    colours, shapes = (
+        alt.Scale(domain=kinds, range=[looks[kind][place] for kind in kinds]) for place in (0, 1)
     )
-    shape = alt.Shape(
-        "kind:N",
-        title=None,
-        scale=alt.Scale(domain=kinds, range=[["square", "circle", "cross"][places[k]] for k in kinds]),
+    colour = alt.Color("kind:N", title=None, legend=legend(symbolSize=90), scale=colours)
+    shape = alt.Shape("kind:N", title=None, scale=shapes)
+    tip = tips(
+        ("what:N", "What"),
+        ("size:N", "Size"),
+        ("score:Q", "Score", ".4f"),
+        ("low:Q", "95 % low", ".4f"),
+        ("high:Q", "95 % high", ".4f"),
     )
-    tip = [
-        alt.Tooltip("what:N", title="What"),
-        alt.Tooltip("size:N", title="Size"),
-        alt.Tooltip("score:Q", title="Score", format=".4f"),
-        alt.Tooltip("low:Q", title="95 % low", format=".4f"),
-        alt.Tooltip("high:Q", title="95 % high", format=".4f"),
-    ]
-    base = alt.Chart(named)
-    line = (
-        alt.Chart(named[named["kind"] == "untreated"])
-        .mark_line(color=ink(), strokeWidth=1.5, opacity=0.6)
-        .encode(x, y)
+    y, base = score_axis("score", title), alt.Chart(named)
+    family = alt.Chart(named[named["kind"] == "untreated"])
+    line = family.mark_line(color=ink(), strokeWidth=1.5, opacity=0.6).encode(x, y)
+    bars = base.transform_filter("datum.kind != 'control'").mark_rule(strokeWidth=1.5, opacity=0.75)
+    intervals = bars.encode(x, score_axis("low", title), alt.Y2("high:Q"), colour)
+    points = base.mark_point(filled=True, size=95, opacity=0.95)
+    return alt.layer(line, intervals, points.encode(x, y, color=colour, shape=shape, tooltip=tip)).properties(
+        height=330
     )
-    bars = (
-        base.transform_filter("datum.kind != 'control'")
-        .mark_rule(strokeWidth=1.5, opacity=0.75)
-        .encode(x, alt.Y("low:Q", title=title, scale=alt.Scale(zero=False)), alt.Y2("high:Q"), colour)
-    )
-    points = base.mark_point(filled=True, size=95, opacity=0.95).encode(
-        x, y, color=colour, shape=shape, tooltip=tip
-    )
-    return alt.layer(line, bars, points).properties(height=330)
 
 
 def with_margin(frame: pd.DataFrame, margin: str | None = "margin") -> pd.DataFrame:
@@ -208,29 +202,25 @@ def forest(
         axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=False),
     )
     shift = [alt.YOffset(f"{colour_by}:N")] if colour_by else []
-    legend = alt.Legend(orient="top", title=None, columns=1 if colour_by else 4, labelLimit=300)
+    above = legend(title=None, columns=1 if colour_by else 4, labelLimit=300)
+    shapes, colour = (
+        above,
+        alt.Color(f"{word}:N", legend=above, scale=alt.Scale(domain=words, range=[c for _, c in look])),
+    )
+    tip = tips(
+        (f"{label}:N", "What"),
+        ("delta:Q", "Difference", "+.4f"),
+        ("ci_low:Q", "95 % low", "+.4f"),
+        ("ci_high:Q", "95 % high", "+.4f"),
+        (f"{word}:N", "Verdict"),
+    )
     if colour_by:  # a legend of shapes alone is black by itself, which the dark theme swallows
         shapes = alt.Legend(
             orient="bottom", title=None, columns=1, symbolFillColor=ink(), symbolStrokeColor=ink()
         )
-    else:
-        shapes = legend
+        colour = alt.Color(f"{colour_by}:N", legend=above)
+        tip = tips((f"{colour_by}:N", "Entry")) + tip
     shape = alt.Shape(f"{word}:N", legend=shapes, scale=alt.Scale(domain=words, range=[s for s, _ in look]))
-    if colour_by:
-        colour: Any = alt.Color(f"{colour_by}:N", legend=legend)
-    else:
-        colour = alt.Color(
-            f"{word}:N", legend=legend, scale=alt.Scale(domain=words, range=[c for _, c in look])
-        )
-    tip = [
-        alt.Tooltip(f"{label}:N", title="What"),
-        alt.Tooltip("delta:Q", title="Difference", format="+.4f"),
-        alt.Tooltip("ci_low:Q", title="95 % low", format="+.4f"),
-        alt.Tooltip("ci_high:Q", title="95 % high", format="+.4f"),
-        alt.Tooltip(f"{word}:N", title="Verdict"),
-    ]
-    if colour_by:
-        tip.insert(0, alt.Tooltip(f"{colour_by}:N", title="Entry"))
     base = alt.Chart(frame)
     layers = []
     band = with_margin(frame, margin)
@@ -241,11 +231,7 @@ def forest(
             .mark_bar(opacity=0.22, color=palette()[1], height=row_height - 8)
             .encode(_x("floor", title), alt.X2("zero:Q"), y, *shift)
         )
-    layers.append(
-        alt.Chart(pd.DataFrame({"zero": [0.0]}))
-        .mark_rule(color=quiet(), strokeDash=[4, 3])
-        .encode(x="zero:Q")
-    )
+    layers.append(zero_line("x"))
     rule, point = base.mark_rule(strokeWidth=2), base.mark_point(filled=True, size=80, opacity=1)
     layers.append(rule.encode(_x("ci_low", title), alt.X2("ci_high:Q"), y, colour, *shift))
     layers.append(point.encode(_x("delta", title), y, colour, shape, *shift, tooltip=tip))

@@ -1,12 +1,16 @@
 """Every column that a table may show: its heading, what it means, its kind, and what decides its decimals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Column:
-    """How a column is shown: its heading, what it means, its kind, and the bounds that set its decimals."""
+    """How a column is shown: its heading, what it means, its kind, and the interval whose width sets its decimals.
+
+    `bounds` names the columns of the interval's ends; in `COLUMNS`, those of `gain_all` are `gain_all_low` and
+    `gain_all_high` where nothing else is given.
+    """
 
     label: str
     help: str
@@ -15,6 +19,7 @@ class Column:
     width: Any = None
 
 
+CI, ENDS = ("ci_low", "ci_high"), ("low", "high")
 _95 = "95 % interval over documents and texts, two-sided, not adjusted for multiplicity."
 
 COLUMNS: dict[str, Column] = {
@@ -49,21 +54,12 @@ COLUMNS: dict[str, Column] = {
         "Mean over all tasks on the test documents (accuracy or F1, 0 to 1); 0.01 is one more right "
         "answer in a hundred.",
         "score",
-        ("score_all_low", "score_all_high"),
     ),
     "score_interval": Column("95 % interval", f"Where the score lies: {_95}"),
     "score_classification": Column(
-        "Multiple choice",
-        "Mean accuracy over the multiple-choice tasks.",
-        "score",
-        ("score_classification_low", "score_classification_high"),
+        "Multiple choice", "Mean accuracy over the multiple-choice tasks.", "score"
     ),
-    "score_dialogue": Column(
-        "Dialogue",
-        "Mean unigram F1 over the dialogue tasks.",
-        "score",
-        ("score_dialogue_low", "score_dialogue_high"),
-    ),
+    "score_dialogue": Column("Dialogue", "Mean unigram F1 over the dialogue tasks.", "score"),
     "classification_interval": Column("Multiple choice, 95 %", "Its 95 % interval."),
     "dialogue_interval": Column("Dialogue, 95 %", "Its 95 % interval."),
     "corrected_all": Column(
@@ -72,20 +68,14 @@ COLUMNS: dict[str, Column] = {
         "score",
         ("score_all_low", "score_all_high"),
     ),
-    "iqm_all": Column(
-        "Interquartile mean",
-        "Mean over the middle half of the texts.",
-        "score",
-        ("iqm_all_low", "iqm_all_high"),
-    ),
+    "iqm_all": Column("Interquartile mean", "Mean over the middle half of the texts.", "score"),
     "iqm_interval": Column("Interquartile mean, 95 %", "Its 95 % interval."),
     "gain_all": Column(
-        "Gain",
-        "Score less that of the same model before treatment, on the same documents.",
-        "signed",
-        ("gain_all_low", "gain_all_high"),
+        "Gain", "Score less that of the same model before treatment, on the same documents.", "signed"
     ),
-    "gain_interval": Column("Gain, 95 % interval", f"An interval that holds 0 shows no change. {_95}"),
+    "gain_interval": Column(
+        "Gain, 95 % interval", f"An interval that contains 0 shows no clear change. {_95}"
+    ),
     "against_base": Column(
         "Against itself untreated",
         "Verdict on the difference to the model before treatment, adjusted for multiplicity (Holm).",
@@ -112,7 +102,8 @@ COLUMNS: dict[str, Column] = {
     "gap_closed": Column(
         "Share of the gap closed",
         "How much of the gap to the next larger untreated model the treatment closes, with its 95 % "
-        "interval (Fieller): 0 % none, 100 % all. Empty where the larger model is not told from the untreated one.",
+        "interval (Fieller): 0 % none, 100 % all. Empty where the larger model is not "
+        "clearly better than the untreated one.",
     ),
     "prob_improve_base": Column(
         "Texts that gain",
@@ -136,8 +127,8 @@ COLUMNS: dict[str, Column] = {
     "prob_improve_new_high": Column("A new text gains, high", "Upper end of its 95 % interval.", "share"),
     "best_text": Column(
         "Best text",
-        "The text that did best on the `select` documents. It rests on documents alone: another text is not "
-        "told of.",
+        "The text that did best on the `select` documents. It rests on documents alone and says "
+        "nothing about another text.",
     ),
     "best_text_step": Column("Its step", "The step at which it did best on the `select` documents.", "count"),
     "best_text_gain_all": Column(
@@ -145,19 +136,16 @@ COLUMNS: dict[str, Column] = {
         "Gain on the `test` documents of the best text and step on `select`: the quantity of the original "
         "study's figure. It rests on documents alone.",
         "signed",
-        ("best_text_gain_all_low", "best_text_gain_all_high"),
     ),
     "probability_classification": Column(
         "Probability, multiple choice",
         "Mean probability of the right choice: finer than right or wrong.",
         "score",
-        ("probability_classification_low", "probability_classification_high"),
     ),
     "probability_dialogue": Column(
         "Probability, dialogue",
         "Mean probability of a token of the reference reply (geometric mean over tokens).",
         "score",
-        ("probability_dialogue_low", "probability_dialogue_high"),
     ),
     "effective_size": Column(
         "Effective size",
@@ -172,10 +160,9 @@ COLUMNS: dict[str, Column] = {
     "size_multiplier": Column("Size multiplier", "Effective size / own size.", "ratio"),
     "optimism": Column(
         "Optimism",
-        "What choosing the step on the reported documents would have added to the score. Empty where one step "
-        "alone was scored.",
+        "What choosing the step on the reported documents would have added to the score. Empty where only one "
+        "step was scored.",
         "signed",
-        ("optimism_low", "optimism_high"),
     ),
     "floor_gain": Column(
         "Floor gain",
@@ -213,7 +200,7 @@ COLUMNS: dict[str, Column] = {
         "The untreated model's mean token loss on the corpus, in nats. High: unfamiliar text; low: familiar.",
         "score3",
     ),
-    "overlap": Column("Overlap", "Share of the corpus's n-grams that also stand in task documents.", "share"),
+    "overlap": Column("Overlap", "Share of the corpus's n-grams that also occur in task documents.", "share"),
     "verification": Column(
         "Verified",
         "`self-reported` until someone else's machine repeats runs of it; then `reproduced`, or `flagged` "
@@ -228,9 +215,9 @@ COLUMNS: dict[str, Column] = {
     ),
     "baseline_arm": Column("Its treatment", "`none` for an untreated model."),
     "scope": Column("Tasks", "`all`, a family of tasks, or a single task."),
-    "delta": Column("Difference", "Entry less baseline, same documents.", "signed", ("ci_low", "ci_high")),
-    "ci_low": Column("95 % low", f"Lower end. {_95}", "signed", ("ci_low", "ci_high")),
-    "ci_high": Column("95 % high", f"Upper end. {_95}", "signed", ("ci_low", "ci_high")),
+    "delta": Column("Difference", "Entry less baseline, same documents.", "signed", CI),
+    "ci_low": Column("95 % low", f"Lower end. {_95}", "signed", CI),
+    "ci_high": Column("95 % high", f"Upper end. {_95}", "signed", CI),
     "p_value": Column("p", "Two-sided, against no difference, unadjusted.", "p"),
     "p_adjusted": Column("p, adjusted", "Holm over this entry's tests.", "p"),
     "q_value": Column("q", "Benjamini-Hochberg over this entry's single tasks.", "p"),
@@ -238,7 +225,7 @@ COLUMNS: dict[str, Column] = {
         "Margin",
         "The shortfall that still counts as comparable: half the estimated gap between baseline and base.",
         "score",
-        ("ci_low", "ci_high"),
+        CI,
     ),
     "p_noninferior": Column("p, not inferior", "One-sided, against a shortfall of the margin or more.", "p"),
     "p_noninferior_adjusted": Column("p, not inferior, adjusted", "Holm over this entry's tests.", "p"),
@@ -258,13 +245,13 @@ COLUMNS: dict[str, Column] = {
         "Minimum detectable effect: the smallest true difference that this comparison would find in 80 % "
         "of repetitions, by itself (level 0.05).",
         "score",
-        ("ci_low", "ci_high"),
+        CI,
     ),
     "mde_adjusted": Column(
         "Detectable, adjusted",
-        "The same at the level that Holm asks of the smallest p-value: what a verdict surely finds.",
+        "The same at the level that Holm asks of the smallest p-value: what a verdict is sure to find.",
         "score",
-        ("ci_low", "ci_high"),
+        CI,
     ),
     "draw": Column("Draw", "Pretraining draw of the model: 0, 1, ... by seed.", "count"),
     "origin": Column(
@@ -274,7 +261,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "reason": Column("Why not used", "Why a draw, or some of its runs, is left out."),
     "weights_sha256": Column("Weights", "sha256 of the pretrained weights."),
-    "control": Column("Control", "What is entered whose outcome is known beforehand."),
+    "control": Column("Control", "An entry whose outcome is known in advance."),
     "entry": Column("Entry", "Model / treatment / corpus."),
     "expected": Column(
         "Declared", "The outcome that is declared in the settings; docs/CONTROLS.md says how it was chosen."
@@ -283,9 +270,9 @@ COLUMNS: dict[str, Column] = {
     "as_expected": Column("As declared", "Whether it came out as it must."),
     "size_ratio": Column("Times larger", "Parameters of the baseline / those of the entry's model.", "ratio"),
     "chance": Column("Chance", "What guessing gives.", "score3"),
-    "score": Column("Score", "Accuracy or F1 on the test documents, 0 to 1.", "score", ("low", "high")),
-    "low": Column("95 % low", f"Lower end. {_95}", "score", ("low", "high")),
-    "high": Column("95 % high", f"Upper end. {_95}", "score", ("low", "high")),
+    "score": Column("Score", "Accuracy or F1 on the test documents, 0 to 1.", "score", ENDS),
+    "low": Column("95 % low", f"Lower end. {_95}", "score", ENDS),
+    "high": Column("95 % high", f"Upper end. {_95}", "score", ENDS),
     "text_id": Column("Text", "Fingerprint of the driving text."),
     "index": Column("Index", "Row of the text in its corpus.", "count"),
     "seed": Column("Seed", "Drives the random controls only; `gap` is deterministic.", "count"),
@@ -313,15 +300,21 @@ COLUMNS: dict[str, Column] = {
         "Score at the step chosen on the reported documents themselves; for comparison only.",
         "score4",
     ),
-    "text_loss_start": Column("Loss on text, start", "Nats a token, before treatment.", "score3"),
-    "text_loss_selected": Column("Loss on text, selected", "Nats a token, at the selected step.", "score3"),
+    "text_loss_start": Column("Loss on text, start", "Nats per token, before treatment.", "score3"),
+    "text_loss_selected": Column("Loss on text, selected", "Nats per token, at the selected step.", "score3"),
     "dialogue_loss": Column(
-        "Dialogue loss", "Nats a token on test dialogues at the selected step.", "score3"
+        "Dialogue loss", "Nats per token on test dialogues at the selected step.", "score3"
     ),
     "distance": Column("Distance", "L2 distance of the weights from the start.", "score4"),
     "doc_id": Column("Document", "Row number in the source split.", "count"),
     "task": Column("Task", "One of the suite's tasks."),
     "target": Column("Right answer", "What the task calls right."),
+}
+COLUMNS = {
+    name: replace(column, bounds=(f"{name}_low", f"{name}_high"))
+    if column.kind in ("score", "signed") and column.bounds is None
+    else column
+    for name, column in COLUMNS.items()
 }
 COLUMNS |= {
     name: Column(label, f"{end} end. {_95}", COLUMNS[of].kind, bounds)

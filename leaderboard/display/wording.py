@@ -14,7 +14,7 @@ VERDICTS = {
     "no data": "– no data",
     "no test": "– no test",
 }
-"""Icon and word, so that no verdict is told by colour alone; in the order in which they are tried."""
+"""Icon and word, so that no verdict is shown by colour alone; in the order in which they are tried."""
 
 OUTCOMES = {
     "reproduced": "✔ reproduced",
@@ -24,16 +24,18 @@ OUTCOMES = {
     "cannot tell": "? cannot tell",
     "no data": "– no data",
 }
+DOCUMENTS_ALONE = "texts and draws"
+"""In the column `conditional`; `statistics.contrast` has it too, but would load scipy into the server."""
 GIVEN = {
     "": "● other models and texts too",
     "draws": "◐ this pretrained model",
-    "texts and draws": "○ these runs only",
+    DOCUMENTS_ALONE: "○ these runs only",
 }
-"""What a figure holds for, by what it takes as given (the column `conditional`)."""
+"""What a figure is valid for, by what it takes as given (the column `conditional`)."""
 GIVEN_WORDS = {
     "draws": "These figures are about **one pretrained model** of this size. Another training of the same "
-    "size could differ, and the intervals do not hold that.",
-    "texts and draws": "These figures rest on **documents alone**: there are fewer than three texts or "
+    "size could differ, and the intervals do not include that.",
+    DOCUMENTS_ALONE: "These figures rest on **documents alone**: there are fewer than three texts or "
     "pretraining draws. The intervals say how much other questions would change, not what another text or "
     "another pretrained model would do. Such an entry has no rank, and no claim uses it.",
 }
@@ -48,7 +50,7 @@ _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 
 def visible(text: object, keep: str = "") -> str:
-    """The text with line breaks as ↵ and control and direction-changing characters as escapes, but for `keep`."""
+    """The text with line breaks as ↵ and control and direction-changing characters as escapes; `keep` stays."""
     given = str(text)
     if given.isascii() and given.isprintable():
         return given
@@ -169,16 +171,6 @@ def size_interval(low: object, high: object, note: object) -> str:
     cut_low = "below" in remark or "both ends" in remark
     cut_high = "beyond the ladder" in remark or "both ends" in remark
     return f"{'≤' if cut_low else ''}{size(low)} to {'≥' if cut_high else ''}{size(high)}"
-
-
-def p_value(value: object) -> str:
-    """Two significant digits; below one in a thousand as `< 0.001`."""
-    if missing(value):
-        return "–"
-    p = float(value)  # type: ignore[arg-type]
-    if p < 0.001:
-        return "< 0.001"
-    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def rank_range(low: object, high: object) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 DOWNLOADS = "PLAYWRIGHT_BROWSERS_PATH"
-"""The variable that tells Playwright where the browsers are that it has downloaded."""
+"""The variable with the folder of the browsers that Playwright has downloaded."""
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -28,6 +28,14 @@ FLAGS = [
     "--disable-sync",
 ]
 
+AT_REST = """() => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    return app && app.getAttribute('data-test-script-state') === 'notRunning'
+        && document.querySelector('[data-testid="stMain"] h1, [data-testid="stException"]')
+        && !document.querySelector('[data-testid="stSkeleton"]');
+}"""
+"""JavaScript that is true once a page has been drawn and its script has ended."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -38,7 +46,7 @@ class Server:
     log: Path
 
     def errors(self) -> list[str]:
-        """Lines of the log that tell of an error."""
+        """Lines of the log that report an error."""
         words = ("Traceback", "Error", "Exception", "Uncaught", "WARNING", "Session State API")
         return [
             line
@@ -123,12 +131,4 @@ def browsing(**context: Any) -> Iterator[Any]:
 
 def settle(page: Any, *, timeout: float = 30) -> None:
     """Wait until the page has drawn everything and the server has nothing more to say."""
-    page.wait_for_selector('[data-testid="stMain"] h1, [data-testid="stException"]', timeout=timeout * 1000)
-    page.wait_for_function(
-        """() => {
-            const app = document.querySelector('[data-testid="stApp"]');
-            return app && app.getAttribute('data-test-script-state') === 'notRunning'
-                && !document.querySelector('[data-testid="stSkeleton"]');
-        }""",
-        timeout=timeout * 1000,
-    )
+    page.wait_for_function(AT_REST, timeout=timeout * 1000)

@@ -1,6 +1,6 @@
 """`python -m leaderboard.measure.waiting_times`: how long readers wait on a large made results folder, as a table.
 
-900 runs, 16 steps, 12 tasks and 10 million document rows; times are seconds on the browser's own clock, from the
+900 runs, 3 steps, 12 tasks and 10 million document rows; times are seconds on the browser's own clock, from the
 address, the click or the key press to the page at rest.
 """
 
@@ -15,17 +15,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from leaderboard.measure.browser import FLAGS, ROOT, Server, chromium, serving
+from leaderboard.measure.browser import AT_REST, FLAGS, Server, chromium, serving
+from leaderboard.measure.made_track import MadeTrack
 from leaderboard.measure.readers import crowd, reading
 
-AT_REST = """() => {
-    const app = document.querySelector('[data-testid="stApp"]');
-    return app && app.getAttribute('data-test-script-state') === 'notRunning'
-        && document.querySelector('[data-testid="stMain"] h1')
-        && !document.querySelector('[data-testid="stSkeleton"]');
-}"""
 CORPORA = ["code", "seen", "unseen"]
-ENTRIES = [(model, corpus) for model in ("micro-70k", "micro-200k", "micro-600k") for corpus in CORPORA]
+MODELS = ("micro-70k", "micro-200k", "micro-600k")
+ENTRIES = [(model, corpus) for model in MODELS for corpus in CORPORA]
 SEARCHES = [f"gap {corpus} 600k" for corpus in CORPORA]
 PAUSES = [(1, 3), (4, 12), (0.5, 1.5)]
 """Seconds that a reader looks at what came before changing the filter again."""
@@ -61,15 +57,15 @@ BOUNDS = {"first view": 2.0, "filter": 0.5, "documents": 1.0}
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=25, help="texts a corpus; 36 entries and controls")
-    parser.add_argument("--documents", type=int, default=926, help="documents a task and run")
+    parser.add_argument("--texts", type=int, default=25, help="texts per corpus; 36 entries and controls")
+    parser.add_argument("--documents", type=int, default=926, help="documents per task and run")
     parser.add_argument("--readers", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--results", type=Path, help="a results folder to use in place of a made one")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        results = given.results or _make(Path(folder) / "results", given.texts, given.documents)
+        results = given.results or _make(Path(folder), given.texts, given.documents)
         with serving(results, Path(folder) / "log", seconds=180) as server:
             found = asyncio.run(_measure(server, given.readers, given.repeats, chromium()))
     for name, value in found.items():
@@ -82,12 +78,11 @@ def main() -> None:
 
 
 def _make(folder: Path, texts: int, documents: int) -> Path:
-    import sys
-
-    sys.path.insert(0, str(ROOT / "tests" / "leaderboard"))
-    import made_results
-
-    made_results.write(folder, made_results.Sizes(texts=texts, documents=documents))
+    """Few documents are scored; copies of them, with other numbers, make up the rest."""
+    copies = -(-documents // MadeTrack.documents)
+    MadeTrack(texts=texts, models=MODELS, corpora=tuple(CORPORA), controls_hold=None, copies=copies).write(
+        folder
+    )
     return folder
 
 
@@ -167,7 +162,7 @@ async def _follow(page: Any, server: Server, entry: tuple[str, str]) -> float:
 async def _beside_protocol_readers(
     page: Any, server: Server, readers: int, repeats: int, one: float
 ) -> dict[str, Any]:
-    """A browser that filters while all other readers ask the server from machines of their own, as it were."""
+    """A browser that filters while all other readers ask the server as if from machines of their own."""
     async with reading(server.url) as alone:
         asked = [await alone.filter(words) for n in range(repeats) for words in (SEARCHES[n % 3], "")]
     found: dict[str, Any] = {"one reader, server's share": statistics.median(asked)}
@@ -182,11 +177,7 @@ async def _beside_protocol_readers(
 
 def _compared(said: str, waits: list[float], one: float) -> dict[str, Any]:
     median = statistics.median(waits)
-    return {
-        said: median,
-        f"{said}, quartiles": _quartiles(waits),
-        f"{said}, times one": median / one,
-    }
+    return {said: median, f"{said}, quartiles": _quartiles(waits), f"{said}, times one": median / one}
 
 
 def _quartiles(waits: list[float]) -> str:

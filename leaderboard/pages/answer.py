@@ -5,14 +5,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import charts, tables, wording
 from leaderboard.display.columns import COLUMNS
-from leaderboard.parts import draw_notes, order, ranking, track_choice, verdicts
+from leaderboard.parts import claim_cards, draw_notes, order, ranking, short_answer, track_choice
 from leaderboard.site import page, state, track_data
 
 MOST_SIZES = 36
 FILTER = 275  # pixels: one a row on a telephone; a bare string below it would stand on the page
-ORDER = "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not told apart."
+ORDER = (
+    "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not clearly "
+    "different."
+)
 LEAD = (
     "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes "
     "it *worse* at predicting one random text. Its authors reported that this makes the model better at "
@@ -23,8 +27,8 @@ HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
 - **How sure?** Each question is decided by one declared estimate (where there are two, by
-  both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither; it
-  would take more questions, texts or models to tell. *Not testable*: this track cannot ask it. *Cannot tell*: the
+  both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither;
+  more questions, texts or models are needed. *Not testable*: this track cannot ask it. *Cannot tell*: the
   study's own controls failed.
 - **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, or, in
   dialogues, the share of words. The true difference plausibly lies in the range after "95 %". A range that only
@@ -39,8 +43,8 @@ def main() -> None:
         return
     claims, problem = track_data.document(track, "claims.json")
     entries, comparisons = track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv")
-    kept = draw_notes.rest_on(draw_notes.table(track))
-    show_claims(verdicts.readable(claims), problem, entries.frame, comparisons.frame, kept)
+    kept = draw_notes.rest_on(track_data.table(track, "draws.csv"))
+    show_claims(short_answer.readable(claims), problem, entries.frame, comparisons.frame, kept)
     page.explain(entries, comparisons)
     if entries:
         of_track = ranking.of_track(track)
@@ -48,38 +52,26 @@ def main() -> None:
         show_ranking(of_track)
         show_reference(of_track)
     else:
-        page.nothing(
-            wording.plain(entries.problem or "entries.csv holds no rows yet."),
-            "The ranking is written by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(entries.problem or "entries.csv holds no rows yet."))
     page.finish()
 
 
 def show_claims(
-    claims: list[dict[str, Any]],
-    problem: str,
-    entries: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    kept: str,
+    claims: list[dict[str, Any]], problem: str, entries: pd.DataFrame, comparisons: pd.DataFrame, kept: str
 ) -> None:
-    """The short answer and what it rests on (`kept` draws among it), then a card a claim."""
+    """The short answer and what it rests on (`kept` draws among it), then a card per claim."""
     if not claims:
-        page.nothing(
-            wording.plain(problem) if problem else "`claims.json` holds no claim.",
-            "Claims are decided by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(problem) if problem else "`claims.json` holds no claim.")
         return
-    outcome, sentence = verdicts.short_answer(claims, small=verdicts.below_original(entries))
+    outcome, sentence = short_answer.short_answer(claims, small=short_answer.below_original(entries))
     with st.container(border=True):
-        st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
-        if basis := verdicts.basis(entries):
+        st.markdown(f"## {claim_cards.ICONS.get(outcome, '')} {sentence}")
+        if basis := short_answer.basis(entries):
             st.markdown(f"{basis} {kept}".strip())
-        if all(claim["id"] != verdicts.CONTROLS for claim in claims):
-            st.markdown(f"**{verdicts.UNSEEN}**")
+        if all(claim["id"] != short_answer.CONTROLS for claim in claims):
+            st.markdown(f"**{short_answer.UNSEEN}**")
         st.markdown(HOW_TO_READ)
-    verdicts.show_cards(claims, comparisons)
+    claim_cards.show_cards(claims, comparisons)
 
 
 def show_sizes(frame: pd.DataFrame) -> None:
@@ -123,9 +115,9 @@ def show_ladder(frame: pd.DataFrame) -> None:
         "size. To be as good as a larger model it has to reach that model's height; bars are 95 % "
         "intervals."
     )
-    scopes = [scope for scope in track_choice.SCOPE_WORDS if frame[f"score_{scope}"].notna().any()]
+    scopes = [scope for scope in SUMMARY_SCOPES if frame[f"score_{scope}"].notna().any()]
     if not scopes:
-        page.nothing("No score is stored.", "Continue with:", "dvc repro")
+        page.unwritten("No score is stored.")
         return
     scope = (
         state.pick_segment("Score", scopes, "ladder", words=track_choice.scope_word)
@@ -139,20 +131,16 @@ def show_ladder(frame: pd.DataFrame) -> None:
 
 
 @st.fragment
-def show_ranking(rows: ranking.Ranking) -> None:
-    """The ranking with its filters; only this part is drawn anew when a filter changes."""
+def show_ranking(rows: ranking.RankingView) -> None:
+    """The ranking with its filters; only this part is redrawn when a filter changes."""
     st.header("Ranking", anchor=False)
     total = len(rows.ranked)
     if not total:
-        page.nothing("No treated model has been scored yet.", "Continue with:", "dvc repro")
+        page.unwritten("No treated model has been scored yet.")
         return
     with st.container(horizontal=True):
         words = state.search(
-            "Search",
-            "q",
-            placeholder="model, text, verdict",
-            help="Rows that hold every word.",
-            width=FILTER,
+            "Search", "q", placeholder="model, text, verdict", help="Rows that hold every word.", width=FILTER
         )
         chosen = {
             column: state.pick_many(label, rows.options[column], column, placeholder="All", width=FILTER)
@@ -218,7 +206,7 @@ def choose_columns(first_view: list[str]) -> tuple[list[str], str, bool]:
 
 
 @st.fragment
-def show_reference(rows: ranking.Ranking) -> None:
+def show_reference(rows: ranking.RankingView) -> None:
     """The rows that are not ranked."""
     reference = rows.frame[rows.frame["row_kind"] != "entry"]
     if reference.empty:

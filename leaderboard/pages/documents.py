@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from benchmark.schema.result_columns import NO_ARM
+from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import tables, wording
 from leaderboard.display.columns import Column
 from leaderboard.parts import document_rows, questions, track_choice
@@ -22,16 +23,15 @@ LABELS = {
     "question": Column(
         "Question", "What the model is given; its choices stand below, where one is read in full."
     ),
-    f"{BASE} answer": Column("Untreated", "Answer of the model before treatment."),
-    f"{TREATED} answer": Column("Treated", "Answer of the treated run at its selected step."),
-    f"{BASELINE} answer": Column("Baseline", "Answer of the chosen baseline."),
-    f"{BASE} score": Column("Score, untreated", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"),
-    f"{TREATED} score": Column("Score, treated", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"),
-    f"{BASELINE} score": Column(
-        "Score, baseline", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"
-    ),
     "change": Column("Change", "Treated run against the untreated model, by score on this document."),
 }
+LABELS |= document_rows.labels(
+    {
+        BASE: "the model before treatment",
+        TREATED: "the treated run at its selected step",
+        BASELINE: "the chosen baseline",
+    }
+)
 
 
 def main() -> None:
@@ -43,11 +43,7 @@ def main() -> None:
     page.explain(entries, runs)
     keys, problem = track_choice.entry_keys(entries, track), document_rows.available(track)
     if problem or not keys:
-        page.nothing(
-            wording.plain(problem or "This track has no entry yet."),
-            "The documents of selected steps are written by the last stage of the pipeline:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(problem or "This track has no entry yet."))
         if track == "published":
             st.markdown(
                 "The original study published one figure a run and no documents; its track has none to show."
@@ -60,12 +56,15 @@ def main() -> None:
 
 @st.fragment
 def show(
-    track: str, entries: track_data.Table, runs: track_data.Table, keys: list[tuple[str, str, str]]
+    track: str,
+    entries: track_data.ResultTable,
+    runs: track_data.ResultTable,
+    keys: list[tuple[str, str, str]],
 ) -> None:
     """The choices, and the documents that they leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = track_choice.pick_entry(keys, width=170)
-        texts = list(dict.fromkeys(runs.where(model=key[0], arm=key[1], corpus=key[2])["text_id"].dropna()))
+        texts = list(dict.fromkeys(runs.of(key)["text_id"].dropna()))
         if not texts:
             page.nothing("No run of this entry is listed in `runs.csv`.", "Choose another one.")
             return
@@ -98,13 +97,15 @@ def show(
     frame, asked = questions.beside(document_rows.differing_first(frame, TREATED, BASE), track, task)
     if asked.problem:
         st.caption(f":material/info: {wording.plain(asked.problem)}")
+    if frame[f"{TREATED} answer"].isna().all():
+        st.caption(":material/info: Only the scores of this pretraining draw were kept, not its answers.")
     kept = document_rows.matching(frame, words)
     if only and "change" in kept:
         kept = kept[kept["change"].isin([document_rows.BETTER, document_rows.WORSE])]
     better, worse = document_rows.changed(frame)
     st.caption(
-        f"Of {wording.counted(len(frame), 'document')} of {wording.plain(task)}, the treated run scores better "
-        f"than the untreated model on {better:,} and worse on {worse:,}."
+        f"Of {wording.counted(len(frame), 'document')} of {wording.plain(task)}, the treated run scores better than "
+        f"the untreated model on {better:,} and worse on {worse:,}."
     )
     show_page(kept, len(frame), asked)
     state.end()
@@ -140,7 +141,7 @@ def show_page(kept: pd.DataFrame, total: int, asked: questions.Questions) -> Non
             alt="Documents side by side",
             placeholder="–",
         )
-    tables.offer(kept, "documents", note="All documents that fit, not this page alone.")
+    tables.offer(kept, "documents", note="All documents that match, not only this page.")
     show_one(shown, asked)
 
 
@@ -174,24 +175,24 @@ def _plain(words: str) -> None:
 def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None]:
     """The tasks by name, and the one whose score the treatment moved most: the first that a reader wants to see."""
     comparisons = track_data.table(track, "comparisons.csv")
-    found = comparisons.where(model=key[0], arm=key[1], corpus=key[2])
+    found = comparisons.of(key)
     found = found if len(found) else comparisons.frame
     if found.empty:
         return [], None
-    found = found[~found["scope"].isin(track_choice.SCOPE_WORDS)]
+    found = found[~found["scope"].isin(SUMMARY_SCOPES)]
     gains = found[found["baseline_kind"] == "base"].dropna(subset=["delta"])
     moved = gains.loc[gains["delta"].abs().idxmax(), "scope"] if len(gains) else None
     return track_choice.scopes_in_order(found["scope"]), moved
 
 
-def _draw(runs: track_data.Table, key: tuple[str, str, str], text_id: str) -> int | None:
+def _draw(runs: track_data.ResultTable, key: tuple[str, str, str], text_id: str) -> int | None:
     """The pretraining draw that a run began from; None in results of an older version."""
-    found = runs.where(model=key[0], arm=key[1], corpus=key[2], text_id=text_id)["draw"].dropna()
+    found = runs.of(key, text_id=text_id)["draw"].dropna()
     return int(found.iloc[0]) if len(found) else None
 
 
 def _baselines(
-    entries: track_data.Table, runs: track_data.Table, key: tuple[str, str, str], text_id: str
+    entries: track_data.ResultTable, runs: track_data.ResultTable, key: tuple[str, str, str], text_id: str
 ) -> dict[str, Checkpoint]:
     """Larger untreated models by size, then controls driven by the same text."""
     frame = entries.frame

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import charts, run_charts, tables, wording
 from leaderboard.display.columns import COLUMNS
 from leaderboard.parts import draw_notes, evidence, order, repeat, track_choice
@@ -30,16 +31,12 @@ def main() -> None:
     page.explain(entries)
     keys = track_choice.entry_keys(entries, track)
     if not keys:
-        page.nothing(
-            "There is no entry in this track yet.",
-            "Entries appear when the runs have been scored:",
-            "dvc repro",
-        )
+        page.unwritten("There is no entry in this track yet.")
         page.finish()
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = track_choice.pick_entry(keys, width=170)
-    row = entries.where(model=key[0], arm=key[1], corpus=key[2]).iloc[0]
+    row = entries.of(key).iloc[0]
     show_summary(track, key, row)
     show_verdicts(track, key)
     show_steps(track, key)
@@ -66,25 +63,13 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
     st.markdown(
         f"{model}, treated with {arm} on texts from {corpus}: {kind}, "
         f"{wording.counted(wording.whole(row['n_texts']), 'text')}{counted}. "
-        f"{draw_notes.rest_on(draw_notes.table(track), key[0])}"
+        f"{draw_notes.rest_on(track_data.table(track, 'draws.csv'), key[0])}"
     )
     if given := wording.GIVEN_WORDS.get(str(row["conditional"])):
         st.caption(f":material/info: {given}")
     cards = [
-        (
-            "Score",
-            wording.number(row["score_all"], wording.decimals(row["score_all_low"], row["score_all_high"])),
-            wording.interval(row["score_all_low"], row["score_all_high"]),
-            "score_all",
-        ),
-        (
-            "Gain",
-            wording.number(
-                row["gain_all"], wording.decimals(row["gain_all_low"], row["gain_all_high"]), signed=True
-            ),
-            wording.interval(row["gain_all_low"], row["gain_all_high"], signed=True),
-            "gain_all",
-        ),
+        ("Score", *_figure(row, "score_all"), "score_all"),
+        ("Gain", *_figure(row, "gain_all", signed=True), "gain_all"),
         ("Behaves like", _size(row), _size_note(row), "behaves_like"),
         ("Optimism", *_optimism(track, key, row), "optimism"),
         ("Verified", *VERIFIED.get(str(row["verification"]), ("–", "")), "verification"),
@@ -115,18 +100,21 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
 
 def _optimism(track: str, key: Key, row: pd.Series) -> tuple[str, str]:
     if evidence.candidate_steps(track_data.table(track, "curves.csv")).get(key) == 1:
-        return "–", "one step alone was scored: nothing to choose from"
+        return "–", "only one step was scored, so none was chosen"
     if (
         wording.missing(row["optimism"])
         and not wording.missing(row["optimism_note"])
         and row["optimism_note"]
     ):
         return "–", wording.visible(row["optimism_note"])
-    places = wording.decimals(row["optimism_low"], row["optimism_high"])
-    return (
-        wording.number(row["optimism"], places, signed=True),
-        wording.interval(row["optimism_low"], row["optimism_high"], signed=True),
-    )
+    return _figure(row, "optimism", signed=True)
+
+
+def _figure(row: pd.Series, name: str, *, signed: bool = False) -> tuple[str, str]:
+    """A figure, rounded by its interval, and the interval."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    shown = wording.number(row[name], wording.decimals(low, high), signed=signed)
+    return shown, wording.interval(low, high, signed=signed)
 
 
 def _size(row: pd.Series) -> str:
@@ -150,9 +138,9 @@ def show_verdicts(track: str, key: Key) -> None:
     comparisons = track_data.table(track, "comparisons.csv")
     page.explain(comparisons)
     st.header("Compared with what?", anchor=False)
-    rows = comparisons.where(model=key[0], arm=key[1], corpus=key[2])
+    rows = comparisons.of(key)
     if rows.empty:
-        page.nothing(
+        page.unwritten(
             "No comparison of this entry is stored.", "Controls are compared with their base model only."
         )
         return
@@ -208,7 +196,7 @@ def show_steps(track: str, key: Key) -> None:
     )
     page.explain(curves, paths)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        scope = state.pick_segment("Score", list(track_choice.SCOPE_WORDS), "curve", words=scope_word)
+        scope = state.pick_segment("Score", list(SUMMARY_SCOPES), "curve", words=scope_word)
         split = state.pick_segment(
             "Documents",
             ["test", "select"],
@@ -221,42 +209,37 @@ def show_steps(track: str, key: Key) -> None:
             "rule",
             words={"held-out": "Held-out", "paper": "As the original", "both": "Both"}.__getitem__,
         )
-    where = {"model": key[0], "arm": key[1], "corpus": key[2]}
-    lines = paths.where(**where, scope=scope, split=split) if paths.has("step", "score") else pd.DataFrame()
-    mean = curves.where(**where, scope=scope) if split == "test" and curves else pd.DataFrame()
+    lines = paths.of(key, scope=scope, split=split) if paths.has("step", "score") else pd.DataFrame()
+    mean = curves.of(key, scope=scope) if split == "test" and curves else pd.DataFrame()
     if lines.empty and mean.empty:
-        page.nothing(
-            "No step curve of this entry is stored.", "They are written by the last stage:", "dvc repro"
-        )
+        page.unwritten("No step curve of this entry is stored.")
         return
-    marks = evidence.chosen_steps(runs.where(**where), lines, scope, rule) if len(lines) else pd.DataFrame()
+    marks = evidence.chosen_steps(runs.of(key), lines, scope, rule) if len(lines) else pd.DataFrame()
     charts.show(run_charts.steps(lines, mean, marks), "Score by step, every run and their mean")
     shown = mean if len(mean) else lines
     tables.offer(shown, "curves", note="The mean by step." if len(mean) else "Each run by step.")
 
 
 def show_texts(track: str, key: Key, row: pd.Series) -> None:
-    """One dot a run, beside the untreated model and the next larger one."""
+    """One dot per run, beside the untreated model and the next larger one."""
     st.header("Does the text matter?", anchor=False)
     st.markdown(
-        "One dot a run. Dashed: the untreated model. Solid: the next larger untreated model. All on the "
+        "One dot per run. Dashed: the untreated model. Solid: the next larger untreated model. All on the "
         "same documents."
     )
     runs = track_data.table(track, "runs.csv")
     page.explain(runs)
-    chosen = runs.where(model=key[0], arm=key[1], corpus=key[2])
+    chosen = runs.of(key)
     lanes = evidence.scores_by_scope(chosen)
     if lanes.empty:
-        page.nothing(
-            "No scored run of this entry is stored.", "Runs are listed by the last stage:", "dvc repro"
-        )
+        page.unwritten("No scored run of this entry is stored.")
         return
-    scope = state.pick_segment("Score of each run", list(track_choice.SCOPE_WORDS), "dots", words=scope_word)
-    dots = lanes[lanes["scope"] == scope].assign(lane=lambda frame: frame["corpus"])
+    scope = state.pick_segment("Score of each run", list(SUMMARY_SCOPES), "dots", words=scope_word)
+    dots = lanes[lanes["scope"] == scope]
     lines = evidence.reference_lines(
         track_data.table(track, "curves.csv"), track_data.table(track, "comparisons.csv"), key, row, scope
     )
-    charts.show(run_charts.texts(dots, "score", lines), f"Test score of each run over {scope}")
+    charts.show(run_charts.texts(dots, lines), f"Test score of each run over {scope}")
     for said in about_texts(row):
         st.markdown(said)
 
@@ -270,25 +253,24 @@ def about_texts(row: pd.Series) -> list[str]:
         )
         said.append(f"**A new text.** The probability that one more text gains is {chance} (95 % interval).")
     if not wording.missing(row["best_text_gain_all"]):
-        low, high = row["best_text_gain_all_low"], row["best_text_gain_all_high"]
-        gain = wording.number(row["best_text_gain_all"], wording.decimals(low, high), signed=True)
+        gain, interval = _figure(row, "best_text_gain_all", signed=True)
         said.append(
             f"**The best text.** Chosen on the `select` documents: text {wording.plain(row['best_text'])} at step "
             f"{wording.number(row['best_text_step'], 0)}. On the `test` documents it gains {gain} (95 % "
-            f"{wording.interval(low, high, signed=True)}). This is the quantity of the original study's figure. It "
-            "rests on documents alone: another text is not told of."
+            f"{interval}). This is the quantity of the original study's figure. It "
+            "rests on documents alone: it says nothing about another text."
         )
     return said
 
 
 def show_tasks(track: str, key: Key) -> None:
-    """A row a task: score, the base's score, difference, verdict."""
+    """A row per task: score, the base's score, difference, verdict."""
     st.header("Task by task", anchor=False)
     scores, comparisons = track_data.table(track, "scores.csv"), track_data.table(track, "comparisons.csv")
     page.explain(scores)
     frame = evidence.by_task(scores, comparisons, key)
     if frame.empty:
-        page.nothing("No score by task is stored.", "It is written by the last stage:", "dvc repro")
+        page.unwritten("No score by task is stored.")
         return
     tables.show(
         frame,

@@ -23,7 +23,7 @@ LABELS = {
     "wall_seconds": Column("Time", "Wall time, seconds.", "seconds"),
     "input": Column("Input", "What went in."),
     "sha256": Column("sha256", "Digest of its content."),
-    "trained": Column("Trained here", "Draws that the pipeline trained from nothing.", "count"),
+    "trained": Column("Trained here", "Draws that the pipeline trained from scratch.", "count"),
     "kept": Column("Kept scores", "Draws trained before, whose scores by document are in git.", "count"),
     "refused": Column(
         "Refused", "Kept draws that do not fit these settings, documents or arithmetic: not used.", "count"
@@ -31,6 +31,10 @@ LABELS = {
     "state": Column("State", "Verification state."),
     "entries": Column("Entries", "Entries in this state.", "count"),
 }
+
+FACTS = ("revision", "arithmetic", "written")
+SHOWN = {*FACTS, "packages", "wall_seconds", "hardware", "keys", "track", "draws", "kept_draw_check"}
+"""What the page shows of `provenance.json`, or what stands elsewhere on it."""
 
 
 def main() -> None:
@@ -51,7 +55,7 @@ def show_commands(track: str) -> None:
     st.markdown("From a fresh clone, everything again, then compared with what is committed:")
     st.code("make repro" if track == "micro" else f"make repro TRACK={track}", language="bash")
     st.markdown(
-        "Linux machines with an x86-64 CPU that has AVX2 are to give the same bytes, and `gapbench diff` "
+        "Linux machines with an x86-64 CPU that has AVX2 should give the same bytes, and `gapbench diff` "
         "fails where one differs. On other machines and on GPUs the last digits differ; there it compares "
         "claims, scores and gains with what is committed. `gapbench doctor` says which kind yours is."
     )
@@ -77,9 +81,7 @@ def show_verification(track: str) -> None:
                         f"{int((states == state).sum())} of {len(states)}",
                     )
     else:
-        page.nothing(
-            "No entry states its verification.", "Entries appear when runs have been scored:", "dvc repro"
-        )
+        page.unwritten("No entry states its verification.")
     found = recipe.attestations(track)
     if found.empty:
         st.markdown("No attestation is stored. Be the first:")
@@ -91,14 +93,14 @@ def show_verification(track: str) -> None:
 
 def show_draws(track: str) -> None:
     """Where the pretraining draws come from, and whether a kept one could be made again."""
-    found = draw_notes.table(track)
+    found = track_data.table(track, "draws.csv")
     page.explain(found)
     counted = draw_notes.by_model(found)
     if counted.empty:
         return
     st.header("Pretrained models", anchor=False)
     st.markdown(
-        "A model's size was trained from nothing several times, with other seeds: each is a **draw**. Some are "
+        "Each model size was trained from scratch several times, with other seeds: each is a **draw**. Some are "
         "trained by this pipeline. Of others the scores by document are **kept** in git, because training them "
         "takes longer than a reader should wait; one command makes all of them again. A kept draw that was not made "
         "of the same settings, documents and arithmetic is **refused**."
@@ -107,7 +109,7 @@ def show_draws(track: str) -> None:
     frame = found.frame
     refused = frame[frame["reason"].fillna("") != ""]
     if len(refused):
-        st.markdown("**Not used, or not wholly:**")
+        st.markdown("**Not used, or only in part:**")
         tables.show(tables.ordered(refused, ["model", "draw", "origin", "reason"]), "draws-not-used")
     if said := draw_notes.retrained(track_data.document(track, "provenance.json")[0]):
         st.markdown(said)
@@ -123,15 +125,11 @@ def show_provenance(track: str) -> None:
     content, problem = track_data.document(track, "provenance.json")
     st.header("Provenance", anchor=False)
     if not isinstance(content, dict):
-        page.nothing(
-            wording.plain(problem or "provenance.json does not hold an object."),
-            "It is written with the results:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(problem or "provenance.json does not hold an object."))
         return
-    facts = {name: content.get(name) for name in ("revision", "arithmetic", "written") if content.get(name)}
-    for name, value in facts.items():
-        st.markdown(f"{name.capitalize()}: {wording.plain(value)}")
+    for name in FACTS:
+        if content.get(name):
+            st.markdown(f"{name.capitalize()}: {wording.plain(content[name])}")
     if str(content.get("revision", "")).endswith("+"):
         st.caption("The + says that tracked files differed from that revision.")
     left, right = st.columns(2)
@@ -141,15 +139,7 @@ def show_provenance(track: str) -> None:
     with right:
         _facts("Hardware", content.get("hardware"), "part", "value", "hardware")
     _facts("Digests of all inputs", content.get("keys"), "input", "sha256", "keys")
-    rest = {
-        k: v
-        for k, v in content.items()
-        if k
-        not in {
-            *("revision", "arithmetic", "written", "packages", "wall_seconds", "hardware", "keys", "track"),
-            *("draws", "kept_draw_check"),
-        }
-    }
+    rest = {name: value for name, value in content.items() if name not in SHOWN}
     if rest:
         with st.expander("Everything else in provenance.json"):
             st.json(rest)

@@ -7,12 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from benchmark.errors import CheckFailed, InputError
+from benchmark.settings.names import check_name
 from leaderboard.display import wording
 from leaderboard.site import page, state
 
 LEAD = (
     "Add a corpus or a model of your own. Nothing you send is executed: data are data, weights are "
-    "safetensors, Hub sources are pinned to a commit. Only what you add is run; all else stays as it is."
+    "safetensors, Hub sources are pinned to a commit. Only what you add is run; everything else stays as it is."
 )
 KINDS = {"corpus": "A corpus", "model": "A model"}
 MOST = 4 * 1024 * 1024
@@ -70,8 +71,6 @@ def command(kind: str, name: str, source: str) -> str:
 
 def name_problem(name: str) -> str:
     """Why a name is refused; empty where it is taken (the check of the settings)."""
-    from benchmark.settings.names import check_name
-
     try:
         check_name(name)
     except (InputError, ValueError) as error:
@@ -129,13 +128,8 @@ def check(name: str, content: bytes, column: str | None = None) -> tuple[bool, s
             f"{wording.visible(name)}: larger than {MOST // 2**20} MB; check it with the command on your "
             "machine",
         )
-    try:
-        from benchmark.intake.check import check_file
-    except ImportError:
-        return (
-            False,
-            "This installation has no submissions package; check the file with `gapbench submit check`.",
-        )
+    from benchmark.intake.check import check_file  # a second, for this page alone
+
     ending = Path(name).suffix.lower()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"file{ending if ending.lstrip('.').isalnum() else ''}"

@@ -10,23 +10,14 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from benchmark.schema.result_columns import NO_ARM, NO_TEXT, SAMPLES
+from leaderboard.display.columns import Column
 from leaderboard.site import track_data
 from leaderboard.site.track_data import Stamp
 
 FILE = "documents.parquet"
-COLUMNS = [
-    "model",
-    "arm",
-    "corpus",
-    "text_id",
-    "seed",
-    "step",
-    "doc_id",
-    "value",
-    "prediction",
-    "target",
-    "draw",
-]
+COLUMNS = ["model", "arm", "corpus", "text_id", "seed", "step", "doc_id", "value"]
+MORE = ["prediction", "target", "draw"]
+SCORE_HELP = "1 right, 0 wrong; for a free reply the unigram F1."
 BETTER, WORSE = "▲ better", "▼ worse"
 
 
@@ -50,6 +41,15 @@ class Checkpoint:
         return found[0] & found[1] & found[2] & found[3]
 
 
+def labels(who: dict[str, str]) -> dict[str, Column]:
+    """Headings of the columns of `side_by_side`; `who` says in words whose answers and scores they are."""
+    found = {}
+    for name, words in who.items():
+        found[f"{name} answer"] = Column(name.capitalize(), f"Answer of {words}.")
+        found[f"{name} score"] = Column(f"Score, {name}", SCORE_HELP, "score3")
+    return found
+
+
 def available(track: str) -> str:
     """Why documents cannot be shown; empty where they can."""
     mark = track_data.stamp(track_data.results_folder() / track / FILE)
@@ -59,12 +59,12 @@ def available(track: str) -> str:
         names = _schema(mark).names
     except (pa.ArrowException, OSError) as error:
         return f"{FILE} cannot be read ({track_data.first_line(error)})."
-    absent = [name for name in SAMPLES.names if name in COLUMNS[:8] and name not in names]
+    absent = [name for name in SAMPLES.names if name in COLUMNS and name not in names]
     return f"{FILE} lacks the columns {', '.join(absent)}." if absent else ""
 
 
 def side_by_side(track: str, task: str, who: dict[str, Checkpoint]) -> tuple[pd.DataFrame, list[str]]:
-    """Documents of `task` that the first of `who` holds, one a row, and the names of those that hold none.
+    """Documents of `task` that the first of `who` has, one per row, and the names of those that have none.
 
     Columns: doc_id, target, and for each name `<name> answer` and `<name> score`.
     """
@@ -90,7 +90,7 @@ def side_by_side(track: str, task: str, who: dict[str, Checkpoint]) -> tuple[pd.
 
 
 def _of(rows: pd.DataFrame, checkpoint: Checkpoint) -> pd.DataFrame:
-    """One row a document: the lowest draw, seed and step, should several be stored."""
+    """One row per document: the lowest draw, seed and step, should several be stored."""
     found = rows[
         (rows["model"] == checkpoint.model)
         & (rows["arm"] == checkpoint.arm)
@@ -118,7 +118,7 @@ def _read(mark: Stamp, task: str, who: tuple[Checkpoint, ...]) -> pd.DataFrame:
     wanted = who[0].condition()
     for one in who[1:]:
         wanted = wanted | one.condition()
-    names = [name for name in COLUMNS if name in source.schema.names]
+    names = [name for name in COLUMNS + MORE if name in source.schema.names]
     # by text first: one test a row over the file, and the full condition on the few rows that are left
     texts = ds.field("text_id").isin(sorted({one.text_id for one in who}))
     found = source.to_table(

@@ -6,17 +6,11 @@ import pandas as pd
 
 from benchmark.store.tracks import params_name
 from leaderboard.display import wording
-from leaderboard.site import track_data
-from leaderboard.site.track_data import Table
+from leaderboard.site.track_data import ResultTable
 
 
-def table(track: str) -> Table:
-    """`draws.csv` of a track; results of an older version have none."""
-    return track_data.table(track, "draws.csv")
-
-
-def by_model(draws: Table) -> pd.DataFrame:
-    """A row a model: how many of its draws are of each origin. Empty where none is named."""
+def by_model(draws: ResultTable) -> pd.DataFrame:
+    """A row per model: how many of its draws are of each origin. Empty where none is named."""
     named = draws.frame.dropna(subset=["model", "origin"]) if draws else pd.DataFrame()
     return pd.DataFrame(
         [
@@ -26,7 +20,7 @@ def by_model(draws: Table) -> pd.DataFrame:
     )
 
 
-def rest_on(draws: Table, model: str | None = None) -> str:
+def rest_on(draws: ResultTable, model: str | None = None) -> str:
     """What figures (of one model, or of all) rest on, where some draws are kept; empty where none is."""
     counted = by_model(draws)
     counted = counted[counted["model"] == model] if len(counted) and model else counted
@@ -34,9 +28,9 @@ def rest_on(draws: Table, model: str | None = None) -> str:
         return ""
     used = counted["trained"] + counted["kept"]
     return (
-        f"Of {_range(used)} pretraining draws {'of this size' if model else 'a size'}, {_range(counted['trained'])} "
-        f"{'were' if counted['trained'].max() > 1 else 'was'} trained with these results; of {_range(counted['kept'])} "
-        "the scores were kept from before."
+        f"Of the {_range(used)} pretraining draws {'of this' if model else 'per'} size, {_range(counted['trained'])} "
+        f"{'were' if counted['trained'].max() > 1 else 'was'} trained with these results; the scores of "
+        f"{_range(counted['kept'])} were kept from earlier training."
     )
 
 

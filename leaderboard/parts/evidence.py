@@ -4,36 +4,18 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.schema.result_columns import COMPARISONS
+from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
 from leaderboard.display.columns import Column
-from leaderboard.parts import track_choice
-from leaderboard.site.track_data import Table
+from leaderboard.parts.track_choice import scope_word, scopes_in_order
+from leaderboard.site.track_data import ResultTable
 
 Key = tuple[str, str, str]
 
-COMPARISON = [
-    "name",
-    "verdict",
-    "delta",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_adjusted",
-    "q_value",
-    "margin",
-    "p_noninferior_adjusted",
-    "p_negligible_adjusted",
-    "share_closed",
-    "share_closed_low",
-    "share_closed_high",
-    "share_closed_note",
-    "mde",
-    "mde_adjusted",
-    "conditional",
-    "size_ratio",
-    "n_docs",
-    "n_texts",
-    "n_draws",
-]
+_OF_INTEREST = COMPARISONS.names[COMPARISONS.names.index("delta") :]
+COMPARISON = ["name", "verdict"]
+COMPARISON += [name for name in _OF_INTEREST if name not in ("verdict", "p_noninferior", "p_negligible")]
+"""The columns of a comparison, as they stand in `comparisons.csv`, the verdict first."""
 MAYBE = {
     name
     for name in COMPARISON
@@ -52,11 +34,8 @@ TASK_LABELS = {
 }
 CONTROLS = {"descent": "training as usual"}
 """Controls that are no placebos, in words."""
-HELD_OUT, CHOICE_RULE, DIALOGUE_RULE = (
-    "held-out choice",
-    "original's rule, multiple choice",
-    "original's rule, dialogue",
-)
+HELD_OUT = "held-out choice"
+ORIGINAL_RULES = {f"original's rule, {scope_word(family).lower()}": family for family in FAMILIES}
 
 
 def baseline_name(row: Any) -> str:
@@ -85,40 +64,34 @@ def by_baseline(rows: pd.DataFrame) -> pd.DataFrame:
     return named.sort_values(["_kind", "size_ratio", "baseline_arm"], kind="stable")
 
 
-def finer(comparisons: Table, key: Key) -> pd.DataFrame:
+def finer(comparisons: ResultTable, key: Key) -> pd.DataFrame:
     """Differences in the probability of the right answer by family, from rows of that measure."""
-    rows = comparisons.where(model=key[0], arm=key[1], corpus=key[2], scope=["classification", "dialogue"])
+    rows = comparisons.of(key, scope=list(FAMILIES))
     if rows.empty:
         return rows
     rows = by_baseline(rows).sort_values("scope", kind="stable")
-    return kept_columns(rows.assign(task=rows["scope"].map(track_choice.scope_word)), FINER)
+    return kept_columns(rows.assign(task=rows["scope"].map(scope_word)), FINER)
 
 
 def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str) -> pd.DataFrame:
     """The step that each rule chose in each run, with the run's score there (`runs.csv` joined to its curves)."""
-    columns = {
-        HELD_OUT: "selected_step",
-        CHOICE_RULE: "paper_step_classification",
-        DIALOGUE_RULE: "paper_step_dialogue",
-    }
-    wanted = {
-        "held-out": [HELD_OUT],
-        "paper": [CHOICE_RULE, DIALOGUE_RULE],
-        "both": [HELD_OUT, CHOICE_RULE, DIALOGUE_RULE],
-    }[rule]
-    if scope != "all":
-        other = DIALOGUE_RULE if scope == "classification" else CHOICE_RULE
-        wanted = [name for name in wanted if name != other]
+    columns = {HELD_OUT: "selected_step"} if rule != "paper" else {}
+    if rule != "held-out":
+        columns |= {
+            name: f"paper_step_{family}"
+            for name, family in ORIGINAL_RULES.items()
+            if scope not in FAMILIES or scope == family
+        }
     found = []
-    for name in wanted:
-        steps = runs[[*RUN, columns[name]]].rename(columns={columns[name]: "step"}).dropna(subset=["step"])
+    for name, column in columns.items():
+        steps = runs[[*RUN, column]].rename(columns={column: "step"}).dropna(subset=["step"])
         joined = steps.merge(lines[[*RUN, "step", "score"]], on=[*RUN, "step"])
         found.append(joined.assign(rule=name))
     return pd.concat(found, ignore_index=True)
 
 
-def candidate_steps(curves: Table) -> dict[Key, int]:
-    """How many steps each entry's step was chosen from: those scored, the untreated model apart."""
+def candidate_steps(curves: ResultTable) -> dict[Key, int]:
+    """How many steps each entry's step was chosen from: those scored, without the untreated model."""
     if not curves:
         return {}
     steps = curves.frame[["model", "arm", "corpus", "step"]].drop_duplicates()
@@ -127,27 +100,28 @@ def candidate_steps(curves: Table) -> dict[Key, int]:
 
 
 def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row a run and scope: the test score at the selected step."""
+    """A row per run and scope: the test score at the selected step."""
     kept = ["corpus", *RUN, "selected_step"]
     parts = [
         runs[[*kept, f"test_{scope}"]].rename(columns={f"test_{scope}": "score"}).assign(scope=scope)
-        for scope in track_choice.SCOPE_WORDS
+        for scope in SUMMARY_SCOPES
         if f"test_{scope}" in runs
     ]
     return pd.concat(parts, ignore_index=True).dropna(subset=["score"]) if parts else pd.DataFrame()
 
 
-def reference_lines(curves: Table, comparisons: Table, key: Key, row: pd.Series, scope: str) -> pd.DataFrame:
+def reference_lines(
+    curves: ResultTable, comparisons: ResultTable, key: Key, row: pd.Series, scope: str
+) -> pd.DataFrame:
     """The untreated model (step 0 of the curve) and the nearest larger rung, on the same documents.
 
     The rung's is the entry's score less the stored difference.
     """
-    where = {"model": key[0], "arm": key[1], "corpus": key[2], "scope": scope}
     lines = []
-    start = curves.where(**where, step=0) if curves else pd.DataFrame()
+    start = curves.of(key, scope=scope, step=0) if curves else pd.DataFrame()
     if len(start):
         lines.append({"what": f"{key[0]} untreated", "score": start["mean"].iloc[0], "dashed": True})
-    rungs = comparisons.where(**where, baseline_kind="rung").sort_values("size_ratio", kind="stable")
+    rungs = comparisons.of(key, scope=scope, baseline_kind="rung").sort_values("size_ratio", kind="stable")
     if len(rungs):
         nearest = rungs.iloc[0]
         lines.append(
@@ -162,7 +136,7 @@ def reference_lines(curves: Table, comparisons: Table, key: Key, row: pd.Series,
 
 NO_INTERVAL = (
     "No interval: the difference has no spread over documents and texts, so the data do not show how much it "
-    "would vary. Its p-value, from three texts on, is that of an exact sign test; nothing is said of what "
+    "would vary. Its p-value, from three texts on, is that of an exact sign test; there is no figure for what "
     "could be detected."
 )
 
@@ -174,11 +148,10 @@ def without_interval(frame: pd.DataFrame) -> str:
     return NO_INTERVAL if (frame["delta"].notna() & frame["ci_low"].isna()).any() else ""
 
 
-def by_task(scores: Table, comparisons: Table, key: Key) -> pd.DataFrame:
-    """A row a family and task: score with interval, chance, gain over the base with interval, q-value and verdict."""
-    where = {"model": key[0], "arm": key[1], "corpus": key[2]}
-    own = scores.where(**where) if scores.has("scope", "score") else pd.DataFrame()
-    gains = comparisons.where(**where, baseline_kind="base")
+def by_task(scores: ResultTable, comparisons: ResultTable, key: Key) -> pd.DataFrame:
+    """A row per family and task: score with interval, chance, gain over the base with interval, q-value and verdict."""
+    own = scores.of(key) if scores.has("scope", "score") else pd.DataFrame()
+    gains = comparisons.of(key, baseline_kind="base")
     if own.empty and gains.empty:
         return pd.DataFrame()
     gains = gains[["scope", "delta", "ci_low", "ci_high", "q_value", "verdict", "mde", "conditional"]]
@@ -187,10 +160,10 @@ def by_task(scores: Table, comparisons: Table, key: Key) -> pd.DataFrame:
     else:
         kept = [c for c in ("scope", "score", "low", "high", "chance", "n_docs") if c in own]
         frame = own[kept].merge(gains, on="scope", how="left")
-    order = {scope: place for place, scope in enumerate(track_choice.scopes_in_order(frame["scope"]))}
+    order = {scope: place for place, scope in enumerate(scopes_in_order(frame["scope"]))}
     frame = frame.sort_values("scope", key=lambda column: column.map(order), kind="stable")
     return (
-        frame.assign(scope=frame["scope"].map(track_choice.scope_word))
+        frame.assign(scope=frame["scope"].map(scope_word))
         .rename(columns={"scope": "task"})
         .reset_index(drop=True)
     )

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import charts, run_charts, tables, wording
 from leaderboard.display.columns import Column
 from leaderboard.parts import document_rows, questions, track_choice
@@ -19,17 +20,13 @@ def show_documents(track: str, keys: dict[str, Key]) -> None:
     problem = document_rows.available(track)
     runs = track_data.table(track, "runs.csv")
     if problem or not runs:
-        page.nothing(
-            wording.plain(problem or runs.problem),
-            "The documents of selected steps are written by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(problem or runs.problem))
         return
     first, second = list(keys)[:2]
     task_names = [
         s
         for s in track_choice.scopes_in_order(track_data.table(track, "comparisons.csv").frame["scope"])
-        if s not in track_choice.SCOPE_WORDS
+        if s not in SUMMARY_SCOPES
     ]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = state.pick_one("Task", task_names or ["–"], "task", width=170)
@@ -54,29 +51,11 @@ def show_documents(track: str, keys: dict[str, Key]) -> None:
     )
     labels = {
         "question": Column("Question", "What the models are given."),
-        "first answer": Column("First", "Answer of the first entry's run."),
-        "second answer": Column("Second", "Answer of the second entry's run."),
-        "first score": Column("Score, first", "1 right, 0 wrong; for dialogue F1.", "score3"),
-        "second score": Column("Score, second", "1 right, 0 wrong; for dialogue F1.", "score3"),
         "change": Column("First is", "First against second, by score on this document."),
-    }
-    tables.show(
-        tables.ordered(
-            differ,
-            [
-                "doc_id",
-                "question",
-                "change",
-                "target",
-                "first answer",
-                "second answer",
-                "first score",
-                "second score",
-            ],
-        ),
-        "discordant",
-        labels=labels,
-    )
+    } | document_rows.labels({"first": "the first entry's run", "second": "the second entry's run"})
+    order = ["doc_id", "question", "change", "target"]
+    order += [f"{who} {part}" for part in ("answer", "score") for who in ("first", "second")]
+    tables.show(tables.ordered(differ, order), "discordant", labels=labels)
 
 
 def show_profiles(track: str, keys: dict[str, Key]) -> None:
@@ -84,7 +63,7 @@ def show_profiles(track: str, keys: dict[str, Key]) -> None:
     profile = track_data.table(track, "profile.csv")
     if not profile.has("threshold", "share"):
         return
-    parts = [profile.where(model=m, arm=a, corpus=c).assign(entry=name) for name, (m, a, c) in keys.items()]
+    parts = [profile.of(key).assign(entry=name) for name, key in keys.items()]
     frame = pd.concat(parts, ignore_index=True)
     frame = frame[frame["scope"] == "all"] if "scope" in frame else frame
     if frame.empty:
@@ -93,7 +72,7 @@ def show_profiles(track: str, keys: dict[str, Key]) -> None:
     st.markdown(
         "The share of an entry's runs (one text each) that score above each value, with its 95 % interval."
     )
-    charts.show(run_charts.profile(frame, "entry"), "Share of runs above each score")
+    charts.show(run_charts.profile(frame), "Share of runs above each score")
 
 
 def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
@@ -137,6 +116,6 @@ def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
     tables.offer(shown, "sensitivity", note="Nothing is chosen here: every rate and step is shown.")
 
 
-def _texts(runs: track_data.Table, key: Key) -> list[str]:
-    found = runs.where(model=key[0], arm=key[1], corpus=key[2])
+def _texts(runs: track_data.ResultTable, key: Key) -> list[str]:
+    found = runs.of(key)
     return list(dict.fromkeys(found["text_id"].dropna())) or ["–"]

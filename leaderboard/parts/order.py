@@ -4,14 +4,10 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.settings.scoring_settings import FEWEST_UNITS
 from leaderboard.display import wording
 from leaderboard.site import track_data
 from leaderboard.site.track_data import KEY
-
-FEWEST_UNITS = 3
-"""With fewer texts or draws the scoring gives no rank, so the pages give no place (a test holds the two together)."""
-DOCUMENTS_ALONE = "texts and draws"
-"""In the column `conditional`: what an entry with fewer is given."""
 
 
 def claims_arm(track: str) -> str | None:
@@ -48,7 +44,11 @@ def unranked(row: Any) -> str:
     texts, draws, given = row["n_texts"], row["n_draws"], row["conditional"]
     counted = [wording.counted(wording.whole(texts), "text")] if not wording.missing(texts) else []
     counted += [wording.counted(wording.whole(draws), "draw")] if not wording.missing(draws) else []
-    few = 0 < wording.whole(texts) < FEWEST_UNITS if wording.missing(given) else given == DOCUMENTS_ALONE
+    few = (
+        0 < wording.whole(texts) < FEWEST_UNITS
+        if wording.missing(given)
+        else given == wording.DOCUMENTS_ALONE
+    )
     return f"{', '.join(counted) or 'documents alone'}: no rank" if few else ""
 
 

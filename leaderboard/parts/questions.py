@@ -1,4 +1,4 @@
-"""What a task's documents ask: prompts and choices, built anew from the suite's code, one task at a time.
+"""What a task's documents ask: prompts and choices, rebuilt from the suite's code, one task at a time.
 
 Samples hold answers only, and the texts of the original's tasks may not be copied into results. The drawn tasks need
 the code alone, the original's a folder of its data.
@@ -79,7 +79,8 @@ def _read(suite: str, task: str, protocol: str, split_source: str, folder: str) 
 
 
 def _question(task: Any, row: Mapping[str, Any], family: str) -> Question:
-    choices = () if family == "dialogue" else tuple(choice.strip() for choice in task.doc_to_choice(row))
+    offered = task.doc_to_choice(row) if task.OUTPUT_TYPE == "multiple_choice" else ()
+    choices = tuple(choice.strip() for choice in offered)
     return Question(str(task.doc_to_text(row)), choices, str(task.doc_to_target(row)))
 
 

@@ -1,4 +1,4 @@
-"""The ranking as readers see it: a row an entry, its verdicts beside its figures. Joins tables, computes nothing."""
+"""The ranking as readers see it: a row per entry, its verdicts beside its figures. Joins tables, computes nothing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from benchmark.statistics.design import FAMILIES
 from leaderboard.display import tables, wording
 from leaderboard.parts import evidence, order
+from leaderboard.parts.track_choice import scope_word
 from leaderboard.site import track_data
 from leaderboard.site.state import relative_link
-from leaderboard.site.track_data import KEY, Stamp, Table
+from leaderboard.site.track_data import KEY, ResultTable, Stamp
 
+FAMILY_COLUMNS = [name for family in FAMILIES for name in (f"score_{family}", f"{family}_interval")]
 SHOWN = [
     "model",
     "arm",
@@ -38,17 +41,13 @@ SHOWN = [
 
 OPTIONAL = [
     "rank",
-    "score_classification",
-    "classification_interval",
-    "score_dialogue",
-    "dialogue_interval",
+    *FAMILY_COLUMNS,
     "corrected_all",
     "iqm_all",
     "iqm_interval",
     "effective_size",
     "size_multiplier",
-    "probability_classification",
-    "probability_dialogue",
+    *(f"probability_{family}" for family in FAMILIES),
     "prob_improve_new",
     "prob_improve_new_low",
     "prob_improve_new_high",
@@ -67,28 +66,14 @@ OPTIONAL = [
 ]
 """Columns that a reader may add."""
 
-REFERENCE = [
-    "row_kind",
-    "model",
-    "arm",
-    "corpus",
-    "parameters",
-    "score_all",
-    "score_interval",
-    "score_classification",
-    "score_dialogue",
-    "gain_all",
-    "gain_interval",
-    "n_texts",
-    "n_draws",
-    "conditional",
-    "n_docs",
-]
+REFERENCE = ["row_kind", *KEY, "parameters", "score_all", "score_interval"]
+REFERENCE += [f"score_{family}" for family in FAMILIES]
+REFERENCE += ["gain_all", "gain_interval", "n_texts", "n_draws", "conditional", "n_docs"]
 """The columns of the rows that are not ranked."""
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankingView:
     """A track's rows as readers see them, and what every filter needs of them; shared by all readers, never written.
 
     `frame` holds all rows, `ranked` those that compete, `lines` the words of each of these that a search looks
@@ -103,24 +88,24 @@ class Ranking:
     widths: tables.Widths
 
 
-def of_track(track: str) -> Ranking:
-    """The ranking of a track, built anew when one of its tables changes."""
+def of_track(track: str) -> RankingView:
+    """The ranking of a track, rebuilt when one of its tables changes."""
     names = ("entries.csv", "comparisons.csv", "curves.csv", "claims.json")
     return _built(track, *(track_data.stamp(track_data.results_folder() / track / name) for name in names))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _built(track: str, *marks: Stamp | None) -> Ranking:
+def _built(track: str, *marks: Stamp | None) -> RankingView:
     del marks  # they are the cache's key
     frame = build(track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv"), track)
     ranked = frame[frame["row_kind"] == "entry"].reset_index(drop=True)
     searched = ranked[[*KEY, "against_rungs", "verification"]].fillna("").astype(str)
     lines = [" ".join(cells).casefold() for cells in searched.itertuples(index=False, name=None)]
     options = {column: sorted(ranked[column].dropna().unique()) for column in KEY}
-    return Ranking(frame, ranked, lines, first_view(ranked), options, tables.widths(frame))
+    return RankingView(frame, ranked, lines, first_view(ranked), options, tables.widths(frame))
 
 
-def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
+def build(entries: ResultTable, comparisons: ResultTable, track: str) -> pd.DataFrame:
     """All rows of `entries.csv` with their verdicts over all tasks, entries in their order, then rungs and controls."""
     frame = order.standing(entries.frame, order.claims_arm(track))
     frame["row_kind"] = frame["row_kind"].fillna("entry")
@@ -153,7 +138,7 @@ def build(entries: Table, comparisons: Table, track: str) -> pd.DataFrame:
     frame["score_interval"] = _intervals(frame, "score_all")
     frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
     frame["iqm_interval"] = _intervals(frame, "iqm_all")
-    for family in ("classification", "dialogue"):
+    for family in FAMILIES:
         frame[f"{family}_interval"] = _intervals(frame, f"score_{family}")
     size_columns = [
         "parameters",
@@ -181,11 +166,11 @@ def _intervals(frame: pd.DataFrame, name: str, *, signed: bool = False) -> list[
     return [wording.interval(*pair, signed=signed, places=places) for pair in zip(low, high, strict=True)]
 
 
-def verdicts_by_entry(comparisons: Table) -> dict[tuple[str, str, str, str], list[Any]]:
-    """Rows over all tasks (else by family) by entry and kind of baseline, the nearest size first."""
+def verdicts_by_entry(comparisons: ResultTable) -> dict[tuple[str, str, str, str], list[Any]]:
+    """Rows over all tasks (by family where there are none) by entry and kind of baseline, the nearest size first."""
     overall = comparisons.where(scope="all")
     if overall.empty:
-        overall = comparisons.where(scope=["classification", "dialogue"])
+        overall = comparisons.where(scope=list(FAMILIES))
     found: dict[tuple[str, str, str, str], list[Any]] = {}
     for row in overall.sort_values(["size_ratio", "baseline_arm", "scope"], kind="stable").itertuples():
         found.setdefault((row.model, row.arm, row.corpus, row.baseline_kind), []).append(row)
@@ -200,9 +185,9 @@ def _said(row: Any, kind: str) -> str:
     if kind == "control":
         about.append(row.baseline_arm)
     if row.scope != "all":
-        about.append({"classification": "multiple choice"}.get(row.scope, row.scope))
+        about.append(scope_word(row.scope).lower())
     verdict = wording.VERDICTS.get(row.verdict, str(row.verdict))
-    if row.conditional == order.DOCUMENTS_ALONE:
+    if row.conditional == wording.DOCUMENTS_ALONE:
         verdict += " (documents alone)"
     return f"{verdict}: {', '.join(about)}" if about else verdict
 
@@ -218,13 +203,16 @@ def first_view(frame: pd.DataFrame) -> list[str]:
     """The columns to begin with: those that hold something, by family where there is no score over all tasks."""
     names = SHOWN
     if frame["score_all"].isna().all():
-        families = ["score_classification", "classification_interval", "score_dialogue", "dialogue_interval"]
-        names = [one for name in SHOWN for one in (families if name == "score_all" else [name])]
+        names = [one for name in SHOWN for one in (FAMILY_COLUMNS if name == "score_all" else [name])]
     return [name for name in names if frame[name].notna().any() and not (frame[name] == "–").all()]
 
 
 def keep(
-    ranking: Ranking, chosen: Mapping[str, Iterable[str]], *, verdicts: Iterable[str] = (), words: str = ""
+    ranking: RankingView,
+    chosen: Mapping[str, Iterable[str]],
+    *,
+    verdicts: Iterable[str] = (),
+    words: str = "",
 ) -> pd.DataFrame:
     """Ranked rows with one of the `chosen` values in each column, where any is chosen, and every word.
 

@@ -40,19 +40,13 @@ def settings_of(track: str, key: Key) -> str:
 
 def run_command(key: Key, runs: pd.DataFrame) -> str:
     """The command that repeats the entry's first run."""
-    first = runs.iloc[0] if len(runs) else None
-    index = 0 if first is None or pd.isna(first["index"]) else int(first["index"])
-    seed = 0 if first is None or pd.isna(first["seed"]) else int(first["seed"])
-    version = "" if first is None or pd.isna(first["suite_version"]) else str(first["suite_version"])
-    track = "" if first is None or pd.isna(first["track"]) else str(first["track"])
-    suite = str(
-        settings(track).get("evaluation", {}).get("suite")
-        or SUITES.get(track)
-        or version.split("@")[0]
-        or "SUITE"
-    )
-    words = ["gapbench", "run", "--model", key[0], "--corpus", key[2], "--index", str(index), "--arm", key[1]]
-    return " ".join(map(shlex.quote, [*words, "--seed", str(seed), "--suite", suite, "--out", "run-again"]))
+    first = next(iter(runs.head(1).dropna(axis=1).to_dict("records")), {})
+    track, version = str(first.get("track", "")), str(first.get("suite_version", ""))
+    index, seed = (str(int(first.get(name, 0))) for name in ("index", "seed"))
+    declared = settings(track).get("evaluation", {}).get("suite")
+    suite = str(declared or SUITES.get(track) or version.split("@")[0] or "SUITE")
+    words = ["gapbench", "run", "--model", key[0], "--corpus", key[2], "--index", index, "--arm", key[1]]
+    return " ".join(map(shlex.quote, [*words, "--seed", seed, "--suite", suite, "--out", "run-again"]))
 
 
 def has_runs_of_its_own(track: str, key: Key) -> bool:
@@ -84,17 +78,11 @@ def keys_of(provenance: Any, key: Key) -> pd.DataFrame:
 
 
 def attestations(track: str, key: Key | None = None) -> pd.DataFrame:
-    """Attestations of a track, or of one entry: from `attestations.json`, else from the files that `verify` writes."""
-    content, _ = track_data.document(track, "attestations.json")
-    if isinstance(content, dict):
-        content = content.get("attestations", [content])
-    if content is None:
-        content = _files(track)
-    rows = [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
-    frame = pd.DataFrame([_summary(row) for row in rows])
+    """The attestations that `gapbench verify` wrote for a track, or for one entry."""
+    frame = pd.DataFrame([_summary(row) for row in _files(track) if isinstance(row, dict)])
     if frame.empty or key is None:
         return frame
-    for column, value in zip(("model", "arm", "corpus"), key, strict=True):
+    for column, value in zip(track_data.KEY, key, strict=True):
         if column in frame:
             frame = frame[frame[column] == value]
     return frame.reset_index(drop=True)

@@ -16,11 +16,9 @@ def show_runs(track: str, key: Key) -> None:
     """All runs as a table, and the texts of the best and the worst."""
     st.header("Best and worst texts", anchor=False)
     runs, texts = track_data.table(track, "runs.csv"), track_data.table(track, "texts.parquet")
-    chosen = runs.where(model=key[0], arm=key[1], corpus=key[2]).sort_values(
-        "test_all", ascending=False, kind="stable", na_position="last"
-    )
+    chosen = runs.of(key).sort_values("test_all", ascending=False, kind="stable", na_position="last")
     if chosen.empty:
-        page.nothing("No run of this entry is stored.", "Runs are listed by the last stage:", "dvc repro")
+        page.unwritten("No run of this entry is stored.")
         return
     scored = chosen.dropna(subset=["test_all"])
     ends = [
@@ -35,7 +33,7 @@ def show_runs(track: str, key: Key) -> None:
 
 
 @st.fragment
-def show_all(runs: track_data.Table, chosen: pd.DataFrame) -> None:
+def show_all(runs: track_data.ResultTable, chosen: pd.DataFrame) -> None:
     """Every run as a table, drawn where the reader opens it."""
     with state.unfold(f"All {wording.counted(len(chosen), 'run')}", "runs", icon=":material/list:") as part:
         if part.open:
@@ -44,7 +42,7 @@ def show_all(runs: track_data.Table, chosen: pd.DataFrame) -> None:
     state.end()
 
 
-def show_text(label: str, run: Any, texts: track_data.Table, *, of_its_own: bool = True) -> None:
+def show_text(label: str, run: Any, texts: track_data.ResultTable, *, of_its_own: bool = True) -> None:
     """The text that drove one run, as it stands; a soup has none `of_its_own`."""
     st.markdown(
         f"**{label}:** {wording.number(run.test_all, 4)} at step {wording.number(run.selected_step, 0)}, text "
@@ -59,11 +57,7 @@ def show_text(label: str, run: Any, texts: track_data.Table, *, of_its_own: bool
         else pd.DataFrame()
     )
     if found.empty:
-        page.nothing(
-            "The text itself is not stored here.",
-            texts.problem and "It is in `texts.parquet`, written by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten("The text itself is not stored here.")
         return
     st.code(
         wording.visible(found["text"].iloc[0], keep="\n\t")[:6000], language=None, wrap_lines=True, height=260
@@ -73,7 +67,7 @@ def show_text(label: str, run: Any, texts: track_data.Table, *, of_its_own: bool
 def show_recipe(track: str, key: Key) -> None:
     """How to repeat it, from what, and who did."""
     st.header("Repeat it", anchor=False)
-    runs = track_data.table(track, "runs.csv").where(model=key[0], arm=key[1], corpus=key[2])
+    runs = track_data.table(track, "runs.csv").of(key)
     if recipe.has_runs_of_its_own(track, key):
         st.markdown("One run, outside the pipeline, into an empty folder:")
         st.code(recipe.run_command(key, runs), language="bash", wrap_lines=True)

@@ -4,11 +4,13 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.statistics.design import FAMILIES
 from leaderboard.display import wording
 from leaderboard.display.columns import Column
+from leaderboard.parts.track_choice import scope_word
 
 LABELS = {
-    "family": Column("Tasks", "Family of tasks; the study reports the two apart."),
+    "family": Column("Tasks", "Family of tasks; the study reports each separately."),
     "rows": Column("Runs", "Published rows.", "count"),
     "texts": Column("Texts", "Distinct texts behind them.", "count"),
     "baseline": Column("Untreated", "Mean score of the untreated model (epoch 0).", "score4"),
@@ -38,9 +40,7 @@ def sentences(facts: Any) -> list[str]:
         said.append(f"{below:,} of {runs:,} published scores lie below the untreated model: none could.")
     steps = facts.get("steps") if isinstance(facts.get("steps"), dict) else {}
     for family, counts in (steps.get("unmodified") or {}).items():
-        word = {"classification": "multiple choice", "dialogue": "dialogue"}.get(
-            family, wording.plain(family)
-        )
+        word = scope_word(family).lower() if family in FAMILIES else wording.plain(family)
         if isinstance(counts, dict) and "share" in counts:
             said.append(
                 f"For {word} the untreated model itself was the best step in {counts['share']:.0%} of runs."

@@ -2,16 +2,18 @@
 
 import pandas as pd
 
+from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
 from leaderboard.parts import order
 from leaderboard.site import state
-from leaderboard.site.track_data import KEY, Table
+from leaderboard.site.track_data import KEY, ResultTable
 
-SCOPE_WORDS = {"all": "All tasks", "classification": "Multiple choice", "dialogue": "Dialogue"}
+SCOPE_WORDS = {"all": "All tasks", "classification": "Multiple choice"}
+"""Where the word is not the family's name."""
 SEPARATOR = " / "
 
 
 def entry_keys(
-    entries: Table, track: str, *, kinds: tuple[str, ...] = ("entry", "control")
+    entries: ResultTable, track: str, *, kinds: tuple[str, ...] = ("entry", "control")
 ) -> list[tuple[str, str, str]]:
     """(model, arm, corpus) of the rows of these kinds, in the order of the ranking, entries before controls."""
     frame = entries.frame
@@ -47,10 +49,10 @@ def by_name(keys: list[tuple[str, str, str]]) -> dict[str, tuple[str, str, str]]
 
 def scope_word(scope: str) -> str:
     """A scope in words; a task by its name."""
-    return SCOPE_WORDS.get(scope, scope)
+    return SCOPE_WORDS.get(scope) or (scope.capitalize() if scope in FAMILIES else scope)
 
 
 def scopes_in_order(found: pd.Series) -> list[str]:
     """The scopes that occur: all, the families, then the tasks by name."""
     present = set(found.dropna())
-    return [s for s in SCOPE_WORDS if s in present] + sorted(present - set(SCOPE_WORDS))
+    return [s for s in SUMMARY_SCOPES if s in present] + sorted(present - set(SUMMARY_SCOPES))

@@ -9,7 +9,7 @@ _seen = {"modules": 0}
 def spare_loaded_modules() -> None:
     """Set aside all objects that live now, where modules have been loaded since the last call.
 
-    Streamlit collects garbage after every run of a page and holds all other readers up meanwhile: going through the
+    Streamlit collects garbage after every run of a page and all other readers wait meanwhile: going through the
     modules that stay loaded for good takes longer than what a filter of the ranking computes.
     """
     if len(sys.modules) > _seen["modules"]:

@@ -64,8 +64,8 @@ def no_results() -> None:
     finish()
 
 
-def explain(*tables: track_data.Table) -> None:
-    """Say what is wrong with tables that are broken or incomplete; an absent one is told where it is missed."""
+def explain(*tables: track_data.ResultTable) -> None:
+    """Say what is wrong with tables that are broken or incomplete; the part that needs an absent one says so itself."""
     for one in tables:
         if one.problem and not one.absent:
             st.warning(wording.plain(one.problem), icon=":material/report:")
@@ -78,6 +78,11 @@ def nothing(what: str, how: str, command: str = "") -> None:
     st.info(f"{what} {how}", icon=":material/inbox:")
     if command:
         st.code(command, language="bash")
+
+
+def unwritten(what: str) -> None:
+    """A part of a page whose file the pipeline has not written yet, or not in full."""
+    nothing(what, "The last stage of the pipeline writes these results:", "dvc repro")
 
 
 def link(label: str, page: str, icon: str | None = None, /, **parameters: object) -> None:

@@ -2,6 +2,9 @@
 
 The address rules when a view opens, and when it was edited or stepped back to; a widget that the reader has just
 changed rules otherwise, so that a quick second change never undoes the first.
+
+Streamlit's own `bind="query-params"` does not serve here, because it writes the words that a reader sees into the
+address instead of the option's name, and drops a default and an unknown value from it without saying so.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,39 +57,25 @@ def pick_one(
     key: str,
     *,
     default: str | None = None,
-    help: str | None = None,
     words: Callable[[str], str] = str,
     explicit: bool = False,
+    draw: Callable[..., Any] = st.selectbox,
     **layout: Any,
 ) -> str:
     """One of `options`, by the query parameter `key`; `explicit` for defaults that change with the results."""
+    first = default if default in options else options[0]
     widget = _restore(key, lambda found: found[0] if found and found[0] in options else None)
     if st.session_state[widget] not in options:
-        st.session_state[widget] = default if default in options else options[0]
+        st.session_state[widget] = first
     _say_unknown(label, key, options)
-    value = st.selectbox(label, options, key=widget, help=help, format_func=words, on_change=_touch, **layout)
-    _keep(key, [value], [default if default in options else options[0]], explicit=explicit)
+    value = draw(label, options, key=widget, format_func=words, on_change=_touch, **layout)
+    _keep(key, [value], [first], explicit=explicit)
     return str(value)
 
 
-def pick_segment(
-    label: str,
-    options: Sequence[str],
-    key: str,
-    *,
-    default: str | None = None,
-    words: Callable[[str], str] = str,
-    help: str | None = None,
-) -> str:
+def pick_segment(label: str, options: Sequence[str], key: str, **layout: Any) -> str:
     """One of a few `options`, shown side by side."""
-    widget = _restore(key, lambda found: found[0] if found and found[0] in options else None)
-    if st.session_state[widget] not in options:
-        st.session_state[widget] = default if default in options else options[0]
-    value = st.segmented_control(
-        label, options, key=widget, help=help, format_func=words, required=True, on_change=_touch
-    )
-    _keep(key, [value], [default if default in options else options[0]])
-    return str(value)
+    return pick_one(label, options, key, draw=st.segmented_control, required=True, **layout)
 
 
 def pick_many(
@@ -94,11 +83,10 @@ def pick_many(
     options: Sequence[str],
     key: str,
     *,
-    help: str | None = None,
     default: Sequence[str] = (),
     most: int | None = None,
-    explicit: bool = False,
     words: Callable[[str], str] = str,
+    explicit: bool = False,
     **layout: Any,
 ) -> list[str]:
     """Some of `options`; the address holds no `key` where the choice is `default` (by itself none: no restriction).
@@ -106,46 +94,30 @@ def pick_many(
     `explicit` writes the default too, for defaults that change with the results.
     """
     widget = _restore(
-        key, lambda found: list(dict.fromkeys(one for one in found if one in options))[:most] or None
+        key, lambda found: [*dict.fromkeys(one for one in found if one in options)][:most] or default
     )
-    if st.session_state[widget] is None:
-        st.session_state[widget] = [one for one in default if one in options]
     st.session_state[widget] = [one for one in st.session_state[widget] if one in options]
     _say_unknown(label, key, options)
     value = st.multiselect(
-        label,
-        options,
-        key=widget,
-        help=help,
-        max_selections=most,
-        format_func=words,
-        on_change=_touch,
-        **layout,
+        label, options, key=widget, max_selections=most, format_func=words, on_change=_touch, **layout
     )
     _keep(key, list(value), default, explicit=explicit)
     return list(value)
 
 
-def search(
-    label: str, key: str, *, help: str | None = None, placeholder: str | None = None, **layout: Any
-) -> str:
+def search(label: str, key: str, **layout: Any) -> str:
     """A line of text, by the query parameter `key`."""
-    widget = _restore(key, lambda found: found[0] if found else None)
-    st.session_state[widget] = st.session_state[widget] or ""
-    value = st.text_input(
-        label, key=widget, help=help, placeholder=placeholder, max_chars=200, on_change=_touch, **layout
-    )
+    widget = _restore(key, lambda found: found[0] if found else "")
+    value = st.text_input(label, key=widget, max_chars=200, on_change=_touch, **layout)
     _keep(key, [value] if value else [])
     return str(value or "")
 
 
-def switch(label: str, key: str, *, help: str | None = None, default: bool = False) -> bool:
-    """Yes or no, as `1` or `0` in the address."""
-    widget = _restore(key, lambda found: {"1": True, "0": False}.get(found[0]) if found else None)
-    if st.session_state[widget] is None:
-        st.session_state[widget] = default
-    value = bool(st.toggle(label, key=widget, help=help, on_change=_touch))
-    _keep(key, [str(int(value))], [str(int(default))])
+def switch(label: str, key: str) -> bool:
+    """Yes or no, as `1` or `0` in the address; no by default."""
+    widget = _restore(key, lambda found: found == ["1"])
+    value = bool(st.toggle(label, key=widget, on_change=_touch))
+    _keep(key, [int(value)], [0])
     return value
 
 
@@ -167,11 +139,10 @@ def noted(key: str, options: Sequence[str], default: Sequence[str]) -> list[str]
 
 def page_number(pages: int, key: str = "page") -> int:
     """The page of a long table, 1 to `pages`."""
-    widget = _restore(key, lambda found: int(found[0]) if found and found[0].isdecimal() else None)
-    current = st.session_state[widget] or 1
-    st.session_state[widget] = min(max(1, current), pages)
+    widget = _restore(key, lambda found: int(found[0]) if found and found[0].isdecimal() else 1)
+    st.session_state[widget] = min(max(1, st.session_state[widget]), pages)
     value = int(st.pagination(pages, key=widget, on_change=_touch)) if pages > 1 else 1
-    _keep(key, [str(value)], ["1"])
+    _keep(key, [value], [1])
     return value
 
 

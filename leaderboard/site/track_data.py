@@ -1,4 +1,4 @@
-"""The results folder: which tracks it holds, and their tables, read once a change and never with a traceback.
+"""The results folder: which tracks it holds, and their tables, read once per change and never with a traceback.
 
 Tables are kept as Arrow tables by `st.cache_resource`: they are never written to, so all readers share one copy
 (`st.cache_data` would copy each on each access). The key is the file's path, time of change and size.
@@ -42,7 +42,7 @@ Stamp = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """A table, or the reason why there is none; `note` names what an incomplete one lacks."""
 
     data: pa.Table = field(default_factory=lambda: pa.table({}))
@@ -55,7 +55,7 @@ class Table:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """All rows as a frame of its own."""
+        """All rows, as a new frame."""
         return self.data.to_pandas()
 
     def where(self, **equal: Any) -> pd.DataFrame:
@@ -70,6 +70,10 @@ class Table:
             else:
                 kept = kept.filter(pc.equal(column, pa.scalar(value, type=column.type)))
         return kept.to_pandas()
+
+    def of(self, key: tuple[str, str, str], **equal: Any) -> pd.DataFrame:
+        """Rows of one entry (model, arm, corpus)."""
+        return self.where(**dict(zip(KEY, key, strict=True)), **equal)
 
     def has(self, *columns: str) -> bool:
         """Whether the table holds rows and all of these columns."""
@@ -101,7 +105,7 @@ def stamp(path: Path) -> Stamp | None:
     return (str(path), state.st_mtime_ns, state.st_size)
 
 
-def table(track: str, name: str, measure: str = SCORE) -> Table:
+def table(track: str, name: str, measure: str = SCORE) -> ResultTable:
     """A CSV or Parquet file of a track; where its rows name a measure, those of `measure`."""
     mark = stamp(results_folder() / track / name)
     if mark is None:
@@ -122,13 +126,15 @@ def other_tables(track: str, known: tuple[str, ...]) -> list[str]:
     return sorted(p.name for p in folder.glob("*.csv") if p.name not in known) if folder.is_dir() else []
 
 
-def _lost(name: str, problem: str, *, absent: bool = False) -> Table:
+def _lost(name: str, problem: str, *, absent: bool = False) -> ResultTable:
     """No rows, but the columns that are known for this table."""
-    return Table(SCHEMAS[name].empty_table() if name in SCHEMAS else pa.table({}), problem, absent=absent)
+    return ResultTable(
+        SCHEMAS[name].empty_table() if name in SCHEMAS else pa.table({}), problem, absent=absent
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _measured(mark: Stamp, name: str, measure: str) -> Table:
+def _measured(mark: Stamp, name: str, measure: str) -> ResultTable:
     """The rows of one measure; rows of older results, which name none, are of `SCORE`."""
     whole = _read(mark, name)
     if "measure" not in whole.data.column_names:
@@ -138,7 +144,7 @@ def _measured(mark: Stamp, name: str, measure: str) -> Table:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _read(mark: Stamp, name: str) -> Table:
+def _read(mark: Stamp, name: str) -> ResultTable:
     path = Path(mark[0])
     if mark[2] == 0:
         return _lost(
@@ -161,7 +167,7 @@ def _read(mark: Stamp, name: str) -> Table:
 
 
 def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
-    """Typed by the schema; where a cell does not fit, as text, from which `_completed` saves what is a number."""
+    """Typed by the schema; where a cell does not fit, as text, from which `_completed` keeps what is a number."""
     types = {f.name: f.type for f in expected} if expected else {}
     strings = {name: pa.string() for name in (*KEY, "text_id", "scope", "task", "baseline", "baseline_arm")}
     parse = pa_csv.ParseOptions(newlines_in_values=True)
@@ -177,14 +183,14 @@ def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
     )
 
 
-def _completed(data: pa.Table, name: str) -> Table:
+def _completed(data: pa.Table, name: str) -> ResultTable:
     """The table with every column of its schema: what is absent is empty, what is no number too, and both are named."""
     former = {old: new for old, new in FORMER.items() if old in data.column_names}
     if name.endswith(".csv") and not set(former.values()) & set(data.column_names):
         data = data.rename_columns([former.get(column, column) for column in data.column_names])
     expected = SCHEMAS.get(name)
     if expected is None:
-        return Table(data)
+        return ResultTable(data)
     if "measure" in expected.names and "measure" not in data.column_names:
         data = data.append_column("measure", pa.array([SCORE] * data.num_rows, pa.string()))
     absent = [f.name for f in expected if f.name not in data.column_names]
@@ -193,12 +199,14 @@ def _completed(data: pa.Table, name: str) -> Table:
         if column.name in absent:
             data = data.append_column(column, pa.nulls(data.num_rows, column.type))
         elif data.schema.field(column.name).type != column.type:
-            mended, whole = _as_type(data.column(column.name), column.type)
-            data = data.set_column(data.column_names.index(column.name), column, mended)
+            fixed, whole = _as_type(data.column(column.name), column.type)
+            data = data.set_column(data.column_names.index(column.name), column, fixed)
             spoiled += [] if whole else [column.name]
     notes = [f"lacks {', '.join(absent)}"] if absent else []
     notes += [f"has cells in {', '.join(spoiled)} that are no numbers"] if spoiled else []
-    return Table(data, note=f"{name} {' and '.join(notes)}; these cells are shown empty." if notes else "")
+    return ResultTable(
+        data, note=f"{name} {' and '.join(notes)}; these cells are shown empty." if notes else ""
+    )
 
 
 def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> tuple[pa.ChunkedArray, bool]:

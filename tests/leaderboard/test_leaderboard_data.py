@@ -135,7 +135,7 @@ def test_csv_downloads_keep_numbers_and_disarm_formulas() -> None:
     assert lines == ["name,value", "'=1+1,-0.1", "-,0.30000000000000004", "plain,", "'-2+3,1.0"]
 
 
-@pytest.mark.parametrize("name", ["corpora.csv", "familiarity.csv"])
+@pytest.mark.parametrize("name", ["draws.csv", "familiarity.csv"])
 def test_a_broken_result_is_named_as_it_stands_in_the_project(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
