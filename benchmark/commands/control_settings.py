@@ -83,7 +83,7 @@ class Outcome:
 
 def outcomes(settings: Settings, draw: int, controls: Sequence[Control], folder: Path) -> list[Outcome]:
     """What the controls do to one draw on all `select` documents; from `folder` where the same code has done it."""
-    rung = _ladder(settings, folder).kept(MODEL, draw)
+    rung = _ladder(settings, folder).cached(MODEL, draw)
     kept = {
         one.name: folder / f"outcomes-{draw}-{_key(settings, rung.name, one)[:12]}.json" for one in controls
     }
@@ -108,7 +108,7 @@ def train(settings: Settings, draws: Sequence[int], folder: Path) -> None:
     from benchmark.models.micro_training import train_rung
 
     ladder = _ladder(settings, folder)
-    left = {draw: kept for draw in draws if not (kept := ladder.kept(MODEL, draw)).is_dir()}
+    left = {draw: kept for draw in draws if not (kept := ladder.cached(MODEL, draw)).is_dir()}
     if left:
         with tempfile.TemporaryDirectory(dir=folder) as made:
             folders = {draw: Path(made) / str(draw) for draw in left}

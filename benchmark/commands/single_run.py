@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from benchmark.errors import InputError, told_of
+from benchmark.errors import InputError, naming_source
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.params import CorpusSpec, ModelSpec, Settings, load_settings, nearest
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import write_json, write_parquet
+from benchmark.system.patterns import COMMIT, HUB_ID
 
 if TYPE_CHECKING:
     from benchmark.posttrain.run_requests import CorpusText
 
-HUB_MODEL = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)@([0-9a-f]{40})")
+HUB_MODEL = re.compile(f"({HUB_ID})@({COMMIT})")
 
 
 def single_run(
@@ -68,7 +69,7 @@ def single_run(
     corpus_name, text = find_text(corpus, index, settings, root)
     name, folder = find_model(model, root, draw)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
-    with told_of(model, *([folder] if HUB_MODEL.fullmatch(model) else []), in_front=False):
+    with naming_source(model, *([folder] if HUB_MODEL.fullmatch(model) else []), prefix=False):
         base = load_base(name, folder, documents, settings.evaluation, settings.execution, draw=draw)
     asked = request(settings, base, corpus_name, text, arm, seed)
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))

@@ -6,8 +6,8 @@ from typing import Any
 
 from benchmark.corpora.texts import Text, hub_texts, original_texts, read_texts
 from benchmark.errors import InputError
-from benchmark.public_data.public_files import sha256_of
 from benchmark.settings.params import CorpusSpec, FileCorpus, HubCorpus, MicroCorpus, OriginalCorpus
+from benchmark.system.content_hash import sha256_of
 
 
 def open_corpus(spec: CorpusSpec, root: Path) -> Sequence[Text]:

@@ -5,7 +5,7 @@ file holds one text a line, which ends at LF or CRLF; a folder is one text a fil
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -106,14 +106,6 @@ def hub_texts(
                 yield from table_texts(path, column)
 
     return _checked(islice(rows(), limit), f"{dataset}@{revision}", limits)
-
-
-def fingerprint(texts: Sequence[Text]) -> str:
-    """sha256 over the texts in their order."""
-    total = hashlib.sha256()
-    for text in texts:
-        total.update(hashlib.sha256(text.text.encode()).digest())
-    return total.hexdigest()
 
 
 def text_id(text: str) -> str:

@@ -20,12 +20,11 @@ from benchmark.posttrain.run_code import run_code
 from benchmark.posttrain.run_group import complete_runs
 from benchmark.posttrain.run_loop import RunResult
 from benchmark.posttrain.run_requests import CorpusText, request
-from benchmark.public_data.public_files import sha256_of
 from benchmark.schema.result_columns import TEXTS
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.params import MicroCorpus, Settings, arms_of, load_settings
 from benchmark.store.track_paths import Layout, known
-from benchmark.system.content_hash import digest
+from benchmark.system.content_hash import digest, sha256_of
 from benchmark.system.files import whole_folder, write_json_lines, write_parquet
 from benchmark.system.progress import Progress
 from benchmark.tasks.suite import Suite

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.errors import InputError, told_of
+from benchmark.errors import InputError, naming_source
 from benchmark.schema.stored_columns import NO_ARM, SAMPLES, TEXTS
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.params import (
@@ -81,7 +81,7 @@ def model(params: Path, name: str) -> None:
                 place.mkdir()
                 _MODEL_KINDS[spec.kind](spec.drawn(draw), settings, layout, place, name, draw)
                 origin = _origin(spec.drawn(draw), layout, name, draw)
-                with told_of(origin, place):
+                with naming_source(origin, place):
                     loaded = load_opt(place)
                     Tokenizer.from_folder(place).rows_of(loaded.config.vocab_size, place)
                 sizes.append(loaded.parameters_count())
@@ -144,12 +144,12 @@ MODEL_FILES = (
 def _copy_folder(
     spec: FolderModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
 ) -> None:
-    from benchmark.untrusted.safe_files import kind_of, sha256_of
+    from benchmark.untrusted.safe_files import kind_of, sha256_of_data
 
     source = layout.root / spec.path
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
-    if spec.sha256 is not None and sha256_of(source) != spec.sha256:
+    if spec.sha256 is not None and sha256_of_data(source) != spec.sha256:
         raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
     for file in sorted(source.iterdir()):
         if (file.name in MODEL_FILES or file.suffix == ".safetensors") and kind_of(file) == "file":

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from benchmark.arithmetic.mode import Arithmetic
 from benchmark.errors import InputError
 from benchmark.settings.arm_kinds import ONE_STEP, PLACEBOS, SEEDLESS, UNRANKED
+from benchmark.system.patterns import COMMIT, HUB_ID, SHA256
 from benchmark.system.strict_yaml import parse_yaml, read_yaml
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -89,15 +90,15 @@ class MicroModel(Strict):
         return self
 
 
-HUB_ID = r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$"
-REVISION = r"^[0-9a-f]{40}$"
+HubId = Annotated[str, Field(pattern=f"^{HUB_ID}$")]
+Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
 
 
 class HubDraw(Strict):
     """Another pretraining run of a Hub model: a sister repository, or another revision."""
 
-    id: str = Field(pattern=HUB_ID)
-    revision: str = Field(pattern=REVISION)
+    id: HubId
+    revision: Commit
 
 
 class HubModel(Strict):
@@ -105,8 +106,8 @@ class HubModel(Strict):
 
     kind: Literal["hub"]
     role: Role = "both"
-    id: str = Field(pattern=HUB_ID)
-    revision: str = Field(pattern=REVISION)
+    id: HubId
+    revision: Commit
     allow_pickle_weights: bool = False
     draws: tuple[HubDraw, ...] = ()
 
@@ -142,7 +143,7 @@ class FolderModel(Strict):
     kind: Literal["folder"]
     role: Role = "both"
     path: str
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
 
     @property
     def n_draws(self) -> int:
@@ -195,15 +196,15 @@ class FileCorpus(Corpus):
     path: str
     column: str | None = None
     texts: int | None = Field(gt=0, default=None)
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
 
 
 class HubCorpus(Corpus):
     """A data set of the Hugging Face Hub, pinned to a commit."""
 
     kind: Literal["hub"]
-    id: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    id: HubId
+    revision: Commit
     column: str = "text"
     texts: int | None = Field(gt=0, default=None)
 

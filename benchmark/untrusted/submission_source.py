@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import InputError
-
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-COMMIT = re.compile(r"[0-9a-f]{40}")
+from benchmark.system.patterns import COMMIT, HUB_ID
 
 
 @dataclass(frozen=True)
 class LocalSource:
-    """A file or folder of this machine."""
+    """A file or folder on this machine."""
 
     path: Path
 
@@ -39,7 +37,7 @@ def parse_source(text: str, kind: Literal["corpus", "model"]) -> LocalSource | H
         return _hub(text, text.removeprefix("hf://"), kind)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         raise InputError(f"source {text!r}: unknown scheme: download it, or name hf://owner/name@<40 hex>")
-    looks_like_hub = HUB_ID.fullmatch(text.partition("@")[0]) is not None and not Path(text).exists()
+    looks_like_hub = re.fullmatch(HUB_ID, text.partition("@")[0]) is not None and not Path(text).exists()
     if kind == "model" and looks_like_hub:
         return _hub(text, text, kind)
     if kind == "corpus" and looks_like_hub and "@" in text:
@@ -50,9 +48,9 @@ def parse_source(text: str, kind: Literal["corpus", "model"]) -> LocalSource | H
 def _hub(text: str, rest: str, kind: Literal["corpus", "model"]) -> HubSource:
     identity, _, pinned = rest.partition("@")
     revision, separator, column = pinned.partition(":")
-    if not HUB_ID.fullmatch(identity) or ".." in identity or len(identity) > 200:
-        raise InputError(f"source {text!r}: {identity!r} is no owner/name of the Hub")
-    if not COMMIT.fullmatch(revision):
+    if not re.fullmatch(HUB_ID, identity) or ".." in identity or len(identity) > 200:
+        raise InputError(f"source {text!r}: {identity!r} is not an owner/name of the Hub")
+    if not re.fullmatch(COMMIT, revision):
         raise InputError(
             f"source {text!r}: a branch or tag can move, so pin the commit: hf://{identity}@<40 hex digits>"
         )

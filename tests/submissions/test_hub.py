@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file, save_file
 
 from benchmark.errors import CheckFailed, InputError
 from benchmark.intake.check import check_file
 from benchmark.intake.submit_entry import submit_corpus, submit_model
 from benchmark.settings.params import load_settings
+from tests.tiny_model import Params, change_weights
 
 from .conftest import snapshot
 
@@ -160,10 +160,10 @@ def test_a_hub_model_of_pickles_is_refused_unread(hub: Hub, repository: Path, mo
 def test_a_stored_head_of_the_hub_is_compared_with_the_embedding(
     hub: Hub, repository: Path, model_folder: Path, same: bool
 ) -> None:
-    params = load_file(model_folder / "model.safetensors")
-    embedding = params["model.decoder.embed_tokens.weight"]
-    params["lm_head.weight"] = embedding.clone() if same else embedding + 1
-    save_file(params, model_folder / "model.safetensors")
+    def add_head(params: Params) -> None:
+        params["lm_head.weight"] = params["model.decoder.embed_tokens.weight"] + (0 if same else 1)
+
+    change_weights(model_folder, add_head)
     moved(model_folder, hub)
     if same:
         submit_model("mine", f"owner/name@{COMMIT}", params=repository / "params.yaml")

@@ -23,7 +23,7 @@ from benchmark.verification.recompute import same
 from benchmark.verification.run_record_check import check_records
 from benchmark.verification.verify import verify
 
-from .track import DIGEST, alter_records, alter_samples, make_track
+from .track import DIGEST, alter_records, alter_samples, make_track, run_key
 
 ENTRY = "small/gap/code"
 
@@ -223,20 +223,6 @@ def test_what_is_altered_in_a_control_or_another_corpus_does_not_flag_an_entry(
     assert checked(layout, pristine, "small/gap/seen", runs=0).state == "flagged"
 
 
-def test_a_log_probability_altered_by_a_hundredth_is_found_where_its_run_is_drawn(
-    layout: Layout, pristine: Path
-) -> None:
-    def more(row: dict[str, Any]) -> None:
-        row["choice_logprobs"][2] -= 0.01
-
-    where = {"arm": "gap", "task": "choices", "step": 1, "split": "select", "text_id": "code-text-1"}
-    alter_samples(layout, "code", more, where)
-    attestation = checked(layout, pristine)
-    assert attestation.state == "flagged"
-    assert attestation.repetition["differences"] == 1
-    assert "text 1" in attestation.repetition["faults"][0]
-
-
 def test_the_drawn_runs_are_recorded_and_follow_from_the_seed(layout: Layout, pristine: Path) -> None:
     again = Again(pristine)
     attestation = checked(layout, pristine, runs=2, seed=None, repeater=again)
@@ -374,17 +360,8 @@ def test_printed_figures_agree_to_their_digits() -> None:
 
 def test_runs_of_one_text_on_two_draws_are_held_to_their_own_records() -> None:
     def row(draw: int, value: float) -> dict[str, Any]:
-        named = {
-            "model": "m",
-            "draw": draw,
-            "arm": "gap",
-            "corpus": "c",
-            "text_id": "t",
-            "seed": 0,
-            "step": 1,
-        }
-        task = {"task": "cause", "family": "classification", "split": "test", "doc_id": 0, "metric": "acc"}
-        return named | task | {"value": value}
+        row = run_key("m", "gap", "c", "t", draw=draw) | {"step": 1, "task": "cause", "doc_id": 0}
+        return row | {"family": "classification", "split": "test", "metric": "acc", "value": value}
 
     def record(draw: int, value: float) -> dict[str, Any]:
         step = {"step": 1, "metrics": {"cause": {"acc": value}}, "averages": {"all": value}}

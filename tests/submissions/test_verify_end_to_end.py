@@ -11,10 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from benchmark.errors import InputError
-from benchmark.models.opt import OptConfig, OptModel, save_opt
 from benchmark.pipeline import stages
 from benchmark.schema.result_columns import SAMPLES
 from benchmark.store.entry_lookup import find_entry
@@ -22,6 +20,7 @@ from benchmark.system.files import write_json, write_parquet
 from benchmark.tasks import suite_of_track
 from benchmark.verification.compare_runs import LOG_PROBABILITY, RunName
 from benchmark.verification.rerun import PipelineRepeater
+from tests.tiny_model import change_weights, write_model
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
@@ -54,17 +53,13 @@ def one_suite() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory, model_template: Path) -> Path:
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track of one treated model, four texts, and two soups of two texts; its results are another machine's."""
     root = tmp_path_factory.mktemp("verified")
     for number, (name, hidden) in enumerate((("small", 8), ("large", 24))):
-        config = OptConfig(259, hidden, 1, 2, 2 * hidden, 256, hidden)
-        generator = torch.Generator().manual_seed(number)
-        params = {
-            key: 0.3 * torch.randn(shape, generator=generator) for key, shape in config.shapes().items()
-        }
-        save_opt(OptModel(config, params), root / "made" / name)
-        shutil.copyfile(model_template / "tokenizer.json", root / "made" / name / "tokenizer.json")
+        folder = root / "made" / name
+        write_model(folder, hidden=hidden, positions=256, seed=number)
+        change_weights(folder, lambda params: {key: 0.3 * value for key, value in params.items()})
     lines = "".join(f"note {number}: {'so ' * number}it goes\n" for number in range(4))
     (root / "made" / "notes.txt").write_text(lines, encoding="utf-8")
     params_file = root / "params.yaml"
@@ -172,6 +167,7 @@ def test_a_stored_log_probability_altered_by_a_hundredth_flags_the_entry_where_i
     told = attested(track, arm)
     assert (told["state"], told["consistency"]["differences"]) == ("flagged", 0)
     assert told["repetition"]["differences"] == 1
+    assert "text " in told["repetition"]["faults"][0]
     assert shown_state(track, arm) == "flagged"
 
 

@@ -47,15 +47,7 @@ def make_track(root: Path) -> Layout:
         start = random.normal(size=(3, 200, 3)) + np.array([0.4 + 0.3 * number, 0, 0])
         facts = {"model": model, "parameters": 1000 * (1 + number) + 500 * number, "model_digest": [DIGEST]}
         facts |= {"suite": "made-up", "suite_version": "1", "tasks": TASKS}
-        base = {
-            "model": model,
-            "draw": 0,
-            "arm": "none",
-            "corpus": "none",
-            "text_id": "-",
-            "seed": 0,
-            "step": 0,
-        }
+        base = run_key(model, "none", "none", "-") | {"step": 0}
         write_parquet(layout.cell(model, "none") / "samples.parquet", scored(base, start))
         write_json(layout.cell(model, "none") / "base.json", facts)
         for corpus in settings.corpora:
@@ -75,14 +67,7 @@ def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any)
     tables, records = [SAMPLES.empty_table()], []
     for arm in ("gap", "random") if random is not None else ():
         for index in range(4):
-            run = {
-                "model": model,
-                "draw": 0,
-                "arm": arm,
-                "corpus": corpus,
-                "text_id": f"{corpus}-text-{index}",
-                "seed": 0,
-            }
+            run = run_key(model, arm, corpus, f"{corpus}-text-{index}")
             steps: list[dict[str, Any]] = [{"step": 0, "metrics": {}, "averages": {}}]
             for step in STEPS:
                 moved = start + random.normal(size=start.shape) * 0.1 * step
@@ -102,6 +87,11 @@ def write_cell(layout: Layout, model: str, corpus: str, start: Any, random: Any)
     write_parquet(cell / "samples.parquet", pa.concat_tables(tables))
     write_json_lines(cell / "runs.jsonl", records)
     write_json(cell / "cell.json", {"corpus_loss": 3.0, "keys": [], "model_digest": DIGEST})
+
+
+def run_key(model: str, arm: str, corpus: str, text_id: str, draw: int = 0) -> dict[str, Any]:
+    """What names a run, as columns of samples and keys of records."""
+    return {"model": model, "draw": draw, "arm": arm, "corpus": corpus, "text_id": text_id, "seed": 0}
 
 
 def scored(names: dict[str, Any], logits: Any) -> pa.Table:
