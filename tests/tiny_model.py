@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 
@@ -51,7 +51,8 @@ def add_token(folder: Path, word: str, number: int) -> None:
 
 def change_weights(folder: Path, change: Callable[[Params], Params | object]) -> None:
     """Apply `change` to the tensors of a folder; it edits them or returns new ones."""
-    params = load_file(folder / "model.safetensors")
+    # Not `load_file`: its tensors stay mapped to the file, which is written below.
+    params = load((folder / "model.safetensors").read_bytes())
     changed = change(params)
     changed = changed if isinstance(changed, dict) else params
     save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})

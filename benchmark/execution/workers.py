@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from benchmark.arithmetic import mode
 from benchmark.arithmetic.single_thread import compute_alone
 from benchmark.errors import InputError
+from benchmark.execution.parent_death import die_with_parent
 from benchmark.settings.params import Execution
 
 Context = TypeVar("Context")
@@ -80,7 +81,7 @@ def _in_pool(
 
 
 def _one_pool(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, Any]]:
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=die_with_parent)
     try:
         futures: dict[Future[Any], Unit] = {pool.submit(_inherited_work, unit): unit for unit in units}
         while futures:
@@ -98,12 +99,6 @@ def _one_pool(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, Any]]
                 raise broken
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    from benchmark.execution.parent_death import die_with_parent
-
-    die_with_parent()
 
 
 def _inherited_work(unit: Any) -> Any:

@@ -42,11 +42,6 @@ class Target:
     settings: Settings
     layout: Layout
 
-    @property
-    def root(self) -> Path:
-        """The repository's root."""
-        return self.layout.root
-
 
 def submit_corpus(
     name: str,
@@ -72,7 +67,7 @@ def submit_corpus(
     if texts is not None and texts < 2:
         raise InputError(f"texts {texts}: one text drives one run, so give at least 2")
     target = _target(params, "corpus", name)
-    with staging(target.root) as staged:
+    with staging(target.layout.root) as staged:
         data = None
         origin: FileOrigin | HubOrigin
         if isinstance(parsed, HubSource):
@@ -85,7 +80,7 @@ def submit_corpus(
         else:
             given, origin = local_texts(parsed.path, column, staged.folder / "source")
             distinct, duplicates = distinct_texts(given[:texts])
-            file = _data_folder(staged, target.root, name) / "texts.jsonl"
+            file = _data_folder(staged, target.layout.root, name) / "texts.jsonl"
             write_texts(distinct, file)
             data = _data("corpus", name, file)
             entry = {"kind": "file", "path": data.path, "sha256": data.sha256}
@@ -105,7 +100,7 @@ def submit_model(name: str, source: str, *, params: Path = Path("params.yaml")) 
     """
     parsed = parse_source(source, "model")
     target = _target(params, "model", name)
-    with staging(target.root) as staged:
+    with staging(target.layout.root) as staged:
         data, omitted = None, list[str]()
         origin: FileOrigin | HubOrigin
         if isinstance(parsed, HubSource):
@@ -114,7 +109,7 @@ def submit_model(name: str, source: str, *, params: Path = Path("params.yaml")) 
             origin = HubOrigin(kind="hub", id=parsed.id, revision=parsed.revision)
             entry = {"kind": "hub", "role": "treated", "id": parsed.id, "revision": parsed.revision}
         else:
-            folder = _data_folder(staged, target.root, name) / "model"
+            folder = _data_folder(staged, target.layout.root, name) / "model"
             with naming_source(parsed.path, folder):
                 omitted = copy_model(parsed.path, folder)
                 facts = check_model(folder)
@@ -170,7 +165,7 @@ def _add(
     found: MeasuredCorpus | MeasuredModel,
 ) -> Report:
     """Put everything in place. The settings are read again under the lock, so that no other entry is lost."""
-    root, params = target.root, target.params
+    root, params = target.layout.root, target.params
     raw = {
         "version": 1,
         "kind": kind,

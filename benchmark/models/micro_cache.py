@@ -82,16 +82,16 @@ def units_of(ladder: Ladder, missing: Mapping[str, tuple[int, ...]], workers: in
         for first in range(0, len(draws), MOST_DRAWS)
     ]
     share = sum(map(ladder.cost, units)) / workers
-    done = False
-    while not done:
-        units.sort(key=lambda unit: (-ladder.cost(unit), unit))
-        done = True
-        for place, (name, draws) in enumerate(units):
-            if ladder.cost((name, draws)) > share and len(draws) > 1:
-                half = len(draws) // 2
-                units[place : place + 1] = [(name, draws[:half]), (name, draws[half:])]
-                done = False
-                break
+
+    def order(unit: Unit) -> tuple[int, Unit]:
+        return -ladder.cost(unit), unit
+
+    units.sort(key=order)
+    while long := next((unit for unit in units if ladder.cost(unit) > share and len(unit[1]) > 1), None):
+        units.remove(long)
+        name, draws = long
+        half = len(draws) // 2
+        units = sorted([*units, (name, draws[:half]), (name, draws[half:])], key=order)
     return units
 
 

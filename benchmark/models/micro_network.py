@@ -111,7 +111,7 @@ class _Norm:
         self.term, self.of_term = (stack[f"{name}.bias"] for stack in (weights, gradients))
 
     def folded(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """The norm folded into a product with `weight`: weights [draws, out, in], bias [draws, out] for a normed row."""
+        """The norm folded into a product with `weight`: weights [draws, out, in] and bias [draws, out]."""
         return weight * self.factor[:, None], _times(weight.numpy(), self.term.numpy()[..., None])[..., 0]
 
     def unfold(self, weight: Tensor, of_weight: Tensor, of_bias: Tensor) -> None:

@@ -3,7 +3,8 @@
 Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks": five Newton-Schulz iterations
 with their quintic coefficients. At these sizes it halves the text that a ladder model needs.
 
-`torch.optim.Muon` is not used: it orthogonalises in bfloat16, one matrix at a time; here it is float32, batched by shape.
+`torch.optim.Muon` is not used: it orthogonalises in bfloat16, one matrix at a time. Here it is float32, batched by
+shape.
 """
 
 import torch

@@ -31,7 +31,7 @@ def parse_table(content: str, path: Path) -> DelimitedTable:
 
     Raises ``InputError``, with the row (from 1, below the header) and the line of the file (from 1), where a
     row has another number of fields than the header, a quote does not close or text follows it, columns are
-    not separated by commas, a column's name stands twice, or the file is empty or holds NUL characters.
+    not separated by commas, two columns have one name, or the file is empty or holds NUL characters.
     """
     if "\0" in content:
         raise InputError(f"{path} holds a NUL character: give plain text")
@@ -78,12 +78,12 @@ def _record(content: str, start: int, place: str) -> tuple[list[str], int]:
     fields: list[str] = []
     while True:
         if content.startswith('"', start):
-            found = _QUOTED.match(content, start)
-            if found is None:
+            quoted = _QUOTED.match(content, start)
+            if quoted is None:
                 raise InputError(
                     f"{place}, has a quote that does not close): close it, and double quotes inside"
                 )
-            field, end = found[1].replace('""', '"'), found.end()
+            field, end = quoted[1].replace('""', '"'), quoted.end()
             if content.startswith("\r", end) and content[end + 1 : end + 2] in ("", "\n"):
                 end += 1
             if content[end : end + 1] not in ("", "\n", ","):

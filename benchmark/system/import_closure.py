@@ -120,8 +120,8 @@ class _Walk:
         if first != self.package.name:
             return None
         path = self.package.joinpath(*rest)
-        found = (file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file())
-        return next(found, None)
+        files = (file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file())
+        return next(files, None)
 
     def add(self, name: str) -> bool:
         """Add a module and the packages around it; False if there is none of that name."""
@@ -224,15 +224,15 @@ def _used_by(tree: ast.Module, function: str) -> set[str]:
             defined.setdefault(bound, []).append(statement)
     if function not in defined:
         raise KeyError(function)
-    found: set[str] = set()
+    imports: set[str] = set()
     seen, left = {function}, [function]
     while left:
         for statement in defined.get(left.pop(), ()):
-            found.update(_imported(statement, around))
+            imports.update(_imported(statement, around))
             used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} - seen
             seen |= used
             left += used
-    return found
+    return imports
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import re
 import stat
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,8 +11,7 @@ from benchmark.system.strict_yaml import read_yaml
 
 # DVC names a file of its cache by the md5 of its content: a link to any other name is not DVC's.
 CACHED = re.compile(r"(.+)/[0-9a-f]{2}/[0-9a-f]{30}")
-CONFIGS = (".dvc/config", ".dvc/config.local")
-STAGES = ("dvc.yaml", "params.yaml", "tracks/*/dvc.yaml", "tracks/*/params.yaml")
+SETTINGS = (".dvc/config*", "dvc.yaml", "params.yaml", "tracks/*/dvc.yaml", "tracks/*/params.yaml")
 Stamps = tuple[tuple[str, int], ...]
 
 
@@ -31,7 +31,7 @@ def cached_file(link: Path) -> Path | None:
     root = next((folder for folder in place.parents if (folder / ".dvc").is_dir()), None)
     if not regular or cached is None or root is None:
         return None
-    if Path(cached[1]) not in _caches(root, _stamps(root, CONFIGS)) or not _tracked(place, root):
+    if Path(cached[1]) not in _repository(root, _stamps(root))[0] or not _tracked(place, root):
         return None
     return target
 
@@ -41,7 +41,7 @@ def _tracked(place: Path, root: Path) -> bool:
     above = (place, *(folder for folder in place.parents if folder.is_relative_to(root) and folder != root))
     if any(_has_dvc_file(path) for path in above):
         return True
-    return not _stage_outs(root, _stamps(root, STAGES)).isdisjoint(above)
+    return not _repository(root, _stamps(root))[1].isdisjoint(above)
 
 
 def _has_dvc_file(path: Path) -> bool:
@@ -58,34 +58,23 @@ def _has_dvc_file(path: Path) -> bool:
     )
 
 
-def _stamps(root: Path, patterns: tuple[str, ...]) -> Stamps:
+def _stamps(root: Path) -> Stamps:
     """The settings files of a repository and when each was written; what is cached is valid as long as they are."""
-    files = sorted(file for pattern in patterns for file in root.glob(pattern) if file.is_file())
+    files = sorted(file for pattern in SETTINGS for file in root.glob(pattern) if file.is_file())
     return tuple((str(file), file.stat().st_mtime_ns) for file in files)
 
 
 @lru_cache(maxsize=8)
-def _caches(root: Path, stamps: Stamps) -> frozenset[Path]:
-    """Resolved folders of a repository's local cache: that of DVC 3 and that of earlier versions."""
+def _repository(root: Path, stamps: Stamps) -> tuple[frozenset[Path], frozenset[Path]]:
+    """Resolved folders of a repository's local cache, those of earlier DVC versions included, and its stages' outputs.
+
+    Either is empty if DVC cannot read it.
+    """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    try:
-        with Repo(str(root)) as repo:
-            named = [repo.cache.local.path, repo.cache.legacy.path]
-    except DvcException:
-        return frozenset()
-    return frozenset(Path(path).resolve() for path in named)
-
-
-@lru_cache(maxsize=8)
-def _stage_outs(root: Path, stamps: Stamps) -> frozenset[Path]:
-    """Outputs of a repository's stages; none where DVC cannot read them."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        with Repo(str(root)) as repo:
-            return frozenset(Path(out.fs_path) for out in repo.index.outs)
-    except DvcException:
-        return frozenset()
+    caches = outputs = frozenset[Path]()
+    with suppress(DvcException), Repo(str(root)) as repo:
+        caches = frozenset(Path(cache.path).resolve() for cache in (repo.cache.local, repo.cache.legacy))
+        outputs = frozenset(Path(out.fs_path) for out in repo.index.outs)
+    return caches, outputs

@@ -22,7 +22,6 @@ CHUNK = 1 << 20
 class Stored:
     """A copied file: its size and the sha256 of its bytes, read once from beginning to end."""
 
-    path: Path
     bytes: int
     sha256: str
 
@@ -88,7 +87,7 @@ def stable_copy(source: Path, target: Path, cap: int) -> Stored:
         os.close(handle)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
         raise InputError(f"{source}: changed while it was read: submit it again when nothing writes to it")
-    return Stored(target, size, digest)
+    return Stored(size, digest)
 
 
 def _copy(handle: int, source: Path, target: Path, cap: int) -> tuple[str, int]:

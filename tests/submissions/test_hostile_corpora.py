@@ -134,16 +134,11 @@ SOURCES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
     "invalid UTF-8": (lambda d: lines(d, b"one", b"tw\xffo"), "UTF-8"),
     "a pickle": (pickled, "UTF-8"),
     "NUL byte": (lambda d: lines(d, b"one", b"tw\0o"), "NUL"),
-    "NUL escape in JSONL": (
-        lambda d: lines(d, b'{"text":"a"}', b'{"text":"\\u0000"}', name="a.jsonl"),
-        "NUL",
-    ),
     "half a surrogate pair": (
         lambda d: lines(d, b'{"text":"a"}', b'{"text":"\\ud800"}', name="a.jsonl"),
         "surrogate",
     ),
     "empty file": (lambda d: lines(d), "holds no text"),
-    "blank lines only": (lambda d: lines(d, b" ", b"\t"), "holds no text"),
     "empty folder": (empty_folder, "empty folder"),
     "one text": (lambda d: lines(d, b"only one"), "1 distinct"),
     "one text twice": (lambda d: lines(d, b"the same", b"the same"), "1 distinct"),

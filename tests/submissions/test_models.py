@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
 from benchmark.errors import InputError
 from benchmark.intake.check import check_file
@@ -56,7 +56,8 @@ def pickled_as(name: str) -> Callable[[Path], None]:
 
 
 def torch_saved_as_safetensors(folder: Path) -> None:
-    torch.save(load_file(weights(folder)), weights(folder))
+    # Not `load_file`: its tensors stay mapped to the file, which is overwritten.
+    torch.save(load(weights(folder).read_bytes()), weights(folder))
 
 
 def not_finite(folder: Path, value: float, dtype: torch.dtype) -> None:

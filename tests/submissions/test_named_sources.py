@@ -1,4 +1,4 @@
-"""A refusal names what the user gave, never a copy of it, whichever door it came through."""
+"""A refusal names what the user gave, never a copy of it, whichever command or stage read it."""
 
 from collections.abc import Callable
 from pathlib import Path
