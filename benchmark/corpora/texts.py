@@ -132,7 +132,11 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> tuple[Text, ...]:
     texts: list[Text] = []
     first: dict[str, str] = {}
+    size = 0
     for index, (place, text) in enumerate(found):
+        size += len(text)
+        if size > limits.total_bytes:
+            raise InputError(f"{source} unfolds into more than {limits.total_bytes} characters: cut it down")
         if limits.texts is not None and index >= limits.texts:
             raise InputError(f"{source} holds more than {limits.texts} texts: cut it down")
         check_text(text, place, limits)

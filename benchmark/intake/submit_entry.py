@@ -30,7 +30,7 @@ from benchmark.untrusted.manifest import (
 )
 from benchmark.untrusted.model_folder import check_model, copy_model
 from benchmark.untrusted.safe_files import inside, sha256_of_data
-from benchmark.untrusted.submission_source import HubSource, check_column, parse_source
+from benchmark.untrusted.submission_source import check_column, parse_source
 from benchmark.untrusted.submitted_texts import local_texts, remote_texts, shown_name
 
 
@@ -70,15 +70,14 @@ def submit_corpus(
     with staging(target.layout.root) as staged:
         data = None
         origin: FileOrigin | HubOrigin
-        if isinstance(parsed, HubSource):
-            parsed = HubSource(parsed.id, parsed.revision, column or parsed.column)
-            given, origin = remote_texts(parsed, texts)
-            distinct, duplicates = distinct_texts(given)
+        if isinstance(parsed, HubOrigin):
+            origin = parsed.model_copy(update={"column": column or parsed.column})
+            distinct, duplicates = distinct_texts(remote_texts(origin, texts))
             entry: dict[str, Any] = {"kind": "hub", "id": parsed.id, "revision": parsed.revision}
-            entry |= {"column": parsed.column} if parsed.column else {}
+            entry |= {"column": origin.column} if origin.column else {}
             entry |= {"texts": texts} if texts else {}
         else:
-            given, origin = local_texts(parsed.path, column, staged.folder / "source")
+            given, origin = local_texts(parsed, column, staged.folder / "source")
             distinct, duplicates = distinct_texts(given[:texts])
             file = _data_folder(staged, target.layout.root, name) / "texts.jsonl"
             write_texts(distinct, file)
@@ -103,20 +102,18 @@ def submit_model(name: str, source: str, *, params: Path = Path("params.yaml")) 
     with staging(target.layout.root) as staged:
         data, omitted = None, list[str]()
         origin: FileOrigin | HubOrigin
-        if isinstance(parsed, HubSource):
+        if isinstance(parsed, HubOrigin):
             with naming_source(f"{parsed.id}@{parsed.revision}", staged.folder / "source"):
                 facts = check_remote_model(parsed, staged.folder / "source")
-            origin = HubOrigin(kind="hub", id=parsed.id, revision=parsed.revision)
+            origin = parsed
             entry = {"kind": "hub", "role": "treated", "id": parsed.id, "revision": parsed.revision}
         else:
             folder = _data_folder(staged, target.layout.root, name) / "model"
-            with naming_source(parsed.path, folder):
-                omitted = copy_model(parsed.path, folder)
+            with naming_source(parsed, folder):
+                omitted = copy_model(parsed, folder)
                 facts = check_model(folder)
             data = _data("model", name, folder)
-            origin = FileOrigin(
-                kind="folder", name=shown_name(parsed.path), bytes=data.bytes, sha256=data.sha256
-            )
+            origin = FileOrigin(kind="folder", name=shown_name(parsed), bytes=data.bytes, sha256=data.sha256)
             entry = {"kind": "folder", "role": "treated", "path": data.path, "sha256": data.sha256}
         found = measure_model(facts, omitted, target.settings, target.layout)
         return _add(target, staged, "model", name, origin, data, entry, found)

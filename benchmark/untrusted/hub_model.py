@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.tensor_names import INDEX
 from benchmark.public_data.hub_files import check_pin, hub_file, hub_listing
+from benchmark.untrusted.manifest import HubOrigin
 from benchmark.untrusted.model_folder import (
     SMALL_FILES,
     ModelFacts,
@@ -20,13 +21,12 @@ from benchmark.untrusted.model_folder import (
 )
 from benchmark.untrusted.safe_files import MAX_SMALL_BYTES
 from benchmark.untrusted.safetensors_header import FIX, MAX_HEADER_BYTES, DeclaredTensor, declared_tensors
-from benchmark.untrusted.submission_source import HubSource
 from benchmark.untrusted.tied_head import check_head
 
 MAX_REMOTE_BYTES = 60_000_000_000
 
 
-def check_remote_model(source: HubSource, folder: Path) -> ModelFacts:
+def check_remote_model(source: HubOrigin, folder: Path) -> ModelFacts:
     """Facts of a Hub model at its commit; its small files are put into the new `folder`.
 
     Raises:
@@ -52,7 +52,7 @@ def check_remote_model(source: HubSource, folder: Path) -> ModelFacts:
     return facts(config, folder, headers, total)
 
 
-def remote_header(source: HubSource, name: str, size: int) -> Mapping[str, DeclaredTensor]:
+def remote_header(source: HubOrigin, name: str, size: int) -> Mapping[str, DeclaredTensor]:
     """The tensors that a safetensors file of the Hub declares, checked against its `size`.
 
     Raises:
@@ -85,7 +85,7 @@ def remote_header(source: HubSource, name: str, size: int) -> Mapping[str, Decla
     return tensors
 
 
-def _whole(source: HubSource, name: str) -> Path:
+def _whole(source: HubOrigin, name: str) -> Path:
     """A file in the Hub's local cache, where the stage that runs the model looks for it too."""
     path = hub_file(source.id, source.revision, name)
     if path is None:
@@ -93,7 +93,7 @@ def _whole(source: HubSource, name: str) -> Path:
     return path
 
 
-def _fetch(source: HubSource, name: str, size: int, target: Path) -> None:
+def _fetch(source: HubOrigin, name: str, size: int, target: Path) -> None:
     if size > MAX_SMALL_BYTES:
         raise InputError(f"{source.id}: {name} has {size} bytes, at most {MAX_SMALL_BYTES} are accepted")
     path = _whole(source, name)

@@ -1,32 +1,16 @@
 """The SOURCE of a submission: a local file or folder, or a repository of the Hub pinned to a commit."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import InputError
 from benchmark.system.patterns import COMMIT, HUB_ID
+from benchmark.untrusted.manifest import HubOrigin
 
 
-@dataclass(frozen=True)
-class LocalSource:
-    """A file or folder on this machine."""
-
-    path: Path
-
-
-@dataclass(frozen=True)
-class HubSource:
-    """A data set or model of the Hub at one commit; `column` is the data set's text column."""
-
-    id: str
-    revision: str
-    column: str | None = None
-
-
-def parse_source(text: str, kind: Literal["corpus", "model"]) -> LocalSource | HubSource:
-    """What a SOURCE argument names.
+def parse_source(text: str, kind: Literal["corpus", "model"]) -> Path | HubOrigin:
+    """What a SOURCE argument names: a local file or folder, or a repository of the Hub at one commit.
 
     Raises:
         InputError: a Hub source without a 40-hex commit, an unknown scheme, a malformed name.
@@ -42,10 +26,10 @@ def parse_source(text: str, kind: Literal["corpus", "model"]) -> LocalSource | H
         return _hub(text, text, kind)
     if kind == "corpus" and looks_like_hub and "@" in text:
         raise InputError(f"source {text!r}: no such file: a data set of the Hub is written hf://{text}")
-    return LocalSource(Path(text))
+    return Path(text)
 
 
-def _hub(text: str, rest: str, kind: Literal["corpus", "model"]) -> HubSource:
+def _hub(text: str, rest: str, kind: Literal["corpus", "model"]) -> HubOrigin:
     identity, _, pinned = rest.partition("@")
     revision, separator, column = pinned.partition(":")
     if not re.fullmatch(HUB_ID, identity) or ".." in identity or len(identity) > 200:
@@ -56,7 +40,8 @@ def _hub(text: str, rest: str, kind: Literal["corpus", "model"]) -> HubSource:
         )
     if separator and kind == "model":
         raise InputError(f"source {text!r}: a model has no column: leave out {separator + column!r}")
-    return HubSource(identity, revision, check_column(column) if separator else None)
+    checked = check_column(column) if separator else None
+    return HubOrigin(kind="hub", id=identity, revision=revision, column=checked)
 
 
 def check_column(column: str) -> str:

@@ -16,7 +16,6 @@ from benchmark.untrusted.safe_files import (
     sha256_of_files,
     stable_copy,
 )
-from benchmark.untrusted.submission_source import HubSource
 
 STRANGERS = Limits(
     total_bytes=MAX_CORPUS_BYTES,
@@ -58,7 +57,7 @@ def local_texts(source: Path, column: str | None, copy: Path) -> tuple[list[str]
     )
 
 
-def remote_texts(source: HubSource, limit: int | None) -> tuple[list[str], HubOrigin]:
+def remote_texts(source: HubOrigin, limit: int | None) -> list[str]:
     """The texts of a data set of the Hub at its commit.
 
     Raises:
@@ -66,8 +65,7 @@ def remote_texts(source: HubSource, limit: int | None) -> tuple[list[str], HubOr
     """
     limits = replace(STRANGERS, duplicates=False)
     texts = hub_texts(source.id, source.revision, column=source.column or "text", limit=limit, limits=limits)
-    origin = HubOrigin(kind="hub", id=source.id, revision=source.revision, column=source.column)
-    return [text.text for text in texts], origin
+    return [text.text for text in texts]
 
 
 def _read(copy: Path, source: Path, column: str | None) -> list[str]:

@@ -111,6 +111,15 @@ def test_what_is_no_corpus_is_refused_with_its_place(tmp_path, fault):
     assert "\n" not in str(refused.value)
 
 
+def test_a_small_table_that_unfolds_beyond_the_limit_is_refused(tmp_path):
+    """Whatever sizes the file declares of itself."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x" * 10_000] * 100}), path)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(InputError, match="unfolds into more than 100000 characters"):
+        read_texts(path, limits=Limits(total_bytes=100_000))
+
+
 def test_a_missing_path_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         read_texts(tmp_path / "absent.csv")
