@@ -1,7 +1,7 @@
 """Corpora as texts: tables, text files and folders read strictly; one text drives one run.
 
-A table's text stands in the column ``text`` or the one named, or in the only one (``tables.py``). A plain text
-file holds one text a line, which ends at LF or CRLF; a folder is one text a file, in the order of their paths.
+A table's text is in the column ``text``, or the one named, or the only one (``delimited_texts.py``). A plain text
+file holds one text per line, which ends at LF or CRLF; a folder holds one text per file, in the order of their paths.
 """
 
 import hashlib
