@@ -1,12 +1,12 @@
 """Atomic writes: a file or folder is replaced whole or not at all, and the same content gives the same bytes."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ ROW_GROUP = 131_072
 def replacing(path: Path) -> Iterator[Path]:
     """A file to write beside `path`; it replaces `path` when the block ends, and is removed when the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
         yield temporary
         temporary.replace(path)

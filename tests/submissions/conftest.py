@@ -95,10 +95,3 @@ def refused(repository: Path, refusal: Callable[..., str]) -> Callable[..., str]
         return line
 
     return call
-
-
-@pytest.fixture
-def unchanged(repository: Path) -> Callable[[], bool]:
-    """Whether the repository is as it was when the test began."""
-    before = snapshot(repository)
-    return lambda: snapshot(repository) == before and not (repository / ".gapbench").exists()
