@@ -19,8 +19,9 @@ from benchmark.bench.stock import BATCH_SIZES, Stock
 from benchmark.bench.subjects import BATCH_TOKENS, DOCUMENTS, Subject, bench_suite, make_subject
 from benchmark.bench.worker_scaling import workers_row
 from benchmark.evaluation.prepare import prepare
-from benchmark.models.opt import OptConfig, Tokenizer
+from benchmark.models.opt import OptConfig
 from benchmark.models.shapes import opt_shape
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.public_data.public_files import locate
 from benchmark.settings.load import load_settings
 from benchmark.settings.model_specs import MicroModel

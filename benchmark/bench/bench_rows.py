@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.system.files import write_text
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -107,8 +109,5 @@ def table(rows: Mapping[str, Row]) -> str:
 
 def write(rows: Mapping[str, Row], folder: Path) -> None:
     """Write ``bench.json``, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / ".bench.json"
     content = {name: row.to_json() for name, row in rows.items()}
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(folder / "bench.json")
+    write_text(folder / "bench.json", json.dumps(content, indent=2) + "\n")

@@ -6,8 +6,9 @@ from benchmark.bench.bench_rows import Row, counted
 from benchmark.bench.counting import flops, needed, saved_in_last_layer
 from benchmark.bench.speed_ratio import Say, floor_row, timed
 from benchmark.bench.subjects import DOCUMENTS, make_subject
-from benchmark.models.opt import OptConfig, Tokenizer
+from benchmark.models.opt import OptConfig
 from benchmark.models.shapes import SHAPES
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import Suite
 
 GPU_BATCH_TOKENS = 8192

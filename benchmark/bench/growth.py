@@ -9,7 +9,8 @@ from benchmark.bench.speed_ratio import per_item, score, timed
 from benchmark.bench.subjects import BATCH_TOKENS, Subject, make_subject
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
-from benchmark.models.opt import OptConfig, Tokenizer
+from benchmark.models.opt import OptConfig
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.run_loop import RunRequest, execute_run
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.arm_specs import Arm

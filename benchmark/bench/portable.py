@@ -52,10 +52,11 @@ def measure(params: Path) -> dict[str, float]:
     from benchmark.doctor import trials
     from benchmark.models.micro_training import micro_tokenizer, pretraining_tokens, train_rung
     from benchmark.models.opt import OptModel
-    from benchmark.posttrain.base_model import load_base, suite_of
+    from benchmark.posttrain.base_model import load_base
     from benchmark.settings.load import load_settings
     from benchmark.settings.model_specs import MicroModel
     from benchmark.settings.run_options import Execution
+    from benchmark.tasks.suite_of_track import suite_of
 
     compute_alone()
     settings = load_settings(params)

@@ -18,7 +18,8 @@ from torch.nn import functional
 
 from benchmark.bench.subjects import Subject
 from benchmark.evaluation.batched_requests import Unit
-from benchmark.models.opt import OptModel, Tokenizer, save_opt
+from benchmark.models.opt import OptModel, save_opt
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import TASKS_FOLDER
 
 BATCH_SIZES = (4, 16, 64)

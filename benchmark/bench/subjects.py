@@ -8,7 +8,8 @@ import torch
 
 from benchmark.evaluation.engine import DraftTexts, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared, prepare
-from benchmark.models.opt import OptConfig, OptModel, Tokenizer
+from benchmark.models.opt import OptConfig, OptModel
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import Suite, load_suite
 
 BATCH_TOKENS = 2048

@@ -7,7 +7,8 @@ from benchmark.bench.growth import gap_run
 from benchmark.bench.speed_ratio import timed
 from benchmark.bench.subjects import make_subject
 from benchmark.execution.workers import run_units, worker_count
-from benchmark.models.opt import OptConfig, Tokenizer
+from benchmark.models.opt import OptConfig
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.run_loop import RunRequest, RunResult, execute_run
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.run_options import Execution

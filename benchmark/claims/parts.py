@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.claims.rule import Part, decide
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.comparisons import noninferiority
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings

@@ -22,7 +22,7 @@ from benchmark.draws.micro_draws import SomeDraws
 from benchmark.errors import InputError
 from benchmark.models.micro_cache import trained_rung
 from benchmark.models.opt import OptModel
-from benchmark.posttrain.base_model import load_base, suite_of
+from benchmark.posttrain.base_model import load_base
 from benchmark.posttrain.checkpoints import rebuilt
 from benchmark.posttrain.early_stopping import FAMILIES
 from benchmark.posttrain.run_requests import request
@@ -35,6 +35,7 @@ from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import code_digest, digest
 from benchmark.system.files import write_json
 from benchmark.system.import_closure import modules
+from benchmark.tasks.suite_of_track import suite_of
 
 MODEL = "micro-1"
 DRAWS = (100, 101, 102, 103, 104)
@@ -89,7 +90,7 @@ def outcomes(
     settings: Settings, draw: int, controls: Sequence[CandidateControl], folder: Path
 ) -> list[ControlOutcome]:
     """What the controls do to one draw on all `select` documents; from `folder` where the same code has done it."""
-    rung = _ladder(settings, [draw], folder).kept(MODEL, draw)
+    rung = _ladder(settings, [draw], folder).cached(MODEL, draw)
     stored = {
         one.name: folder / f"outcomes-{draw}-{_key(settings, rung.name, one)[:12]}.json" for one in controls
     }

@@ -13,17 +13,18 @@ from benchmark.commands.planned_power import print_power, texts_of_an_entry
 from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import Prepared, prepare
-from benchmark.models.opt import EMBEDDING, POSITIONS, OptConfig, read_config
+from benchmark.models.opt import POSITIONS, OptConfig, read_config
 from benchmark.models.shapes import SHAPES
+from benchmark.models.tensor_names import EMBEDDING
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.arms.lessons import BATCH
-from benchmark.posttrain.base_model import suite_of
 from benchmark.public_data.public_files import locate
 from benchmark.settings.corpus_specs import CorpusSpec
 from benchmark.settings.model_specs import HubModel, MicroModel, ModelSpec
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks, open_track
+from benchmark.tasks.suite_of_track import suite_of
 
 FORWARD = 2
 BACKWARD = 4

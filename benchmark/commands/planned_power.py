@@ -11,9 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
-from benchmark.posttrain.base_model import suite_of
 from benchmark.published.assumed_variances import F1_SD, gap_variances, words
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.scoring.samples import read_samples
 from benchmark.scoring.selection import base_scores, stored_entries
@@ -36,6 +35,7 @@ from benchmark.statistics.power import (
 from benchmark.store.track_paths import TrackPaths
 from benchmark.tasks.gap12.splits import COPA_TRAIN, POOLED, pooled_counts
 from benchmark.tasks.suite import load_suite
+from benchmark.tasks.suite_of_track import suite_of
 
 FLIPS = 0.10
 SHARED = 0.5

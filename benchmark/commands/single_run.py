@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from benchmark.errors import InputError, told_of
+from benchmark.errors import InputError, naming_source
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.corpus_specs import CorpusSpec
 from benchmark.settings.load import load_settings
 from benchmark.settings.model_specs import ModelSpec
-from benchmark.settings.names import HUB_ID, REVISION, nearest
+from benchmark.settings.names import nearest
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks, params_of_suite, repository_root
 from benchmark.system.files import write_json, write_parquet
+from benchmark.system.patterns import COMMIT, HUB_ID
 
 if TYPE_CHECKING:
     from benchmark.corpora.texts import CorpusText
 
-HUB_MODEL = re.compile(f"({HUB_ID})@({REVISION})")
+HUB_MODEL = re.compile(f"({HUB_ID})@({COMMIT})")
 
 
 def single_run(
@@ -60,11 +61,12 @@ def single_run(
     settings = load_settings(params_of_suite(suite, root), chosen)
     begin(settings.execution)
 
-    from benchmark.posttrain.base_model import load_base, suite_of
+    from benchmark.posttrain.base_model import load_base
     from benchmark.posttrain.checkpoints import keep_run
     from benchmark.posttrain.run_loop import execute_run
     from benchmark.posttrain.run_requests import check_arm, request
     from benchmark.posttrain.sample_rows import base_samples
+    from benchmark.tasks.suite_of_track import suite_of
 
     if check_arm(settings, arm).kind == "soup":
         raise InputError(
@@ -73,7 +75,7 @@ def single_run(
     corpus_name, text = find_text(corpus, index, settings, root)
     name, folder = find_model(model, root, draw)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
-    with told_of(model, *([folder] if HUB_MODEL.fullmatch(model) else []), in_front=False):
+    with naming_source(model, *([folder] if HUB_MODEL.fullmatch(model) else []), prefix=False):
         base = load_base(name, folder, documents, settings.evaluation, settings.execution, draw=draw)
     asked = request(settings, base, corpus_name, text, arm, seed)
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))

@@ -6,8 +6,8 @@ from pathlib import Path
 from benchmark.corpora.text_files import hub_texts, original_texts, read_texts
 from benchmark.corpora.texts import CorpusText
 from benchmark.errors import InputError
-from benchmark.public_data.public_files import sha256_of
 from benchmark.settings.corpus_specs import CorpusSpec, HubCorpus, MicroCorpus, OriginalCorpus
+from benchmark.system.content_hash import sha256_of
 
 
 def open_corpus(spec: CorpusSpec, root: Path) -> Sequence[CorpusText]:

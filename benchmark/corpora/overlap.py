@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark.system.strict_json import walk
 from benchmark.tasks.rows import content as content_of
 
 if TYPE_CHECKING:
@@ -73,20 +74,9 @@ def suite_documents(suite: "Suite") -> dict[str, list[str]]:
     """By task, every document of every split as text: the strings of its row, in the order of its columns."""
     return {
         task.name: [
-            "\n".join(_strings(content_of(document.row)))
+            "\n".join(value for _, value in walk(content_of(document.row)) if isinstance(value, str))
             for split in task.documents.values()
             for document in split
         ]
         for task in suite.tasks
     }
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _strings(item)

@@ -1,7 +1,7 @@
 """Corpora as texts: tables, text files and folders read strictly; one text drives one run.
 
-A table's text stands in the column ``text`` or the one named, or in the only one (``tables.py``). A plain text
-file holds one text a line, which ends at LF or CRLF; a folder is one text a file, in the order of their paths.
+A table's text is in the column ``text``, or the one named, or the only one (``delimited_texts.py``). A plain text
+file holds one text per line, which ends at LF or CRLF; a folder holds one text per file, in the order of their paths.
 """
 
 from collections.abc import Iterable, Iterator
@@ -116,7 +116,11 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> tuple[CorpusText, ...]:
     texts: list[CorpusText] = []
     first: dict[str, str] = {}
+    size = 0
     for index, (place, text) in enumerate(found):
+        size += len(text)
+        if size > limits.total_bytes:
+            raise InputError(f"{source} unfolds into more than {limits.total_bytes} characters: cut it down")
         if limits.texts is not None and index >= limits.texts:
             raise InputError(f"{source} holds more than {limits.texts} texts: cut it down")
         check_text(text, place, limits)

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.diff.compared_tables import KEYS, figures
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 
 POOLED: Mapping[str, float] = {"all": 0.0135, "classification": 0.020, "dialogue": 0.034}
 """Standard deviation of a draw's score by scope, pooled over the four rungs; scores lie in [0, 1]."""

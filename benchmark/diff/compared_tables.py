@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from benchmark.diff.changed_inputs import NAMED
 from benchmark.diff.scope import COLUMNS
 from benchmark.errors import CheckFailed
-from benchmark.schema.result_columns import NO_ARM, TABLES
+from benchmark.schema.result_columns import TABLES
+from benchmark.schema.stored_columns import NO_ARM
 
 ENTRY = ["model", "arm", "corpus"]
 RUN = [*ENTRY, "draw", "text_id", "seed"]

@@ -1,11 +1,11 @@
 """What git knows: the files of a revision, and what differs from it in the working tree."""
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import InputError
+from benchmark.system.git import git
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,7 @@ def _split(listed: bytes) -> list[str]:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    """What git prints; its own words, the remedy among them, stand whole in the error."""
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
-    except OSError as error:
-        raise InputError(f"git cannot be run ({error.strerror}): install it") from None
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip() or "failed"
-        raise InputError(
-            f"git {arguments[0]} in {root}: {why}\n(gapbench diff compares with results committed in git)"
-        )
-    return done.stdout
+        return git(root, *arguments)
+    except InputError as error:
+        raise InputError(f"{error}\n(gapbench diff compares with results committed in git)") from None

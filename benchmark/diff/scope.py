@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from benchmark.diff.changed_inputs import NAMED, STAGES, Inputs
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 
 COLUMNS = {
     "models": ("model", "baseline", "other_model"),

@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmark.corpora.texts import CorpusText
 from benchmark.doctor.kernels import LENGTH
 from benchmark.models.micro_training import train_rung
-from benchmark.posttrain.arms import SoupMember
-from benchmark.posttrain.base_model import Base, load_base, suite_of
+from benchmark.posttrain.arms.interface import SoupMember
+from benchmark.posttrain.base_model import Base, load_base
 from benchmark.posttrain.run_loop import RunRequest, execute_run
 from benchmark.posttrain.run_requests import request
 from benchmark.settings.model_specs import MicroModel
@@ -18,6 +18,7 @@ from benchmark.settings.run_options import Execution
 from benchmark.settings.track_settings import Settings
 from benchmark.store.entry_lookup import samples_digest
 from benchmark.system.content_hash import digest
+from benchmark.tasks.suite_of_track import suite_of
 
 STORED = Path(__file__).with_name("model")
 """Rung micro-1 as one machine trained it: runs start from the same bytes wherever they are repeated."""

@@ -22,13 +22,12 @@ from benchmark.posttrain.run_code import run_code
 from benchmark.posttrain.run_group import complete_runs
 from benchmark.posttrain.run_loop import RunResult
 from benchmark.posttrain.run_requests import request
-from benchmark.public_data.public_files import sha256_of
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.corpus_specs import MicroCorpus
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import known, open_track
-from benchmark.system.content_hash import digest
+from benchmark.system.content_hash import digest, sha256_of
 from benchmark.system.files import whole_folder, write_parquet
 from benchmark.system.progress import Progress
 from benchmark.tasks.suite import Suite

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from benchmark.arithmetic.products import attention_rows, linear, room
 from benchmark.evaluation.tree_batches import TreeBatch
-from benchmark.models.opt import EMBEDDING, LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptModel
+from benchmark.models.opt import LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptModel
+from benchmark.models.tensor_names import EMBEDDING
 
 
 @dataclass(frozen=True)

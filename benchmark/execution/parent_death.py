@@ -1,4 +1,4 @@
-"""A stage must not outlive the `dvc` that started it, or it would go on writing into its outs."""
+"""End a stage when the `dvc` that started it dies; otherwise it would go on writing into its outputs."""
 
 import ctypes
 import os
@@ -11,8 +11,8 @@ PR_SET_PDEATHSIG = 1
 def die_with_parent() -> None:
     """Ask the kernel to end this process when its parent dies (Linux; elsewhere nothing happens).
 
-    A stage's `cmd` begins with `exec`: not every shell gives its place to its last command (dash does not), and the
-    death of `dvc` would only be told to the shell between.
+    A stage's `cmd` begins with `exec`, because some shells (dash) stay alive as the parent of their last command;
+    then only the shell would get the signal when `dvc` dies.
     """
     if sys.platform != "linux":
         return

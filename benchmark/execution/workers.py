@@ -1,4 +1,4 @@
-"""Where runs run: this process, a pool of processes on this machine, or a Ray cluster.
+"""Run units of work in this process, in a pool of processes on this machine, or on a Ray cluster.
 
 Every worker computes with one thread, so results are the same for any number of workers.
 """
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from benchmark.arithmetic import mode
 from benchmark.arithmetic.single_thread import compute_alone
 from benchmark.errors import InputError
+from benchmark.execution.parent_death import die_with_parent
 from benchmark.settings.run_options import Execution
 
 Context = TypeVar("Context")
@@ -23,11 +24,11 @@ Result = TypeVar("Result")
 Work = Callable[[Context, Unit], Result]
 
 RETRIES = 3
-"""How often the units of a worker that died are started again before the stage gives up."""
+"""Maximum retries after a worker dies."""
 
 
 def worker_count(settings: Execution, units: int) -> int:
-    """Workers that are of use: as many as asked for (0: one a core), at most one a unit."""
+    """Number of workers: as configured (0: one per core), never more than there are units."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, min(settings.workers or cores, units))
 
@@ -35,11 +36,11 @@ def worker_count(settings: Execution, units: int) -> int:
 def run_units(
     work: Work[Context, Unit, Result], context: Context, units: Sequence[Unit], settings: Execution
 ) -> Iterator[tuple[Unit, Result]]:
-    """Yield `(unit, work(context, unit))` as they finish, in no fixed order.
+    """Yield `(unit, work(context, unit))` in the order in which units finish.
 
     Args:
         work: a module-level function.
-        context: what all units share; inherited by forked workers, shipped once to Ray.
+        context: what all units share; inherited by forked workers, sent once to Ray.
         units: small, hashable descriptions.
     """
     if settings.engine == "ray":
@@ -55,7 +56,7 @@ def run_units(
 
 
 _inherited: list[tuple[Any, Any]] = []
-"""Work and context of the pool being started: forked workers find them here, nothing is pickled."""
+"""Work and context of the pool that is being started. Forked workers inherit them, so nothing is pickled."""
 
 
 def _in_pool(
@@ -80,7 +81,7 @@ def _in_pool(
 
 
 def _one_pool(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, Any]]:
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=die_with_parent)
     try:
         futures: dict[Future[Any], Unit] = {pool.submit(_inherited_work, unit): unit for unit in units}
         while futures:
@@ -100,19 +101,13 @@ def _one_pool(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, Any]]
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_worker() -> None:
-    from benchmark.execution.parent_death import die_with_parent
-
-    die_with_parent()
-
-
 def _inherited_work(unit: Any) -> Any:
     work, context = _inherited[-1]
     return work(context, unit)
 
 
 def ray_can_start(python: str) -> bool:
-    """Whether Ray can start workers with this interpreter: it hands its path to a shell without quotes (2.60)."""
+    """Whether Ray can start workers with this interpreter: it passes the path to a shell without quotes (2.60)."""
     return shlex.split(python) == [python]
 
 
@@ -127,23 +122,23 @@ def _on_ray(
         address = os.environ.get("RAY_ADDRESS")
         if not address and not ray_can_start(sys.executable):
             raise InputError(
-                f"execution.engine: ray starts no worker where Python's path has blanks ({sys.executable}): "
+                f"execution.engine: ray cannot start workers if Python's path has blanks ({sys.executable}): "
                 "use the engine local, or a folder without blanks"
             )
-        # Without a cluster to join, one is started that nothing outside this machine can reach.
+        # Without a cluster to join, start one that cannot be reached from outside this machine.
         own: dict[str, Any] = {
             "num_cpus": worker_count(settings, len(units)),
             "_node_ip_address": "127.0.0.1",
         }
         ray.init(address=address, include_dashboard=False, log_to_driver=False, **({} if address else own))
-    # lm-eval loads the code of a suite by its path: no worker can import a module of such a name.
+    # lm-eval names the modules of a suite by their paths. Workers cannot import such names.
     for name in [name for name in sys.modules if os.sep in name]:
         ray.cloudpickle.register_pickle_by_value(sys.modules[name])
     shared = ray.put(context)
     # A worker's libraries read these variables when they are imported, so it is started with them.
-    held = {"env_vars": mode.variables()}
-    remote = ray.remote(num_cpus=1, max_retries=RETRIES, runtime_env=held)(_ray_work)
-    # In a list, Ray hands the reference itself over: each worker fetches the context once, not for every unit.
+    environment = {"env_vars": mode.variables()}
+    remote = ray.remote(num_cpus=1, max_retries=RETRIES, runtime_env=environment)(_ray_work)
+    # Inside a list, Ray passes the reference itself: each worker fetches the context once, not once per unit.
     pending = {remote.remote(work, [shared], unit): unit for unit in units}
     while pending:
         done, _ = ray.wait(list(pending), num_returns=1)
@@ -153,7 +148,7 @@ def _on_ray(
 
 
 _fetched: dict[Any, Any] = {}
-"""In a Ray worker: the context of the units it is given."""
+"""In a Ray worker: the context of its units."""
 
 
 def _ray_work(work: Work[Context, Unit, Result], shared: Sequence[Any], unit: Unit) -> Result:

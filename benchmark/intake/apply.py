@@ -1,8 +1,8 @@
 """Carry out a planned submission: every rename, or none.
 
-Standard library only, and run as a program in a session of its own, so that killing whoever submits cannot
-stop it half way. The plan (`plan.json` in the staging folder) holds `folders` to make, `moves` of staged
-paths to places where nothing is, and one `replace` of the settings file with the sha256 that it had when
+It uses the standard library only and runs as a program in its own session, so that killing the submitting process
+cannot stop it half way. The plan (`plan.json` in the staging folder) holds `folders` to make, `moves` of staged
+paths to places where nothing exists, and one `replace` of the settings file with the sha256 that it had when
 it was read. The replacement comes last.
 """
 
@@ -18,7 +18,7 @@ BEGUN = "begun"
 
 
 def apply(staging: Path) -> str:
-    """Carry out or take back the plan of `staging`; empty when done, else why nothing was changed."""
+    """Carry out the plan of `staging`, or undo it; returns why nothing was changed, empty if all was done."""
     plan = json.loads((staging / PLAN).read_text(encoding="utf-8"))
     try:
         _begin(staging)
@@ -32,7 +32,7 @@ def apply(staging: Path) -> str:
 
 
 def recover(staging: Path) -> None:
-    """Finish a plan that was begun and cut short; drop one that never began or is done but for tidying."""
+    """Finish a plan that was begun and interrupted; drop one that never began, or whose files are all in place."""
     if (staging / BEGUN).exists() and (staging / PLAN).exists():
         apply(staging)
     shutil.rmtree(staging, ignore_errors=True)
@@ -47,7 +47,7 @@ def _begin(staging: Path) -> None:
 def _forward(plan: dict[str, list[list[str]]]) -> None:
     staged, target, digest = plan["replace"][0]
     if Path(staged).exists() and hashlib.sha256(Path(target).read_bytes()).hexdigest() != digest:
-        raise ValueError(f"{target} changed meanwhile: submit again")
+        raise ValueError(f"{target} changed in the meantime: submit again")
     for (folder,) in plan["folders"]:
         Path(folder).mkdir(exist_ok=True)
     for source, place in plan["moves"]:
@@ -60,7 +60,7 @@ def _forward(plan: dict[str, list[list[str]]]) -> None:
 
 
 def undo(plan: dict[str, list[list[str]]]) -> None:
-    """Take back the moves of a plan whose settings file was not replaced."""
+    """Undo the moves of a plan whose settings file was not replaced."""
     for source, place in reversed(plan["moves"]):
         if os.path.lexists(place) and not os.path.lexists(source):
             Path(place).rename(source)

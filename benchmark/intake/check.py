@@ -1,15 +1,14 @@
-"""`gapbench submit check FILE`: is this fit to be taken? Looks only; writes nothing, runs nothing."""
+"""`gapbench submit check FILE`: would this file be accepted? Writes nothing and runs nothing."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmark.corpora.text_files import LINES
-from benchmark.corpora.texts import fingerprint
-from benchmark.errors import InputError, told_of
+from benchmark.errors import InputError, naming_source
 from benchmark.intake.dvc_file import check_dvc_file
-from benchmark.intake.facts import gaps_told
+from benchmark.intake.facts import gaps_note
 from benchmark.intake.summary import Report, describe
 from benchmark.public_data.delimited_texts import TABLES
 from benchmark.settings.corpus_specs import FileCorpus
@@ -18,6 +17,8 @@ from benchmark.settings.model_specs import FolderModel
 from benchmark.settings.track_settings import Settings
 from benchmark.store.attestation import read_attestation
 from benchmark.store.tracks import params_name
+from benchmark.system.content_hash import digest
+from benchmark.system.strict_json import walk
 from benchmark.system.strict_yaml import read_yaml
 from benchmark.untrusted.corpus_rules import distinct_texts
 from benchmark.untrusted.entry_names import FOLDERS
@@ -30,10 +31,10 @@ from benchmark.untrusted.manifest import (
     read_manifest,
 )
 from benchmark.untrusted.model_folder import PICKLE_ENDINGS, check_model, copy_model
-from benchmark.untrusted.safe_files import MAX_MODEL_BYTES, inside, kind_of, sha256_of, stable_copy
-from benchmark.untrusted.safetensors_header import read_header, refuse_not_finite
+from benchmark.untrusted.safe_files import MAX_MODEL_BYTES, inside, kind_of, sha256_of_data, stable_copy
+from benchmark.untrusted.safetensors_header import read_header
 from benchmark.untrusted.submitted_texts import local_texts
-from benchmark.untrusted.tied_head import head_and_embedding, refuse_other_head
+from benchmark.untrusted.tied_head import check_head
 
 
 def check_file(path: Path, *, column: str | None = None) -> Report:
@@ -43,7 +44,7 @@ def check_file(path: Path, *, column: str | None = None) -> Report:
         column: the text column where `path` is a table.
 
     Raises:
-        InputError: what is wrong with it, where, and how to mend it.
+        InputError: what is wrong with it, where, and how to fix it.
     """
     ending = path.suffix.lower()
     if kind_of(path) == "folder":
@@ -87,9 +88,9 @@ def check_settings(path: Path, settings: Settings, raw: Mapping[str, Any]) -> No
     root = path.resolve().parent.joinpath(settings.track.root).resolve()
     named = root / settings.track.params
     if named.exists() and named.resolve() != path.resolve():
-        raise InputError(f"{path}: track.params names {settings.track.params!r}, another file: name this one")
-    for where, text in _strings(raw, ""):
-        if "${" in text:
+        raise InputError(f"{path}: track.params names {settings.track.params!r}, not this file: correct it")
+    for where, value in walk(raw):
+        if isinstance(value, str) and "${" in value:
             raise InputError(f"{path}: {where} holds '${{', which DVC would replace: write it without")
     for section, entries in (("corpora", settings.corpora), ("models", settings.models)):
         for name, entry in entries.items():
@@ -128,9 +129,9 @@ def check_manifest(path: Path, manifest: AnyManifest) -> Report:
     root = absolute.parents[2] if len(absolute.parents) > 2 else absolute.parent
     place = manifest_place(manifest.kind, manifest.name)
     if (absolute.parent.parent.name, absolute.parent.name) != ("submissions", FOLDERS[manifest.kind]):
-        return Report((*describe(manifest), f"note: checked alone, it belongs to {place}"))
+        return Report((*describe(manifest), f"note: checked without its repository, it belongs in {place}"))
     if absolute.name != f"{manifest.name}.yaml":
-        raise InputError(f"{path}: name '{manifest.name}' belongs into {place}: rename the file")
+        raise InputError(f"{path}: name '{manifest.name}' belongs in {place}: rename the file")
     _check_settings_entry(path, root, manifest)
     lines = describe(manifest)
     if manifest.data is None:
@@ -138,10 +139,10 @@ def check_manifest(path: Path, manifest: AnyManifest) -> Report:
     data = inside(root, manifest.data.path)
     check_dvc_file(data.with_name(data.name + ".dvc"), data if data.exists() else None)
     if not data.exists():
-        return Report((*lines, f"note: the data are not here, `dvc pull {manifest.data.path}` fetches them"))
-    if sha256_of(data) != manifest.data.sha256:
+        return Report((*lines, f"note: the data are not here: `dvc pull {manifest.data.path}` fetches them"))
+    if sha256_of_data(data) != manifest.data.sha256:
         raise InputError(f"{path}: {data.name} has another sha256 than data.sha256: submit it again")
-    _check_found(path, data, manifest)
+    _check_measured(path, data, manifest)
     return Report((*lines, f"data: {manifest.data.path} agrees"))
 
 
@@ -157,22 +158,24 @@ def _check_settings_entry(path: Path, root: Path, manifest: AnyManifest) -> None
         raise InputError(f"{path}: {where} is absent or differs: submit it again")
 
 
-def _check_found(path: Path, data: Path, manifest: AnyManifest) -> None:
-    found: tuple[int | str, ...]
-    told: tuple[int | str, ...]
+def _check_measured(path: Path, data: Path, manifest: AnyManifest) -> None:
+    """Raise InputError where what can be measured again without the track's models differs from the manifest."""
     if isinstance(manifest, CorpusManifest):
         with tempfile.TemporaryDirectory() as folder:
             texts, _ = local_texts(data, "text", Path(folder) / "source")
         distinct, _ = distinct_texts(texts)
-        found = (len(distinct), sum(map(len, distinct)), fingerprint(distinct))
-        told = (manifest.found.texts, manifest.found.characters, manifest.found.fingerprint)
+        measured: dict[str, object] = {
+            "texts": len(distinct),
+            "characters": sum(map(len, distinct)),
+            "fingerprint": digest(distinct),
+        }
     else:
-        with told_of(data):
+        with naming_source(data):
             facts = check_model(data)
-        found = (facts.parameters, facts.weights_bytes, facts.tokenizer_digest)
-        told = (manifest.found.parameters, manifest.found.weights_bytes, manifest.found.tokenizer)
-    if found != told:
-        raise InputError(f"{path}: found.* says {told}, the data give {found}: submit it again")
+        measured = {key: getattr(facts, key) for key in ("parameters", "weights_bytes", "tokenizer")}
+    stored = {key: getattr(manifest.found, key) for key in measured}
+    if measured != stored:
+        raise InputError(f"{path}: found.* says {stored}, the data give {measured}: submit it again")
 
 
 def _folder(path: Path) -> Report:
@@ -180,29 +183,29 @@ def _folder(path: Path) -> Report:
         return _corpus(path, None)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model"
-        with told_of(path, copy):
-            left = copy_model(path, copy)
+        with naming_source(path, copy):
+            omitted = copy_model(path, copy)
             facts = check_model(copy)
-    shown = f" ({len(left)} other files would not be taken)" if left else ""
+    shown = f" ({len(omitted)} other files would not be copied)" if omitted else ""
     return Report(
         (
             f"model: {facts.architecture}, {facts.parameters} parameters, {facts.layers} layers, "
             f"{facts.vocabulary} tokens{shown}",
-            *([f"note: {gaps_told(facts)}"] if facts.gaps else []),
+            *([f"note: {gaps_note(facts)}"] if facts.gaps else []),
         )
     )
 
 
 def _weights(path: Path) -> Report:
+    from benchmark.models.weights import check_finite
+
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
-        with told_of(path, copy):
+        with naming_source(path, copy):
             stable_copy(path, copy, MAX_MODEL_BYTES)
             tensors = read_header(copy)
-            refuse_not_finite(copy, tensors)
-            places = head_and_embedding({path.name: tensors})
-            if places is not None:
-                refuse_other_head(places, {path.name: copy})
+            check_finite(copy)
+            check_head({path.name: tensors}, lambda _: copy)
     return Report((f"weights: {len(tensors)} tensors, safetensors",))
 
 
@@ -214,14 +217,3 @@ def _corpus(path: Path, column: str | None) -> Report:
     return Report(
         (f"corpus: {len(distinct)} texts, {size} characters, {duplicates} duplicates would be left out",)
     )
-
-
-def _strings(value: object, where: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield where, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _strings(item, f"{where}.{key}" if where else str(key))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item, where)

@@ -1,9 +1,8 @@
-"""Data under DVC, as `dvc add` would put it there, for files that still stand in a staging folder."""
+"""Track files with DVC, as `dvc add` does, while they are still in a staging folder."""
 
 import hashlib
 import logging
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -16,19 +15,11 @@ NUMBER = re.compile(r"[0-9]{1,15}")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,100}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Tracked:
-    """The texts of a `.dvc` file and of the `.gitignore` beside it."""
-
-    dvc_file: str
-    gitignore: str
-
-
-def track(root: Path, staged: Path, name: str) -> Tracked:
-    """Put the content of `staged` into the DVC cache of the repository at `root`, to be called `name` later.
+def track(root: Path, staged: Path) -> None:
+    """Put `staged` into the DVC cache of the repository at `root`; write its `.dvc` file and a `.gitignore` beside it.
 
     Raises:
-        InputError: `root` is no DVC repository.
+        InputError: `root` is not a DVC repository.
         CheckFailed: the cache cannot be written.
     """
     from dvc.exceptions import DvcException, NotDvcRepoError
@@ -44,7 +35,7 @@ def track(root: Path, staged: Path, name: str) -> Tracked:
             built, meta, content = build(cache, str(staged), cache.fs, "md5")
             failed = transfer(built, cache, {content.hash_info}, hardlink=False, shallow=False).failed
     except NotDvcRepoError:
-        raise InputError(f"{root}: no DVC repository: run `dvc init` there") from None
+        raise InputError(f"{root}: not a DVC repository: run `dvc init` there") from None
     except DvcException as error:
         raise CheckFailed(f"nothing was submitted: DVC says {' '.join(str(error).split())}") from None
     if failed:
@@ -52,14 +43,16 @@ def track(root: Path, staged: Path, name: str) -> Tracked:
     out: dict[str, object] = {"md5": content.hash_info.value, "size": meta.size}
     if meta.isdir:
         out["nfiles"] = meta.nfiles
-    out |= {"hash": "md5", "path": name}
-    return Tracked(yaml.safe_dump({"outs": [out]}, sort_keys=False), f"/{name}\n")
+    out |= {"hash": "md5", "path": staged.name}
+    dvc_file = yaml.safe_dump({"outs": [out]}, sort_keys=False)
+    staged.with_name(f"{staged.name}.dvc").write_text(dvc_file, encoding="utf-8")
+    staged.with_name(".gitignore").write_text(f"/{staged.name}\n", encoding="utf-8")
 
 
 def check_dvc_file(path: Path, data: Path | None = None) -> None:
     """Raise InputError unless a `.dvc` file is of the kind that `track` writes, and fits `data`.
 
-    Other `.dvc` files may import from elsewhere; of these nothing is wanted in a submission.
+    Any other `.dvc` file is refused: it may import from elsewhere.
     """
     raw = read_yaml(path)
     outs = raw.get("outs") if isinstance(raw, dict) else None

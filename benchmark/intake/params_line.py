@@ -1,4 +1,4 @@
-"""One entry as one new line of a settings file, every other byte as it was."""
+"""Add an entry to a settings file as one new line; every other byte stays."""
 
 from typing import Any
 
@@ -48,10 +48,10 @@ def _end_of_section(text: str, section: str, source: str) -> tuple[int, int]:
         if key.value != section:
             continue
         if not isinstance(value, yaml.MappingNode) or value.flow_style or not value.value:
-            raise InputError(f"{source}: write '{section}:' with one entry a line below it, not in braces")
+            raise InputError(f"{source}: write '{section}:' with one entry per line below it, not in braces")
         mark = _last(value).end_mark
         return mark.line - (mark.column == 0), value.value[0][0].start_mark.column
-    raise InputError(f"{source}: no section '{section}': add it with one entry a line below it")
+    raise InputError(f"{source}: no section '{section}': add it with one entry per line below it")
 
 
 def _last(node: yaml.Node) -> yaml.Node:

@@ -1,4 +1,4 @@
-"""What a command of `gapbench submit` tells: plain lines, nothing of a stranger's unescaped."""
+"""What `gapbench submit` prints: plain lines, with everything of a stranger's escaped."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class Report:
     """Outcome of a submission or a check.
 
     Attributes:
-        lines: what was found, one fact a line.
-        next_command: what to type next; empty where nothing is left to do.
+        lines: the facts, one per line.
+        next_command: what to type next; empty if nothing is left to do.
         files: paths that were written, relative to the repository's root.
     """
 
@@ -21,8 +21,8 @@ class Report:
     manifest: AnyManifest | None = None
 
     def __str__(self) -> str:
-        told = [*self.lines, *(f"wrote {file}" for file in self.files)]
-        return "\n".join([*told, *([f"next: {self.next_command}"] if self.next_command else [])])
+        lines = [*self.lines, *(f"wrote {file}" for file in self.files)]
+        return "\n".join([*lines, *([f"next: {self.next_command}"] if self.next_command else [])])
 
 
 def describe(manifest: AnyManifest) -> tuple[str, ...]:
@@ -40,11 +40,11 @@ def _corpus(manifest: CorpusManifest) -> tuple[str, ...]:
         tokens = found.tokens
         lines.append(
             f"tokens: {tokens.tokens} by the tokenizer of {tokens.model}, "
-            f"{tokens.shortest} to {tokens.longest} a text"
+            f"{tokens.shortest} to {tokens.longest} per text"
         )
     if found.familiarity:
-        known = found.familiarity
-        lines.append(f"familiarity: {known.loss:.3f} nats a token under {known.model} ({known.texts} texts)")
+        loss = found.familiarity
+        lines.append(f"familiarity: {loss.loss:.3f} nats per token under {loss.model} ({loss.texts} texts)")
     if found.overlap:
         shared = found.overlap
         touched = sum(hit for hit, _ in shared.documents.values())

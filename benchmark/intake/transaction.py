@@ -1,4 +1,8 @@
-"""All-or-nothing submissions: staged aside, one at a time, then put in place by renames."""
+"""All-or-nothing submissions: files are staged in a folder of their own, then put in place by renames under a lock.
+
+Plan, helper process and recovery stay, although only a few files are renamed: killed between two renames, a plain
+sequence of renames and undos would leave half a submission, and no code of ours would run to take it back.
+"""
 
 import errno
 import fcntl
@@ -23,11 +27,11 @@ FOLDER = Path(".gapbench") / "submit"
 
 @dataclass
 class Staging:
-    """A folder beside the places where its files will go, and the moves that are planned.
+    """A folder with staged files, and the places where they will be moved to.
 
     Attributes:
         folder: holds the staged files; nothing else reads it.
-        moves: (staged path, final path); nothing may stand at the final path.
+        moves: (staged path, final path); nothing may exist at the final path.
     """
 
     root: Path
@@ -35,7 +39,7 @@ class Staging:
     moves: list[tuple[Path, Path]] = field(default_factory=list)
 
     def plan(self, place: Path) -> Path:
-        """A staged path for what will stand at `place`."""
+        """A staged path for what will be moved to `place`."""
         staged = self.folder / f"{len(self.moves)}-{place.name}"
         self.moves.append((staged, place))
         return staged
@@ -43,7 +47,7 @@ class Staging:
 
 @contextmanager
 def staging(root: Path) -> Iterator[Staging]:
-    """A staging folder that vanishes with the block, whatever was put in place.
+    """A staging folder that is removed when the block ends.
 
     Raises:
         CheckFailed: the disk is full or nothing can be written; the repository is as it was.
@@ -54,10 +58,10 @@ def staging(root: Path) -> Iterator[Staging]:
         base = root / FOLDER
         base.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=base))
-        handle = _hold(folder)
+        handle = _lock_folder(folder)
         yield Staging(root, folder)
     except OSError as error:
-        raise CheckFailed(_told(error, root)) from None
+        raise CheckFailed(_message(error, root)) from None
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -68,10 +72,10 @@ def staging(root: Path) -> Iterator[Staging]:
 
 @contextmanager
 def lock(root: Path) -> Iterator[int]:
-    """Only one process changes submissions at a time; what a killed one left is settled first.
+    """Only one process at a time changes submissions; first it finishes or drops what a killed one left.
 
     Raises:
-        CheckFailed: another one holds the lock for a minute.
+        CheckFailed: another process keeps the lock for a minute.
     """
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -80,7 +84,7 @@ def lock(root: Path) -> Iterator[int]:
             if time.monotonic() > end:
                 raise CheckFailed(f"{root}: another submission has been busy for a minute: try again later")
             time.sleep(0.02)
-        _settle(root)
+        _recover_killed(root)
         yield handle
     finally:
         os.close(handle)
@@ -92,7 +96,7 @@ def commit(staged: Staging, params: Path, digest: str, text: bytes, handle: int)
     `digest` is the sha256 of `params` as it was read, `handle` the lock.
 
     Raises:
-        CheckFailed: something stood in the way; the repository is as it was.
+        CheckFailed: a rename failed; the repository is as it was.
     """
     replacement = staged.folder / "params.yaml"
     _write(replacement, text)
@@ -112,12 +116,12 @@ def commit(staged: Staging, params: Path, digest: str, text: bytes, handle: int)
         pass_fds=(handle,),
     )
     try:
-        said, failed = process.communicate()
+        message, errors = process.communicate()
     except BaseException:
         process.wait()
         raise
-    if process.returncode != 0 or said:
-        last = said.decode() or (failed.decode().strip().splitlines() or ["stopped"])[-1]
+    if process.returncode != 0 or message:
+        last = message.decode() or (errors.decode().strip().splitlines() or ["stopped"])[-1]
         raise CheckFailed(f"nothing was submitted: {last}")
 
 
@@ -129,8 +133,8 @@ def _missing_folders(staged: Staging) -> list[Path]:
     return missing
 
 
-def _settle(root: Path) -> None:
-    """Finish or drop what killed submissions left; a live one holds a lock on its folder."""
+def _recover_killed(root: Path) -> None:
+    """Finish or drop what killed submissions left; a running one has locked its folder."""
     for folder in sorted((root / FOLDER).glob("*")):
         with suppress(OSError):
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -141,7 +145,7 @@ def _settle(root: Path) -> None:
                 os.close(handle)
 
 
-def _hold(folder: Path) -> int:
+def _lock_folder(folder: Path) -> int:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle
@@ -170,15 +174,15 @@ def _remove_empty(root: Path) -> None:
         (root / FOLDER).parent.rmdir()
 
 
-def _told(error: OSError, root: Path) -> str:
+def _message(error: OSError, root: Path) -> str:
     advice = {
         errno.ENOSPC: "free some space",
         errno.EDQUOT: "free some space",
         errno.EROFS: "use a folder that can be written to",
         errno.EACCES: "use a folder that you may write to",
         errno.EPERM: "use a folder that you may write to",
-    }.get(error.errno or 0, "see that it can be read and written")
-    # What lies in the staging folder has gone by the time that this is read.
+    }.get(error.errno or 0, "make it readable and writable")
+    # The staging folder is gone by the time that this is read.
     named = isinstance(error.filename, str) and not Path(error.filename).is_relative_to(root / FOLDER)
     where = error.filename if named else str(root)
     return f"nothing was submitted: {error.strerror or error} ({where}): {advice} and submit again"

@@ -1,21 +1,24 @@
 """Models from the Hugging Face Hub at a pinned commit, as a folder of safetensors.
 
-OPT's repositories hold pickled weights only. A pickle can run code when it is read, so these are refused
-unless ``allow_pickle_weights`` is set and the repository and commit are among ``PICKLED_OPT``; then PyTorch's
+Most of OPT's repositories hold pickled weights only. A pickle can run code when it is read, so these are refused
+unless ``allow_pickle_weights`` is set and the repository and commit are among ``PICKLED_OPT``. Then PyTorch's
 restricted unpickler (``weights_only=True``: tensors and plain containers, nothing else) reads them once and
 they are written as safetensors. The pickle itself never enters the model's folder.
+
+Files are fetched one by one: ``snapshot_download`` would fetch every safetensors file, whether or not the index
+names it, and would not check the sha256 of what is in the cache.
 """
 
 import json
 import pickle
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.errors import InputError, told_of
-from benchmark.models.tensor_names import EMBEDDING, HEAD
+from benchmark.errors import InputError, naming_source
+from benchmark.models.tensor_names import EMBEDDING, HEAD, INDEX, SINGLE, index_files
 from benchmark.public_data.hub_files import check_pin, hub_file
+from benchmark.system.files import whole_folder
 
 PICKLED_OPT = {
     "facebook/opt-125m": "27dcfa74d334bc871f3234de431e71c6eeba5dd6",
@@ -38,24 +41,18 @@ TOKENIZER_FILES = (
 def fetch(repository: str, revision: str, destination: Path, *, allow_pickle_weights: bool = False) -> Path:
     """Put ``config.json``, weights and tokenizer of a Hub model into ``destination``; returns that folder.
 
-    The files appear there all or not at all. Raises ``InputError`` on a revision that is no full commit, a
-    model that is no OPT, weights only as pickles that may not be converted, and a Hub out of reach.
+    The files appear there all or not at all. Raises ``InputError`` on a revision that is not a full commit, a
+    model that is not an OPT, weights only as pickles that may not be converted, and a Hub out of reach.
     """
     check_pin(repository, revision)
-    destination = Path(destination)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as name:
-        folder = Path(name)
-        with told_of(f"{repository}@{revision}", folder):
+    with whole_folder(destination) as folder:
+        with naming_source(f"{repository}@{revision}", folder):
             _fetch_config(repository, revision, folder)
             _fetch_weights(repository, revision, folder, allow_pickle_weights)
         for file in TOKENIZER_FILES:
             path = hub_file(repository, revision, file)
             if path is not None:
                 shutil.copyfile(path, folder / file)
-        destination.mkdir(exist_ok=True)
-        for written in sorted(folder.iterdir()):
-            written.replace(destination / written.name)
     return destination
 
 
@@ -75,7 +72,7 @@ def _fetch_config(repository: str, revision: str, folder: Path) -> None:
 
 
 def _fetch_weights(repository: str, revision: str, folder: Path, allow_pickle_weights: bool) -> None:
-    files = _weight_files(repository, revision, "model.safetensors")
+    files = _weight_files(repository, revision, SINGLE)
     if files:
         for file in files:
             shutil.copyfile(file, folder / file.name)
@@ -107,23 +104,14 @@ def _weight_files(repository: str, revision: str, name: str) -> list[Path]:
     if index is None:
         return []
     files = [index]
-    for shard in sorted(set(_weight_map(index, f"{repository}@{revision}").values())):
+    for shard in index_files(index.read_bytes(), f"{repository}@{revision} {index.name}"):
         file = hub_file(repository, revision, shard)
         if file is None:
-            raise InputError(f"{repository}@{revision} lacks {shard}, which its index names: take another")
+            raise InputError(
+                f"{repository}@{revision} lacks {shard}, which its index names: use another commit"
+            )
         files.append(file)
     return files
-
-
-def _weight_map(index: Path, source: str) -> dict[str, str]:
-    try:
-        weight_map: dict[str, str] = json.loads(index.read_bytes())["weight_map"]
-        plain = all(isinstance(f, str) and Path(f).name == f for f in weight_map.values())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        plain = False
-    if not plain:
-        raise InputError(f"{source}: {index.name} names no plain list of files: use another commit")
-    return weight_map
 
 
 def convert_pickles(shards: Sequence[Path], target: Path) -> None:
@@ -137,7 +125,7 @@ def convert_pickles(shards: Sequence[Path], target: Path) -> None:
         index |= dict.fromkeys(_convert(shard, target / name), name)
     if len(shards) > 1:
         content = json.dumps({"metadata": {}, "weight_map": index}, indent=1, sort_keys=True)
-        (target / "model.safetensors.index.json").write_text(content, encoding="utf-8")
+        (target / INDEX).write_text(content, encoding="utf-8")
 
 
 def _convert(shard: Path, target: Path) -> list[str]:
@@ -148,7 +136,9 @@ def _convert(shard: Path, target: Path) -> list[str]:
         loaded = torch.load(shard, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{shard.name} is no plain pickle of tensors ({reason}): do not use it") from error
+        raise InputError(
+            f"{shard.name} is not a plain pickle of tensors ({reason}): do not use it"
+        ) from error
     if not isinstance(loaded, dict) or not all(isinstance(t, torch.Tensor) for t in loaded.values()):
         raise InputError(f"{shard.name} holds more than tensors: do not use it")
     # A head that is not the embedding beside it is kept, for the loader to compare and refuse.

@@ -1,7 +1,7 @@
-"""The micro ladder on all cores: the first stage that needs a draw of a rung trains all that are missing.
+"""A cache of the trained micro ladder: the first stage that needs a draw trains all missing ones, on all cores.
 
-Each draw is kept under its own content key. Its bytes depend on its own settings and number alone, so draws of a rung
-are trained together, by one thread, and a stage that comes later, or asks for more draws, finds those that exist.
+Each draw is cached under its own content key. Its bytes depend on its own settings and number alone, so draws of a
+model are trained together, by one thread, and a later stage, or one that asks for more draws, reuses those that exist.
 """
 
 import contextlib
@@ -25,40 +25,40 @@ from benchmark.system.files import whole_folder
 from benchmark.system.import_closure import keyed_modules
 
 CODE = ("benchmark.models.micro_training", "benchmark.arithmetic.single_thread")
-"""What trains a rung: its bytes follow from these modules and what they import."""
+"""A model's bytes depend on these modules and what they import."""
 
 
 @functools.cache
-def rung_code() -> str:
-    """sha256 of the code that a rung's bytes follow from."""
+def training_code() -> str:
+    """sha256 of the code that a model's bytes depend on."""
     return code_digest(keyed_modules(*CODE))
 
 
 OVERHEAD = 80_000
-"""Parameters that cost as much time a token as what does not depend on their number."""
+"""Fixed cost of a token, in parameters that take as much time."""
 MOST_DRAWS = 5
-"""Draws that are trained together: more save no time."""
+"""Draws that are trained together; more save no time."""
 
 Unit = tuple[str, tuple[int, ...]]
-"""A rung and the draws of it that one process trains together."""
+"""A model and those of its draws that one process trains together."""
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs that settings name, and the folder in which trained draws are kept."""
+    """The ladder's models by name, and the cache folder for trained draws."""
 
     rungs: Mapping[str, MicroModel]
     cache: Path
 
-    def kept(self, name: str, draw: int) -> Path:
-        """Where a trained draw of a rung is kept."""
+    def cached(self, name: str, draw: int) -> Path:
+        """The cache's folder of a trained draw."""
         spec = self.rungs[name].model_dump(mode="json", exclude={"role", "draws", "trained"})
-        return self.cache / "rungs" / digest([spec, draw, rung_code(), arithmetic_name()])
+        return self.cache / "rungs" / digest([spec, draw, training_code(), arithmetic_name()])
 
     def missing(self) -> dict[str, tuple[int, ...]]:
-        """Draws that are to be trained and are not yet, by rung."""
+        """Draws that still have to be trained, by model."""
         left = {
-            name: tuple(draw for draw in range(spec.trained_draws) if not self.kept(name, draw).is_dir())
+            name: tuple(draw for draw in range(spec.trained_draws) if not self.cached(name, draw).is_dir())
             for name, spec in self.rungs.items()
         }
         return {name: draws for name, draws in left.items() if draws}
@@ -70,34 +70,34 @@ class Ladder:
 
 
 def training_cost(spec: MicroModel) -> int:
-    """Parameters, with what each token costs beside them, times tokens."""
+    """Time of one draw: parameters plus `OVERHEAD`, times tokens."""
     shapes = rung_config(spec).shapes().values()
     return spec.tokens * (OVERHEAD + sum(int(torch.Size(shape).numel()) for shape in shapes))
 
 
 def units_of(ladder: Ladder, missing: Mapping[str, tuple[int, ...]], workers: int) -> list[Unit]:
-    """Draws of a rung together, the most costly first; units that take longer than a worker's share are cut in two."""
+    """Draws of a model together, the most costly first; units that take longer than a worker's share are halved."""
     units = [
         (name, draws[first : first + MOST_DRAWS])
         for name, draws in missing.items()
         for first in range(0, len(draws), MOST_DRAWS)
     ]
     share = sum(map(ladder.cost, units)) / workers
-    done = False
-    while not done:
-        units.sort(key=lambda unit: (-ladder.cost(unit), unit))
-        done = True
-        for place, (name, draws) in enumerate(units):
-            if ladder.cost((name, draws)) > share and len(draws) > 1:
-                half = len(draws) // 2
-                units[place : place + 1] = [(name, draws[:half]), (name, draws[half:])]
-                done = False
-                break
+
+    def order(unit: Unit) -> tuple[int, Unit]:
+        return -ladder.cost(unit), unit
+
+    units.sort(key=order)
+    while long := next((unit for unit in units if ladder.cost(unit) > share and len(unit[1]) > 1), None):
+        units.remove(long)
+        name, draws = long
+        half = len(draws) // 2
+        units = sorted([*units, (name, draws[:half]), (name, draws[half:])], key=order)
     return units
 
 
 def trained_rung(ladder: Ladder, name: str, draw: int, folder: Path, execution: Execution) -> None:
-    """Copy a draw of the rung `name` into `folder`; where it is not trained yet, train it and what else is missing.
+    """Copy a draw of a model into `folder`; if it is not trained yet, first train all draws that are missing.
 
     Raises:
         InputError: the settings do not have this draw trained.
@@ -105,9 +105,9 @@ def trained_rung(ladder: Ladder, name: str, draw: int, folder: Path, execution: 
     count = ladder.rungs[name].trained_draws
     if draw >= count:
         raise InputError(
-            f"models.{name}: draw {draw} is none of the {count} that are trained here: raise draws or trained"
+            f"models.{name}: draw {draw} is not one of the {count} that are trained here: raise draws or trained"
         )
-    if not ladder.kept(name, draw).is_dir():
+    if not ladder.cached(name, draw).is_dir():
         compute_alone()
         missing = ladder.missing()
         # Made once here rather than once in every worker.
@@ -117,12 +117,12 @@ def trained_rung(ladder: Ladder, name: str, draw: int, folder: Path, execution: 
         workers = worker_count(execution, sum(map(len, missing.values())))
         for _ in run_units(_train, ladder, units_of(ladder, missing, workers), execution):
             pass
-    for file in sorted(ladder.kept(name, draw).iterdir()):
+    for file in sorted(ladder.cached(name, draw).iterdir()):
         shutil.copyfile(file, folder / file.name)
 
 
 def retrain(ladder: Ladder, name: str, draw: int, folder: Path) -> None:
-    """Train one draw of a rung alone into `folder`, whether or not it is kept: it must have the same bytes."""
+    """Train one draw alone into `folder`, without the cache; its bytes must be those of the cached draw."""
     compute_alone()
     train_rung(ladder.rungs[name], {draw: folder}, name=name, cache=ladder.cache)
 
@@ -130,5 +130,5 @@ def retrain(ladder: Ladder, name: str, draw: int, folder: Path) -> None:
 def _train(ladder: Ladder, unit: Unit) -> None:
     name, draws = unit
     with contextlib.ExitStack() as stack:
-        folders = {draw: stack.enter_context(whole_folder(ladder.kept(name, draw))) for draw in draws}
+        folders = {draw: stack.enter_context(whole_folder(ladder.cached(name, draw))) for draw in draws}
         train_rung(ladder.rungs[name], folders, name=name, cache=ladder.cache)

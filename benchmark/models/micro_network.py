@@ -1,11 +1,12 @@
-"""Losses and gradients of several draws of a rung in one pass, by hand: autograd's nodes cost more than the arithmetic.
+"""Losses and gradients of several draws of a ladder model in one pass, written out: autograd costs more than the maths.
 
-Every draw has weights and tokens of its own. Products are taken draw by draw; all other operations run over all draws
-at once. Each number depends on its own draw alone, so a draw has the same bits beside any others: operations either
-stay in a row, or round once a number (so that vectors of registers and what is left over agree), or are products.
+Every draw has its own weights and tokens. Products are computed draw by draw; all other operations run over all draws
+at once. Each number depends on its own draw alone, so a draw has the same bits whichever draws are trained with it:
+operations either stay within a row, or round once per number (so that vector and scalar instructions agree), or are
+products.
 
-The layers have a `forward`, which keeps what `backward` needs, and a `backward`, which takes the loss's gradient by
-their output, writes the gradients of their parameters, and returns the gradient by their input.
+Each layer has a `forward`, which stores what `backward` needs, and a `backward`, which takes the gradient of its
+output, writes the gradients of its parameters, and returns the gradient of its input.
 """
 
 import functools
@@ -15,13 +16,14 @@ import torch
 from torch import Tensor
 
 from benchmark.arithmetic.products import Array, causal_mask, linear, multiply
-from benchmark.models.opt import EMBEDDING, LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptConfig
-from benchmark.models.packed import Grid, Step
+from benchmark.models.opt import LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptConfig
+from benchmark.models.packed import Grid, PackedStep
 from benchmark.models.stacked import Stack, layer_name
+from benchmark.models.tensor_names import EMBEDDING
 
 
-class Network:
-    """A pre-LN OPT model with the `weights` of several draws; `gradients` is written by each pass."""
+class MicroNetwork:
+    """A pre-LN OPT model with the `weights` of several draws; each pass overwrites `gradients`."""
 
     def __init__(self, config: OptConfig, weights: Stack, gradients: Stack) -> None:
         self.config, self.weights, self.gradients = config, weights, gradients
@@ -29,8 +31,8 @@ class Network:
         self.head = _Head(weights, gradients)
 
     @torch.no_grad()
-    def losses(self, step: Step) -> list[float]:
-        """Mean loss of each draw's targets, whose gradients are written to `gradients`."""
+    def losses(self, step: PackedStep) -> list[float]:
+        """Mean loss of each draw's targets; writes their gradients to `gradients`."""
         hidden = self._embedded(step)
         for layer in self.layers:
             hidden = layer.forward(hidden, step)
@@ -40,7 +42,7 @@ class Network:
         self._embedded_backward(gradient, step)
         return losses
 
-    def _embedded(self, step: Step) -> Tensor:
+    def _embedded(self, step: PackedStep) -> Tensor:
         hidden = torch.empty(*step.tokens.shape, self.config.hidden_size)
         table, places = self.weights[EMBEDDING], self.weights[POSITIONS][:, POSITION_OFFSET:]
         for draw in range(len(hidden)):
@@ -48,8 +50,8 @@ class Network:
             hidden[draw] += places[draw].index_select(0, step.positions[draw])
         return hidden
 
-    def _embedded_backward(self, gradient: Tensor, step: Step) -> None:
-        """Adds to what the head, whose weights are the embedding too, has written."""
+    def _embedded_backward(self, gradient: Tensor, step: PackedStep) -> None:
+        """Adds to the gradients that the head has written, since its weights are the embedding."""
         table, places = self.gradients[EMBEDDING], self.gradients[POSITIONS]
         places.zero_()
         for draw, count in enumerate(step.counts):
@@ -59,7 +61,7 @@ class Network:
 
 
 class _Layer:
-    """Attention and feed-forward, each behind a norm and added to its input."""
+    """Attention and feed-forward, each after a norm and added to its input."""
 
     def __init__(self, config: OptConfig, weights: Stack, gradients: Stack, index: int) -> None:
         name = layer_name(index)
@@ -67,23 +69,25 @@ class _Layer:
         joined = f"{name}self_attn.q_proj"
         norm = f"{name}self_attn_layer_norm"
         shapes = (3 * hidden, hidden)
-        self.entry = _NormedLinear(_Pair(weights, gradients, joined, shapes), _Norm(weights, gradients, norm))
+        self.entry = _NormedLinearLayer(
+            _Pair(weights, gradients, joined, shapes), _Norm(weights, gradients, norm)
+        )
         self.attention = _Attention(config.num_attention_heads)
-        self.out = _Linear(_Pair(weights, gradients, f"{name}self_attn.out_proj", (hidden, hidden)))
+        self.out = _LinearLayer(_Pair(weights, gradients, f"{name}self_attn.out_proj", (hidden, hidden)))
         norm = f"{name}final_layer_norm"
         shapes = (config.ffn_dim, hidden)
-        self.rise = _NormedLinear(
+        self.rise = _NormedLinearLayer(
             _Pair(weights, gradients, f"{name}fc1", shapes), _Norm(weights, gradients, norm)
         )
-        self.fall = _Linear(_Pair(weights, gradients, f"{name}fc2", (hidden, config.ffn_dim)))
+        self.fall = _LinearLayer(_Pair(weights, gradients, f"{name}fc2", (hidden, config.ffn_dim)))
 
-    def forward(self, hidden: Tensor, step: Step) -> Tensor:
+    def forward(self, hidden: Tensor, step: PackedStep) -> Tensor:
         mixed = self.attention.forward(self.entry.forward(hidden), step)
         hidden = self.out.forward(mixed).add_(hidden)
         self.active = self.rise.forward(hidden).relu_()
         return self.fall.forward(self.active).add_(hidden)
 
-    def backward(self, gradient: Tensor, step: Step) -> Tensor:
+    def backward(self, gradient: Tensor, step: PackedStep) -> Tensor:
         of_active = self.fall.backward(gradient)
         torch.ops.aten.threshold_backward.grad_input(of_active, self.active, 0, grad_input=of_active)
         gradient = self.rise.backward(of_active).add_(gradient)
@@ -92,7 +96,7 @@ class _Layer:
 
 
 class _Pair:
-    """A product's weights [draws, out, in] and bias [draws, out], and where their gradients go."""
+    """A product's weights [draws, out, in] and bias [draws, out], and views of their gradients."""
 
     def __init__(self, weights: Stack, gradients: Stack, name: str, shape: tuple[int, int]) -> None:
         outputs, _ = shape
@@ -101,24 +105,24 @@ class _Pair:
 
 
 class _Norm:
-    """A norm's factors and terms [draws, width], and where their gradients go."""
+    """A norm's factors and terms [draws, width], and views of their gradients."""
 
     def __init__(self, weights: Stack, gradients: Stack, name: str) -> None:
         self.factor, self.of_factor = (stack[f"{name}.weight"] for stack in (weights, gradients))
         self.term, self.of_term = (stack[f"{name}.bias"] for stack in (weights, gradients))
 
     def folded(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights [draws, out, in] and bias [draws, out] that take a normed row to what `weight` makes of the norm."""
+        """The norm folded into a product with `weight`: weights [draws, out, in] and bias [draws, out]."""
         return weight * self.factor[:, None], _times(weight.numpy(), self.term.numpy()[..., None])[..., 0]
 
     def unfold(self, weight: Tensor, of_weight: Tensor, of_bias: Tensor) -> None:
-        """Turn the gradient by folded weights into those by the weights, the factors and the terms."""
+        """Turn the gradient of folded weights into those of the weights, the factors and the terms."""
         _column_sums((weight * of_weight).numpy(), self.of_factor)
         multiply(of_bias.numpy()[:, None], weight.numpy(), out=self.of_term.numpy()[:, None])
         of_weight.mul_(self.factor[:, None]).add_(of_bias[..., None] * self.term[:, None])
 
 
-class _Linear:
+class _LinearLayer:
     """`hidden` [draws, rows, in] times the draws' weights, transposed, plus their bias."""
 
     def __init__(self, own: _Pair) -> None:
@@ -135,11 +139,11 @@ class _Linear:
         return _times(rows, self.own.weight.numpy())
 
 
-class _NormedLinear:
+class _NormedLinearLayer:
     """A layer norm and a product.
 
-    The norm's factors are multiplied into the weights and its terms added to the bias: these are small, the tokens'
-    tensors are not. The gradients of both follow from those of the product that is taken.
+    The norm's factors are multiplied into the weights and its terms added to the bias, because these are small and the
+    tokens' tensors are not. The gradients of both follow from those of the folded product.
     """
 
     def __init__(self, own: _Pair, norm: _Norm) -> None:
@@ -160,14 +164,14 @@ class _NormedLinear:
 
 
 class _Head:
-    """The last norm, the product with the embedding, and the loss; one draw after the other, as logits are large."""
+    """The last norm, the product with the embedding, and the loss; draw by draw, because logits are large."""
 
     def __init__(self, weights: Stack, gradients: Stack) -> None:
         self.table, self.of_table = weights[EMBEDDING], gradients[EMBEDDING]
         self.norm = _Norm(weights, gradients, PREFIX + "final_layer_norm")
 
-    def losses(self, hidden: Tensor, step: Step) -> tuple[list[float], Tensor]:
-        """Mean loss of each draw, and the gradient by `hidden`."""
+    def losses(self, hidden: Tensor, step: PackedStep) -> tuple[list[float], Tensor]:
+        """Mean loss of each draw, and the gradient of `hidden`."""
         normed, mean, scale = _normed(hidden)
         table, bias = self.norm.folded(self.table)
         of_bias, gradient = torch.empty_like(bias), torch.empty_like(hidden)
@@ -189,12 +193,12 @@ class _Head:
 
 
 class _Attention:
-    """Causal attention in every grid: of queries, keys and values [draws, rows, 3 * width] to [draws, rows, width]."""
+    """Causal attention in every grid: queries, keys and values [draws, rows, 3 * width] to [draws, rows, width]."""
 
     def __init__(self, heads: int) -> None:
         self.heads = heads
 
-    def forward(self, projected: Tensor, step: Step) -> Tensor:
+    def forward(self, projected: Tensor, step: PackedStep) -> Tensor:
         draws, rows, columns = projected.shape
         width = columns // 3
         self.factor = float((width // self.heads) ** -0.5)
@@ -212,7 +216,7 @@ class _Attention:
             self.shares.append(shares)
         return mixed.index_select(0, step.places_of).view(draws, rows, width)
 
-    def backward(self, gradient: Tensor, step: Step) -> Tensor:
+    def backward(self, gradient: Tensor, step: PackedStep) -> Tensor:
         draws, rows, width = gradient.shape
         of_mixed = gradient.view(draws * rows, width).index_select(0, step.rows_of)
         of_mixed.index_fill_(0, step.empty, 0)
@@ -236,10 +240,10 @@ class _Attention:
 
 
 def _with_zeros(places: int, columns: int) -> Tensor:
-    """Room for `places` and, behind them, a row of zeros."""
-    found = torch.empty(places + 1, columns)
-    found[places:] = 0
-    return found
+    """An uninitialised tensor [places + 1, columns] whose last row is zero."""
+    rows = torch.empty(places + 1, columns)
+    rows[places:] = 0
+    return rows
 
 
 def _times(left: Array, right: Array) -> Tensor:
@@ -258,13 +262,13 @@ def _ones(draws: int, count: int) -> Array:
 
 
 def _normed(hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows with mean 0 and variance 1, and what their gradient needs."""
+    """Rows with mean 0 and variance 1, and the mean and scale that their gradient needs."""
     return torch.native_layer_norm(hidden, hidden.shape[-1:], None, None, LAYER_NORM_EPSILON)
 
 
 def _norm_backward(gradient: Tensor, hidden: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     shape, wanted = hidden.shape[-1:], [True, False, False]
-    found: Tensor = torch.ops.aten.native_layer_norm_backward(
+    of_hidden: Tensor = torch.ops.aten.native_layer_norm_backward(
         gradient, hidden, shape, mean, scale, None, None, wanted
     )[0]
-    return found
+    return of_hidden

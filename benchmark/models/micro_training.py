@@ -1,9 +1,8 @@
-"""The micro ladder: its tokenizer, its pretraining tokens, and the training of a rung."""
+"""The micro ladder: its tokenizer, its pretraining tokens, and the training of a model."""
 
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,12 +15,15 @@ from torch import Tensor
 import benchmark.world
 from benchmark.errors import InputError
 from benchmark.models.adam import Adam
-from benchmark.models.micro_network import Network
+from benchmark.models.micro_network import MicroNetwork
 from benchmark.models.muon import Muon
-from benchmark.models.opt import EMBEDDING, POSITIONS, OptConfig, OptModel, Tokenizer, save_opt
-from benchmark.models.packed import Integers, Text, pack, steps_of
+from benchmark.models.opt import POSITIONS, OptConfig, OptModel, save_opt
+from benchmark.models.packed import Integers, JoinedPassages, pack, steps_of
 from benchmark.models.stacked import Stack
+from benchmark.models.tensor_names import EMBEDDING
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.settings.model_specs import MicroModel
+from benchmark.system.files import replacing, write_text
 from benchmark.system.progress import Progress
 from benchmark.world.pretraining_text import passages
 
@@ -31,7 +33,7 @@ TOKENIZER_PASSAGES = 20_000
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 BEGIN = END = SPECIAL.index("</s>")
 LONG = 96
-"""Tokens from which on a passage counts as a page."""
+"""Passages of at least this many tokens count as pages."""
 
 INITIAL_DEVIATION = 0.02
 WARM_UP = 0.02
@@ -40,9 +42,11 @@ ENCODED_AT_ONCE = 4_000
 
 
 def rung_config(spec: MicroModel) -> OptConfig:
-    """The shape of a rung; raises InputError where the heads do not divide the width."""
+    """The shape of a model; raises InputError if the heads do not divide the width."""
     if spec.hidden % spec.heads:
-        raise InputError(f"models: hidden {spec.hidden} is no multiple of {spec.heads} heads: change either")
+        raise InputError(
+            f"models: hidden {spec.hidden} is not a multiple of {spec.heads} heads: change either"
+        )
     return OptConfig(
         vocab_size=VOCABULARY,
         hidden_size=spec.hidden,
@@ -55,7 +59,7 @@ def rung_config(spec: MicroModel) -> OptConfig:
 
 
 def micro_tokenizer(cache: Path) -> Tokenizer:
-    """The ladder's byte-level BPE, trained on the first passages; kept in ``cache`` under its content key."""
+    """The ladder's byte-level BPE, trained on the first passages; cached in ``cache`` under its content key."""
     folder = cache / f"micro-tokenizer-{_world_key()}"
     if not (folder / "tokenizer.json").is_file():
         _write_tokenizer(_train_tokenizer(), folder)
@@ -63,17 +67,17 @@ def micro_tokenizer(cache: Path) -> Tokenizer:
 
 
 def train_rung(spec: MicroModel, folders: Mapping[int, Path], *, name: str, cache: Path) -> None:
-    """Train draws of a rung together and write each to its folder in the Hub's layout, tokenizer included.
+    """Train draws of a model together and write each to its folder in the Hub's layout, tokenizer included.
 
-    A draw's number is added to the seed, which gives its first weights and the order of its passages. The same settings
-    give the same bytes of a draw on every machine of the same arithmetic, whatever other draws are trained with it.
+    A draw's number is added to the seed, which decides its first weights and the order of its passages. With the same
+    settings a draw has the same bytes on every machine of the same arithmetic, whatever draws are trained with it.
 
     Args:
         folders: where to write, by the number of the draw.
     """
     config = rung_config(spec)
     tokenizer = micro_tokenizer(cache)
-    text = Text.of(pretraining_tokens(tokenizer, spec.tokens, cache))
+    text = JoinedPassages.of(pretraining_tokens(tokenizer, spec.tokens, cache))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -86,23 +90,21 @@ def train_rung(spec: MicroModel, folders: Mapping[int, Path], *, name: str, cach
 
 
 def pretraining_tokens(tokenizer: Tokenizer, count: int, cache: Path) -> list[list[int]]:
-    """The first passages with ``count`` tokens together, each with its beginning and end; kept in ``cache``."""
-    kept = cache / f"micro-tokens-{_world_key()}-{count}.npy"
-    if kept.is_file():
-        return _split(np.load(kept))
-    found: list[list[int]] = []
+    """The first passages with ``count`` tokens in total, each with its begin and end token; cached in ``cache``."""
+    cached = cache / f"micro-tokens-{_world_key()}-{count}.npy"
+    if cached.is_file():
+        return _split(np.load(cached))
+    encoded: list[list[int]] = []
     size, text = 0, passages()
     while size < count:
         for ids in tokenizer.encode_batch(list(itertools.islice(text, ENCODED_AT_ONCE)), bos=True):
-            found.append([*ids, END])
+            encoded.append([*ids, END])
             size += len(ids)
             if size >= count:
                 break
-    cache.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_name(f".{kept.name}.{os.getpid()}.npy")
-    np.save(temporary, np.array(list(itertools.chain.from_iterable(found)), dtype=np.uint16))
-    temporary.replace(kept)
-    return found
+    with replacing(cached) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(list(itertools.chain.from_iterable(encoded)), dtype=np.uint16))
+    return encoded
 
 
 def _split(joined: "np.ndarray[tuple[int], np.dtype[np.uint16]]") -> list[list[int]]:
@@ -111,7 +113,7 @@ def _split(joined: "np.ndarray[tuple[int], np.dtype[np.uint16]]") -> list[list[i
 
 
 def _world_key() -> str:
-    """A digest of what the pretraining text and the tokenizer follow from."""
+    """A digest of everything that the pretraining text and the tokenizer depend on."""
     key = hashlib.sha256(json.dumps([VOCABULARY, TOKENIZER_PASSAGES, tokenizers.__version__]).encode())
     for path in sorted(Path(benchmark.world.__path__[0]).glob("*.py")):
         key.update(path.read_bytes())
@@ -133,28 +135,22 @@ def _train_tokenizer() -> tokenizers.Tokenizer:
 
 
 def _write_tokenizer(backend: tokenizers.Tokenizer, folder: Path) -> None:
-    """``tokenizer.json`` and what ``transformers``' AutoTokenizer reads beside it; the former last."""
+    """Write ``tokenizer.json``, and before it what ``transformers``' AutoTokenizer reads beside it."""
     roles = {"bos_token": "</s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     settings = roles | {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": POSITIONS_COUNT}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (
-        ("special_tokens_map.json", json.dumps(roles, indent=2)),
-        ("tokenizer_config.json", json.dumps(settings, indent=2)),
-        ("tokenizer.json", backend.to_str(pretty=True)),
-    ):
-        temporary = folder / f".{name}.{os.getpid()}"
-        temporary.write_text(content + "\n", encoding="utf-8")
-        temporary.replace(folder / name)
+    write_text(folder / "special_tokens_map.json", json.dumps(roles, indent=2) + "\n")
+    write_text(folder / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
+    write_text(folder / "tokenizer.json", backend.to_str(pretty=True) + "\n")
 
 
 def _train(
-    spec: MicroModel, config: OptConfig, text: Text, draws: Sequence[int], name: str
+    spec: MicroModel, config: OptConfig, text: JoinedPassages, draws: Sequence[int], name: str
 ) -> dict[int, dict[str, Tensor]]:
-    """AdamW for embeddings, biases and norms, Muon for the layers' matrices; the rates fall to 0 linearly."""
+    """AdamW for embeddings, biases and norms, Muon for the layers' matrices; the learning rates fall to 0 linearly."""
     weights, gradients = (Stack(config, len(draws)) for _ in range(2))
     for place, draw in enumerate(draws):
         weights.fill(place, _initial(config, spec.seed + draw))
-    network = Network(config, weights, gradients)
+    network = MicroNetwork(config, weights, gradients)
     adam, muon = Adam(weights), Muon(weights)
     steps = [steps_of(text, spec.batch, LONG, spec.seed + draw) for draw in draws]
     factors = [_schedule(len(own)) for own in steps]
@@ -176,14 +172,14 @@ def _train(
 
 
 def _schedule(steps: int) -> Iterator[float]:
-    """Factors of the rates: up in the first steps, then down in a straight line."""
+    """Factors of the learning rates: a linear rise in the first steps, then a linear fall."""
     rise = max(1, round(WARM_UP * steps))
     for step in range(steps):
         yield min((step + 1) / rise, (steps - step) / max(1, steps - rise))
 
 
 def _initial(config: OptConfig, seed: int) -> dict[str, Tensor]:
-    """OPT's start for embeddings; matrices by their width, those that end a block smaller with depth."""
+    """Initial weights: embeddings as OPT's; matrices by their width, and those that end a block also by depth."""
     generator = torch.Generator().manual_seed(seed)
     params: dict[str, Tensor] = {}
     for name, shape in config.shapes().items():

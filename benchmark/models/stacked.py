@@ -1,4 +1,4 @@
-"""Parameters of several draws of one model in two tensors, a row a draw: what Muon updates, and the rest."""
+"""Parameters of several draws of one model in two tensors, one row per draw: what Muon updates, and the rest."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from benchmark.models.opt import EMBEDDING, POSITIONS, PREFIX, OptConfig
+from benchmark.models.opt import POSITIONS, PREFIX, OptConfig
+from benchmark.models.tensor_names import EMBEDDING
 
 ALIGNED = 64
-"""Numbers of a row are a multiple of this, so that every number has its place in a vector of registers, in whichever
-row it stands: kernels compute what is left over at the end with other instructions."""
+"""Rows are padded to a multiple of this many numbers. Kernels compute the rest of a row that fills no vector register
+with other instructions, so without padding a number's bits would depend on its row."""
 
 
 class Stack:
@@ -34,13 +35,13 @@ class Stack:
         self.inside, self.outside = (torch.zeros(draws, size) for size in sizes)
 
     def view(self, first: str, *shape: int) -> Tensor:
-        """Numbers from the parameter `first` on, in `shape`, of each draw: [draws, *shape]."""
+        """View of each draw's numbers from the parameter `first` on: [draws, *shape]."""
         is_inside, start, _ = self._places[first]
         part = (self.inside if is_inside else self.outside)[:, start : start + _numel(shape)]
         return part.view(self.draws, *shape)
 
     def __getitem__(self, name: str) -> Tensor:
-        """One parameter of each draw: [draws, *its shape]."""
+        """View of one parameter of each draw: [draws, *its shape]."""
         return self.view(name, *self._places[name][2])
 
     def fill(self, draw: int, params: Mapping[str, Tensor]) -> None:
@@ -53,7 +54,7 @@ class Stack:
         return {name: self[name][draw].clone() for name in self.config.shapes()}
 
     def matrices(self, tensor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Views of `tensor`, laid out as `inside`: [draws, matrices, rows, columns] of each of the three shapes."""
+        """Views [draws, matrices, rows, columns], one per shape of matrix, of a `tensor` laid out as `inside`."""
         layers, hidden, ffn = (
             self.config.num_hidden_layers,
             self.config.hidden_size,
@@ -69,12 +70,12 @@ class Stack:
 
 
 def layer_name(index: int) -> str:
-    """What the names of the parameters of a layer begin with."""
+    """Prefix of the names of a layer's parameters."""
     return f"{PREFIX}layers.{index}."
 
 
 def _inside(config: OptConfig) -> list[str]:
-    """Matrices of the layers; those of one shape, and among them query, key and value, stand together."""
+    """Names of the layers' matrices, grouped by shape; query, key and value of a layer follow one another."""
     layers = [layer_name(index) for index in range(config.num_hidden_layers)]
     square = [f"{layer}self_attn.{part}_proj.weight" for layer in layers for part in ("q", "k", "v", "out")]
     return [*square, *(f"{layer}fc1.weight" for layer in layers), *(f"{layer}fc2.weight" for layer in layers)]

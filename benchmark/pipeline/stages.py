@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmark.errors import InputError, told_of
+from benchmark.errors import InputError, naming_source
 from benchmark.schema.stored_columns import NO_ARM, SAMPLES
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.model_specs import FolderModel, HubModel, MicroModel
@@ -51,8 +51,9 @@ def corpus(params: Path, name: str) -> None:
 def model(params: Path, name: str) -> None:
     """Train, fetch or copy a model's draws into folders of safetensors, and note their digests and size."""
     with opened(params, f"model@{name}") as (settings, paths):
-        from benchmark.models.opt import load_opt, weights_sha256
+        from benchmark.models.opt import load_opt
         from benchmark.models.tokenizer import Tokenizer
+        from benchmark.models.weights import weights_sha256
 
         spec = settings.models[known(name, settings.models, "model", params)]
         sizes: list[int] = []
@@ -62,7 +63,7 @@ def model(params: Path, name: str) -> None:
                 place = folder / str(draw)
                 place.mkdir()
                 origin = _place_draw(settings, paths, name, draw, place)
-                with told_of(origin, place):
+                with naming_source(origin, place):
                     loaded = load_opt(place)
                     Tokenizer.from_folder(place).rows_of(loaded.config.vocab_size, place)
                 sizes.append(loaded.parameters_count())
@@ -117,11 +118,11 @@ MODEL_FILES = (
 
 
 def _copy_folder(spec: FolderModel, source: Path, folder: Path, name: str) -> None:
-    from benchmark.untrusted.safe_files import kind_of, sha256_of
+    from benchmark.untrusted.safe_files import kind_of, sha256_of_data
 
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
-    if spec.sha256 is not None and sha256_of(source) != spec.sha256:
+    if spec.sha256 is not None and sha256_of_data(source) != spec.sha256:
         raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
     for file in sorted(source.iterdir()):
         if (file.name in MODEL_FILES or file.suffix == ".safetensors") and kind_of(file) == "file":

@@ -11,8 +11,9 @@ from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation as Scores
 from benchmark.evaluation.engine import drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared, prepare
-from benchmark.models.opt import OptModel, load_opt, read_config, weights_sha256
+from benchmark.models.opt import OptModel, load_opt, read_config
 from benchmark.models.tokenizer import Tokenizer
+from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.tasks.suite import Suite

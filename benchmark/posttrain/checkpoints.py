@@ -7,7 +7,8 @@ from torch import Tensor
 
 from benchmark.corpora.texts import CorpusText
 from benchmark.errors import CheckFailed
-from benchmark.models.opt import OptModel, save_opt, weights_sha256
+from benchmark.models.opt import OptModel, save_opt
+from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import weights_after
 from benchmark.posttrain.base_model import Base

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation
-from benchmark.models.opt import OptModel, weights_sha256
-from benchmark.posttrain.arms import ARMS, RunStart, SoupMember
+from benchmark.models.opt import OptModel
+from benchmark.models.weights import weights_sha256
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import RunStart, SoupMember
 from benchmark.posttrain.early_stopping import FAMILIES, EarlyStop, best_step
 from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.record import Averages, RunRecord, StepRecord

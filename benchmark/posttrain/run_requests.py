@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from benchmark.corpora.texts import CorpusText
 from benchmark.errors import InputError
-from benchmark.posttrain.arms import ARMS, SoupMember
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import SoupMember
 from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.objective import examples_of, text_tokens
 from benchmark.posttrain.run_code import run_code

@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.errors import InputError
 from benchmark.public_data.delimited import parse_table
 from benchmark.public_data.file_readers import read_by_line
+from benchmark.system.strict_json import unique_keys
 
 TABLES = (".csv", ".jsonl", ".parquet")
 UNREAD = (".tsv", ".tab", ".psv", ".json", ".ndjson", ".xlsx", ".xls", ".ods", ".arrow", ".feather")
@@ -18,7 +19,7 @@ def table_texts(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
     """Place and text of every row, in order.
 
     Raises ``InputError``, with the row (from 1), where the column is missing or ambiguous, a row has no text
-    or a value of another kind in it, or the file is no table of its ending.
+    or a value of another kind in it, or the file is not of the kind that its ending says.
     """
     reader = {".csv": _csv_column, ".jsonl": _jsonl_column, ".parquet": _parquet_column}[path.suffix.lower()]
     for number, value in enumerate(reader(path, column), 1):
@@ -26,13 +27,13 @@ def table_texts(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
         if not isinstance(value, str):
             kind = "nothing" if value is None else type(value).__name__
             raise InputError(
-                f"{place} has {kind} in place of a text: give text in column {column or 'text'!r}"
+                f"{place} has {kind} instead of a text: give text in column {column or 'text'!r}"
             )
         yield place, value
 
 
 def text_column(columns: Sequence[str], column: str | None, place: str) -> str:
-    """The column that holds the texts: the one named, else ``text``, else the only one.
+    """The column that holds the texts: the one named, or the only one, or ``text``.
 
     Raises ``InputError`` where there is none, or more than one of that name.
     """
@@ -41,7 +42,7 @@ def text_column(columns: Sequence[str], column: str | None, place: str) -> str:
     if count == 1:
         return wanted
     if count:
-        raise InputError(f"{place} has {count} columns {wanted!r:.60}: give every column a name of its own")
+        raise InputError(f"{place} has {count} columns {wanted!r:.60}: give every column its own name")
     shown = ", ".join(map(str, columns)) or "none"
     raise InputError(
         f"{place} has no column {wanted!r:.60} (columns: {shown:.200}): call the one that holds the texts "
@@ -96,18 +97,11 @@ def _key(row: dict[str, Any], column: str | None, before: str | None, place: str
 
 def _parsed(line: str, place: str) -> Any:
     try:
-        return json.loads(line, object_pairs_hook=_unique)
+        return json.loads(line, object_pairs_hook=unique_keys)
     except json.JSONDecodeError as error:
-        raise InputError(f"{place} is no JSON: {error.msg}") from error
+        raise InputError(f"{place} is not JSON: {error.msg}") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{place} is no plain JSON ({str(error)[:100]}): write it again") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+        raise InputError(f"{place} is not plain JSON ({str(error)[:100]}): write it again") from error
 
 
 def _parquet_column(path: Path, column: str | None) -> Iterator[Any]:
@@ -117,7 +111,15 @@ def _parquet_column(path: Path, column: str | None) -> Iterator[Any]:
     try:
         with pq.ParquetFile(path) as file:
             named = text_column(file.schema_arrow.names, column, str(path))
-            for batch in file.iter_batches(batch_size=1024, columns=[named]):
+            kind = file.schema_arrow.field(named).type
+            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+                raise InputError(f"{path}: column {named!r:.60} is {kind!s:.60}: give a column of strings")
+            # Few rows at a time: a small file may unfold into large texts.
+            for batch in file.iter_batches(batch_size=64, columns=[named]):
                 yield from batch.column(0).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is no Parquet file ({str(error)[:100]}): write it again") from error
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a readable Parquet file ({str(error)[:100]}): write it again"
+        ) from error

@@ -44,9 +44,9 @@ def read_whole(path: Path) -> str:
 
 
 def read_by_line(path: Path) -> str:
-    """The same of a file of lines; refused where they end at bare carriage returns alone.
+    """A UTF-8 file of lines as one text; refused where lines end at bare carriage returns alone.
 
-    What older Macintosh programs wrote would else be read as one line.
+    Otherwise a file of an older Macintosh program would be read as one line.
     """
     content = read_whole(path)
     if "\n" not in content and "\r" in content.rstrip("\r"):
@@ -55,7 +55,7 @@ def read_by_line(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines that end at ``\\n`` only; a last empty line is none."""
+    """Lines that end at ``\\n`` or ``\\r\\n``; the empty one behind the last line end does not count."""
     lines = read_text(path).split("\n")
     return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
 
@@ -66,7 +66,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a file by its ending: ``.jsonl``, ``.json`` (an array), ``.arrow``, ``.parquet``, else CSV."""
+    """Rows of a file by its ending: ``.jsonl``, ``.json`` (an array), ``.arrow``, ``.parquet``; any other is CSV."""
     if path.suffix == ".jsonl":
         rows = [
             _parsed(line, path, number) for number, line in enumerate(read_lines(path), 1) if line.strip()
@@ -80,7 +80,7 @@ def read_rows(path: Path) -> list[Row]:
     else:
         rows = _csv_rows(path)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path} is no list of objects: give one object a row")
+        raise InputError(f"{path} is not a list of objects: give one object per row")
     return rows
 
 
@@ -99,7 +99,7 @@ def _parsed(text: str, path: Path, line: int) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path} line {line + error.lineno - 1} is no JSON: {error.msg}") from error
+        raise InputError(f"{path} line {line + error.lineno - 1} is not JSON: {error.msg}") from error
 
 
 def _csv_rows(path: Path) -> list[Row]:
@@ -114,7 +114,7 @@ def _arrow_rows(path: Path) -> list[Row]:
         with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
             rows: list[Row] = reader.read_all().to_pylist()
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is no Arrow stream: {error}") from error
+        raise InputError(f"{path} is not an Arrow stream: {error}") from error
     return rows
 
 
@@ -125,5 +125,5 @@ def _parquet_rows(path: Path) -> list[Row]:
     try:
         rows: list[Row] = pq.read_table(path).to_pylist()
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is no Parquet file: {error}") from error
+        raise InputError(f"{path} is not a Parquet file: {error}") from error
     return rows

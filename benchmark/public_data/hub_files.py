@@ -1,4 +1,4 @@
-"""Files of a Hugging Face Hub repository at one commit; what cannot be had is refused in one line."""
+"""Files of a Hugging Face Hub repository at one commit. Every refusal is one line."""
 
 import logging
 import re
@@ -10,25 +10,23 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import InputError
-from benchmark.public_data.public_files import sha256_of
+from benchmark.system.content_hash import sha256_of
+from benchmark.system.patterns import COMMIT, HUB_ID, SHA256
 
 Kind = Literal["model", "dataset"]
 PROBE_SECONDS = 10
-_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def check_pin(repository: str, revision: str) -> None:
-    """Refuse what is no ``owner/name``, or no full commit: a branch or tag may move."""
-    if not _ID.fullmatch(repository):
-        raise InputError(f"{repository!r} is no Hub id: write owner/name")
-    if not _COMMIT.fullmatch(revision):
+    """Raise ``InputError`` unless these are an ``owner/name`` and a full commit: a branch or tag may move."""
+    if not re.fullmatch(HUB_ID, repository):
+        raise InputError(f"{repository!r} is not a Hub id: write owner/name")
+    if not re.fullmatch(COMMIT, revision):
         raise InputError(f"{repository}@{revision} is not pinned: give a commit of 40 hex digits")
 
 
 def hub_file(repository: str, revision: str, name: str, *, kind: Kind = "model") -> Path | None:
-    """A file in the Hub's local cache, downloaded where absent; None where the commit has no such file.
+    """A file in the Hub's local cache, downloaded if absent; None where the commit has no such file.
 
     Large files are named by their sha256 in that cache, which is checked. Raises ``InputError`` where the Hub
     is out of reach and the file is not cached, or the repository or commit does not exist.
@@ -50,7 +48,7 @@ def hub_file(repository: str, revision: str, name: str, *, kind: Kind = "model")
     except (OSError, HTTPError) as error:
         raise _refusal(repository, revision, name, error) from error
     blob = path.resolve()
-    if _SHA256.fullmatch(blob.name) and sha256_of(blob) != blob.name:
+    if re.fullmatch(SHA256, blob.name) and sha256_of(blob) != blob.name:
         raise InputError(f"{repository}@{revision} {name} is damaged in the cache: remove {blob} and rerun")
     return path
 
@@ -70,7 +68,7 @@ def hub_listing(repository: str, revision: str, *, kind: Kind) -> dict[str, int]
 
 
 def _require_hub() -> None:
-    """Fail at once where the Hub is out of reach: its own client would retry for half a minute a file."""
+    """Fail at once where the Hub is out of reach: its own client would retry for half a minute per file."""
     from huggingface_hub import constants
     from huggingface_hub.utils import disable_progress_bars
 
@@ -87,7 +85,7 @@ def _probe(endpoint: str) -> None:
     try:
         urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError:
-        # It answered, if only to say that it serves no page there.
+        # It answered, even if it serves no page there.
         return
 
 

@@ -14,7 +14,7 @@ from benchmark.claims.parts import ALL_DECLARED
 from benchmark.claims.rule import Part, claims_document, decide
 from benchmark.published.comparison_tables import ARM, SUITE_VERSION, TRACK, Row, by_text, difference_of_means
 from benchmark.published.source_files import FAMILIES, NEXT_LARGER, FamilyFigures, PublishedFigures
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.contrast import GIVEN_DRAWS

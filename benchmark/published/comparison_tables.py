@@ -23,7 +23,7 @@ from benchmark.published.source_files import (
     PublishedFigures,
     documents_of,
 )
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.aggregates import corrected_averages

@@ -11,7 +11,7 @@ from benchmark.claims.rule import claims_document
 from benchmark.claims.study_controls import decide_controls, under_controls
 from benchmark.errors import InputError
 from benchmark.results.derived_tables import derive, table_text
-from benchmark.results.result_files import write_csv, write_json, write_text
+from benchmark.results.result_files import write_csv, write_json
 from benchmark.schema.result_columns import TABLES
 from benchmark.scoring.comparisons import MEASURES, baselines_of, comparison_rows
 from benchmark.scoring.entries import (
@@ -37,6 +37,7 @@ from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import GIVEN_ALL
 from benchmark.statistics.design import DocumentScores, Layout
 from benchmark.statistics.interquartile import Resampling
+from benchmark.system.files import write_text
 
 Entry = tuple[str, str, str]
 SELF_REPORTED = "self-reported"

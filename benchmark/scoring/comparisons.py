@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.errors import InputError
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import Contrast, Estimated, gain, level, score

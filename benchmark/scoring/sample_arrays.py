@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
-from benchmark.schema.result_columns import NO_ARM, NO_TEXT
+from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
 from benchmark.scoring.sample_batches import Chunk, Codes
 from benchmark.statistics.design import FAMILIES, Floats, Ints, Layout, Task, numbered
 

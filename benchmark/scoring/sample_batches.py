@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
-from benchmark.schema.result_columns import SAMPLES, SAMPLES_OPTIONAL
+from benchmark.schema.result_columns import SAMPLES
+from benchmark.schema.stored_columns import SAMPLES_OPTIONAL
 from benchmark.statistics.design import Floats, Ints
 
 BATCH_ROWS = 1 << 20

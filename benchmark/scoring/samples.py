@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmark.errors import InputError
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.duplicate_rows import repeated_row
 from benchmark.scoring.sample_arrays import Gatherer, RepeatedRows
 from benchmark.scoring.sample_batches import read_chunks

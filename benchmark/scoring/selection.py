@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.run_records import Records
 from benchmark.scoring.samples import Samples
 from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout

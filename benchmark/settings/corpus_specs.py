@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from benchmark.settings.names import HUB_ID, REVISION
+from benchmark.settings.names import Commit, HubId
 from benchmark.settings.section import Section
+from benchmark.system.patterns import SHA256
 
 
 class CorpusSection(Section):
@@ -41,15 +42,15 @@ class FileCorpus(CorpusSection):
     path: str
     column: str | None = None
     texts: int | None = Field(gt=0, default=None)
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
 
 
 class HubCorpus(CorpusSection):
     """A data set of the Hugging Face Hub, pinned to a commit."""
 
     kind: Literal["hub"]
-    id: str = Field(pattern=f"^{HUB_ID}$")
-    revision: str = Field(pattern=f"^{REVISION}$")
+    id: HubId
+    revision: Commit
     column: str = "text"
     texts: int | None = Field(gt=0, default=None)
 

@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from benchmark.settings.names import HUB_ID, REVISION
+from benchmark.settings.names import Commit, HubId
 from benchmark.settings.section import Section
+from benchmark.system.patterns import SHA256
 
 Role = Literal["treated", "baseline", "both"]
 
@@ -72,8 +73,8 @@ class MicroModel(OneDraw):
 class HubDraw(Section):
     """Another pretraining run of a Hub model: a sister repository, or another revision."""
 
-    id: str = Field(pattern=f"^{HUB_ID}$")
-    revision: str = Field(pattern=f"^{REVISION}$")
+    id: HubId
+    revision: Commit
 
 
 class HubModel(OneDraw):
@@ -81,8 +82,8 @@ class HubModel(OneDraw):
 
     kind: Literal["hub"]
     role: Role = "both"
-    id: str = Field(pattern=f"^{HUB_ID}$")
-    revision: str = Field(pattern=f"^{REVISION}$")
+    id: HubId
+    revision: Commit
     allow_pickle_weights: bool = False
     draws: tuple[HubDraw, ...] = ()
 
@@ -113,7 +114,7 @@ class FolderModel(OneDraw):
     kind: Literal["folder"]
     role: Role = "both"
     path: str
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
 
 
 ModelSpec = Annotated[MicroModel | HubModel | FolderModel, Field(discriminator="kind")]

@@ -3,13 +3,17 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from benchmark.system.patterns import COMMIT, HUB_ID
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RESERVED = frozenset({"none"})
-HUB_ID = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
-REVISION = r"[0-9a-f]{40}"
-"""A commit of the Hugging Face Hub."""
+
+HubId = Annotated[str, Field(pattern=f"^{HUB_ID}$")]
+Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
 
 
 def check_name(name: object) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.statistics.contrast import score
 from benchmark.statistics.design import DocumentScores, Layout, Task
 from benchmark.statistics.effective_size import effective_size, widths_from_documents

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.arithmetic import mode as arithmetic
-from benchmark.public_data.public_files import sha256_of
+from benchmark.errors import InputError
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
-from benchmark.system.content_hash import code_digest, digest
+from benchmark.system.content_hash import code_digest, digest, sha256_of
 from benchmark.system.files import read_json, write_json
+from benchmark.system.git import git
 from benchmark.system.import_closure import modules, pipeline_files
 
 PACKAGES = (
@@ -78,16 +79,11 @@ def packages() -> dict[str, str]:
 def revision(root: Path) -> str:
     """The commit that is checked out, with `+` where tracked files differ from it."""
     try:
-        head = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "benchmark", "dvc.yaml")
-    except (OSError, subprocess.SubprocessError):
+        head = git(root, "rev-parse", "HEAD").decode().strip()
+        changed = git(root, "status", "--porcelain", "--untracked-files=no", "--", "benchmark", "dvc.yaml")
+    except InputError:
         return "unknown"
     return head + ("+" if changed else "")
-
-
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def write_provenance(settings: Settings, paths: TrackPaths) -> None:

@@ -1,4 +1,4 @@
-"""Content keys: a result is found again by what it was made from, never because a file exists."""
+"""Content hashes. A cached result is identified by what it was made from, never by its file name."""
 
 import hashlib
 import json
@@ -10,9 +10,15 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def digest(value: Any) -> str:
-    """sha256 of a JSON value in one canonical form."""
+    """sha256 of a JSON value, its keys sorted and without blanks."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def code_digest(files: Iterable[Path], package: Path = PACKAGE) -> str:

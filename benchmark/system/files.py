@@ -1,12 +1,12 @@
-"""Files that are written whole or not at all, and the same bytes for the same content."""
+"""Atomic writes: a file or folder is replaced whole or not at all, and the same content gives the same bytes."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pyarrow as pa
@@ -15,12 +15,27 @@ import pyarrow.parquet as pq
 ROW_GROUP = 131_072
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`; it replaces `path` when the block ends, and is removed when the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` in one step."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` in UTF-8, line ends untouched, in one step."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -35,7 +50,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json_lines(path: Path, values: list[Any]) -> None:
-    """Replace `path` by one JSON value a line."""
+    """Replace `path` by one JSON value per line."""
     lines = (json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False) for value in values)
     write_text(path, "".join(line + "\n" for line in lines))
 
@@ -47,12 +62,10 @@ def read_json_lines(path: Path) -> list[Any]:
 
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Replace `path` by `table`: fixed row groups, zstd, the columns' names and types and no other metadata."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     # A table that was read from Parquet carries field numbers, which would be written again.
     plain = table.cast(pa.schema([(field.name, _plain(field.type)) for field in table.schema]))
-    pq.write_table(plain, temporary, row_group_size=ROW_GROUP, compression="zstd", version="2.6")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        pq.write_table(plain, temporary, row_group_size=ROW_GROUP, compression="zstd", version="2.6")
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -61,9 +74,9 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """A new folder beside `target` that takes its place when the block ends, or vanishes when it fails.
+    """A new folder beside `target`; it replaces `target` when the block ends, and is removed when the block fails.
 
-    DVC has removed an out before its stage runs; what a killed stage left is replaced.
+    DVC removes an output before its stage runs. What a killed stage left is replaced.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))

@@ -1,8 +1,8 @@
-"""Which files of this package something follows from: found by reading the code's imports, nothing is run.
+"""Which files of this package a module, a stage or a result depends on. The code is parsed, never run.
 
-A key that a result is found again by, and the `deps` of a stage, hold exactly these files. Imports count wherever
-they stand, inside functions too, except under `if TYPE_CHECKING`. A file that a module names and that lies beside it
-counts, and so does what lm-eval loads by the YAML of a suite. A file without any statement does not.
+The key of a cached result and the `deps` of a stage cover exactly these files. Imports count everywhere, inside
+functions too, except under `if TYPE_CHECKING`. A file counts if a module names it and it lies beside the module, or if
+lm-eval loads it because the YAML of a suite names it. A file without any statement does not count.
 """
 
 import ast
@@ -19,21 +19,21 @@ SUITES = "benchmark.tasks.suite"
 """The module that has lm-eval load the suites in the folders beside it."""
 
 NO_FIGURE = {
-    "benchmark.system.import_closure": "says what is computed again, not what comes out",
-    "benchmark.errors": "what a refusal is called, and where a message points",
+    "benchmark.system.import_closure": "decides what is computed again, not what the result is",
+    "benchmark.errors": "the errors' names and messages",
     "benchmark.execution.parent_death": "ends a stage whose `dvc` has died",
     "benchmark.system.progress": "lines on the screen",
-    "benchmark.store.provenance": "time and machine, in a file that no stage has as an out",
+    "benchmark.store.provenance": "time and machine, in a file that is not an output of any stage",
 }
 """Modules that no stage depends on, each with the reason: they cannot change a byte of what a stage writes."""
 NOT_KEYED = {
     "benchmark.system.content_hash": "computes the keys themselves",
-    "benchmark.posttrain.arms": "names every arm; the key of a run covers the module of its own arm",
-    "benchmark.settings.arm_specs": "the values that are used stand in the key",
-    "benchmark.settings.model_specs": "the values that are used stand in the key",
-    "benchmark.settings.run_options": "the values that are used stand in the key",
+    "benchmark.posttrain.arms": "imports every arm; the key of a run covers the module of its own arm",
+    "benchmark.settings.arm_specs": "the values that are used are in the key",
+    "benchmark.settings.model_specs": "the values that are used are in the key",
+    "benchmark.settings.run_options": "the values that are used are in the key",
 }
-"""Modules that no content key covers beside those of `NO_FIGURE`, each with the reason."""
+"""Further modules that no content key covers, each with the reason."""
 STAGE_NAMES = ("corpus", "model", "base", "posttrain", "score")
 
 _FUNCTION = re.compile(r"!function\s+([\w.]+)\.\w+")
@@ -43,7 +43,7 @@ _FILE_NAME = re.compile(r"[\w-]+(\.[\w-]+)+")
 
 @dataclass(frozen=True)
 class _Facts:
-    """What one module says: dotted names that it imports, names of files, and whether it has any statement."""
+    """What one module contains: dotted names that it imports, names of files, and whether it has any statement."""
 
     imports: frozenset[str]
     file_names: frozenset[str]
@@ -56,22 +56,22 @@ def modules(
     suites: Collection[str] | None = None,
     package: Path = PACKAGE,
 ) -> frozenset[Path]:
-    """The files of this package that the named modules follow from, their own and those of their packages included.
+    """The files of this package that the named modules depend on, including their own and those of their packages.
 
     Args:
         names: dotted, such as `benchmark.posttrain.run_loop`.
-        cut: modules that are left out together with what only they import.
-        suites: folders of `benchmark/tasks` that count where suites are loaded; all by default.
-        package: where the package lies.
+        cut: modules that are left out, together with what only they import.
+        suites: folders of `benchmark/tasks` that count if suites are loaded; all by default.
+        package: the package's folder.
 
     Raises:
-        ModuleNotFoundError: one of `names` is no module of the package, or one of `suites` is no suite.
+        ModuleNotFoundError: one of `names` is not a module of the package, or one of `suites` is not a suite.
         ValueError: one of `names` is cut.
     """
     walk = _Walk(package, frozenset(cut), suites)
     for name in names:
         if name in walk.cut:
-            raise ValueError(f"{name} is left out of what follows, so nothing can start from it")
+            raise ValueError(f"{name} is left out of all dependencies, so they cannot start from it")
         if not walk.add(name):
             raise ModuleNotFoundError(f"no module {name} in {package}")
     return walk.finished()
@@ -80,19 +80,19 @@ def modules(
 def keyed_modules(
     *names: str, suites: Collection[str] | None = None, package: Path = PACKAGE
 ) -> frozenset[Path]:
-    """The files that a content key covers for what the named modules compute; arguments are those of `modules`."""
+    """The files that the key of what the named modules compute covers; arguments as for `modules`."""
     return modules(*names, cut=(*NO_FIGURE, *NOT_KEYED), suites=suites, package=package)
 
 
 def pipeline_files(package: Path = PACKAGE) -> frozenset[Path]:
-    """The files that any stage follows from."""
+    """The files that any stage depends on."""
     return frozenset().union(*(stage_files(stage, package) for stage in STAGE_NAMES))
 
 
 def stage_files(stage: str, package: Path = PACKAGE) -> frozenset[Path]:
-    """The files of this package that the stage of that name follows from.
+    """The files of this package that a stage depends on.
 
-    The stages share a module, so the walk starts at what the stage's function uses of it.
+    All stages are functions of one module, so the search starts at what the stage's function uses there.
 
     Raises:
         KeyError: there is no such stage.
@@ -108,7 +108,7 @@ def stage_files(stage: str, package: Path = PACKAGE) -> frozenset[Path]:
 
 
 class _Walk:
-    """Modules that are reached, and those whose imports are still to be read."""
+    """A search over imports: the files that are reached, and the modules that are still to be parsed."""
 
     def __init__(self, package: Path, cut: frozenset[str], suites: Collection[str] | None) -> None:
         self.package, self.cut, self.suites = package, cut, suites
@@ -117,16 +117,16 @@ class _Walk:
         self._left: list[str] = []
 
     def source(self, name: str) -> Path | None:
-        """The file of a module of the package; null for any other name."""
+        """The file of a module of the package; None for any other name."""
         first, *rest = name.split(".")
         if first != self.package.name:
             return None
         path = self.package.joinpath(*rest)
-        found = (file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file())
-        return next(found, None)
+        files = (file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file())
+        return next(files, None)
 
     def add(self, name: str) -> bool:
-        """Take a module and the packages around it; false where there is none of that name."""
+        """Add a module and the packages around it; False if there is none of that name."""
         if self.source(name) is None:
             return False
         parts = name.split(".")
@@ -162,7 +162,7 @@ class _Walk:
                 self._add_task(file)
 
     def _add_task(self, file: Path) -> None:
-        """Take a YAML file of lm-eval, what it includes, and the modules whose functions it names."""
+        """Add a YAML file of lm-eval, what it includes, and the modules whose functions it names."""
         if file in self.files or not file.is_file():
             return
         self.files.add(file)
@@ -176,7 +176,7 @@ class _Walk:
 
 
 def has_code(file: Path) -> bool:
-    """Whether something may follow from a file: a module without any statement says nothing."""
+    """Whether anything may depend on a file: nothing depends on a module without any statement."""
     return file.suffix != ".py" or _facts(file.read_bytes(), file.stem, file.name == "__init__.py").has_code
 
 
@@ -186,15 +186,15 @@ def _facts(source: bytes, name: str, is_package: bool) -> _Facts:
     around = name if is_package else name.rpartition(".")[0]
     texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     files = frozenset(text for text in texts if isinstance(text, str) and _FILE_NAME.fullmatch(text))
-    said = ast.get_docstring(tree, clean=False) is not None
-    return _Facts(frozenset(_imported(tree, around)), files, len(tree.body) > said)
+    has_docstring = ast.get_docstring(tree, clean=False) is not None
+    return _Facts(frozenset(_imported(tree, around)), files, len(tree.body) > has_docstring)
 
 
 def _imported(node: ast.AST, around: str) -> Iterator[str]:
-    """Dotted names that are imported below `node`; `from a import b` gives `a` and `a.b`, which may be no module.
+    """Dotted names that are imported below `node`; `from a import b` gives `a` and `a.b`, which may not be a module.
 
     Args:
-        around: the package that a relative import starts from.
+        around: the package from which a relative import starts.
     """
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
@@ -218,7 +218,7 @@ def _is_for_types(test: ast.expr) -> bool:
 
 
 def _used_by(tree: ast.Module, function: str) -> set[str]:
-    """What a function of a module imports, itself or through what it uses of the module's top level."""
+    """What a function of a module imports, directly or through what it uses at the top of the module."""
     around = STAGES.rpartition(".")[0]
     defined: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
@@ -226,19 +226,19 @@ def _used_by(tree: ast.Module, function: str) -> set[str]:
             defined.setdefault(bound, []).append(statement)
     if function not in defined:
         raise KeyError(function)
-    found: set[str] = set()
+    imports: set[str] = set()
     seen, left = {function}, [function]
     while left:
         for statement in defined.get(left.pop(), ()):
-            found.update(_imported(statement, around))
+            imports.update(_imported(statement, around))
             used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} - seen
             seen |= used
             left += used
-    return found
+    return imports
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement at the top of a module gives a meaning to."""
+    """The names that a statement at the top of a module defines."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name
     elif isinstance(statement, ast.Import | ast.ImportFrom):

@@ -1,10 +1,12 @@
-"""Progress of long work on stderr: a bar on a terminal, plain lines a few seconds apart elsewhere."""
+"""Progress of long work on stderr: one line that is rewritten on a terminal, a line every few seconds elsewhere.
+
+tqdm is not used: it starts a monitor thread, and stages fork workers while progress is shown.
+"""
 
 import sys
 import time
 from types import TracebackType
 
-WIDTH = 30
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -13,34 +15,19 @@ class Progress:
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done = label, total, 0
-        self.started = time.monotonic()
-        self.last_line = self.started
+        self.started = self.shown = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
     def advance(self, units: int = 1, note: str = "") -> None:
-        """Take in finished units and show where the work stands."""
+        """Count finished units and show how far the work is; `note` stands at the end of the line."""
         self.done += units
         now = time.monotonic()
-        if self.terminal:
-            filled = WIDTH * self.done // max(self.total, 1)
-            bar = "#" * filled + "." * (WIDTH - filled)
-            sys.stderr.write(
-                f"\r\033[K{self.label} [{bar}] {self.done}/{self.total} {self._left(now)} {note}"
-            )
+        if self.terminal or now - self.shown >= SECONDS_BETWEEN_LINES:
+            self.shown = now
+            left = (now - self.started) / max(self.done, 1) * (self.total - self.done)
+            line = f"{self.label}: {self.done}/{self.total} {left:.0f} s left {note}"
+            sys.stderr.write(f"\r\033[K{line}" if self.terminal else f"{line}\n")
             sys.stderr.flush()
-        elif now - self.last_line >= SECONDS_BETWEEN_LINES:
-            self.last_line = now
-            print(
-                f"{self.label}: {self.done}/{self.total} {self._left(now)} {note}",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def _left(self, now: float) -> str:
-        if not self.done or self.done >= self.total:
-            return f"{now - self.started:.0f} s"
-        left = (now - self.started) / self.done * (self.total - self.done)
-        return f"{left:.0f} s left"
 
     def __enter__(self) -> "Progress":
         return self

@@ -1,6 +1,7 @@
-"""JSON written by strangers: bounded in size and depth, no doubled keys, objects only."""
+"""JSON from strangers: bounded in depth, no key twice, an object; and a walk through nested values."""
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmark.errors import InputError
@@ -13,14 +14,14 @@ def parse_object(data: bytes, source: str) -> dict[str, Any]:
     """The JSON object of `data`.
 
     Raises:
-        InputError: not UTF-8, not JSON, too deep, a doubled key, a number that is not finite, or no object.
+        InputError: not UTF-8, not JSON, too deep, a key twice, a number that is not finite, or no object.
     """
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refused_constant)
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=unique_keys, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{source}: no plain JSON ({str(error)[:120]}): write it again") from None
+        raise InputError(f"{source}: not plain JSON ({str(error)[:120]}): write it again") from None
     if not isinstance(value, dict):
-        raise InputError(f"{source}: expected a JSON object, found {type(value).__name__}")
+        raise InputError(f"{source}: expected a JSON object, got {type(value).__name__}")
     return value
 
 
@@ -29,24 +30,33 @@ def refuse_code(value: object, source: str) -> None:
 
     `trust_remote_code: false` asks for nothing and passes.
     """
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            for key in sorted(CODE_KEYS & item.keys()):
-                if item[key] not in (False, None):
-                    raise InputError(f"{source}: '{key}' asks for code of the submitter to be run: remove it")
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
+    for _, item in walk(value):
+        for key in sorted(CODE_KEYS & item.keys()) if isinstance(item, dict) else ():
+            if item[key] not in (False, None):
+                raise InputError(f"{source}: '{key}' asks to run the submitter's code: remove it")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+def walk(value: object) -> Iterator[tuple[str, Any]]:
+    """`value` and everything inside its mappings, lists and tuples, in order, each with its dotted keys."""
+    left: list[tuple[str, Any]] = [("", value)]
+    while left:
+        where, item = left.pop()
+        yield where, item
+        if isinstance(item, Mapping):
+            left += reversed(
+                [(f"{where}.{key}" if where else str(key), inner) for key, inner in item.items()]
+            )
+        elif isinstance(item, list | tuple):
+            left += [(where, inner) for inner in reversed(item)]
 
 
-def _refused_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An `object_pairs_hook` for `json`; raises ValueError where a key is given twice."""
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        raise ValueError("a key is given twice")
+    return unique
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")

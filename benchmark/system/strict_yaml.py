@@ -1,4 +1,7 @@
-"""Plain data from YAML written by strangers: no tags, no aliases, no doubled keys, a size cap."""
+"""Plain data from YAML written by strangers: no tags, no aliases, no key twice, of limited size.
+
+ruamel.yaml is not used: it refuses a key that is given twice, but allows aliases.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -23,15 +26,15 @@ class _PlainLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for position, key in enumerate(keys):
             if key in keys[:position]:
-                raise ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
+                raise ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
         return super().construct_mapping(node, deep=deep)
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """Plain data from YAML; tags, aliases and doubled keys are refused.
+    """Plain data from YAML; tags, aliases and keys given twice are refused.
 
     Raises:
-        InputError: the text is no plain YAML.
+        InputError: the text is not plain YAML.
     """
     try:
         return yaml.load(text, Loader=_PlainLoader)
@@ -43,7 +46,7 @@ def read_yaml(path: Path) -> Any:
     """Plain data from a YAML file of at most 1 MB.
 
     Raises:
-        InputError: the file is missing, too large, not UTF-8 or no plain YAML.
+        InputError: the file is missing, too large, not UTF-8 or not plain YAML.
     """
     try:
         data = path.read_bytes()
@@ -51,7 +54,7 @@ def read_yaml(path: Path) -> Any:
         why = error.strerror
         raise InputError(f"{path}: cannot be read ({why}): name an existing settings file") from None
     if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: {len(data)} bytes, more than {MAX_BYTES}: settings are a short file")
+        raise InputError(f"{path}: {len(data)} bytes, more than {MAX_BYTES}: give a short settings file")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

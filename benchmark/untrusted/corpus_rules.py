@@ -1,4 +1,4 @@
-"""A submitted corpus: its texts as data, unchanged, and what a person reviews about them."""
+"""What the texts of a submitted corpus may be, and how they are stored: unchanged, as data."""
 
 import json
 from collections.abc import Sequence
@@ -12,43 +12,24 @@ MAX_TEXT_CHARACTERS = 1_000_000
 
 
 def distinct_texts(texts: Sequence[str]) -> tuple[list[str], int]:
-    """The first of each group of equal texts, in order, and the number of those left out.
+    """The texts without repetitions, in their order, and the number of repetitions.
 
-    A text is the unit of replication, so an equal one would count the same run twice.
+    A text is the unit of replication, so a repeated one would count the same run twice. What else a text may not be
+    is checked when it is read (`submitted_texts`).
 
     Raises:
-        InputError: a text that is blank, too long, or holds NUL or half a surrogate pair; fewer than two
-            distinct texts, or too many.
+        InputError: fewer than two distinct texts.
     """
-    if len(texts) > MAX_TEXTS:
-        raise InputError(f"{len(texts)} texts, at most {MAX_TEXTS} are taken: submit a sample")
-    for number, text in enumerate(texts):
-        _check_text(number, text)
     distinct = list(dict.fromkeys(texts))
     if len(distinct) < MIN_TEXTS:
         raise InputError(
             f"{len(distinct)} distinct text(s): one text drives one run, so give at least {MIN_TEXTS} "
-            "(3 for any verdict; a text file holds one text a line)"
+            "(3 for any verdict; a text file holds one text per line)"
         )
     return distinct, len(texts) - len(distinct)
 
 
-def _check_text(number: int, text: str) -> None:
-    if not text.strip():
-        raise InputError(f"text {number} has no token: it is empty or blank, remove it")
-    if len(text) > MAX_TEXT_CHARACTERS:
-        raise InputError(f"text {number} has {len(text)} characters, at most {MAX_TEXT_CHARACTERS}: split it")
-    if "\0" in text:
-        raise InputError(f"text {number} holds a NUL character at {text.index(chr(0))}: remove it")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"text {number} holds half a surrogate pair at {error.start}: it is no Unicode text"
-        ) from None
-
-
 def write_texts(texts: Sequence[str], path: Path) -> None:
-    """One JSON object a line with the key `text`, ASCII only, so that no text can disturb a terminal."""
+    """Write one JSON object per line with the key `text`, in ASCII, so that no text can disturb a terminal."""
     with path.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(json.dumps({"text": text}) + "\n" for text in texts)

@@ -1,25 +1,25 @@
-"""Links that DVC makes where its cache is shared (`cache.type` symlink): from tracked data into its own cache."""
+"""Symbolic links that DVC makes from tracked data into its cache (`cache.type` symlink)."""
 
 import re
 import stat
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from benchmark.errors import InputError
 from benchmark.system.strict_yaml import read_yaml
 
-# A file of DVC's cache is named by the md5 of its content: a link to anything else is never DVC's.
+# DVC names a file of its cache by the md5 of its content: a link to any other name is not DVC's.
 CACHED = re.compile(r"(.+)/[0-9a-f]{2}/[0-9a-f]{30}")
-CONFIGS = (".dvc/config", ".dvc/config.local")
-STAGES = ("dvc.yaml", "params.yaml", "tracks/*/dvc.yaml", "tracks/*/params.yaml")
+SETTINGS = (".dvc/config*", "dvc.yaml", "params.yaml", "tracks/*/dvc.yaml", "tracks/*/params.yaml")
 Stamps = tuple[tuple[str, int], ...]
 
 
 def cached_file(link: Path) -> Path | None:
     """The file of DVC's cache that a link leads to; None for every link that DVC did not make.
 
-    DVC's are the links of data that the link's own repository tracks, into the cache that this repository is
-    configured with. DVC links files, never folders.
+    DVC links files, never folders. It makes such links for data that the link's own repository tracks, and they
+    lead into the cache that this repository is configured with.
     """
     try:
         target = link.resolve(strict=True)
@@ -27,21 +27,21 @@ def cached_file(link: Path) -> Path | None:
         place = link.parent.resolve(strict=True) / link.name
     except (OSError, RuntimeError):
         return None
-    found = CACHED.fullmatch(target.as_posix())
+    cached = CACHED.fullmatch(target.as_posix())
     root = next((folder for folder in place.parents if (folder / ".dvc").is_dir()), None)
-    if not regular or found is None or root is None:
+    if not regular or cached is None or root is None:
         return None
-    if Path(found[1]) not in _caches(root, _stamps(root, CONFIGS)) or not _tracked(place, root):
+    if Path(cached[1]) not in _repository(root, _stamps(root))[0] or not _tracked(place, root):
         return None
     return target
 
 
 def _tracked(place: Path, root: Path) -> bool:
-    """Whether a path is an out of a `.dvc` file or of a stage, or lies in one."""
+    """Whether a path is an output of a `.dvc` file or of a stage, or lies in one."""
     above = (place, *(folder for folder in place.parents if folder.is_relative_to(root) and folder != root))
     if any(_has_dvc_file(path) for path in above):
         return True
-    return not _stage_outs(root, _stamps(root, STAGES)).isdisjoint(above)
+    return not _repository(root, _stamps(root))[1].isdisjoint(above)
 
 
 def _has_dvc_file(path: Path) -> bool:
@@ -58,34 +58,23 @@ def _has_dvc_file(path: Path) -> bool:
     )
 
 
-def _stamps(root: Path, patterns: tuple[str, ...]) -> Stamps:
-    """What the memory of a repository is valid for: its settings files and when they were written."""
-    files = sorted(file for pattern in patterns for file in root.glob(pattern) if file.is_file())
+def _stamps(root: Path) -> Stamps:
+    """The settings files of a repository and when each was written; what is cached is valid as long as they are."""
+    files = sorted(file for pattern in SETTINGS for file in root.glob(pattern) if file.is_file())
     return tuple((str(file), file.stat().st_mtime_ns) for file in files)
 
 
 @lru_cache(maxsize=8)
-def _caches(root: Path, stamps: Stamps) -> frozenset[Path]:
-    """Resolved folders of a repository's local cache, for files of DVC 3 and of earlier ones."""
+def _repository(root: Path, stamps: Stamps) -> tuple[frozenset[Path], frozenset[Path]]:
+    """Resolved folders of a repository's local cache, those of earlier DVC versions included, and its stages' outputs.
+
+    Either is empty if DVC cannot read it.
+    """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    try:
-        with Repo(str(root)) as repo:
-            named = [repo.cache.local.path, repo.cache.legacy.path]
-    except DvcException:
-        return frozenset()
-    return frozenset(Path(path).resolve() for path in named)
-
-
-@lru_cache(maxsize=8)
-def _stage_outs(root: Path, stamps: Stamps) -> frozenset[Path]:
-    """Outs of a repository's stages; none where DVC cannot read them."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        with Repo(str(root)) as repo:
-            return frozenset(Path(out.fs_path) for out in repo.index.outs)
-    except DvcException:
-        return frozenset()
+    caches = outputs = frozenset[Path]()
+    with suppress(DvcException), Repo(str(root)) as repo:
+        caches = frozenset(Path(cache.path).resolve() for cache in (repo.cache.local, repo.cache.legacy))
+        outputs = frozenset(Path(out.fs_path) for out in repo.index.outs)
+    return caches, outputs

@@ -1,4 +1,4 @@
-"""The name of a new entry: a slug that no file, shell or YAML reader mistakes, and that nothing else has."""
+"""The name of a new entry: valid for files, shells and YAML, and not in use."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ FOLDERS = {"corpus": "corpora", "model": "models"}
 
 
 def check_new_name(name: str, settings: Settings, root: Path) -> str:
-    """The name itself, if a new corpus or model may have it.
+    """The name, if a new corpus or model may have it.
 
     Raises:
-        InputError: no slug, a word that YAML reads as something else, or the name of another entry.
+        InputError: not a valid name, a word that YAML reads as something else, or the name of another entry.
     """
     try:
         check_name(name)
@@ -40,6 +40,6 @@ def check_new_name(name: str, settings: Settings, root: Path) -> str:
 
 
 def taken_paths(name: str, root: Path) -> list[Path]:
-    """Where a submission of that name lives, in any track."""
+    """Where a submission of that name is stored, in any track."""
     base = root / "submissions"
     return [*(base / folder / f"{name}.yaml" for folder in FOLDERS.values()), base / "data" / name]

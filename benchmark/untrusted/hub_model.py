@@ -1,6 +1,6 @@
-"""A submitted model of the Hub: small files and headers are fetched; nothing is loaded or run.
+"""A submitted model on the Hub: small files and headers are fetched; nothing is loaded or run.
 
-Where a head is stored, the files that hold it and the embedding are fetched too, to be compared.
+If a head is stored, the files of it and of the embedding are fetched too, to be compared.
 """
 
 import shutil
@@ -8,31 +8,30 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmark.errors import CheckFailed, InputError
+from benchmark.models.tensor_names import INDEX
 from benchmark.public_data.hub_files import check_pin, hub_file, hub_listing
+from benchmark.untrusted.manifest import HubOrigin
 from benchmark.untrusted.model_folder import (
-    INDEX,
     SMALL_FILES,
     ModelFacts,
     check_config,
     check_declared,
     facts,
-    joined,
     weight_files,
 )
 from benchmark.untrusted.safe_files import MAX_SMALL_BYTES
-from benchmark.untrusted.safetensors_header import DeclaredTensor, declared_tensors
-from benchmark.untrusted.submission_source import HubSource
-from benchmark.untrusted.tied_head import head_and_embedding, refuse_other_head
+from benchmark.untrusted.safetensors_header import FIX, MAX_HEADER_BYTES, DeclaredTensor, declared_tensors
+from benchmark.untrusted.tied_head import check_head
 
 MAX_REMOTE_BYTES = 60_000_000_000
 
 
-def check_remote_model(source: HubSource, folder: Path) -> ModelFacts:
+def check_remote_model(source: HubOrigin, folder: Path) -> ModelFacts:
     """Facts of a Hub model at its commit; its small files are put into the new `folder`.
 
     Raises:
-        InputError: no safetensors, files beyond the caps, or what `check_model` refuses.
-        CheckFailed: the Hub broke off.
+        InputError: no safetensors, files beyond the size limits, or what `check_model` refuses.
+        CheckFailed: the connection to the Hub broke off.
     """
     check_pin(source.id, source.revision)
     where = f"{source.id}@{source.revision}"
@@ -45,23 +44,20 @@ def check_remote_model(source: HubSource, folder: Path) -> ModelFacts:
     shards = weight_files(sizes, index, where)
     total = sum(sizes[shard] for shard in shards)
     if total > MAX_REMOTE_BYTES:
-        raise InputError(f"{where}: {total} bytes of weights, at most {MAX_REMOTE_BYTES} are taken")
+        raise InputError(f"{where}: {total} bytes of weights, at most {MAX_REMOTE_BYTES} are accepted")
     config = check_config(folder / "config.json")
     headers = {shard: remote_header(source, shard, sizes[shard]) for shard in shards}
-    declared = joined(headers)
-    check_declared(declared, config.shapes())
-    places = head_and_embedding(headers)
-    if places is not None:
-        refuse_other_head(places, {shard: _whole(source, shard) for shard, _ in places})
-    return facts(config, folder, declared, total)
+    check_declared(headers, config.shapes())
+    check_head(headers, lambda shard: _whole(source, shard))
+    return facts(config, folder, headers, total)
 
 
-def remote_header(source: HubSource, name: str, size: int) -> Mapping[str, DeclaredTensor]:
+def remote_header(source: HubOrigin, name: str, size: int) -> Mapping[str, DeclaredTensor]:
     """The tensors that a safetensors file of the Hub declares, checked against its `size`.
 
     Raises:
         InputError: a header that is malformed or does not fit the file.
-        CheckFailed: the Hub broke off.
+        CheckFailed: the connection to the Hub broke off.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HTTPError, NotASafetensorsRepoError, SafetensorsParsingError
@@ -69,10 +65,10 @@ def remote_header(source: HubSource, name: str, size: int) -> Mapping[str, Decla
     try:
         parsed = HfApi().parse_safetensors_file_metadata(source.id, name, revision=source.revision)
     except (SafetensorsParsingError, NotASafetensorsRepoError) as error:
-        raise InputError(f"{name}: no readable safetensors header ({str(error)[:100]})") from None
+        raise InputError(f"{name}: not a readable safetensors header ({str(error)[:100]})") from None
     except (HTTPError, OSError) as error:
         raise CheckFailed(
-            f"nothing was submitted: {source.id} broke off ({str(error)[:100]}): try again"
+            f"nothing was submitted: the connection for {source.id} broke off ({str(error)[:100]}): try again"
         ) from None
     header = {
         key: {
@@ -82,22 +78,25 @@ def remote_header(source: HubSource, name: str, size: int) -> Mapping[str, Decla
         }
         for key, tensor in parsed.tensors.items()
     }
-    end = max((tensor.data_offsets[1] for tensor in parsed.tensors.values()), default=0)
-    return declared_tensors(header, name, data_start=size - end, size=size)
+    tensors = declared_tensors(header, name)
+    end = max(tensor.end for tensor in tensors.values())
+    if not 8 < size - end <= 8 + MAX_HEADER_BYTES:
+        raise InputError(f"{name}: tensors of {end} bytes in a file of {size}: truncated or padded: {FIX}")
+    return tensors
 
 
-def _whole(source: HubSource, name: str) -> Path:
-    """A file of weights in the Hub's local cache, where the stage that runs the model looks for it too."""
-    found = hub_file(source.id, source.revision, name)
-    if found is None:
-        raise InputError(f"{source.id}@{source.revision}: {name} cannot be had whole: try again")
-    return found
+def _whole(source: HubOrigin, name: str) -> Path:
+    """A file in the Hub's local cache, where the stage that runs the model looks for it too."""
+    path = hub_file(source.id, source.revision, name)
+    if path is None:
+        raise InputError(f"{source.id}@{source.revision}: {name} cannot be downloaded whole: try again")
+    return path
 
 
-def _fetch(source: HubSource, name: str, size: int, target: Path) -> None:
+def _fetch(source: HubOrigin, name: str, size: int, target: Path) -> None:
     if size > MAX_SMALL_BYTES:
-        raise InputError(f"{source.id}: {name} has {size} bytes, at most {MAX_SMALL_BYTES} are taken")
-    found = hub_file(source.id, source.revision, name)
-    if found is None or found.stat().st_size > MAX_SMALL_BYTES:
-        raise InputError(f"{source.id}@{source.revision}: {name} cannot be had whole: try again")
-    shutil.copyfile(found, target)
+        raise InputError(f"{source.id}: {name} has {size} bytes, at most {MAX_SMALL_BYTES} are accepted")
+    path = _whole(source, name)
+    if path.stat().st_size > MAX_SMALL_BYTES:
+        raise InputError(f"{source.id}: {name} is larger than the Hub says: try again")
+    shutil.copyfile(path, target)

@@ -1,8 +1,8 @@
-"""The one small file of a submission that a person reviews: what was brought, and what was found in it."""
+"""The manifest: the one small file of a submission that a person reviews. It says what was submitted and measured."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
@@ -18,24 +18,28 @@ from pydantic import (
 from benchmark.errors import InputError
 from benchmark.settings.corpus_specs import CorpusSpec, FileCorpus, HubCorpus
 from benchmark.settings.model_specs import FolderModel, HubModel, ModelSpec
-from benchmark.settings.names import check_name
+from benchmark.settings.names import Commit, check_name
+from benchmark.system.patterns import SHA256
 from benchmark.system.strict_yaml import read_yaml
 from benchmark.untrusted.entry_names import FOLDERS
+from benchmark.untrusted.safetensors_header import Dtype
 
 HEADER = "# Written by `gapbench submit`, for review. Nothing in it is executed.\n"
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=f"^{SHA256}$")]
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 Line = Annotated[str, Field(max_length=500)]
+# YAML has lists only, which strict validation does not accept as tuples.
+Lines = Annotated[tuple[Line, ...], Field(strict=False)]
 
 
-class Part(BaseModel):
-    """A section of a manifest: unknown keys and values of another type are errors."""
+class Section(BaseModel):
+    """A section of a manifest; unknown keys and values of another type are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class FileOrigin(Part):
+class FileOrigin(Section):
     """A local file or folder, by its name only."""
 
     kind: Literal["file", "folder"]
@@ -45,17 +49,17 @@ class FileOrigin(Part):
     sha256: Sha256
 
 
-class HubOrigin(Part):
+class HubOrigin(Section):
     """A repository of the Hub at one commit."""
 
     kind: Literal["hub"]
     id: Line
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    revision: Commit
     column: Line | None = None
 
 
-class TokensFound(Part):
-    """Tokens by the tokenizer of a rung."""
+class TokenCounts(Section):
+    """Tokens of a corpus by the tokenizer of a ladder model, texts uncut; shortest and longest text."""
 
     model: Line
     tokenizer: Sha256
@@ -64,51 +68,39 @@ class TokensFound(Part):
     longest: Count
 
 
-class FamiliarityFound(Part):
-    """Mean token loss in nats of the first `texts` texts."""
+class CorpusLoss(Section):
+    """Mean loss in nats per token of an unmodified ladder model on the first `texts` texts."""
 
     model: Line
     loss: Finite
     texts: Count
 
 
-class OverlapFound(Part):
-    """Share of the corpus's n-grams in task documents; by task, documents touched and all."""
+class Contamination(Section):
+    """Share of the corpus's n-grams in task documents; by task, documents that share one, and all."""
 
     n: Annotated[int, Field(ge=1, le=100)]
     suite: Line
     share: Annotated[float, Field(ge=0, le=1)]
     texts: Count
-    documents: Mapping[Line, tuple[Count, Count]]
-
-    @field_validator("documents", mode="before")
-    @classmethod
-    def _pairs(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {key: tuple(pair) if isinstance(pair, list) else pair for key, pair in value.items()}
+    documents: Mapping[Line, Annotated[tuple[Count, Count], Field(strict=False)]]
 
 
-class CorpusFound(Part):
-    """What is in a corpus; a part that could not be measured is null and `notes` say why."""
+class MeasuredCorpus(Section):
+    """What is in a corpus; a part that could not be measured is null, and `notes` say why."""
 
     texts: Annotated[int, Field(ge=2, le=100_000)]
     duplicates: Count
     characters: Count
     fingerprint: Sha256
-    tokens: TokensFound | None
-    familiarity: FamiliarityFound | None
-    overlap: OverlapFound | None
-    notes: tuple[Line, ...] = ()
-
-    @field_validator("notes", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
+    tokens: TokenCounts | None
+    familiarity: CorpusLoss | None
+    overlap: Contamination | None
+    notes: Lines = ()
 
 
-class ModelFound(Part):
-    """What a model is; `baselines` maps rungs to their size ratio."""
+class MeasuredModel(Section):
+    """What a model is; `baselines` maps ladder models to their size ratio."""
 
     architecture: Literal["OPTForCausalLM"]
     parameters: Annotated[int, Field(gt=0, le=10**13)]
@@ -117,19 +109,14 @@ class ModelFound(Part):
     positions: Annotated[int, Field(gt=0)]
     vocabulary: Annotated[int, Field(gt=0)]
     tokenizer: Sha256
-    dtypes: tuple[Literal["F64", "F32", "F16", "BF16"], ...]
+    dtypes: Annotated[tuple[Dtype, ...], Field(strict=False)]
     weights_bytes: Count
     baselines: Mapping[Line, Finite]
-    notes: tuple[Line, ...] = ()
-
-    @field_validator("notes", "dtypes", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
+    notes: Lines = ()
 
 
-class Data(Part):
-    """The file or folder that DVC tracks, relative to the repository's root."""
+class Data(Section):
+    """The file or folder that DVC tracks; `path` is relative to the repository's root."""
 
     path: Line
     bytes: Count
@@ -139,34 +126,43 @@ class Data(Part):
 Origin = Annotated[FileOrigin | HubOrigin, Field(discriminator="kind")]
 
 
-class Manifest(Part):
+class Manifest(Section):
     """What both kinds of manifest have."""
 
     version: Literal[1]
+    kind: str
     name: str
     track: str
     source: Origin
     data: Data | None
+    entry: BaseModel
 
     @field_validator("name", "track")
     @classmethod
-    def _slug(cls, value: str) -> str:
+    def _valid_name(cls, value: str) -> str:
         return check_name(value)
 
-    def check_data(self, place: str, pinned: str | None, path: str | None) -> None:
-        """Raise ValueError unless `data` stands at `place` and the entry names it with its digest."""
-        if self.data is None or self.data.path != place or path != place:
-            raise ValueError(f"data.path and entry.path must both be {place!r}")
-        if pinned != self.data.sha256:
-            raise ValueError("entry.sha256 must be data.sha256")
-
-    def check_hub(self, identity: str, revision: str) -> None:
-        """Raise ValueError unless the source is the repository that the entry names."""
-        source = self.source
-        if not isinstance(source, HubOrigin) or (source.id, source.revision) != (identity, revision):
-            raise ValueError("source and entry must name one repository at one commit")
-        if self.data is not None:
-            raise ValueError("data must be null: the Hub keeps it")
+    @model_validator(mode="after")
+    def _names_its_source(self) -> Self:
+        """Refuse an entry that does not name the data, or the repository of the Hub, that the manifest names."""
+        entry, data, source = self.entry, self.data, self.source
+        if isinstance(entry, FileCorpus | FolderModel):
+            place = data_place(self.kind, self.name)
+            if data is None or data.path != place or entry.path != place:
+                raise ValueError(f"data.path and entry.path must both be {place!r}")
+            if entry.sha256 != data.sha256:
+                raise ValueError("entry.sha256 must be data.sha256")
+        elif isinstance(entry, HubCorpus | HubModel):
+            pinned = (entry.id, entry.revision)
+            if not isinstance(source, HubOrigin) or (source.id, source.revision) != pinned:
+                raise ValueError("source and entry must name one repository at one commit")
+            if data is not None:
+                raise ValueError("data must be null: the Hub keeps it")
+            if isinstance(entry, HubModel) and entry.allow_pickle_weights:
+                raise ValueError("entry.allow_pickle_weights: submissions are safetensors only")
+        else:
+            raise ValueError("entry.kind must be 'hub', or 'file' or 'folder' for local data")
+        return self
 
 
 class CorpusManifest(Manifest):
@@ -174,17 +170,7 @@ class CorpusManifest(Manifest):
 
     kind: Literal["corpus"]
     entry: CorpusSpec
-    found: CorpusFound
-
-    @model_validator(mode="after")
-    def _agrees(self) -> "CorpusManifest":
-        if isinstance(self.entry, FileCorpus):
-            self.check_data(data_place("corpus", self.name), self.entry.sha256, self.entry.path)
-        elif isinstance(self.entry, HubCorpus):
-            self.check_hub(self.entry.id, self.entry.revision)
-        else:
-            raise ValueError("entry.kind must be 'file' or 'hub'")
-        return self
+    found: MeasuredCorpus
 
 
 class ModelManifest(Manifest):
@@ -192,19 +178,7 @@ class ModelManifest(Manifest):
 
     kind: Literal["model"]
     entry: ModelSpec
-    found: ModelFound
-
-    @model_validator(mode="after")
-    def _agrees(self) -> "ModelManifest":
-        if isinstance(self.entry, FolderModel):
-            self.check_data(data_place("model", self.name), self.entry.sha256, self.entry.path)
-        elif isinstance(self.entry, HubModel):
-            self.check_hub(self.entry.id, self.entry.revision)
-            if self.entry.allow_pickle_weights:
-                raise ValueError("entry.allow_pickle_weights: submissions are safetensors only")
-        else:
-            raise ValueError("entry.kind must be 'folder' or 'hub'")
-        return self
+    found: MeasuredModel
 
 
 AnyManifest = CorpusManifest | ModelManifest
@@ -212,12 +186,12 @@ _ADAPTER: TypeAdapter[AnyManifest] = TypeAdapter(Annotated[AnyManifest, Field(di
 
 
 def data_place(kind: str, name: str) -> str:
-    """Where the data of a submission stands, relative to the repository's root."""
+    """Where the data of a submission are, relative to the repository's root."""
     return f"submissions/data/{name}/{'texts.jsonl' if kind == 'corpus' else 'model'}"
 
 
 def manifest_place(kind: str, name: str) -> str:
-    """Where the manifest of a submission stands, relative to the repository's root."""
+    """Where the manifest of a submission is, relative to the repository's root."""
     return f"submissions/{FOLDERS[kind]}/{name}.yaml"
 
 

@@ -1,12 +1,14 @@
-"""Files of strangers: regular ones only, through no link but DVC's own, bounded in size, copied before use."""
+"""Files of strangers: regular files only, no links except DVC's own, of limited size, copied before use."""
 
 import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import InputError
+from benchmark.system.content_hash import sha256_of
 from benchmark.untrusted.dvc_links import cached_file
 
 MAX_CORPUS_BYTES = 200_000_000
@@ -18,9 +20,8 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Stored:
-    """A file whose bytes were read once from beginning to end."""
+    """A copied file: its size and the sha256 of its bytes, read once from beginning to end."""
 
-    path: Path
     bytes: int
     sha256: str
 
@@ -29,7 +30,7 @@ def kind_of(path: Path) -> str:
     """`file` or `folder`; a link that DVC made into its cache is the file that it leads to.
 
     Raises:
-        InputError: nothing is there, or it is another symbolic link, a device, a pipe or a socket.
+        InputError: nothing is there, or it is any other symbolic link, a device, a pipe or a socket.
     """
     try:
         mode = path.lstat().st_mode
@@ -60,13 +61,13 @@ def list_folder(folder: Path) -> list[str]:
 
 
 def stable_copy(source: Path, target: Path, cap: int) -> Stored:
-    """Copy a regular file, so that what is checked is what is kept.
+    """Copy a regular file, so that the bytes that are checked are those that are stored.
 
     Raises:
-        InputError: no regular file, more than `cap` bytes, or changed while it was read.
+        InputError: not a regular file, more than `cap` bytes, or changed while it was read.
     """
     if kind_of(source) != "file":
-        raise InputError(f"{source}: a folder stands where a file is needed")
+        raise InputError(f"{source}: a folder, where a file is needed")
     real = (cached_file(source) if source.is_symlink() else None) or source
     try:
         handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -75,16 +76,18 @@ def stable_copy(source: Path, target: Path, cap: int) -> Stored:
     try:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
-            raise InputError(f"{source}: no regular file: give one")
+            raise InputError(f"{source}: not a regular file: give one")
         if before.st_size > cap:
-            raise InputError(f"{source}: {before.st_size} bytes, at most {cap} are taken: give a smaller one")
+            raise InputError(
+                f"{source}: {before.st_size} bytes, at most {cap} are accepted: give a smaller file"
+            )
         digest, size = _copy(handle, source, target, cap)
         after = os.fstat(handle)
     finally:
         os.close(handle)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
         raise InputError(f"{source}: changed while it was read: submit it again when nothing writes to it")
-    return Stored(target, size, digest)
+    return Stored(size, digest)
 
 
 def _copy(handle: int, source: Path, target: Path, cap: int) -> tuple[str, int]:
@@ -107,17 +110,19 @@ def _copy(handle: int, source: Path, target: Path, cap: int) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def sha256_of(path: Path) -> str:
-    """sha256 of a file's bytes, or of a folder's sorted file names and their sha256.
+def sha256_of_data(path: Path) -> str:
+    """sha256 of a file, or over the sorted names and the sha256 of a folder's files.
 
     Raises:
-        InputError: nothing is there, or something in it is no regular file.
+        InputError: nothing is there, or something in it is not a regular file.
     """
-    if kind_of(path) == "file":
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    lines = [f"{sha256_of(path / name)}  {name}\n" for name in list_folder(path)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return sha256_of(path) if kind_of(path) == "file" else sha256_of_files(path, list_folder(path))
+
+
+def sha256_of_files(folder: Path, names: Iterable[str]) -> str:
+    """sha256 over the names and the sha256 of files of a folder."""
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in names]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def inside(root: Path, relative: str) -> Path:

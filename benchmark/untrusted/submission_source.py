@@ -1,34 +1,16 @@
 """The SOURCE of a submission: a local file or folder, or a repository of the Hub pinned to a commit."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import InputError
-
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True)
-class LocalSource:
-    """A file or folder of this machine."""
-
-    path: Path
+from benchmark.system.patterns import COMMIT, HUB_ID
+from benchmark.untrusted.manifest import HubOrigin
 
 
-@dataclass(frozen=True)
-class HubSource:
-    """A data set or model of the Hub at one commit; `column` is the data set's text column."""
-
-    id: str
-    revision: str
-    column: str | None = None
-
-
-def parse_source(text: str, kind: Literal["corpus", "model"]) -> LocalSource | HubSource:
-    """What a SOURCE argument names.
+def parse_source(text: str, kind: Literal["corpus", "model"]) -> Path | HubOrigin:
+    """What a SOURCE argument names: a local file or folder, or a repository of the Hub at one commit.
 
     Raises:
         InputError: a Hub source without a 40-hex commit, an unknown scheme, a malformed name.
@@ -39,26 +21,27 @@ def parse_source(text: str, kind: Literal["corpus", "model"]) -> LocalSource | H
         return _hub(text, text.removeprefix("hf://"), kind)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         raise InputError(f"source {text!r}: unknown scheme: download it, or name hf://owner/name@<40 hex>")
-    looks_like_hub = HUB_ID.fullmatch(text.partition("@")[0]) is not None and not Path(text).exists()
+    looks_like_hub = re.fullmatch(HUB_ID, text.partition("@")[0]) is not None and not Path(text).exists()
     if kind == "model" and looks_like_hub:
         return _hub(text, text, kind)
     if kind == "corpus" and looks_like_hub and "@" in text:
         raise InputError(f"source {text!r}: no such file: a data set of the Hub is written hf://{text}")
-    return LocalSource(Path(text))
+    return Path(text)
 
 
-def _hub(text: str, rest: str, kind: Literal["corpus", "model"]) -> HubSource:
+def _hub(text: str, rest: str, kind: Literal["corpus", "model"]) -> HubOrigin:
     identity, _, pinned = rest.partition("@")
     revision, separator, column = pinned.partition(":")
-    if not HUB_ID.fullmatch(identity) or ".." in identity or len(identity) > 200:
-        raise InputError(f"source {text!r}: {identity!r} is no owner/name of the Hub")
-    if not COMMIT.fullmatch(revision):
+    if not re.fullmatch(HUB_ID, identity) or ".." in identity or len(identity) > 200:
+        raise InputError(f"source {text!r}: {identity!r} is not an owner/name of the Hub")
+    if not re.fullmatch(COMMIT, revision):
         raise InputError(
             f"source {text!r}: a branch or tag can move, so pin the commit: hf://{identity}@<40 hex digits>"
         )
     if separator and kind == "model":
         raise InputError(f"source {text!r}: a model has no column: leave out {separator + column!r}")
-    return HubSource(identity, revision, check_column(column) if separator else None)
+    checked = check_column(column) if separator else None
+    return HubOrigin(kind="hub", id=identity, revision=revision, column=checked)
 
 
 def check_column(column: str) -> str:

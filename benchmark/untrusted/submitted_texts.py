@@ -1,17 +1,21 @@
-"""Texts out of a file or folder that a stranger made: copied first, then read within bounds."""
+"""Texts from a file or folder that a stranger made: copied first, then read within limits."""
 
-import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from benchmark.corpora.text_files import LINES, Limits, check_text, hub_texts, read_texts
+from benchmark.corpora.text_files import LINES, Limits, hub_texts, read_texts
 from benchmark.errors import InputError
-from benchmark.public_data.delimited_texts import TABLES, text_column
+from benchmark.public_data.delimited_texts import TABLES
 from benchmark.untrusted.corpus_rules import MAX_TEXT_CHARACTERS, MAX_TEXTS
 from benchmark.untrusted.manifest import FileOrigin, HubOrigin
-from benchmark.untrusted.safe_files import MAX_CORPUS_BYTES, MAX_FOLDER_FILES, kind_of, sha256_of, stable_copy
-from benchmark.untrusted.submission_source import HubSource
+from benchmark.untrusted.safe_files import (
+    MAX_CORPUS_BYTES,
+    MAX_FOLDER_FILES,
+    kind_of,
+    sha256_of_files,
+    stable_copy,
+)
 
 STRANGERS = Limits(
     total_bytes=MAX_CORPUS_BYTES,
@@ -23,104 +27,77 @@ STRANGERS = Limits(
 
 
 def local_texts(source: Path, column: str | None, copy: Path) -> tuple[list[str], FileOrigin]:
-    """The texts of a file (a line each, or a table's column) or folder (a file each), copied to `copy` first.
+    """The texts of a file (one per line, or a table's column) or folder (one per file), copied to `copy` first.
 
     Raises:
-        InputError: links, devices, unknown endings, more than the caps, or content that is no text.
+        InputError: links, devices, unknown endings, content beyond the limits, or content that is not text.
     """
     kind = kind_of(source)
     if kind == "folder":
         size = _copy_tree(source, copy)
         if column is not None:
             raise InputError(f"{source}: a folder has no column {column!r}: leave --column out")
-        texts = _shielded(copy, source, None)
-        return texts, FileOrigin(kind="folder", name=_name(source), bytes=size, sha256=_tree_sha256(copy))
+        texts = _read(copy, source, None)
+        return texts, FileOrigin(
+            kind="folder", name=shown_name(source), bytes=size, sha256=_tree_sha256(copy)
+        )
     ending = source.suffix.lower()
     if ending not in (*LINES, *TABLES):
         raise InputError(
-            f"{source}: ending {ending!r:.20} is not known: give .txt (a text a line), .csv, .jsonl, "
+            f"{source}: ending {ending!r:.20} is not known: give .txt (one text per line), .csv, .jsonl, "
             ".parquet or a folder"
         )
     copy = copy.with_suffix(ending)
     stored = stable_copy(source, copy, MAX_CORPUS_BYTES)
     if ending in LINES and column is not None:
         raise InputError(f"{source}: a text file has no column {column!r}: leave --column out")
-    texts = _parquet(copy, source, column) if ending == ".parquet" else _shielded(copy, source, column)
-    origin = FileOrigin(
-        kind="file", name=_name(source), column=column, bytes=stored.bytes, sha256=stored.sha256
+    texts = _read(copy, source, column)
+    return texts, FileOrigin(
+        kind="file", name=shown_name(source), column=column, bytes=stored.bytes, sha256=stored.sha256
     )
-    return texts, origin
 
 
-def remote_texts(source: HubSource, limit: int | None) -> tuple[list[str], HubOrigin]:
+def remote_texts(source: HubOrigin, limit: int | None) -> list[str]:
     """The texts of a data set of the Hub at its commit.
 
     Raises:
-        InputError: it cannot be fetched whole, repeats a text, or holds what a local file may not hold.
+        InputError: it cannot be downloaded whole, repeats a text, or holds what a local file may not hold.
     """
-    strict = Limits(
-        STRANGERS.total_bytes, STRANGERS.characters, STRANGERS.texts, duplicates=False, links=False
-    )
-    found = hub_texts(source.id, source.revision, column=source.column or "text", limit=limit, limits=strict)
-    origin = HubOrigin(kind="hub", id=source.id, revision=source.revision, column=source.column)
-    return [text.text for text in found], origin
+    limits = replace(STRANGERS, duplicates=False)
+    texts = hub_texts(source.id, source.revision, column=source.column or "text", limit=limit, limits=limits)
+    return [text.text for text in texts]
 
 
-def _shielded(copy: Path, source: Path, column: str | None) -> list[str]:
-    """`read_texts` on the copy, its faults told of the source."""
+def _read(copy: Path, source: Path, column: str | None) -> list[str]:
+    """The texts of a copy; errors name the source."""
     try:
+        if copy.suffix == ".parquet":
+            _refuse_large_table(copy)
         return [text.text for text in read_texts(copy, column=column, limits=STRANGERS)]
     except InputError as error:
         raise InputError(str(error).replace(str(copy), str(source))) from None
     except (ValueError, RecursionError, OverflowError) as error:
         raise InputError(
-            f"{source}: not readable as {copy.suffix or 'text'} ({str(error)[:100]}): mend it"
+            f"{source}: not readable as {copy.suffix or 'text'} ({str(error)[:100]}): fix the file"
         ) from None
 
 
-def _parquet(copy: Path, source: Path, column: str | None) -> list[str]:
-    """A string column of a Parquet file, a few rows at a time: a small file may unfold into a huge table."""
+def _refuse_large_table(copy: Path) -> None:
+    """Raise InputError where a Parquet file, however small, says that it unfolds beyond the limits."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(copy) as file:
-            wanted = text_column(file.schema_arrow.names, column, str(source))
-            kind = file.schema_arrow.field(wanted).type
-            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-                raise InputError(f"{source}: column {wanted!r:.60} is {kind!s:.60}: give a column of strings")
-            if file.metadata.num_rows > MAX_TEXTS or _unfolded(file.metadata) > 4 * MAX_CORPUS_BYTES:
-                raise InputError(
-                    f"{source}: unfolds beyond {MAX_TEXTS} texts or {4 * MAX_CORPUS_BYTES} bytes"
-                )
-            return _strings(file, wanted, source)
-    except InputError:
-        raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{source}: no readable Parquet file ({str(error)[:100]}): write it again") from None
-
-
-def _unfolded(metadata: Any) -> int:
-    return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
-
-
-def _strings(file: Any, column: str, source: Path) -> list[str]:
-    texts: list[str] = []
-    size = 0
-    for batch in file.iter_batches(batch_size=64, columns=[column]):
-        size += batch.nbytes
-        if size > 2 * MAX_CORPUS_BYTES:
-            raise InputError(
-                f"{source}: unfolds into more than {2 * MAX_CORPUS_BYTES} bytes: give fewer texts"
-            )
-        values = batch.column(0).to_pylist()
-        for value in values:
-            place = f"{source} row {len(texts) + 1}"
-            if value is None:
-                raise InputError(f"{place} has nothing in place of a text: give a text, or remove it")
-            check_text(value, place, STRANGERS)
-            texts.append(value)
-    return texts
+        metadata = pq.read_metadata(copy)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{copy} is not a readable Parquet file ({str(error)[:100]}): write it again"
+        ) from None
+    size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    if metadata.num_rows > MAX_TEXTS or size > 4 * MAX_CORPUS_BYTES:
+        raise InputError(
+            f"{copy} unfolds beyond {MAX_TEXTS} texts or {4 * MAX_CORPUS_BYTES} bytes: cut it down"
+        )
 
 
 def _copy_tree(source: Path, target: Path) -> int:
@@ -134,7 +111,7 @@ def _copy_tree(source: Path, target: Path) -> int:
         place.parent.mkdir(parents=True, exist_ok=True)
         size += stable_copy(file, place, MAX_CORPUS_BYTES - size).bytes
     if not files:
-        raise InputError(f"{source}: an empty folder: give one text a file")
+        raise InputError(f"{source}: an empty folder: give one text per file")
     return size
 
 
@@ -157,10 +134,9 @@ def _walk(folder: Path, relative: Path) -> Iterator[tuple[Path, Path]]:
 
 def _tree_sha256(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    return sha256_of_files(folder, (file.relative_to(folder).as_posix() for file in files))
 
 
-def _name(path: Path) -> str:
-    """The last part of a path as printable ASCII: it is shown to people."""
+def shown_name(path: Path) -> str:
+    """The last part of a path as printable ASCII, to be shown to people."""
     return ascii(path.resolve().name)[1:-1][:200]

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import streamlit as st
 
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import tables, wording
 from leaderboard.display.columns import Column

@@ -100,14 +100,14 @@ REFUSED = {
     "NUL in a line": ("a.txt", b"a\nb\0", {}, "line 2 holds a NUL"),
     "blank text": ("a.jsonl", '"x"\n" "\n', {}, "row 2 is empty"),
     "no rows": ("a.csv", "text\n", {}, "holds no text"),
-    "empty CSV": ("a.csv", "", {}, "is no CSV table"),
-    "ragged CSV": ("a.csv", "text\na\nb,c,d\n", {}, "is no CSV table"),
+    "empty CSV": ("a.csv", "", {}, "is not a CSV table"),
+    "ragged CSV": ("a.csv", "text\na\nb,c,d\n", {}, "is not a CSV table"),
     "missing column": ("a.csv", "a,b\n1,2\n", {}, r"no column 'text' \(columns: a, b\)"),
     "missing named column": ("a.jsonl", '{"text": "x"}', {"column": "body"}, "no column 'body'"),
-    "no JSON": ("a.jsonl", '"x"\n{', {}, "line 2 is no JSON"),
-    "a number": ("a.jsonl", '{"text": 3}', {}, "row 1 has int in place of a text"),
-    "null": ("a.jsonl", '{"text": null}', {}, "row 1 has nothing in place of a text"),
-    "no Parquet": ("a.parquet", "x", {}, "is no Parquet file"),
+    "no JSON": ("a.jsonl", '"x"\n{', {}, "line 2 is not JSON"),
+    "a number": ("a.jsonl", '{"text": 3}', {}, "row 1 has int instead of a text"),
+    "null": ("a.jsonl", '{"text": null}', {}, "row 1 has nothing instead of a text"),
+    "no Parquet": ("a.parquet", "x", {}, "is not a readable Parquet file"),
     "too long": ("a.txt", "xxxx", {"limits": Limits(characters=3)}, "has 4 characters, 3 are allowed"),
     "too many": ("a.jsonl", '"x"\n"y"', {"limits": Limits(texts=1)}, "more than 1 texts"),
     "too large": ("a.txt", "xxxx", {"limits": Limits(total_bytes=3)}, "holds 4 bytes, 3 are allowed"),
@@ -121,6 +121,15 @@ def test_what_is_no_corpus_is_refused_with_its_place(tmp_path, fault):
     with pytest.raises(InputError, match=message) as refused:
         read_texts(write(tmp_path / name, content), **arguments)
     assert "\n" not in str(refused.value)
+
+
+def test_a_small_table_that_unfolds_beyond_the_limit_is_refused(tmp_path):
+    """Whatever sizes the file declares of itself."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x" * 10_000] * 100}), path)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(InputError, match="unfolds into more than 100000 characters"):
+        read_texts(path, limits=Limits(total_bytes=100_000))
 
 
 def test_a_missing_path_is_refused(tmp_path):

@@ -24,7 +24,7 @@ from benchmark.pipeline import stages
 from benchmark.pipeline.score_stage import group_records
 from benchmark.posttrain import run_group
 from benchmark.posttrain.base_model import read_model
-from benchmark.schema.result_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.settings.load import load_settings
 from benchmark.store.tracks import open_track
 from benchmark.system.files import read_json, read_json_lines, write_json

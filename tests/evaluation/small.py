@@ -11,7 +11,8 @@ from tokenizers import AddedToken, decoders, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 from tokenizers.models import BPE
 
-from benchmark.models.opt import OptConfig, OptModel, Tokenizer
+from benchmark.models.opt import OptConfig, OptModel
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import Document, Suite, SuiteTask
 
 WORDS = ["the", " cat", " dog", " sat", " on", " a", " mat", " and", " ran", " to", " User", " 1", ".", "\n"]

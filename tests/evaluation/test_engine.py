@@ -12,7 +12,9 @@ from benchmark.errors import InputError
 from benchmark.evaluation.engine import SAMPLE_COLUMNS, batched_loss, evaluate
 from benchmark.evaluation.prepare import prepare
 from benchmark.evaluation.probability import of_references, right_choice
-from benchmark.models.opt import EMBEDDING, OptModel, causal_logits, weights_sha256
+from benchmark.models.opt import OptModel, causal_logits
+from benchmark.models.tensor_names import EMBEDDING
+from benchmark.models.weights import weights_sha256
 from benchmark.schema.result_columns import SAMPLES
 from benchmark.tasks.suite import Document, Suite, SuiteTask
 

@@ -55,7 +55,7 @@ def test_shards_are_taken_as_their_index_names_them(repository, tmp_path):
         fetch("owner/name", COMMIT, tmp_path / "other")
     index["weight_map"]["decoder.b"] = "../outside"
     (repository / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(InputError, match="names no plain list of files"):
+    with pytest.raises(InputError, match="not a file of its folder"):
         fetch("owner/name", COMMIT, tmp_path / "other")
 
 
@@ -105,7 +105,7 @@ class Malicious:
 def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"decoder.b": Malicious()}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(InputError, match="is no plain pickle of tensors"):
+    with pytest.raises(InputError, match="is not a plain pickle of tensors"):
         convert_pickles([tmp_path / "pytorch_model.bin"], tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["pytorch_model.bin"]
 
@@ -121,7 +121,7 @@ def test_only_opt_models_at_full_commits_are_fetched(repository, tmp_path):
     for name, revision, message in (
         ("owner/name", COMMIT, "of type 'llama'"),
         ("owner/name", "main", "is not pinned"),
-        ("name", COMMIT, "is no Hub id"),
+        ("name", COMMIT, "is not a Hub id"),
     ):
         with pytest.raises(InputError, match=message):
             fetch(name, revision, tmp_path / "model")

@@ -1,35 +1,25 @@
 """What a loader leaves out is what stands for it, tokens find their rows, and a base has finite outputs."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer as Backend
-from tokenizers import decoders, pre_tokenizers
-from tokenizers.models import BPE
 
 from benchmark.errors import InputError
 from benchmark.models.from_hub import convert_pickles
-from benchmark.models.opt import EMBEDDING, OptConfig, OptModel, causal_logits, load_opt, save_opt
+from benchmark.models.opt import causal_logits, load_opt
+from benchmark.models.tensor_names import EMBEDDING
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.posttrain.base_model import load_base, suite_of
+from benchmark.posttrain.base_model import load_base
 from benchmark.settings.run_options import EvaluationOptions, Execution
+from benchmark.tasks.suite_of_track import suite_of
 from benchmark.untrusted.model_folder import check_model
+from tests.tiny_model import WORDS, Params, add_token, change_weights, edit_json, write_model, write_tokenizer
 
 HEAD = "lm_head.weight"
-WORDS = ["<s>", "<pad>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-Params = dict[str, torch.Tensor]
-
-
-def write_tokenizer(folder: Path, vocabulary: dict[str, int]) -> None:
-    backend = Backend(BPE(vocab=vocabulary, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens(["<s>", "<pad>", "</s>"])
-    backend.save(str(folder / "tokenizer.json"))
 
 
 def with_gaps(folder: Path) -> dict[str, int]:
@@ -43,24 +33,8 @@ def with_gaps(folder: Path) -> dict[str, int]:
 def folder(tmp_path: Path) -> Path:
     """A random tied model with 8 rows more than it has tokens."""
     target = tmp_path / "tuned"
-    config = OptConfig(len(WORDS) + 8, 8, 1, 2, 16, 512, 8)
-    generator = torch.Generator().manual_seed(0)
-    save_opt(
-        OptModel(config, {n: torch.randn(s, generator=generator) for n, s in config.shapes().items()}), target
-    )
-    write_tokenizer(target, {word: number for number, word in enumerate(WORDS)})
+    write_model(target, rows=len(WORDS) + 8, positions=512)
     return target
-
-
-def change(folder: Path, edit: Callable[[Params], Params | None]) -> None:
-    params = load_file(folder / "model.safetensors")
-    save_file(edit(params) or params, folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def configure(folder: Path, **fields: object) -> None:
-    raw = json.loads((folder / "config.json").read_text(encoding="utf-8")) | fields
-    kept = {key: value for key, value in raw.items() if value is not None}
-    (folder / "config.json").write_text(json.dumps(kept), encoding="utf-8")
 
 
 def shard(folder: Path) -> None:
@@ -100,12 +74,12 @@ def cut(params: Params) -> None:
 @pytest.mark.parametrize("layout", ["one file", "shards", "no prefix"])
 @pytest.mark.parametrize("flag", [True, None])
 def test_a_head_that_is_not_the_embedding_is_refused_loaded_or_not(folder, edit, layout, flag):
-    change(folder, edit)
-    configure(folder, tie_word_embeddings=flag)
+    change_weights(folder, edit)
+    edit_json(folder / "config.json", tie_word_embeddings=flag)
     if layout == "shards":
         shard(folder)
     elif layout == "no prefix":
-        change(folder, bare)
+        change_weights(folder, bare)
     for read in (load_opt, check_model):
         with pytest.raises(InputError, match=r"lm_head\.weight") as refused:
             read(folder)
@@ -123,11 +97,11 @@ def test_a_head_that_is_the_embedding_is_left_out(folder, layout, stored):
         params[EMBEDDING] = before.clone()
         params[HEAD] = before.to(stored)
 
-    change(folder, store)
+    change_weights(folder, store)
     if layout == "shards":
         shard(folder)
     elif layout == "no prefix":
-        change(folder, bare)
+        change_weights(folder, bare)
     model = load_opt(folder)
     assert torch.equal(model.params[EMBEDDING], before)
     assert HEAD not in model.params
@@ -138,7 +112,7 @@ def test_a_tensor_that_stands_twice_is_refused(folder):
     def double(params: Params) -> None:
         params[EMBEDDING.removeprefix("model.")] = torch.zeros_like(params[EMBEDDING])
 
-    change(folder, double)
+    change_weights(folder, double)
     for read in (load_opt, check_model):
         with pytest.raises(InputError, match="twice"):
             read(folder)
@@ -157,7 +131,7 @@ def test_weights_beyond_float32_are_refused(folder):
         params[EMBEDDING] = params[EMBEDDING].double()
         params[EMBEDDING][3, 2] = 1e39
 
-    change(folder, huge)
+    change_weights(folder, huge)
     for read in (load_opt, check_model):
         with pytest.raises(InputError, match="beyond float32"):
             read(folder)
@@ -210,9 +184,7 @@ def test_an_added_token_without_a_row_is_refused(folder):
 
 
 def test_two_tokens_with_one_id_are_refused(folder):
-    raw = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    raw["model"]["vocab"][WORDS[201]] = 200
-    (folder / "tokenizer.json").write_text(json.dumps(raw), encoding="utf-8")
+    add_token(folder, WORDS[201], 200)
     with pytest.raises(InputError, match="both have id 200"):
         Tokenizer.from_folder(folder)
 
@@ -224,7 +196,7 @@ def overflowing(params: Params) -> None:
 
 
 def test_a_base_without_finite_outputs_is_refused_by_name(folder):
-    change(folder, overflowing)
+    change_weights(folder, overflowing)
     with pytest.raises(InputError, match=r"model tuned \(.*\): its outputs are not finite in float32"):
         base(folder)
 

@@ -9,15 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmark.errors import InputError
-from benchmark.models.opt import (
-    EMBEDDING,
-    OptModel,
-    Tokenizer,
-    causal_logits,
-    load_opt,
-    save_opt,
-    weights_sha256,
-)
+from benchmark.models.opt import OptModel, causal_logits, load_opt, save_opt
+from benchmark.models.tensor_names import EMBEDDING
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.models.weights import weights_sha256
+from tests.tiny_model import change_weights, edit_json
 
 torch.set_num_threads(1)
 
@@ -133,7 +129,7 @@ def test_sharded_weights_are_read(reference, tmp_path):
     assert weights_sha256(load_opt(tmp_path).params) == weights_sha256(params)
     index["weight_map"][names[0]] = "../a.safetensors"
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(InputError, match="no file of that folder"):
+    with pytest.raises(InputError, match="not a file of its folder"):
         load_opt(tmp_path)
 
 
@@ -143,17 +139,11 @@ def saved(reference, tmp_path) -> Path:
     return tmp_path
 
 
-def _rewrite(folder: Path, change) -> None:
-    params = load_file(folder / "model.safetensors")
-    change(params)
-    save_file(params, folder / "model.safetensors")
-
-
 def test_weights_that_are_not_finite_are_refused(saved):
     def poison(params):
         params[EMBEDDING][3, 0] = float("nan")
 
-    _rewrite(saved, poison)
+    change_weights(saved, poison)
     with pytest.raises(InputError, match="NaN"):
         load_opt(saved)
 
@@ -161,12 +151,12 @@ def test_weights_that_are_not_finite_are_refused(saved):
 def test_a_missing_a_surplus_and_a_misshapen_tensor_are_refused(saved):
     intact = load_file(saved / "model.safetensors")
     for change, words in (
-        (lambda params: params.pop(EMBEDDING), "lack"),
-        (lambda params: params.update(stranger=torch.zeros(2)), "unknown tensor stranger"),
+        (lambda params: params.pop(EMBEDDING), "is missing"),
+        (lambda params: params.update(stranger=torch.zeros(2)), "unknown tensor 'stranger'"),
         (lambda params: params.update({EMBEDDING: torch.zeros(3, 3)}), "shape"),
     ):
         save_file(intact, saved / "model.safetensors")
-        _rewrite(saved, change)
+        change_weights(saved, change)
         with pytest.raises(InputError, match=words):
             load_opt(saved)
 
@@ -199,8 +189,7 @@ def test_damaged_and_absent_files_are_refused(saved):
     ],
 )
 def test_configurations_that_are_not_known_are_refused(saved, key, value):
-    raw = json.loads((saved / "config.json").read_text())
-    (saved / "config.json").write_text(json.dumps(raw | {key: value}))
+    edit_json(saved / "config.json", **{key: value})
     with pytest.raises(InputError):
         load_opt(saved)
 

@@ -10,7 +10,8 @@ import torch
 
 from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel
-from benchmark.posttrain.arms import ARMS, RunStart, SoupMember
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import RunStart, SoupMember
 from benchmark.posttrain.objective import text_loss
 from benchmark.settings.run_options import Posttrain
 

@@ -6,14 +6,16 @@ import pytest
 
 from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import CheckFailed
-from benchmark.models.opt import load_opt, weights_sha256
-from benchmark.posttrain.base_model import Base, load_base, suite_of
+from benchmark.models.opt import load_opt
+from benchmark.models.weights import weights_sha256
+from benchmark.posttrain.base_model import Base, load_base
 from benchmark.posttrain.checkpoints import keep_checkpoints, keep_run
 from benchmark.posttrain.record import RunRecord
 from benchmark.posttrain.run_cache import RunCache
 from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_requests import request
 from benchmark.settings.track_settings import Settings
+from benchmark.tasks.suite_of_track import suite_of
 from tests.posttrain.test_run_loop import settings_with
 
 TEXTS = micro_corpus("code", 2, 0)

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 
 from benchmark.corpora.text_files import read_texts
-from benchmark.models.opt import Tokenizer, load_opt
-from benchmark.posttrain.arms import ARMS, RunStart
-from benchmark.posttrain.base_model import Base, load_base, suite_of
+from benchmark.models.opt import load_opt
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import RunStart
+from benchmark.posttrain.base_model import Base, load_base
 from benchmark.posttrain.objective import text_loss, text_tokens
 from benchmark.posttrain.run_loop import execute_run, l2_distance
 from benchmark.posttrain.run_requests import request
 from benchmark.settings.load import validate
 from benchmark.settings.run_options import Posttrain
 from benchmark.settings.track_settings import Settings
+from benchmark.tasks.suite_of_track import suite_of
 from tests.golden_layout import NAMES, make_layout
 
 DIALOGUES = ("blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia")

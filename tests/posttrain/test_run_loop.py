@@ -14,7 +14,7 @@ import pytest
 from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.posttrain import run_group
 from benchmark.posttrain.arms.interface import SoupMember
-from benchmark.posttrain.base_model import Base, load_base, suite_of
+from benchmark.posttrain.base_model import Base, load_base
 from benchmark.posttrain.run_cache import RunCache
 from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_loop import RunResult, execute_run
@@ -24,6 +24,7 @@ from benchmark.schema.result_columns import SAMPLES
 from benchmark.schema.sample_defaults import with_defaults
 from benchmark.settings.load import validate
 from benchmark.settings.track_settings import Settings
+from benchmark.tasks.suite_of_track import suite_of
 
 
 def settings_with(**changes: Any) -> Settings:

@@ -183,59 +183,45 @@ def test_dvc_files_of_other_kinds_are_refused(
 
 def test_a_manifest_under_another_name_is_refused(submitted: dict[str, Path]) -> None:
     other = submitted["corpus"].rename(submitted["corpus"].with_name("other.yaml"))
-    with pytest.raises(InputError, match="belongs into"):
+    with pytest.raises(InputError, match="belongs in"):
         check_file(other)
 
 
-def model_manifest() -> dict[str, Any]:
-    """A manifest as `submit model` writes it."""
-    place = "submissions/data/mine/model"
+def manifest_of(kind: str, local: str, file: str, found: dict[str, Any]) -> dict[str, Any]:
+    """A manifest as `submit` writes it for a local file or folder."""
+    place = f"submissions/data/mine/{file}"
     return {
         "version": 1,
-        "kind": "model",
+        "kind": kind,
         "name": "mine",
         "track": "micro",
-        "source": {"kind": "folder", "name": "tuned", "column": None, "bytes": 120, "sha256": SHA},
+        "source": {"kind": local, "name": "brought", "column": None, "bytes": 120, "sha256": SHA},
         "data": {"path": place, "bytes": 200, "sha256": SHA},
-        "entry": {"kind": "folder", "role": "treated", "path": place, "sha256": SHA},
-        "found": {
-            "architecture": "OPTForCausalLM",
-            "parameters": 57000,
-            "layers": 2,
-            "hidden": 32,
-            "positions": 512,
-            "vocabulary": 512,
-            "tokenizer": SHA,
-            "dtypes": ["F32"],
-            "weights_bytes": 200,
-            "baselines": {"micro-2": 2.2},
-            "notes": [],
-        },
+        "entry": {"kind": local, "path": place, "sha256": SHA},
+        "found": found | {"notes": []},
     }
+
+
+def model_manifest() -> dict[str, Any]:
+    found = {
+        "architecture": "OPTForCausalLM",
+        "parameters": 57000,
+        "layers": 2,
+        "hidden": 32,
+        "positions": 512,
+    }
+    found |= {"vocabulary": 512, "tokenizer": SHA, "dtypes": ["F32"], "weights_bytes": 200}
+    raw = manifest_of("model", "folder", "model", found | {"baselines": {"micro-2": 2.2}})
+    raw["entry"]["role"] = "treated"
+    return raw
 
 
 def corpus_manifest() -> dict[str, Any]:
-    """A manifest as `submit corpus` writes it."""
-    place = "submissions/data/mine/texts.jsonl"
-    return {
-        "version": 1,
-        "kind": "corpus",
-        "name": "mine",
-        "track": "micro",
-        "source": {"kind": "file", "name": "a.txt", "column": None, "bytes": 120, "sha256": SHA},
-        "data": {"path": place, "bytes": 200, "sha256": SHA},
-        "entry": {"kind": "file", "path": place, "sha256": SHA},
-        "found": {
-            "texts": 5,
-            "duplicates": 0,
-            "characters": 100,
-            "fingerprint": SHA,
-            "tokens": {"model": "micro-1", "tokenizer": SHA, "tokens": 50, "shortest": 5, "longest": 15},
-            "familiarity": {"model": "micro-1", "loss": 2.5, "texts": 5},
-            "overlap": {"n": 8, "suite": "micro12", "share": 0.0, "texts": 0, "documents": {"a": [0, 10]}},
-            "notes": [],
-        },
-    }
+    found: dict[str, Any] = {"texts": 5, "duplicates": 0, "characters": 100, "fingerprint": SHA}
+    found["tokens"] = {"model": "micro-1", "tokenizer": SHA, "tokens": 50, "shortest": 5, "longest": 15}
+    found["familiarity"] = {"model": "micro-1", "loss": 2.5, "texts": 5}
+    found["overlap"] = {"n": 8, "suite": "micro12", "share": 0.0, "texts": 0, "documents": {"a": [0, 10]}}
+    return manifest_of("corpus", "file", "texts.jsonl", found)
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -91,11 +91,6 @@ def test_a_file_holds_the_same_texts_whether_it_is_submitted_or_given_to_a_run(
     ]
 
 
-def test_a_text_file_holds_one_text_a_line(repository: Path, tmp_path: Path) -> None:
-    submit_corpus("lines", str(as_lines(tmp_path)), params=repository / "params.yaml")
-    assert stored(repository, "lines") == ["first line", "  second, indented", "third"]
-
-
 def test_the_settings_change_by_one_line(repository: Path, texts_file: Path) -> None:
     before = (repository / "params.yaml").read_text(encoding="utf-8").splitlines()
     submit_corpus("mine", str(texts_file), params=repository / "params.yaml")

@@ -10,7 +10,7 @@ import pytest
 from benchmark.pipeline.prepare_dvc import clear_stale_lock, show_track
 from benchmark.posttrain.record import StepRecord
 from benchmark.posttrain.run_cache import RunCache
-from benchmark.system.files import whole_folder, write_json, write_parquet
+from benchmark.system.files import whole_folder, write_bytes, write_json, write_parquet
 
 RECORD = StepRecord(
     step=1,
@@ -32,6 +32,19 @@ def test_a_failed_folder_leaves_nothing_and_the_old_one_in_place(tmp_path: Path)
         write_json(folder / "b.json", 2)
         raise RuntimeError
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "a.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+
+    def fail(self: Path, other: Path) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_bytes(target, b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"] and target.read_bytes() == b"old"
 
 
 def test_the_run_cache_returns_what_was_stored_under_a_key_and_nothing_else(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from golden_layout import NAMES, make_layout
 
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
-from benchmark.models.opt import Tokenizer, load_opt
+from benchmark.models.opt import load_opt
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import load_suite
 
 torch.set_num_threads(1)

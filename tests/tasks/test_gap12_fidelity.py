@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from golden_layout import NAMES, make_layout
 
-from benchmark.models.opt import Tokenizer
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import SuiteTask, load_suite
 
 HASHES = Path(__file__).with_name("gap12_prompts.json")

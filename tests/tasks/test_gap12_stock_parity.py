@@ -8,7 +8,8 @@ from test_gap12_fidelity import JOINT_DIFFERS
 
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
-from benchmark.models.opt import Tokenizer, load_opt
+from benchmark.models.opt import load_opt
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import TASKS_FOLDER, load_suite
 
 torch.set_num_threads(1)

@@ -353,7 +353,7 @@ def test_what_a_suite_cannot_be_is_refused_in_one_line(small_data, arguments, me
 
 
 BROKEN = {
-    "no JSON": ("tasks/copa/validation.jsonl", "{\n", "line 1 is no JSON"),
+    "no JSON": ("tasks/copa/validation.jsonl", "{\n", "line 1 is not JSON"),
     "a list": ("tasks/math_qa/dev.json", "3", "is no list of objects"),
     "a missing column": ("tasks/copa/validation.jsonl", '{"premise": "a"}\n', "row 1 has no 'choice1'"),
     "an answer beyond the choices": (
@@ -375,7 +375,7 @@ BROKEN = {
     "an unclosed quote": (
         "official-gap/data/validation_data/pubmed_qa.csv",
         'abstract,question,final_decision\n"' + "a" * 140_000,
-        "is no CSV table",
+        "is not a CSV table",
     ),
     "too few labels": ("tasks/piqa/valid-labels.lst", "1\n", "has 1 labels for 10 rows"),
     "dialogues without text": (

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import InputError
-from benchmark.models.micro_network import Network
+from benchmark.models.micro_network import MicroNetwork
 from benchmark.models.micro_training import (
     END,
     POSITIONS_COUNT,
@@ -24,7 +24,7 @@ from benchmark.models.micro_training import (
 )
 from benchmark.models.muon import orthogonal
 from benchmark.models.opt import OptModel, causal_logits, load_opt
-from benchmark.models.packed import Text, pack, steps_of
+from benchmark.models.packed import JoinedPassages, pack, steps_of
 from benchmark.models.stacked import Stack
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.settings.load import load_settings
@@ -140,10 +140,10 @@ def test_losses_and_gradients_are_those_of_each_passage_alone():
     for draw in range(2):
         shapes = config.shapes().items()
         weights.fill(draw, {name: torch.randn(shape, generator=generator) * 0.3 for name, shape in shapes})
-    text = Text.of(rows)
+    text = JoinedPassages.of(rows)
     step = pack(text, chosen, text.rows(256))
     assert len(step.grids) > 3
-    losses = Network(config, weights, gradients).losses(step)
+    losses = MicroNetwork(config, weights, gradients).losses(step)
     for draw, loss in enumerate(losses):
         params = {name: value.double().requires_grad_() for name, value in weights.of(draw).items()}
         logits = [causal_logits(params, config, torch.tensor([rows[one][:-1]]))[0] for one in chosen[draw]]
@@ -161,8 +161,8 @@ def test_a_step_in_which_a_draw_has_no_passages_gives_it_no_gradient():
     for stack in (weights, gradients):
         for part in (stack.inside, stack.outside):
             part.normal_(generator=torch.Generator().manual_seed(2))
-    text = Text.of([[2, 5, 6, 2]])
-    losses = Network(config, weights, gradients).losses(
+    text = JoinedPassages.of([[2, 5, 6, 2]])
+    losses = MicroNetwork(config, weights, gradients).losses(
         pack(text, [np.array([0]), np.array([], dtype=np.int64)], 64)
     )
     assert losses[1] == 0
@@ -172,7 +172,7 @@ def test_a_step_in_which_a_draw_has_no_passages_gives_it_no_gradient():
 
 def test_steps_hold_every_passage_once_and_pages_apart(micro_cache: Path, tokenizer: Tokenizer):
     passages = pretraining_tokens(tokenizer, 20_000, micro_cache)
-    steps = steps_of(Text.of(passages), 512, 96, seed=3)
+    steps = steps_of(JoinedPassages.of(passages), 512, 96, seed=3)
     assert sorted(index for step in steps for index in step) == list(range(len(passages)))
     for step in steps:
         sizes = [len(passages[index]) for index in step]

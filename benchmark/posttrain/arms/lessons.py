@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import torch
 
 from benchmark.errors import InputError
-from benchmark.models.micro_network import Network
-from benchmark.models.packed import WIDTHS, Integers, Text, pack, steps_of
+from benchmark.models.micro_network import MicroNetwork
+from benchmark.models.packed import WIDTHS, Integers, JoinedPassages, pack, steps_of
 from benchmark.models.stacked import Stack
 from benchmark.posttrain.arms.interface import Attempt, RunStart
 
@@ -30,10 +30,10 @@ def attempts(start: RunStart) -> Iterator[Attempt]:
     """
     _check(start)
     settings = start.settings
-    text = Text.of(start.passages)
+    text = JoinedPassages.of(start.passages)
     weights, gradients = (Stack(start.model.config, 1) for _ in range(2))
     weights.fill(0, {name: tensor.detach() for name, tensor in start.model.params.items()})
-    network = Network(start.model.config, weights, gradients)
+    network = MicroNetwork(start.model.config, weights, gradients)
     weights.inside.grad, weights.outside.grad = gradients.inside, gradients.outside
     adam = torch.optim.Adam(
         [weights.inside, weights.outside],
@@ -68,7 +68,7 @@ def _check(start: RunStart) -> None:
         raise InputError(f"arms: 'lessons' trains in fp32, not in {start.settings.precision}: set precision")
 
 
-def _batches(start: RunStart, text: Text) -> Iterator[Integers]:
+def _batches(start: RunStart, text: JoinedPassages) -> Iterator[Integers]:
     """Endless batches, as the numbers of their examples: all examples in one random order after another."""
     generator = start.generator("lessons")
     while True:

@@ -1,54 +1,26 @@
-"""A refusal names what the user gave, never a copy of it, whichever door it came through."""
+"""A refusal names what the user gave, never a copy of it, whichever command or stage read it."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
-from benchmark.errors import InputError, told_of
+from benchmark.errors import InputError, naming_source
 from benchmark.models import from_hub
 from benchmark.pipeline import stages
+from tests.tiny_model import add_token, change_weights, edit_json
 
 COMMIT = "c" * 40
 EMBEDDING = "model.decoder.embed_tokens.weight"
 
 
-def untied_flag(folder: Path) -> None:
-    configure(folder, tie_word_embeddings=False)
-
-
-def configure(folder: Path, **fields: object) -> None:
-    raw = json.loads((folder / "config.json").read_text(encoding="utf-8")) | fields
-    (folder / "config.json").write_text(json.dumps(raw), encoding="utf-8")
-
-
 def other_head(folder: Path) -> None:
-    params = load_file(folder / "model.safetensors")
-    params["lm_head.weight"] = params[EMBEDDING] + 1
-    save_file(params, folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def more_ids(folder: Path) -> None:
-    raw = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    raw["model"]["vocab"]["surplus"] = 5_000
-    (folder / "tokenizer.json").write_text(json.dumps(raw), encoding="utf-8")
+    change_weights(folder, lambda params: params.update({"lm_head.weight": params[EMBEDDING] + 1}))
 
 
 def not_finite(folder: Path) -> None:
-    params = load_file(folder / "model.safetensors")
-    params[EMBEDDING][0, 0] = torch.nan
-    save_file(params, folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def no_tokenizer(folder: Path) -> None:
-    (folder / "tokenizer.json").unlink()
-
-
-def no_special(folder: Path) -> None:
-    (folder / "special_tokens_map.json").write_text('{"bos_token": "<none>"}', encoding="utf-8")
+    change_weights(folder, lambda params: params[EMBEDDING].fill_(torch.nan))
 
 
 def cut_off(folder: Path) -> None:
@@ -56,14 +28,20 @@ def cut_off(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
 
 
-SPOILED: dict[str, tuple[Callable[[Path], None], str]] = {
-    "an untied head": (untied_flag, "tie_word_embeddings is False"),
+SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "an untied head": (
+        lambda folder: edit_json(folder / "config.json", tie_word_embeddings=False),
+        "tie_word_embeddings is False",
+    ),
     "another head": (other_head, "lm_head.weight differs"),
-    "an id without a row": (more_ids, "ids up to 5000"),
+    "an id without a row": (lambda folder: add_token(folder, "surplus", 5_000), "ids up to 5000"),
     "NaN": (not_finite, "NaN"),
-    "another shape": (lambda folder: configure(folder, ffn_dim=32), "config.json says"),
-    "no tokenizer": (no_tokenizer, "no tokenizer in"),
-    "no special token": (no_special, "lacks '<none>'"),
+    "another shape": (lambda folder: edit_json(folder / "config.json", ffn_dim=32), "config.json says"),
+    "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer in"),
+    "no special token": (
+        lambda folder: edit_json(folder / "special_tokens_map.json", bos_token="<none>"),
+        "lacks '<none>'",
+    ),
     "cut weights": (cut_off, "safetensors"),
 }
 
@@ -84,12 +62,11 @@ def check(told: str, source: str, said: str) -> None:
 
 
 def test_submissions_name_the_folder(
-    repository: Path, spoiled: tuple[Path, str], refusal: Callable[..., str]
+    spoiled: tuple[Path, str], refusal: Callable[..., str], refused: Callable[..., str]
 ) -> None:
     folder, said = spoiled
-    params = str(repository / "params.yaml")
     check(refusal("submit", "check", str(folder)), str(folder), said)
-    check(refusal("submit", "model", "--params", params, "mine", str(folder)), str(folder), said)
+    check(refused("model", folder), str(folder), said)
 
 
 def test_a_relative_path_is_named_as_it_was_given(
@@ -170,6 +147,6 @@ def test_a_name_that_is_in_the_line_already_is_not_put_in_front() -> None:
         ("config.json: bad", "mine: config.json: bad"),
         ("mine/x: bad", "mine/x: bad"),
     ):
-        with pytest.raises(InputError) as refused, told_of("mine", copy):
+        with pytest.raises(InputError) as refused, naming_source("mine", copy):
             raise InputError(raised)
         assert str(refused.value) == told
