@@ -1,8 +1,9 @@
 """The one loader of public data: a file of a local folder, or of a cache filled from pinned sources.
 
 ``GAPBENCH_DATA`` names a folder in the layout of docs/DATA.md; it is taken as it is, and only the files that
-a call needs have to be there. Without it, a file comes from the public source that ``sources.py`` pins: its
-sha256 is checked and it is kept in a cache folder (``GAPBENCH_CACHE``, else ``$XDG_CACHE_HOME/gapbench``).
+a call needs have to be there. Without it, a file comes from the public source that ``public_sources.py`` or a task's
+YAML pins: its sha256 is checked and it is kept in a cache folder (``GAPBENCH_CACHE``, by default
+``$XDG_CACHE_HOME/gapbench``).
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import os
 import tempfile
 import urllib.request
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmark.errors import InputError
@@ -40,10 +42,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gapbench"
 
 
-def locate(*paths: str) -> Path:
+def locate(*paths: str, sources: Mapping[str, Source] = SOURCES) -> Path:
     """The first of these files (alternatives for one content, relative to the layout) that can be had.
 
-    Raises ``InputError`` where the local folder has none of them, or none can be downloaded.
+    Without a local folder the first that ``sources`` pins is downloaded. Raises ``InputError`` where the local folder
+    has none of them, or none can be downloaded.
     """
     named = " or ".join(paths)
     folder = data_folder()
@@ -53,8 +56,8 @@ def locate(*paths: str) -> Path:
                 return folder / path
         raise InputError(f"{named} is missing in GAPBENCH_DATA={folder}: add it as docs/DATA.md describes it")
     for path in paths:
-        if path in SOURCES:
-            return _cached(path, SOURCES[path])
+        if path in sources:
+            return _cached(path, sources[path])
     raise InputError(
         f"{named} has no pinned public source: put it into a folder laid out as docs/DATA.md says "
         "and set GAPBENCH_DATA to that folder"

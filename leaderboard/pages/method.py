@@ -68,7 +68,7 @@ narrower beside the gaps between model sizes. It stands beside the score on the 
 comparison, with tests of its own. It is never averaged over multiple choice and dialogue, and no claim is about it:
 the original study's are about accuracy and F1.
 """,
-        ["benchmark/evaluation/probability.py"],
+        ["benchmark/tasks/metrics.py"],
     ),
     (
         "Uncertainty",
