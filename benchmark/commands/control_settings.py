@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.bench.written_report import fill
 from benchmark.errors import InputError
 from benchmark.posttrain.early_stopping import FAMILIES
 from benchmark.settings.arithmetic_choice import begin
@@ -24,6 +23,7 @@ from benchmark.settings.params import Arm, MicroCorpus, MicroModel, Settings, lo
 from benchmark.system.content_hash import code_digest, digest
 from benchmark.system.files import write_json
 from benchmark.system.import_closure import modules
+from benchmark.system.marked_text import replace_between_markers
 
 if TYPE_CHECKING:
     from benchmark.corpora.texts import Text
@@ -251,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(text)
     if given.out:
         page = given.out.read_text(encoding="utf-8")
-        given.out.write_text(fill(page, {"controls": text}), encoding="utf-8")
+        given.out.write_text(replace_between_markers(page, {"controls": text}), encoding="utf-8")
 
 
 if __name__ == "__main__":
