@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.diff.bounds import POOLED, bound
 from benchmark.draws.base_scores import base_scores
 from benchmark.draws.micro_draws import micro_models
 from benchmark.draws.recipes import base_recipe
@@ -23,6 +22,7 @@ from benchmark.models.micro_cache import Ladder, retrain
 from benchmark.posttrain.base_model import read_model
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.params import Settings, load_settings
+from benchmark.store.draw_deviation import POOLED, allowed_deviation
 from benchmark.store.track_paths import Layout
 from benchmark.system.files import whole_folder, write_json
 from benchmark.tasks.suite_of_track import suite_of
@@ -173,11 +173,11 @@ def compare_scores(model: str, averages: Mapping[str, Any], facts: KeptDraw) -> 
         for scope in POOLED
         if scope in facts.averages and averages.get(scope) is not None
     }
-    worst = max(moved, key=lambda scope: moved[scope] / bound(model, scope))
-    inside = all(distance <= bound(model, scope) for scope, distance in moved.items())
+    worst = max(moved, key=lambda scope: moved[scope] / allowed_deviation(model, scope))
+    inside = all(distance <= allowed_deviation(model, scope) for scope, distance in moved.items())
     said = (
         f"made in {facts.arithmetic}, trained here in {arithmetic_name()}; scores are "
         f"{'inside' if inside else 'OUTSIDE'} their bounds, the farthest {worst} by {moved[worst]:.4f} of "
-        f"{bound(model, worst):.4f}"
+        f"{allowed_deviation(model, worst):.4f}"
     )
     return Outcome(inside, "scores", said)

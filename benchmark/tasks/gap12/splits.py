@@ -48,7 +48,7 @@ class ChoiceSource:
 
     columns: Mapping[str, str]
     validation: Sequence[File]
-    train: Sequence[File]
+    train: Sequence[File] = ()
     row_number: str | None = None
     cluster: str | Callable[[Row], str | None] | None = None
     row_filter: Form | None = None
@@ -157,6 +157,8 @@ def _apart(rows: Rows) -> Rows:
 
 def _path(files: Sequence[File]) -> Path:
     """The first of the alternative files that can be had."""
+    if not files:
+        raise InputError("the task's YAML names no file of this split: take another split_source")
     sources = {
         file["path"]: Source(file["url"], file["sha256"], file.get("member"))
         for file in files
