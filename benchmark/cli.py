@@ -22,12 +22,18 @@ stage = typer.Typer(no_args_is_help=True, help="One stage of dvc.yaml; `dvc repr
 submit = typer.Typer(no_args_is_help=True, help="Add a corpus or a model, or check a submission.")
 draws = typer.Typer(no_args_is_help=True, help="Pretraining draws of which scores are kept in git.")
 track = typer.Typer(no_args_is_help=True, help="Housekeeping of a track around `dvc repro`.")
+bench = typer.Typer(
+    invoke_without_command=True,
+    help="The benchmarks, as ratios against named peers side by side; exit 1 where a bound is missed.",
+)
+app.add_typer(bench, name="bench")
 app.add_typer(stage, name="stage")
 app.add_typer(track, name="track")
 app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
 
 Params = Annotated[Path, typer.Option("--params", help="The track's settings file.")]
+BenchOut = Annotated[Path | None, typer.Option("--out", help="Folder for bench.json.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a parameter: key=value in YAML.")
 ]
@@ -238,17 +244,73 @@ def simulate(
     run(params, studies, draws, seed)
 
 
-@app.command()
-def bench(
-    out: Annotated[Path | None, typer.Option(help="Folder for bench.json.")] = None,
-) -> None:
-    """The benchmarks, as ratios against named peers side by side; exit 1 where a bound is missed."""
+@bench.callback()
+def _bench(context: typer.Context, out: BenchOut = None) -> None:
+    if context.invoked_subcommand is None:
+        bench_engine(out)
+
+
+@bench.command("engine")
+def bench_engine(out: BenchOut = None) -> None:
+    """This engine beside lm-eval, as ratios, with portable arithmetic beside native; also without a name."""
     from benchmark.arithmetic.mode import use
 
     use("native")  # lm-eval, the peer, has no portable products: MKL's portable mode would only slow it down
     from benchmark.bench.all_benchmarks import run_bench
 
     sys.exit(run_bench(out))
+
+
+@bench.command("portable")
+def bench_portable(params: Params = Path("params.yaml")) -> None:
+    """Portable arithmetic beside native, in processes that take turns: the first rows of `engine`."""
+    from benchmark.bench.bench_rows import table
+    from benchmark.bench.portable import portable_rows
+
+    print(table(portable_rows(params)))
+
+
+@bench.command("scoring")
+def bench_scoring(runs: Annotated[int, typer.Option(help="Runs; 900 have the bounds.", min=9)] = 900) -> None:
+    """Seconds and memory of scoring the made-up samples of 900 runs; exit 1 where a bound is missed."""
+    from benchmark.bench.scoring_scale import run_scoring_scale
+
+    sys.exit(run_scoring_scale(runs))
+
+
+@bench.command("drafted")
+def bench_drafted(data: Annotated[Path, typer.Argument(help="A track's data.")] = Path("data/micro")) -> None:
+    """Share of generated texts that equal the unmodified model's, after `make repro`."""
+    from benchmark.bench.drafted import shares
+
+    print(shares(data).to_string(float_format="{:.2f}".format))
+
+
+@bench.command("report")
+def bench_report(
+    measured: Annotated[Path, typer.Option("--bench")] = Path("docs/bench.json"),
+    provenance: Annotated[Path, typer.Option()] = Path("results/micro/provenance.json"),
+    page: Annotated[Path, typer.Option()] = Path("docs/PERFORMANCE.md"),
+) -> None:
+    """Write the tables of PERFORMANCE.md from what was measured."""
+    from benchmark.bench.written_report import write_report
+
+    write_report(measured, provenance, page)
+
+
+@bench.command("leaderboard")
+def bench_leaderboard(
+    texts: Annotated[int, typer.Option(help="Texts per corpus; 36 entries and controls.")] = 25,
+    documents: Annotated[int, typer.Option(help="Documents per task and run.")] = 926,
+    readers: Annotated[int, typer.Option()] = 10,
+    repeats: Annotated[int, typer.Option()] = 5,
+    results: Annotated[Path | None, typer.Option(help="A results folder in place of a made one.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON.")] = None,
+) -> None:
+    """How long readers wait for pages with 10 million document rows, in a real browser."""
+    from leaderboard.measure.waiting_times import run_waiting_times
+
+    run_waiting_times(texts, documents, readers, repeats, results, out)
 
 
 @submit.command("corpus")

@@ -11,13 +11,12 @@ import torch
 from benchmark.bench import bench_rows as table_of
 from benchmark.bench.bench_rows import Row, at_least, at_most, counted, speedup
 from benchmark.bench.counting import needed, one_sequence_a_choice, padded_positions
-from benchmark.bench.growth import RUN_STEPS, growth_rows, run_on
+from benchmark.bench.growth import RUN_STEPS, growth_rows, run_on, workers_row
 from benchmark.bench.peak_memory import peak_row
 from benchmark.bench.portable import portable_rows
 from benchmark.bench.speed_ratio import REPETITIONS, Say, compare, floor_row, timed
 from benchmark.bench.stock import BATCH_SIZES, Stock
 from benchmark.bench.subjects import BATCH_TOKENS, DOCUMENTS, Subject, bench_suite, make_subject
-from benchmark.bench.worker_scaling import workers_row
 from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptConfig
 from benchmark.models.shapes import opt_shape

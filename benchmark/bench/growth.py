@@ -1,26 +1,29 @@
-"""Does cost grow in proportion? Time an item at three sizes, of checkpoints, documents and texts."""
+"""Time per item at three numbers of checkpoints, documents and texts, and with two workers in place of one."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.bench.bench_rows import Row, at_most
-from benchmark.bench.speed_ratio import per_item, score, timed
+from benchmark.bench.bench_rows import Row, at_least, at_most, speedup
+from benchmark.bench.speed_ratio import REPETITIONS, per_item, score, timed
 from benchmark.bench.subjects import BATCH_TOKENS, Subject, make_subject
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
+from benchmark.execution.workers import run_units, worker_count
 from benchmark.models.opt import OptConfig
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.posttrain.run_loop import RunRequest, execute_run
+from benchmark.posttrain.run_loop import RunRequest, RunResult, execute_run
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.arm_specs import Arm
-from benchmark.settings.run_options import EvaluationOptions, Posttrain
+from benchmark.settings.run_options import EvaluationOptions, Execution, Posttrain
 from benchmark.tasks.suite import Suite, SuiteTask
 
 LINEAR = at_most(1.15)
 """An item may cost this much more at the largest size than at the smallest: the noise of a shared machine."""
 RUN_STEPS = (1, 5, 15)
 """The steps of a run that are scored, where nothing else is asked for."""
+WORKER_RUNS, WORKER_DOCUMENTS = 8, 160
 
 
 def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_length: int) -> dict[str, Row]:
@@ -60,6 +63,38 @@ def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_le
         "growth/documents": per_item(documents, (20, 80, 320), "s a document of each task", LINEAR),
         "growth/texts": per_item(texts, (1, 2, 4), "s a text", LINEAR),
     }
+
+
+def workers_row(
+    suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_length: int, runs: int = WORKER_RUNS
+) -> dict[str, Row]:
+    """Seconds per run with two workers and with one, in turn; nothing on a machine with one core."""
+    if sys.platform != "linux" or worker_count(Execution(), 2) < 2:
+        return {}
+    subject = make_subject(
+        "workers",
+        suite,
+        "held-out",
+        tokenizer,
+        config,
+        max_length=max_length,
+        documents=WORKER_DOCUMENTS,
+        checkpoints=1,
+    )
+    context = gap_run(subject)
+
+    def seconds(workers: int) -> float:
+        settings = Execution(workers=workers)
+        return timed(lambda: list(run_units(_run, context, range(runs), settings))) / runs
+
+    turns = [(seconds(2), seconds(1)) for _ in range(REPETITIONS)]
+    two, one = [both[0] for both in turns], [both[1] for both in turns]
+    return {"workers": speedup(two, one, "s a run", at_least(1.7))}
+
+
+def _run(context: tuple[RunRequest, Scorer], _number: int) -> RunResult:
+    request, scorer = context
+    return execute_run(request, scorer)
 
 
 def _evaluate_all(subject: Subject, count: int) -> None:

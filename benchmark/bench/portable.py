@@ -1,7 +1,4 @@
-"""Portable arithmetic beside native: training and scoring, each in a process of its own, in turn.
-
-`python -m benchmark.bench.portable params.yaml` prints the rows; with a mode in front, the seconds of one process.
-"""
+"""Portable arithmetic beside native: training and scoring, each in a process of its own, in turn."""
 
 import json
 import os
@@ -12,7 +9,7 @@ import time
 from pathlib import Path
 
 from benchmark.arithmetic import mode
-from benchmark.bench.bench_rows import Row, at_most, overhead, table
+from benchmark.bench.bench_rows import Row, at_most, overhead
 
 STEPS = 100
 REPETITIONS = 3
@@ -90,10 +87,6 @@ def measure(params: Path) -> dict[str, float]:
     return {"train_the_ladder": total, "score_a_checkpoint": min(times)}
 
 
-if __name__ == "__main__":
-    *arithmetic, file = sys.argv[1:]
-    if arithmetic:
-        mode.use("native" if arithmetic == ["native"] else "portable")
-        print(json.dumps(measure(Path(file))))
-    else:
-        print(table(portable_rows(Path(file))))
+if __name__ == "__main__":  # one process of `_process`
+    mode.use("native" if sys.argv[1] == "native" else "portable")
+    print(json.dumps(measure(Path(sys.argv[2]))))

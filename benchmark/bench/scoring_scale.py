@@ -1,6 +1,5 @@
 """Scale benchmark: make the samples of 900 runs (55 million rows), score them, report seconds and memory."""
 
-import argparse
 import json
 import multiprocessing
 import resource
@@ -136,17 +135,12 @@ def measure(size: Size, folder: Path) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Command line: measure, print, and exit 1 where a bound is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=900)
-    arguments = parser.parse_args()
+def run_scoring_scale(runs: int = 900) -> int:
+    """Measure and print; 0: within the bounds, 1: not."""
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Size(runs=arguments.runs), Path(folder))
+        found = measure(Size(runs=runs), Path(folder))
     print(json.dumps(found))
-    if found["seconds"] > SECONDS or found["peak_gib"] > GIBIBYTES:
-        sys.exit(f"more than {SECONDS:.0f} s or {GIBIBYTES:.0f} GiB")
-
-
-if __name__ == "__main__":
-    main()
+    if found["seconds"] <= SECONDS and found["peak_gib"] <= GIBIBYTES:
+        return 0
+    print(f"missed: more than {SECONDS:.0f} s or {GIBIBYTES:.0f} GiB", file=sys.stderr)
+    return 1

@@ -1,22 +1,15 @@
-"""Tables of a page of documentation, written from ``bench.json`` and a track's ``provenance.json``.
-
-``python -m benchmark.bench.written_report bench.json provenance.json docs/PERFORMANCE.md`` replaces what stands between
-the page's markers; a test compares the page with the files.
-"""
+"""Tables of a page of documentation, written from ``bench.json`` and a track's ``provenance.json``."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import InputError
-
-Measured = Mapping[str, Mapping[str, Any]]
+from benchmark.system.marked_text import replace_between_markers
 
 
-def bench_table(rows: Measured) -> str:
-    """Markdown: one line a benchmark."""
+def bench_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: one line per benchmark."""
     lines = ["| benchmark | ours | peer | ratio | spread | unit | bound |", "| --- " * 7 + "|"]
     for name, row in rows.items():
         figures = " | ".join(f"{row[column]:.4g}" for column in ("ours", "peer", "ratio", "spread"))
@@ -33,31 +26,8 @@ def stage_table(provenance: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def fill(page: str, tables: Mapping[str, str]) -> str:
-    """The page with each table between ``<!-- name -->`` and ``<!-- /name -->``; InputError where a marker lacks."""
-    for name, table in tables.items():
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-        if page.count(begin) != 1 or page.count(end) != 1:
-            raise InputError(f"the page lacks {begin.strip()} or {end.strip()}: put both around the table")
-        before, rest = page.split(begin)
-        after = rest.split(end, 1)[1]
-        page = before + begin + table + end + after
-    return page
-
-
-def tables_of(bench: Path, provenance: Path) -> dict[str, str]:
-    """Both tables from their files."""
-    measured = json.loads(bench.read_text(encoding="utf-8"))
-    return {
-        "bench": bench_table(measured),
-        "stages": stage_table(json.loads(provenance.read_text(encoding="utf-8"))),
-    }
-
-
-def main(bench: Path, provenance: Path, page: Path) -> None:
-    """Rewrite the page's tables."""
-    page.write_text(fill(page.read_text(encoding="utf-8"), tables_of(bench, provenance)), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:4]))
+def write_report(bench: Path, provenance: Path, page: Path) -> None:
+    """Replace both tables between the page's markers ``bench`` and ``stages``; a test compares page and files."""
+    measured, made = (json.loads(path.read_text(encoding="utf-8")) for path in (bench, provenance))
+    tables = {"bench": bench_table(measured), "stages": stage_table(made)}
+    page.write_text(replace_between_markers(page.read_text(encoding="utf-8"), tables), encoding="utf-8")

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.bench.written_report import fill
 from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.draws.micro_draws import SomeDraws
 from benchmark.errors import InputError
@@ -35,6 +34,7 @@ from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import code_digest, digest
 from benchmark.system.files import write_json
 from benchmark.system.import_closure import modules
+from benchmark.system.marked_text import replace_between_markers
 from benchmark.tasks.suite_of_track import suite_of
 
 MODEL = "micro-1"
@@ -213,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(text)
     if given.out:
         page = given.out.read_text(encoding="utf-8")
-        given.out.write_text(fill(page, {"controls": text}), encoding="utf-8")
+        given.out.write_text(replace_between_markers(page, {"controls": text}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from benchmark.statistics.power import (
     outlook,
 )
 from benchmark.store.track_paths import TrackPaths
-from benchmark.tasks.gap12.splits import COPA_TRAIN, POOLED, pooled_counts
+from benchmark.tasks.gap12.splits import pooled_counts
 from benchmark.tasks.suite import load_suite
 from benchmark.tasks.suite_of_track import suite_of
 
@@ -206,12 +206,13 @@ def scenarios_of(settings: Settings, counts: Counts) -> dict[str, Counts]:
     suite = load_suite("gap12", tasks=settings.evaluation.tasks, protocol="paper", documents=EVERY)
     every = {task.name: (task.family, len(task.documents["test"])) for task in suite.tasks}
     found["every validation document (split_source: train)"] = every
-    pooled = {task: pooled_counts(task, every[task][1]) for task in POOLED if task in every}
-    said = ", ".join(f"{task} {count}" for task, count in pooled.items())
-    widest = {task: (family, pooled.get(task, n)) for task, (family, n) in every.items()}
+    counted = {task.name: pooled_counts(task.task, every[task.name][1]) for task in suite.tasks}
+    pooled = {task: counts for task, counts in counted.items() if counts}
+    said = ", ".join(f"{task} {tested}" for task, (_, tested) in pooled.items())
+    widest = {task: (family, pooled.get(task, (n, n))[1]) for task, (family, n) in every.items()}
     found[f"split_source: whole ({said})"] = widest
-    if "copa" in every:
-        rows = every["copa"][1] + COPA_TRAIN
+    if "copa" in pooled:
+        rows, _ = pooled["copa"]
         bound = every | {"copa": ("classification", rows)}
         found[f"a bound: every validation document and all {rows} rows of COPA, none left for `select`"] = (
             bound

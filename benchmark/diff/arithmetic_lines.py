@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.diff.sides import Sides, provenance
+from benchmark.diff.two_sides import Sides, provenance
 
 LIKE_MACHINE = ("cpu_flags_sha256", "gpu")
 """What machines must share where results do not name their arithmetic."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.diff.lock import Lock
+from benchmark.diff.dvc_lock import Lock
 from benchmark.diff.repository import Repository
 from benchmark.store.tracks import params_name
 from benchmark.system.strict_yaml import parse_yaml

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.diff.changed_inputs import NAMED
-from benchmark.diff.scope import COLUMNS
+from benchmark.diff.comparable import COLUMNS
 from benchmark.errors import CheckFailed
 from benchmark.schema.result_columns import TABLES
 from benchmark.schema.stored_columns import NO_ARM

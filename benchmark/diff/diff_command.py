@@ -4,23 +4,23 @@ from pathlib import Path
 
 from benchmark.diff.arithmetic_lines import arithmetic, machine
 from benchmark.diff.changed_inputs import NAMED, inputs
+from benchmark.diff.comparable import Scope
 from benchmark.diff.compared_tables import entry_names
-from benchmark.diff.exact import exact
-from benchmark.diff.lock import Lock, locks
+from benchmark.diff.dvc_lock import Lock, locks
+from benchmark.diff.other_arithmetic import compare_other_arithmetic
 from benchmark.diff.repository import Repository
 from benchmark.diff.row_changes import another_schema
-from benchmark.diff.scope import Scope
-from benchmark.diff.sides import LINE_ENDS, Sides, provenance
+from benchmark.diff.same_arithmetic import compare_same_arithmetic
 from benchmark.diff.stage_changes import first_stage
-from benchmark.diff.tolerant import tolerant
+from benchmark.diff.two_sides import LINE_ENDS, Sides, provenance
 from benchmark.errors import CheckFailed, InputError
 
 
 def diff(start: Path, revision: str, track: str, everything: bool = False) -> None:
     """Print how `results/` differs from what is committed at `revision`, for one track or `all`.
 
-    With the same arithmetic every byte that differs is a fault. With another it is only what
-    `tolerant.tolerant` names. `everything` prints machines, columns and verdicts one by one.
+    With the same arithmetic every byte that differs is a fault, with another only what `compare_other_arithmetic`
+    names. `everything` prints machines, columns and verdicts one by one.
 
     Raises:
         InputError: git refuses, or there is no such revision or track.
@@ -56,8 +56,8 @@ def _diff_track(repository: Repository, track: str, *, everything: bool) -> list
     scope = _scope(sides, stages)
     listed = ", ".join(scope.inputs.said)
     differ = f"other than at {repository.short}: {listed}" if listed else ""
-    if told := another_schema(sides, scope):
-        print(f"{track}: {told}")
+    if said := another_schema(sides, scope):
+        print(f"{track}: {said}")
     found = arithmetic(sides)
     if not sides.changed and not (found.same and first_stage(stages, scope)):
         number = len(sides.compared)
@@ -68,14 +68,14 @@ def _diff_track(repository: Repository, track: str, *, everything: bool) -> list
     if found.same:
         if differ:
             print(f"{track}: {differ}; what depends on that is not compared")
-        return exact(sides, scope, stages, found.how, everything=everything)
+        return compare_same_arithmetic(sides, scope, stages, found.how, everything=everything)
     if sides.changed == sides.line_ends:
         print(f"{track}: {', '.join(sides.line_ends)}: {LINE_ENDS}")
         return []
     expected = f"{found.expected}: other bits are expected, the same claims are required"
     skipped = f"; {listed}: what depends on that is not compared" if listed else ""
     print(f"{track} against {repository.short}: {expected}{skipped}")
-    return tolerant(sides, scope, everything=everything)
+    return compare_other_arithmetic(sides, scope, everything=everything)
 
 
 def _scope(sides: Sides, stages: tuple[Lock, Lock]) -> Scope:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from benchmark.diff.comparable import Scope
 from benchmark.diff.compared_tables import (
     KEYS,
     TABULAR,
@@ -14,8 +15,7 @@ from benchmark.diff.compared_tables import (
     missing_rows,
     read,
 )
-from benchmark.diff.scope import Scope
-from benchmark.diff.sides import Sides
+from benchmark.diff.two_sides import Sides
 from benchmark.diff.verdict_changes import CLAIMS, comparable_claims
 from benchmark.schema.result_columns import TABLES
 
@@ -54,17 +54,17 @@ def pairs(sides: Sides, scope: Scope) -> Iterator[Pair]:
 
 
 def another_schema(sides: Sides, scope: Scope) -> str:
-    """One line where tables of the commit have columns that those of today no longer have; else empty."""
-    told = []
+    """One line where tables of the commit have columns that those of today no longer have; otherwise empty."""
+    changed = []
     for name in sides.both:
         if name in TABLES:
             old, new = (_head(files[name]) for files in (sides.before, sides.after))
             if gone := dropped_columns(name, old, new):
-                told.append(f"{name} (without {', '.join(gone)}; {len(set(new) - set(old))} columns new)")
-    if not told:
+                changed.append(f"{name} (without {', '.join(gone)}; {len(set(new) - set(old))} columns new)")
+    if not changed:
         return ""
     how = "; the columns that both have are compared" if scope.tables else ""
-    return f"tables of another version stand at {sides.repository.short}: {', '.join(told)}{how}"
+    return f"tables of another version stand at {sides.repository.short}: {', '.join(changed)}{how}"
 
 
 def _head(content: bytes) -> list[str]:

@@ -1,8 +1,8 @@
 """The first stage whose output differs, in the order of the pipeline, by the digests in `dvc.lock`."""
 
 from benchmark.diff.changed_inputs import STAGES
-from benchmark.diff.lock import Lock
-from benchmark.diff.scope import Scope
+from benchmark.diff.comparable import Scope
+from benchmark.diff.dvc_lock import Lock
 
 
 def first_stage(locks: tuple[Lock, Lock], scope: Scope) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from benchmark.claims.rule import NOT_REPRODUCED, REPRODUCED
+from benchmark.diff.comparable import Scope
 from benchmark.diff.compared_tables import keyed, words
-from benchmark.diff.scope import Scope
 from benchmark.errors import CheckFailed
 
 STANDING = {"superior": 1, "comparable": 1, "inferior": -1}

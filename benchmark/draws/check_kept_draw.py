@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.diff.bounds import POOLED, bound
 from benchmark.draws.base_scores import base_scores
 from benchmark.draws.kept_folder import KeptDraw, KeptFolder
 from benchmark.draws.micro_draws import micro_models, untrained_draws
@@ -22,6 +21,7 @@ from benchmark.models.micro_cache import Ladder, retrain
 from benchmark.posttrain.base_model import read_model
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.track_settings import Settings
+from benchmark.store.draw_deviation import POOLED, allowed_deviation
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import open_track
 from benchmark.system.files import read_json, whole_folder, write_json
@@ -170,11 +170,11 @@ def compare_scores(model: str, averages: Mapping[str, Any], facts: KeptDraw) -> 
         for scope in POOLED
         if (old := facts.averages.get(scope)) is not None and (new := averages.get(scope)) is not None
     }
-    worst = max(moved, key=lambda scope: moved[scope] / bound(model, scope))
-    inside = all(distance <= bound(model, scope) for scope, distance in moved.items())
+    worst = max(moved, key=lambda scope: moved[scope] / allowed_deviation(model, scope))
+    inside = all(distance <= allowed_deviation(model, scope) for scope, distance in moved.items())
     said = (
         f"made in {facts.arithmetic}, trained here in {arithmetic_name()}; scores are "
         f"{'inside' if inside else 'OUTSIDE'} their bounds, the farthest {worst} by {moved[worst]:.4f} of "
-        f"{bound(model, worst):.4f}"
+        f"{allowed_deviation(model, worst):.4f}"
     )
     return DrawCheck(inside, "scores", said)

@@ -1,8 +1,9 @@
 """The one loader of public data: a file of a local folder, or of a cache filled from pinned sources.
 
 ``GAPBENCH_DATA`` names a folder in the layout of docs/DATA.md; it is used as it is, and only the files that a
-call needs have to be there. Without it, a file comes from its pinned public source (``public_sources.yaml``): its
-sha256 is checked and it is kept in a cache folder (``GAPBENCH_CACHE``, or ``$XDG_CACHE_HOME/gapbench``).
+call needs have to be there. Without it, a file comes from the public source that ``public_sources.yaml`` or a task's
+YAML pins: its sha256 is checked and it is kept in a cache folder (``GAPBENCH_CACHE``, or
+``$XDG_CACHE_HOME/gapbench``).
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import http.client
 import os
 import urllib.request
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmark.errors import InputError
@@ -41,10 +43,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gapbench"
 
 
-def locate(*paths: str) -> Path:
+def locate(*paths: str, sources: Mapping[str, PublicSource] = SOURCES) -> Path:
     """The first available one of these files, which are alternatives for one content, relative to the layout.
 
-    Raises ``InputError`` where the local folder has none of them, or none can be downloaded.
+    Without a local folder the first that ``sources`` pins is downloaded. Raises ``InputError`` where the local folder
+    has none of them, or none can be downloaded.
     """
     named = " or ".join(paths)
     folder = data_folder()
@@ -54,8 +57,8 @@ def locate(*paths: str) -> Path:
                 return folder / path
         raise InputError(f"{named} is missing in GAPBENCH_DATA={folder}: add it as docs/DATA.md describes")
     for path in paths:
-        if path in SOURCES:
-            return _cached(path, SOURCES[path])
+        if path in sources:
+            return _cached(path, sources[path])
     raise InputError(
         f"{named} has no pinned public source: put it into a folder in the layout of docs/DATA.md "
         "and set GAPBENCH_DATA to that folder"

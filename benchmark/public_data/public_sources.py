@@ -1,4 +1,4 @@
-"""Where each public file comes from: `public_sources.yaml`, pinned by commit where there is one, by sha256 always."""
+"""Where each public file comes from (`public_sources.yaml`), pinned by sha256; those of tasks stand in their YAML."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +18,8 @@ class PublicSource:
 
 def _pinned() -> Iterator[tuple[str, PublicSource]]:
     for group in read_yaml(Path(__file__).with_name("public_sources.yaml")):
-        for path, (file, sha256) in group.get("files", {}).items():
+        for path, (file, sha256) in group["files"].items():
             yield path, PublicSource(f"{group['below']}/{file}", sha256)
-        for path, member in group.get("members", {}).items():
-            yield path, PublicSource(group["archive"], group["sha256"], member)
 
 
 SOURCES = dict(_pinned())

@@ -11,9 +11,10 @@ from benchmark.errors import InputError
 from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
 from benchmark.scoring.sample_batches import Chunk, Codes
 from benchmark.statistics.design import FAMILIES, Floats, Ints, Layout, Task, numbered
+from benchmark.tasks.metrics import TEXT_METRICS
 
 SPLITS = ("select", "test")
-METRICS = ("acc", "f1")
+METRICS = ("acc", *TEXT_METRICS)
 
 Document = tuple[str, str, int]
 Checkpoint = tuple[str, str, str, str, int, int]

@@ -17,6 +17,8 @@ STAGES = "benchmark.pipeline.stages"
 """The module with a function for each stage, under the stage's name."""
 SUITES = "benchmark.tasks.suite"
 """The module that has lm-eval load the suites in the folders beside it."""
+ARMS = "benchmark.posttrain.arms"
+"""The package that imports every module beside it."""
 
 NO_FIGURE = {
     "benchmark.system.import_closure": "decides what is computed again, not what the result is",
@@ -28,7 +30,7 @@ NO_FIGURE = {
 """Modules that no stage depends on, each with the reason: they cannot change a byte of what a stage writes."""
 NOT_KEYED = {
     "benchmark.system.content_hash": "computes the keys themselves",
-    "benchmark.posttrain.arms": "imports every arm; the key of a run covers the module of its own arm",
+    ARMS: "imports every arm; the key of a run covers the module of its own arm",
     "benchmark.settings.arm_specs": "the values that are used are in the key",
     "benchmark.settings.model_specs": "the values that are used are in the key",
     "benchmark.settings.run_options": "the values that are used are in the key",
@@ -151,6 +153,9 @@ class _Walk:
                 self.add(imported)
             if name == SUITES:
                 self._add_suites(source.parent)
+            if name == ARMS:
+                for file in source.parent.glob("[a-z]*.py"):
+                    self.add(f"{ARMS}.{file.stem}")
         return frozenset(self.files)
 
     def _add_suites(self, folder: Path) -> None:

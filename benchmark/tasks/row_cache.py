@@ -1,4 +1,4 @@
-"""Rows that the world's code draws, kept so that only the first process draws them: it takes seconds."""
+"""Cache of the rows that the world's code draws, since drawing them takes seconds."""
 
 import contextlib
 import functools
@@ -13,11 +13,11 @@ from benchmark.system.import_closure import keyed_modules
 from benchmark.tasks.rows import Row
 
 
-def kept_rows(name: str, draw: Callable[[], Sequence[Row]]) -> Sequence[Row]:
+def cached_rows(name: str, draw: Callable[[], Sequence[Row]]) -> Sequence[Row]:
     """The rows of ``draw``, or what the same code of the world wrote before under ``name``.
 
-    The file begins with the sha256 of the rest; one that does not fit is written again. A cache that cannot be
-    written costs time only.
+    The file begins with the sha256 of the rest; one that does not match is written again. A cache that cannot
+    be written only costs time.
     """
     path = cache_folder() / "world" / _world_code() / f"{name}.json"
     try:

@@ -82,7 +82,7 @@ def _places(table: Any) -> list[tuple[int, str, int, int]]:
 def _task_faults(place: str, recorded: Mapping[str, Averages], means: Mapping[str, float]) -> list[str]:
     faults = []
     for task, metrics in recorded.items():
-        stored = next((metrics[name] for name in ("acc", "f1") if name in metrics), None)
+        stored = next((value for name, value in metrics.items() if name != "loss"), None)
         if not _equal(stored, means.get(task)):
             faults.append(f"run record: {task} is {stored} ({place}), its samples give {means.get(task)}")
     return faults

@@ -1,10 +1,9 @@
-"""`python -m leaderboard.measure.waiting_times`: how long readers wait on a large made results folder, as a table.
+"""`gapbench bench leaderboard`: how long readers wait on a large made results folder, as a printed table.
 
 900 runs, 3 steps, 12 tasks and 10 million document rows; times are seconds on the browser's own clock, from the
 address, the click or the key press to the page at rest.
 """
 
-import argparse
 import asyncio
 import json
 import random
@@ -54,27 +53,21 @@ Looks once a drawn frame: to search the page without a pause would take a third 
 BOUNDS = {"first view": 2.0, "filter": 0.5, "documents": 1.0}
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=25, help="texts per corpus; 36 entries and controls")
-    parser.add_argument("--documents", type=int, default=926, help="documents per task and run")
-    parser.add_argument("--readers", type=int, default=10)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--results", type=Path, help="a results folder to use in place of a made one")
-    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
-    given = parser.parse_args()
+def run_waiting_times(
+    texts: int, documents: int, readers: int, repeats: int, results: Path | None, out: Path | None
+) -> None:
+    """Serve ``results`` or made ones, measure, print, and write the figures to ``out`` where it is given."""
     with tempfile.TemporaryDirectory() as folder:
-        results = given.results or _make(Path(folder), given.texts, given.documents)
-        with serving(results, Path(folder) / "log", seconds=180) as server:
-            found = asyncio.run(_measure(server, given.readers, given.repeats, chromium()))
+        shown = results or _make(Path(folder), texts, documents)
+        with serving(shown, Path(folder) / "log", seconds=180) as server:
+            found = asyncio.run(_measure(server, readers, repeats, chromium()))
     for name, value in found.items():
         bound = f"   bound {BOUNDS[name]} s" if name in BOUNDS else ""
         print(
             f"{name:68s} {value:>10.3f}{bound}" if isinstance(value, float) else f"{name:68s} {value!s:>12}"
         )
-    if given.out:
-        given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if out:
+        out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _make(folder: Path, texts: int, documents: int) -> Path:
@@ -224,7 +217,3 @@ def _peak(pid: int) -> float:
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1000
     return float("nan")
-
-
-if __name__ == "__main__":
-    main()

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "evaluation"))
 from small import small_suite, write_tokenizer
 
 from benchmark.bench import bench_rows as table_of
-from benchmark.bench import worker_scaling
+from benchmark.bench import growth
 from benchmark.bench.bench_rows import Row, at_least, at_most, counted, overhead, speedup
 from benchmark.bench.counting import (
     Count,
@@ -32,12 +32,13 @@ from benchmark.bench.gpu import matrix_rate, shape_rows
 from benchmark.bench.growth import gap_run
 from benchmark.bench.speed_ratio import per_item
 from benchmark.bench.subjects import make_checkpoints, make_subject
-from benchmark.bench.written_report import bench_table, fill
+from benchmark.bench.written_report import bench_table
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
 from benchmark.execution.workers import run_units
 from benchmark.models.opt import OptConfig, causal_logits
 from benchmark.posttrain.run_loop import execute_run
+from benchmark.system.marked_text import replace_between_markers
 
 torch.set_num_threads(1)
 
@@ -174,18 +175,18 @@ def test_two_workers_do_the_same_runs_as_one(tokenizer, monkeypatch):
         done[settings.workers].append([(unit, result.record) for unit, result in results])
         return results
 
-    monkeypatch.setattr(worker_scaling, "run_units", noted)
-    monkeypatch.setattr(worker_scaling, "worker_count", lambda *_: 2)  # on a machine with one core too
-    monkeypatch.setattr(worker_scaling, "REPETITIONS", 1)
-    rows = worker_scaling.workers_row(small_suite(), tokenizer, config, max_length=120, runs=2)
+    monkeypatch.setattr(growth, "run_units", noted)
+    monkeypatch.setattr(growth, "worker_count", lambda *_: 2)  # on a machine with one core too
+    monkeypatch.setattr(growth, "REPETITIONS", 1)
+    rows = growth.workers_row(small_suite(), tokenizer, config, max_length=120, runs=2)
     assert done[1] == done[2] != []
     assert all([unit for unit, _ in runs] == [0, 1] for runs in done[1])
     assert rows["workers"].ratio == pytest.approx(rows["workers"].peer / rows["workers"].ours)
 
 
 def test_workers_are_not_compared_where_there_is_one_core(tokenizer, monkeypatch):
-    monkeypatch.setattr(worker_scaling, "worker_count", lambda *_: 1)
-    assert worker_scaling.workers_row(small_suite(), tokenizer, CONFIG, max_length=120) == {}
+    monkeypatch.setattr(growth, "worker_count", lambda *_: 1)
+    assert growth.workers_row(small_suite(), tokenizer, CONFIG, max_length=120) == {}
 
 
 def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):
@@ -210,12 +211,12 @@ def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):
 def test_a_page_holds_the_tables_of_its_files():
     page = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n"
     row = speedup([1.0], [2.0], "s", at_least(3)).to_json()
-    filled = fill(page, {"bench": bench_table({"x": row})})
+    filled = replace_between_markers(page, {"bench": bench_table({"x": row})})
     assert "| x | 1 | 2 | 2 | 0 | s | at least 3, **missed** |" in filled
     assert filled.startswith("a\n<!-- bench -->\n") and filled.endswith("<!-- /bench -->\nb\n")
     assert "old" not in filled
     with pytest.raises(InputError, match="stages"):
-        fill(page, {"stages": ""})
+        replace_between_markers(page, {"stages": ""})
 
 
 def test_the_documentation_shows_what_was_measured():

@@ -10,8 +10,8 @@ import pytest
 
 from benchmark.diff import diff
 from benchmark.diff.changed_inputs import Inputs
+from benchmark.diff.comparable import Scope
 from benchmark.diff.compared_tables import missing_rows, numbered_soups
-from benchmark.diff.scope import Scope
 from benchmark.diff.verdict_changes import comparable_claims
 from benchmark.errors import CheckFailed, InputError
 from benchmark.results.result_files import write_csv

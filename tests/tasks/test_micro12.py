@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.tasks.clusters import cluster_table, markdown
-from benchmark.tasks.dialogue import DialogueTask, unigram_f1
+from benchmark.tasks.dialogue import DialogueTask
+from benchmark.tasks.metrics import unigram_f1
 from benchmark.tasks.suite import TASKS_FOLDER, Document, Suite, SuiteTask, load_suite
 
 

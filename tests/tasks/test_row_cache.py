@@ -1,10 +1,10 @@
-"""Drawn rows are kept for the next process, and never believed where the file does not fit."""
+"""Drawn rows are kept for the next process, and not used if the file is damaged."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmark.tasks.row_cache import kept_rows
+from benchmark.tasks.row_cache import cached_rows
 from benchmark.world.task_documents import SIZES, TASKS, documents
 
 
@@ -22,20 +22,20 @@ def never() -> list[dict]:
 def test_what_is_kept_is_what_was_drawn_down_to_the_types(task: str) -> None:
     for split in SIZES:
         drawn = documents(task, split)
-        kept_rows(f"{task}-{split}", lambda rows=drawn: rows)
-        assert repr(list(kept_rows(f"{task}-{split}", never))) == repr(list(drawn))
+        cached_rows(f"{task}-{split}", lambda rows=drawn: rows)
+        assert repr(list(cached_rows(f"{task}-{split}", never))) == repr(list(drawn))
 
 
 @pytest.mark.parametrize(
     "damage", [lambda text: text[:-9], lambda text: text.replace("owl", "cat"), lambda _: ""]
 )
-def test_a_damaged_file_is_drawn_again_and_mended(damage, cache: Path) -> None:
+def test_a_damaged_file_is_drawn_again_and_replaced(damage, cache: Path) -> None:
     rows = [{"question": "Who hoots?", "answer": "the owl"}]
-    kept_rows("owls", lambda: rows)
+    cached_rows("owls", lambda: rows)
     (file,) = cache.rglob("owls.json")
     file.write_text(damage(file.read_text()))
-    assert kept_rows("owls", lambda: rows) == rows
-    assert kept_rows("owls", never) == rows
+    assert cached_rows("owls", lambda: rows) == rows
+    assert cached_rows("owls", never) == rows
 
 
 def test_where_nothing_can_be_written_rows_are_drawn_each_time(
@@ -43,6 +43,6 @@ def test_where_nothing_can_be_written_rows_are_drawn_each_time(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GAPBENCH_CACHE", str(tmp_path / "file"))
-    assert kept_rows("owls", lambda: [{"answer": "owl"}]) == [{"answer": "owl"}]
+    assert cached_rows("owls", lambda: [{"answer": "owl"}]) == [{"answer": "owl"}]
     with pytest.raises(AssertionError, match="drawn again"):
-        kept_rows("owls", never)
+        cached_rows("owls", never)

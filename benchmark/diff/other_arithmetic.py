@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmark.diff.bounds import Movement, gain_movements, rung_movements
+from benchmark.diff.allowed_movements import Movement, gain_movements, rung_movements
+from benchmark.diff.comparable import Scope
 from benchmark.diff.compared_tables import largest_differences, numbered_soups
 from benchmark.diff.row_changes import Pair, missing, pairs
-from benchmark.diff.scope import Scope
-from benchmark.diff.sides import LINE_ENDS, Sides
+from benchmark.diff.two_sides import LINE_ENDS, Sides
 from benchmark.diff.verdict_changes import CLAIMS, Moved, comparable_claims, moved_claims, moved_verdicts
 
 
 @dataclass
-class Found:
+class Moves:
     """What moved, gathered table by table."""
 
     rungs: list[Movement] = field(default_factory=list)
@@ -22,23 +22,23 @@ class Found:
     details: list[str] = field(default_factory=list)
 
 
-def tolerant(sides: Sides, scope: Scope, *, everything: bool) -> list[str]:
+def compare_other_arithmetic(sides: Sides, scope: Scope, *, everything: bool) -> list[str]:
     """Print four lines on what moved, with `everything` the details too, and return the faults, in words.
 
-    A fault is a file, column or row that is missing, a rung's score or a gain out of its bound, and a claim that
-    moved between reproduced and not reproduced.
+    A fault is a file, column or row that is missing, a ladder model's score or a gain outside its bound, or a claim
+    that moved between reproduced and not reproduced.
     """
-    track, found = sides.track, Found()
+    track, found = sides.track, Moves()
     faults = [f"{track}: {name} is missing: run `make repro TRACK={track}`" for name in sides.missing]
-    for exact in pairs(sides, scope):
-        pair = Pair(exact.name, numbered_soups(exact.before), numbered_soups(exact.after))
+    for raw in pairs(sides, scope):
+        pair = Pair(raw.name, numbered_soups(raw.before), numbered_soups(raw.after))
         gone = missing(pair)
         faults += [f"{track}: {said}" for said in gone]
         if not pair.missing_columns:
             _gather(pair, found)
     claim_faults, claims = _claims(sides, scope)
     faults += [f"{track}: {fault}" for fault in claim_faults]
-    rungs = _one_a_place(found.rungs)
+    rungs = _largest_by_place(found.rungs)
     for what, movements in (("rung's score", rungs), ("gain", found.gains)):
         outside = [move for move in movements if not move.inside]
         if outside:
@@ -56,7 +56,7 @@ def tolerant(sides: Sides, scope: Scope, *, everything: bool) -> list[str]:
     return faults
 
 
-def _gather(pair: Pair, found: Found) -> None:
+def _gather(pair: Pair, found: Moves) -> None:
     gaps = largest_differences(pair.name, pair.before, pair.after)
     found.details += [f"{pair.name} {column}: largest difference {gap:.3g}" for column, gap in gaps.items()]
     if pair.name in ("entries.csv", "scores.csv"):
@@ -78,7 +78,7 @@ def _claims(sides: Sides, scope: Scope) -> tuple[list[str], str]:
     return [str(move) for move in moved if move.turned] + missing, said
 
 
-def _one_a_place(movements: Sequence[Movement]) -> list[Movement]:
+def _largest_by_place(movements: Sequence[Movement]) -> list[Movement]:
     """The largest of the movements of one figure: a rung's score stands in two tables."""
     ordered = sorted(movements, key=lambda move: move.used)
     return list({move.where: move for move in ordered}.values())

@@ -1,18 +1,20 @@
 """Results of the same arithmetic: every byte counts."""
 
+from benchmark.diff.comparable import Scope
 from benchmark.diff.compared_tables import largest_differences
-from benchmark.diff.lock import Lock
+from benchmark.diff.dvc_lock import Lock
 from benchmark.diff.row_changes import differing, pairs
-from benchmark.diff.scope import Scope
-from benchmark.diff.sides import LINE_ENDS, Sides
 from benchmark.diff.stage_changes import first_stage
+from benchmark.diff.two_sides import LINE_ENDS, Sides
 from benchmark.diff.verdict_changes import moved_verdicts
 
 
-def exact(sides: Sides, scope: Scope, locks: tuple[Lock, Lock], how: str, *, everything: bool) -> list[str]:
+def compare_same_arithmetic(
+    sides: Sides, scope: Scope, locks: tuple[Lock, Lock], how: str, *, everything: bool
+) -> list[str]:
     """Print what differs and return the faults, in words.
 
-    Where no inputs differ, bytes are compared. Else rows, and those only that do not depend on them. `how` says
+    Where no inputs differ, bytes are compared; otherwise only rows that do not depend on these inputs. `how` says
     why the bytes should be the same.
     """
     short, track = sides.repository.short, sides.track

@@ -1,16 +1,10 @@
 """How far scores and gains may move with another arithmetic: four standard deviations of a pretraining draw.
 
-Another arithmetic sends training along another path, as another seed does. So a rung is held to what another seed
-would do to it. The standard deviations were measured on seeds 0-4 of micro-1, micro-2 and micro-3 and 0-2 of
-micro-4, with 640 documents a task. They are variances between draws, documents x draw included.
-
-At `all` the rungs are alike enough to be pooled. By family they are not (dialogue of micro-1 has nine times that of
-micro-2), so there the larger of the pooled and the rung's own value counts: in simulation that kept its level, while
-the pooled value alone was too narrow for a rung that is noisier than the rest. A rung that was not measured has
-the pooled value. Tracks whose models are downloaded draw nothing; the bound is then generous.
+Another arithmetic sends training along another path, as another seed does. So a ladder model may move as far as
+another seed would move it. Tracks whose models are downloaded draw nothing; the bound is then generous.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,17 +12,7 @@ import pandas as pd
 
 from benchmark.diff.compared_tables import KEYS, figures
 from benchmark.schema.stored_columns import NO_ARM
-
-POOLED: Mapping[str, float] = {"all": 0.0135, "classification": 0.020, "dialogue": 0.034}
-"""Standard deviation of a draw's score by scope, pooled over the four rungs; scores lie in [0, 1]."""
-
-OWN: Mapping[str, Mapping[str, float]] = {
-    "classification": {"micro-1": 0.024, "micro-2": 0.021, "micro-3": 0.019, "micro-4": 0.006},
-    "dialogue": {"micro-1": 0.062, "micro-2": 0.007, "micro-3": 0.011, "micro-4": 0.011},
-}
-"""The same of each rung by itself, for the scopes where rungs are not alike."""
-
-DEVIATIONS = 4
+from benchmark.store.draw_deviation import POOLED, allowed_deviation
 
 
 @dataclass(frozen=True)
@@ -58,11 +42,6 @@ class Movement:
         )
 
 
-def bound(model: str, scope: str) -> float:
-    """How far a score of `model` at a scope (a key of `POOLED`) may move."""
-    return DEVIATIONS * max(POOLED[scope], OWN.get(scope, {}).get(model, 0.0))
-
-
 def rung_movements(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[Movement]:
     """Base models' scores by scope, from `entries.csv` or `scores.csv`, on rows that both sides have."""
     found = []
@@ -73,7 +52,7 @@ def rung_movements(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list
             rungs = plain_scores(rungs)
             rungs = rungs[rungs["scope"] == scope]
         for row in _joined(name, rungs, after, column):
-            far, where = bound(row["model"], scope), f"{row['model']} {scope}"
+            far, where = allowed_deviation(row["model"], scope), f"{row['model']} {scope}"
             found.append(Movement(where, row["was"], row["now"], row["was"] - far, row["was"] + far))
     return found
 
@@ -94,7 +73,7 @@ def gain_movements(before: pd.DataFrame, after: pd.DataFrame) -> list[Movement]:
     ends = {end: figures(base, end).fillna(figures(base, "delta")) for end in ("ci_low", "ci_high")}
     found = []
     for row in _joined("comparisons.csv", base.assign(**ends), after, "delta"):
-        far = bound(row["model"], row["scope"])
+        far = allowed_deviation(row["model"], row["scope"])
         where = f"{row['model']}/{row['arm']}/{row['corpus']} {row['scope']}"
         found.append(Movement(where, row["was"], row["now"], row["ci_low"] - far, row["ci_high"] + far))
     return found
