@@ -99,11 +99,11 @@ def test_variables_that_the_user_has_set_change_no_bit_and_are_named_once() -> N
 
 SMALL = """
 import re
-from benchmark.doctor import kernels, table
+from benchmark.doctor import digest_table, kernels
 BIG = re.compile("768|333|255|288|432")
 chosen = {name: kernel for name, kernel in kernels.kernels().items() if not BIG.search(name)}
 found = {"kernels": kernels.kernel_digests(chosen)}
-print(len(chosen), table.first_difference(table.read_table()["digests"], found))
+print(len(chosen), digest_table.first_difference(digest_table.read_table()["digests"], found))
 """
 
 
