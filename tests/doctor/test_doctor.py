@@ -99,7 +99,7 @@ def test_variables_that_the_user_has_set_change_no_bit_and_are_named_once() -> N
 
 SMALL = """
 import re
-from benchmark.doctor import kernels, digest_table
+from benchmark.doctor import digest_table, kernels
 BIG = re.compile("768|333|255|288|432")
 chosen = {name: kernel for name, kernel in kernels.kernels().items() if not BIG.search(name)}
 found = {"kernels": kernels.kernel_digests(chosen)}
