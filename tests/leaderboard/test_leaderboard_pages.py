@@ -210,8 +210,8 @@ def test_the_ranking_shows_the_stored_figures(opened: Open, made: Path) -> None:
         "scope == 'all' and baseline_kind == 'rung' and measure == 'score'"
     )
     for row in shown.itertuples():
-        own = comparisons[(comparisons["model"] == row.model) & (comparisons["corpus"] == row.corpus)]
-        assert all(
+        own = comparisons.query("model == @row.model and arm == @row.arm and corpus == @row.corpus")
+        assert len(own) and all(
             f"{v}: {b}" in row.against_rungs for v, b in zip(own["verdict"], own["baseline"], strict=True)
         )
 
