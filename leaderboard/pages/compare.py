@@ -113,7 +113,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
     shown = shown.assign(what=shown["scope"].map(scope_word))
     in_order = [scope_word(scope) for scope in scopes]
     if shown.empty:
-        page.unwritten("None of these entries has this comparison.", "Choose another baseline.")
+        page.nothing("None of these entries has this comparison.", "Choose another baseline.")
         return
     charts.show(
         charts.forest(

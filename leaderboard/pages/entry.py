@@ -140,9 +140,7 @@ def show_verdicts(track: str, key: Key) -> None:
     st.header("Compared with what?", anchor=False)
     rows = comparisons.of(key)
     if rows.empty:
-        page.unwritten(
-            "No comparison of this entry is stored.", "Controls are compared with their base model only."
-        )
+        page.unwritten("No comparison of this entry is stored.")
         return
     scopes = track_choice.scopes_in_order(rows["scope"])
     scope = state.pick_one("Tasks", scopes, "scope", words=scope_word, width=260)
