@@ -15,7 +15,7 @@ from benchmark.posttrain.base_model import suite_of
 from benchmark.published.assumed_variances import F1_SD, gap_variances, words
 from benchmark.schema.result_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
-from benchmark.scoring.samples import read_samples
+from benchmark.scoring.sample_files import read_samples
 from benchmark.scoring.selection import base_scores, stored_entries
 from benchmark.settings.params import Settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS

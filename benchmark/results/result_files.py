@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-Rows = list[dict[str, Any]]
+from benchmark.system.files import write_text
 
 
-def csv_text(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
+def csv_text(rows: Iterable[Mapping[Any, Any]], columns: Iterable[str]) -> str:
     """CSV with `\\n` line ends; None and nan are empty, floats have ten digits, -0 is 0."""
     names = list(columns)
     text = io.StringIO()
@@ -31,14 +31,6 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, numbers that are not finite as null."""
     write_text(path, json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file's content in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    temporary.replace(path)
 
 
 def _cell(value: Any) -> str:

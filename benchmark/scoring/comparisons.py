@@ -1,7 +1,7 @@
 """Comparisons of an entry with its base model, its controls and larger rungs, and the verdicts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,11 @@ class Difference:
     """
 
     found: Estimated
-    gap: Estimated | None
-    remaining: Estimated | None
-    worthwhile: Estimated | None
-    share: Share | None
-    exact_p: Mapping[str, float]
+    gap: Estimated | None = None
+    remaining: Estimated | None = None
+    worthwhile: Estimated | None = None
+    share: Share | None = None
+    exact_p: Mapping[str, float] = field(default_factory=dict)
 
     def p_noninferior(self) -> Floats:
         """One-sided p-values by scope that the margin is kept; nan where no gap is open."""
@@ -127,35 +127,38 @@ def difference(
     layout: Layout,
     settings: ScoringSettings,
     nearest: DocumentScores | None = None,
+    own_gain: Estimated | None = None,
 ) -> Difference:
     """Entry minus baseline: paired by document, and by draw (or text) with its base model and its controls.
 
-    A rung's level and the gap are means over all draws of each model; `nearest` is the next larger rung, whose
-    gap the difference from base and controls is measured by. `layout` is that of all test documents.
+    A rung's level and the gap are means over all draws of each model. `nearest` is the next larger rung: the
+    difference from base and controls is measured against its gap. `layout` is that of all test documents. `own_gain`
+    is the entry's gain over its base model, where it was estimated before.
     """
-    other = baseline.scores
+    whole, other = entry, baseline.scores
     used = [scores for scores in (entry, other, base, nearest) if scores is not None]
     columns = shared_columns(*used)
     entry, other, base = (scores.on_columns(columns) for scores in (entry, other, base))
-    nearest = None if nearest is None else nearest.on_columns(columns)
     if baseline.kind == "rung":
         gap, remaining = noninferiority(entry, base, other, settings.margin)
-        found = (score(entry, base) - level(other)).estimated(layout)
         return Difference(
-            found,
-            gap.estimated(layout),
-            remaining.estimated(layout),
-            None,
-            share_of(gain(entry), gap, layout),
-            _exact(entry, other, layout),
+            (score(entry, base) - level(other)).estimated(layout),
+            gap=gap.estimated(layout),
+            remaining=remaining.estimated(layout),
+            share=share_of(gain(entry), gap, layout),
+            exact_p=_exact(entry, other, layout),
         )
-    contrast = gain(entry) if baseline.kind == "base" else gain(entry) - gain(other)
-    found, exact = contrast.estimated(layout), _exact(entry, other, layout)
+    if baseline.kind == "base":
+        contrast, found = gain(entry), own_gain or gain(whole).estimated(layout)
+        exact = _exact(whole, baseline.scores, layout)
+    else:
+        contrast = gain(entry) - gain(other)
+        found, exact = contrast.estimated(layout), _exact(entry, other, layout)
     if nearest is None:
-        return Difference(found, None, None, None, None, exact)
-    gap = level(nearest) - level(base)
+        return Difference(found, exact_p=exact)
+    gap = level(nearest.on_columns(columns)) - level(base)
     worthwhile = (contrast - settings.negligible * gap).estimated(layout)
-    return Difference(found, gap.estimated(layout), None, worthwhile, None, exact)
+    return Difference(found, gap=gap.estimated(layout), worthwhile=worthwhile, exact_p=exact)
 
 
 def _exact(entry: DocumentScores, other: DocumentScores, layout: Layout) -> dict[str, float]:
@@ -180,6 +183,7 @@ def comparison_rows(
     models: Mapping[str, Model],
     layout: Layout,
     settings: ScoringSettings,
+    own_gain: Estimated | None = None,
 ) -> list[dict[str, Any]]:
     """The rows of `comparisons.csv` for one entry, in both measures; each measure has families of its own.
 
@@ -202,7 +206,10 @@ def comparison_rows(
             scores = baseline.scores.on(measure)
             if scores is None:
                 continue
-            measured = difference(ours, Baseline(baseline.kind, scores), own, layout, settings, nearest)
+            gained = own_gain if measure == "score" else None
+            measured = difference(
+                ours, Baseline(baseline.kind, scores), own, layout, settings, nearest, gained
+            )
             found += _rows(ours, baseline, measured, measure, models, settings)
         rows += _judged(found)
     return rows

@@ -1,18 +1,18 @@
 """The leaderboard's rows: each entry and reference row with its scores, gains, sizes and shares."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from benchmark.scoring.comparisons import MEASURES
 from benchmark.scoring.run_records import Model, Records
-from benchmark.scoring.samples import Samples
+from benchmark.scoring.samples import RunKey, Samples
 from benchmark.scoring.selection import TIE_DECIMALS, EntrySelection
-from benchmark.settings.scoring_settings import FEWEST_UNITS
+from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.aggregates import corrected_averages, probability_of_improvement
-from benchmark.statistics.contrast import gain, level, score
+from benchmark.statistics.contrast import Estimated, level, score
 from benchmark.statistics.crossed import Estimate, crossed, mean_over_texts, sampled, wilson
 from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
 from benchmark.statistics.effective_size import EffectiveSize, effective_size, widths_from_documents
@@ -20,7 +20,9 @@ from benchmark.statistics.interquartile import Resampling, interquartile_interva
 from benchmark.statistics.sign_test import ROUNDING
 
 Row = dict[str, Any]
+Entry = tuple[str, str, str]
 
+KIND_ORDER = {"entry": 0, "control": 1, "rung": 2}
 ONE_STEP = "one declared step: nothing was chosen"
 """Why an entry has no optimism."""
 
@@ -40,6 +42,56 @@ class Rung(NamedTuple):
 
     model: Model
     scores: DocumentScores
+
+
+def entry_tables(
+    samples: Samples,
+    selections: Mapping[Entry, EntrySelection],
+    gains: Mapping[Entry, Estimated],
+    bases: Mapping[str, DocumentScores],
+    models: Mapping[str, Model],
+    records: Records,
+    settings: ScoringSettings,
+) -> tuple[list[Row], list[Row]]:
+    """Rows of `entries.csv` and `scores.csv`: entries, then controls, then base models by size."""
+    entries: list[Row] = []
+    scores: list[Row] = []
+    layout = samples.layouts["test"]
+    resampling = Resampling(settings.resamples, settings.seed)
+    for (model, arm, corpus), selection in selections.items():
+        kind = "entry" if settings.is_treatment(arm) else "control"
+        chosen, base = selection.chosen, bases[model]
+        row = _row_by_measure(scores, chosen, base, layout, kind, models[model])
+        row |= entry_columns(selection, gains[chosen.key].estimate, resampling)
+        row |= size_columns(chosen, base, _ladder(models[model], models, bases), models[model], layout)
+        if kind == "entry":
+            arms = tuple(a for m, a, c in selections if (m, c) == (model, corpus))
+            controls = [selections[model, a, corpus].chosen for a in settings.controls_of(arm, arms)]
+            found = improvement_over_control(chosen, controls, layout)
+            row["prob_improve_control"], row["prob_improve_control_arm"] = found
+        row |= record_columns([samples.runs[number] for number in selection.rows], records)
+        entries.append(row)
+    for model, whole in bases.items():
+        base = _on_documents_of_runs(whole, samples)
+        entries.append(_row_by_measure(scores, base, base, layout, "rung", models[model]))
+    order = _order(models)
+    return sorted(entries, key=order), sorted(scores, key=order)
+
+
+def _row_by_measure(
+    scores: list[Row], chosen: DocumentScores, base: DocumentScores, layout: Layout, kind: str, model: Model
+) -> Row:
+    """A row of `entries.csv` with the scores of every stored measure; adds those of each scope to `scores`."""
+    row: Row = {}
+    for measure in MEASURES:
+        ours, own = chosen.on(measure), base.on(measure)
+        if ours is not None and own is not None:
+            found = scored(ours, own, layout)
+            scores += score_rows(ours, found, kind, measure)
+            row |= (
+                reference_row(ours, found, kind, model) if measure == "score" else probability_columns(found)
+            )
+    return row
 
 
 def scored(scores: DocumentScores, base: DocumentScores, layout: Layout) -> Scored:
@@ -120,20 +172,19 @@ def probability_columns(found: Scored) -> Row:
     }
 
 
-def entry_columns(selection: EntrySelection, layout: Layout, resampling: Resampling) -> Row:
-    """Gain over the own base model, and what the choice of step is worth; `layout` is all test documents'."""
+def entry_columns(selection: EntrySelection, gain: Estimate, resampling: Resampling) -> Row:
+    """The gain over the own base model, and what the choice of step is worth."""
     chosen, own = selection.chosen, selection.layout
-    found = gain(chosen).estimated(layout)
-    low, high = found.estimate.interval()
+    low, high = gain.interval()
     gains = own.scope_means(chosen.gains_at(chosen.columns))[:, 0]
     middle = interquartile_interval(chosen.values, own, resampling)
     chosen_among = int((~np.isnan(selection.test[:, 1:, 0])).any(axis=0).sum())
     optimism = (
         mean_over_texts(selection.by_unit(selection.optimism)) if chosen_among > 1 else (None, None, None)
     )
-    new = new_unit(chosen, own, found.estimate)
+    new = new_unit(chosen, own, gain)
     return {
-        "gain_all": found.estimate.value[0],
+        "gain_all": gain.value[0],
         "gain_all_low": low[0],
         "gain_all_high": high[0],
         "iqm_all": middle[0],
@@ -236,19 +287,47 @@ def size_columns(
     }
 
 
-def share_diverged(selection: EntrySelection, samples: Samples, records: Records) -> float | None:
-    """Share of an entry's runs that diverged; None where there are no run records."""
-    runs = [samples.runs[row] for row in selection.rows]
-    if not any(run in records.by_run for run in runs):
-        return None
-    return float(np.mean([records.diverged(run) for run in runs]))
+def record_columns(runs: Sequence[RunKey], records: Records) -> Row:
+    """The share of an entry's runs that diverged, and its corpus loss: both as the run records have them."""
+    facts = [records.of(run) for run in runs]
+    losses = [one.corpus_loss for one in facts if one.corpus_loss is not None]
+    known = any(run in records.by_run for run in runs)
+    return {
+        "share_diverged": float(np.mean([one.diverged for one in facts])) if known else None,
+        "corpus_loss": float(np.mean(losses)) if losses else None,
+    }
 
 
-def corpus_loss(selection: EntrySelection, samples: Samples, records: Records) -> float | None:
-    """The base model's mean token loss on the corpus, as the run records have it."""
-    values = [records.get(samples.runs[row], "corpus_loss") for row in selection.rows]
-    known: NDArray[np.float64] = np.array([value for value in values if value is not None], dtype=np.float64)
-    return float(known.mean()) if len(known) else None
+def _on_documents_of_runs(base: DocumentScores, samples: Samples) -> DocumentScores:
+    """The base model's scores on the documents that runs have, so that its row compares with theirs.
+
+    All its own documents where there are no runs, or where a task would be left without one.
+    """
+    layout = samples.layouts["test"]
+    columns = np.intersect1d(base.columns, samples.held["test"], assume_unique=True)
+    if np.bincount(layout.task_of[columns], minlength=len(layout.tasks)).min() == 0:
+        return base
+    return base.on_columns(columns)
+
+
+def _order(models: Mapping[str, Model]) -> Callable[[Row], tuple[int, int, str, str, str]]:
+    def key(row: Row) -> tuple[int, int, str, str, str]:
+        kind = KIND_ORDER[row["row_kind"]]
+        return kind, models[row["model"]].parameters, row["model"], row["arm"], row["corpus"]
+
+    return key
+
+
+def _ladder(own: Model, models: Mapping[str, Model], bases: Mapping[str, DocumentScores]) -> list[Rung]:
+    """The rungs of a model's ladder that have documents, in rising size, with the model itself among them."""
+    rungs = [
+        Rung(model, bases[name])
+        for name, model in models.items()
+        if model.ladder == own.ladder and name in bases and (model.role != "treated" or name == own.name)
+    ]
+    same_size = {rung.model.parameters for rung in rungs if rung.model.name != own.name}
+    kept = [rung for rung in rungs if rung.model.name != own.name or own.parameters not in same_size]
+    return sorted(kept, key=lambda rung: rung.model.parameters)
 
 
 def _key(scores: DocumentScores) -> Row:

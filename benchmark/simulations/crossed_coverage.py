@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import CheckFailed
-from benchmark.results.result_files import write_text
 from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
@@ -26,6 +25,7 @@ from benchmark.simulations.selection_noise import NOISE_HEADER, noise_rows
 from benchmark.statistics.crossed import Estimate, crossed
 from benchmark.statistics.design import Floats, Layout
 from benchmark.statistics.multiplicity import holm
+from benchmark.system.files import write_text
 
 TEXTS = (3, 5, 20)
 DOCUMENTS = (32, 320)

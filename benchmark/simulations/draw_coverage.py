@@ -18,7 +18,6 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from benchmark.errors import CheckFailed
-from benchmark.results.result_files import write_text
 from benchmark.schema.result_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED, noninferiority
 from benchmark.simulations.made_samples import (
@@ -33,6 +32,7 @@ from benchmark.statistics.contrast import Contrast, gain, level, score
 from benchmark.statistics.design import DocumentScores, Floats, Layout
 from benchmark.statistics.multiplicity import holm
 from benchmark.system.content_hash import code_digest
+from benchmark.system.files import write_text
 from benchmark.system.import_closure import keyed_modules
 
 DOCUMENTS = 120
