@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.claims.rule import NOT_REPRODUCED, REPRODUCED
+from benchmark.claims.sentences import NOT_REPRODUCED, REPRODUCED
 from benchmark.diff.compared_tables import keyed, words
 from benchmark.diff.scope import Scope
 from benchmark.errors import CheckFailed

@@ -11,7 +11,7 @@ from benchmark.schema.result_columns import NO_ARM
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import Contrast, Estimated, gain, level, score
-from benchmark.statistics.crossed import mcnemar_exact
+from benchmark.statistics.crossed import Estimate, mcnemar_exact
 from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
 from benchmark.statistics.fieller import Share, share_of
 from benchmark.statistics.multiplicity import benjamini_hochberg, holm
@@ -241,6 +241,12 @@ def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
+def figures(estimate: Estimate) -> dict[str, Floats]:
+    """The columns `delta`, `ci_low`, `ci_high` and `p_value` of an estimate, each [scopes]."""
+    low, high = estimate.interval()
+    return {"delta": estimate.value, "ci_low": low, "ci_high": high, "p_value": estimate.p_two_sided()}
+
+
 def _rows(
     entry: DocumentScores,
     baseline: Baseline,
@@ -249,49 +255,36 @@ def _rows(
     models: Mapping[str, Model],
     settings: ScoringSettings,
 ) -> list[dict[str, Any]]:
-    found = difference.found
+    found, exact, share = difference.found, difference.exact_p, difference.share
     estimate, layout = found.estimate, found.layout
-    low, high = estimate.interval()
-    p_value, mde, documents = estimate.p_two_sided(), estimate.detectable(), layout.scope_documents()
-    p_noninferior, p_negligible = difference.p_noninferior(), difference.p_negligible()
-    rung = baseline.kind == "rung"
-    rows = []
-    for place, scope in enumerate(layout.scopes):
-        if measure != "score" and scope == "all":
-            continue
-        row: dict[str, Any] = {
-            "model": entry.model,
-            "arm": entry.arm,
-            "corpus": entry.corpus,
-            "baseline": baseline.scores.model,
-            "baseline_kind": baseline.kind,
-            "baseline_arm": baseline.scores.arm,
-            "measure": measure,
-            "scope": scope,
-            "delta": estimate.value[place],
-            "ci_low": low[place],
-            "ci_high": high[place],
-            "p_value": difference.exact_p.get(scope, p_value[place]),
-            "p_adjusted": np.nan,
-            "q_value": np.nan,
-            "margin": settings.margin * difference.gap.estimate.value[place]
-            if rung and difference.gap
-            else np.nan,
-            "p_noninferior": p_noninferior[place],
-            "p_negligible": p_negligible[place],
-            "mde": mde[place],
-            "conditional": found.conditional,
-            "n_docs": int(documents[place]),
-            "n_texts": entry.n_texts,
-            "n_draws": entry.n_draws,
-            "size_ratio": models[baseline.scores.model].parameters / models[entry.model].parameters,
-            "estimate": estimate,
-            "place": place,
-        }
-        if difference.share is not None:
-            row |= difference.share.at(place)
-        rows.append(row)
-    return rows
+    columns = figures(estimate) | {
+        "p_noninferior": difference.p_noninferior(),
+        "p_negligible": difference.p_negligible(),
+        "mde": estimate.detectable(),
+        "n_docs": layout.scope_documents(),
+    }
+    if baseline.kind == "rung" and difference.gap is not None:
+        columns["margin"] = settings.margin * difference.gap.estimate.value
+    fixed = {
+        **dict(zip(("model", "arm", "corpus"), entry.key, strict=True)),
+        "baseline": baseline.scores.model,
+        "baseline_kind": baseline.kind,
+        "baseline_arm": baseline.scores.arm,
+        "measure": measure,
+        "conditional": found.conditional,
+        "n_texts": entry.n_texts,
+        "n_draws": entry.n_draws,
+        "size_ratio": models[baseline.scores.model].parameters / models[entry.model].parameters,
+        "estimate": estimate,
+    }
+    return [
+        {**fixed, "scope": scope, "place": place}
+        | {name: column[place] for name, column in columns.items()}
+        | ({"p_value": exact[scope]} if scope in exact else {})
+        | ({} if share is None else share.at(place))
+        for place, scope in enumerate(layout.scopes)
+        if measure == "score" or scope != "all"
+    ]
 
 
 def verdict(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.scoring.comparisons import LEVEL
+from benchmark.scoring.comparisons import LEVEL, figures
 from benchmark.scoring.selection import TIE_DECIMALS
 from benchmark.statistics.contrast import GIVEN_ALL, Estimated, paired_units, score
 from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout
@@ -58,30 +58,19 @@ def pair_rows(
     rows: list[dict[str, Any]] = []
     for first, second in combinations(entries, 2):
         found, units = paired(first, second, bases, layout)
-        estimate, shared = found.estimate, found.layout
-        low, high = estimate.interval()
-        p_value, documents = estimate.p_two_sided(), shared.scope_documents()
-        for place, scope in enumerate(shared.summary_scopes):
-            rows.append(
-                {
-                    "model": first.model,
-                    "arm": first.arm,
-                    "corpus": first.corpus,
-                    "other_model": second.model,
-                    "other_arm": second.arm,
-                    "other_corpus": second.corpus,
-                    "scope": scope,
-                    "delta": estimate.value[place],
-                    "ci_low": low[place],
-                    "ci_high": high[place],
-                    "p_value": p_value[place],
-                    "n_docs": int(documents[place]),
-                    "conditional": found.conditional,
-                    "n_paired": units,
-                    "n_texts": min(first.n_texts, second.n_texts),
-                    "n_draws": min(first.n_draws, second.n_draws),
-                }
-            )
+        columns = figures(found.estimate) | {"n_docs": found.layout.scope_documents()}
+        fixed = {
+            **dict(zip(("model", "arm", "corpus"), first.key, strict=True)),
+            **dict(zip(("other_model", "other_arm", "other_corpus"), second.key, strict=True)),
+            "conditional": found.conditional,
+            "n_paired": units,
+            "n_texts": min(first.n_texts, second.n_texts),
+            "n_draws": min(first.n_draws, second.n_draws),
+        }
+        rows += [
+            {**fixed, "scope": scope} | {name: column[place] for name, column in columns.items()}
+            for place, scope in enumerate(found.layout.summary_scopes)
+        ]
     for scope in {row["scope"] for row in rows}:
         member = [row for row in rows if row["scope"] == scope]
         for row, p in zip(member, holm(np.array([row["p_value"] for row in member])), strict=True):

@@ -60,7 +60,7 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
     that a curve never rises because a run is lost; runs that stopped early leave it, which `n_texts` shows.
     """
     chosen, layout = selection.chosen, selection.layout
-    model, arm, corpus = chosen.key
+    entry = dict(zip(("model", "arm", "corpus"), chosen.key, strict=True))
     rows: list[dict[str, Any]] = []
     values_by_step = entry_values(samples, chosen.key, "test")[2]
     for place, step in enumerate((0, *samples.steps.tolist())):
@@ -74,21 +74,19 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
                 continue
             values = _by_unit(values_by_step[:, place - 1], selection, scored, place)
         estimate = crossed([values], None, layout)
-        texts = len({text for text, held in zip(selection.text_of, scored, strict=True) if held})
         low, high = (np.clip(bound, 0, 1) for bound in estimate.interval())
+        texts = len(set(np.array(selection.text_of)[scored]))
         rows += [
             {
-                "model": model,
-                "arm": arm,
-                "corpus": corpus,
+                **entry,
                 "step": step,
                 "scope": scope,
-                "mean": estimate.value[number],
-                "low": low[number],
-                "high": high[number],
+                "mean": mean,
+                "low": least,
+                "high": most,
                 "n_texts": texts,
             }
-            for number, scope in enumerate(layout.scopes)
+            for scope, mean, least, most in zip(layout.scopes, estimate.value, low, high, strict=True)
         ]
     return rows
 
@@ -104,10 +102,7 @@ def _by_unit(values: Floats, selection: EntrySelection, held: NDArray[np.bool_],
     """Values of runs [runs, documents] at one step by unit; chance for a run that has diverged."""
     missing = np.isnan(selection.test[:, place, 0])
     filled = np.where(missing[:, None], selection.layout.chance, values)[held]
-    texts, units = (
-        [name for name, kept in zip(names, held, strict=True) if kept]
-        for names in (selection.text_of, selection.unit_of)
-    )
+    texts, units = (np.array(names)[held].tolist() for names in (selection.text_of, selection.unit_of))
     return averaged_by_unit(filled, texts, units)
 
 
