@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.claims.rule import Part, decide
 from benchmark.schema.stored_columns import NO_ARM
-from benchmark.scoring.comparisons import noninferiority
+from benchmark.scoring.comparisons import figures, noninferiority
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import Contrast, Estimated, gain, level, mean, on_shared_documents, score
@@ -83,7 +83,6 @@ def _base_claim(scores: Scores) -> Found:
 def _rung_claim(scores: Scores) -> Found:
     """C2: treated minus the declared larger rung over all tasks, with the non-inferiority margin."""
     models, corpora = scores.declared()
-    margin = scores.settings.margin
     terms: list[Terms | None] = []
     parts: list[Part] = []
     for model, corpus in product(models, corpora):
@@ -91,39 +90,35 @@ def _rung_claim(scores: Scores) -> Found:
             continue
         larger = scores.claims.pairs[model]
         entry, base, rung = scores.treated(model, corpus), scores.bases.get(model), scores.bases.get(larger)
-        named = _named(scores, model, corpus, larger, NO_ARM)
         if entry is None or base is None or rung is None:
             terms.append(None)
-            parts.append(replace(named, scope="all"))
-            continue
-        gap, remaining = noninferiority(entry, base, rung, margin)
-        of_entry = score(entry, base) - level(rung), gap, remaining, gain(entry)
-        terms.append(of_entry)
-        parts.append(_against_rung(of_entry, named, margin, scores.layout))
-    named = _mean_of_all(scores, NO_ARM)
+        else:
+            gap, remaining = noninferiority(entry, base, rung, scores.settings.margin)
+            terms.append((score(entry, base) - level(rung), gap, remaining, gain(entry)))
+        parts.append(_against_rung(terms[-1], _named(scores, model, corpus, larger, NO_ARM), scores))
     known = [term for term in terms if term is not None]
-    if not terms or len(known) < len(terms):
-        return [replace(named, scope="all")], parts
-    delta, gap, remaining, gained = (mean(column) for column in zip(*known, strict=True))
-    return [_against_rung((delta, gap, remaining, gained), named, margin, scores.layout)], parts
+    whole: Any = tuple(map(mean, zip(*known, strict=True))) if known and len(known) == len(terms) else None
+    return [_against_rung(whole, _mean_of_all(scores, NO_ARM), scores)], parts
 
 
 Terms = tuple[Contrast, Contrast, Contrast, Contrast]
 """Difference from the rung, gap, what is above 0 where the margin is kept, and gain."""
 
 
-def _against_rung(terms: Terms, named: Part, margin: float, layout: Layout) -> Part:
+def _against_rung(terms: Terms | None, named: Part, scores: Scores) -> Part:
+    """A part over all tasks against a larger rung; without figures where there are no terms."""
+    if terms is None:
+        return replace(named, scope="all")
     delta, gap, remaining, gained = on_shared_documents(*terms)
-    found, room, left = (one.estimated(layout) for one in (delta, gap, remaining))
+    found, room, left = (one.estimated(scores.layout) for one in (delta, gap, remaining))
     is_open = bool(room.estimate.is_above_zero()[0])
-    share = share_of(gained, gap, layout)
-    return replace(
+    return _filled(
         named,
-        scope="all",
-        **_figures(found, 0),
-        margin=margin * float(room.estimate.value[0]),
+        "all",
+        found,
+        share_of(gained, gap, scores.layout),
+        margin=scores.settings.margin * float(room.estimate.value[0]),
         p_noninferior=float(left.estimate.p_above_zero()[0]) if is_open else None,
-        **_share(share, 0),
         note="" if is_open else "no gap to close: the larger rung is not told from the base",
     )
 
@@ -201,18 +196,19 @@ def _by_scope(
         contrast, gap = on_shared_documents(contrast, gap)
     found = contrast.estimated(layout)
     share = None if gap is None else share_of(contrast, gap, layout)
-    parts = []
-    for scope in present:
-        place = found.layout.scopes.index(scope)
-        parts.append(
-            replace(
-                named,
-                scope=scope,
-                **_figures(found, place),
-                **_share(share, place),
-            )
-        )
-    return parts
+    return [_filled(named, scope, found, share) for scope in present]
+
+
+def _filled(named: Part, scope: str, found: Estimated, share: Share | None, **more: Any) -> Part:
+    """The part with the figures of one scope."""
+    place = found.layout.scopes.index(scope)
+    columns = {name: column[place] for name, column in figures(found.estimate).items()}
+    if share is not None:
+        columns |= {name: value for name, value in share.at(place).items() if name != "share_closed_note"}
+    numbers: dict[str, Any] = {
+        name: None if np.isnan(value) else float(value) for name, value in columns.items()
+    }
+    return replace(named, scope=scope, conditional=found.conditional, **numbers, **more)
 
 
 def _mean_gap(scores: Scores, models: Sequence[str], corpora: Sequence[str]) -> Contrast | None:
@@ -222,24 +218,3 @@ def _mean_gap(scores: Scores, models: Sequence[str], corpora: Sequence[str]) -> 
     ]
     gaps = [level(rung) - level(base) for base, rung in pairs if base is not None and rung is not None]
     return mean(gaps) if gaps and len(gaps) == len(pairs) else None
-
-
-def _figures(found: Estimated, place: int) -> dict[str, Any]:
-    low, high = found.estimate.interval()
-    return {
-        "delta": _number(found.estimate.value[place]),
-        "ci_low": _number(low[place]),
-        "ci_high": _number(high[place]),
-        "p_value": _number(found.estimate.p_two_sided()[place]),
-        "conditional": found.conditional,
-    }
-
-
-def _share(share: Share | None, place: int) -> dict[str, Any]:
-    if share is None:
-        return {}
-    return {name: _number(value) for name, value in share.at(place).items() if name != "share_closed_note"}
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or np.isnan(value) else float(value)

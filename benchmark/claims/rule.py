@@ -1,4 +1,4 @@
-"""Claims: the rule that decides one from its declared estimates, and its one plain sentence."""
+"""The rule that decides a claim from its declared estimates."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,24 +7,32 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
+from benchmark.claims.sentences import (
+    INCONCLUSIVE,
+    NOT_REPRODUCED,
+    NOT_TESTABLE,
+    REPRODUCED,
+    TITLES,
+    claim_sentence,
+)
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.contrast import GIVEN_ALL
 from benchmark.statistics.multiplicity import holm
 
-REPRODUCED = "reproduced"
-NOT_REPRODUCED = "not reproduced"
-INCONCLUSIVE = "inconclusive"
-NOT_TESTABLE = "not testable"
-CANNOT_TELL = "cannot tell"
-
-TITLES = {
-    "C0": "This study can see an effect where there is one, and none where there is none",
-    "C1": "A few steps on random unlabelled text improve the model, on classification and on dialogue",
-    "C2": "The treated model is comparable to one 2-3 times larger",
-    "C3": "Text that the model was not trained on gives the most reliable gains",
-    "C4": "The gain is more than that of placebos which move the weights as far",
-}
+SHOWN = (
+    *("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value"),
+    *(
+        "p_adjusted",
+        "share_closed",
+        "share_closed_low",
+        "share_closed_high",
+        "conditional",
+        "outcome",
+        "note",
+    ),
+)
+"""What `claims.json` shows of a part."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ class Part:
         """
         if not self.decidable or self.delta is None:
             return None
-        if self.margin is not None and self.p_noninferior is not None:
+        if self.one_sided and self.p_noninferior is not None:
             return 1 - self.p_noninferior
         if self.margin is None and self.p_value is not None:
             return self.p_value / 2 if self.delta < 0 else 1 - self.p_value / 2
@@ -129,11 +137,12 @@ def decide(
     """One claim of `claims.json`; `caveat` is added to its sentence.
 
     `estimates` were declared before the data and decide: `reproduced` where every one shows the claimed effect
-    (all must, so none needs a correction: an intersection-union test, Berger 1982), `not reproduced` where some
-    one excludes it after Holm over them, else `inconclusive`. `parts` show by model, corpus and scope where
-    they differ, and decide nothing. What rests on documents alone, or has no data, decides nothing either.
-    `cannot_fail` says why the figures could not have come out against the claim; they then reproduce nothing,
-    and no p-value is given. `not_testable` says why this track cannot test the claim at all.
+    (all must, so none needs a correction: an intersection-union test, Berger 1982), `not reproduced` where one of
+    them excludes it after Holm over them, otherwise `inconclusive`. Without that correction, one study in four
+    would refute a claim by chance. `parts` show by model, corpus and scope where they differ, and decide nothing.
+    What rests on documents alone, or has no data, decides nothing either. `cannot_fail` says why the figures could
+    not have come out against the claim; they then reproduce nothing, and no p-value is given.
+    `not_testable` says why this track cannot test the claim at all.
     """
     rows, deciding = _rows(parts), _rows(estimates, corrected=False)
     outcomes = {row["outcome"] for row in deciding}
@@ -142,7 +151,7 @@ def decide(
         outcome = NOT_REPRODUCED
     elif outcomes == {REPRODUCED}:
         outcome = REPRODUCED
-    said = _sentence(claim, outcome, deciding, rows)
+    said = claim_sentence(claim, outcome, deciding, rows)
     if cannot_fail:  # a test that could only come out one way is none
         rows, deciding = (
             [{**row, "p_value": None, "p_adjusted": None} for row in found] for found in (rows, deciding)
@@ -178,27 +187,13 @@ def _rows(parts: Sequence[Part], *, corrected: bool = True) -> list[dict[str, An
     for part, p_for, p_against in zip(parts, shows, against, strict=True):
         holds = part.holds and (not corrected or _below(p_for, part.level))
         excluded = _below(p_against, LEVEL_ONE_SIDED)
-        rows.append(
-            {
-                "model": part.model,
-                "arm": part.arm,
-                "corpus": part.corpus,
-                "baseline": part.baseline,
-                "baseline_arm": part.baseline_arm,
-                "scope": part.scope,
-                "delta": part.delta,
-                "ci_low": part.ci_low,
-                "ci_high": part.ci_high,
-                "p_value": part.p_for,
-                "p_adjusted": p_for,
-                "share_closed": part.share_closed,
-                "share_closed_low": part.share_closed_low,
-                "share_closed_high": part.share_closed_high,
-                "conditional": part.conditional,
-                "outcome": REPRODUCED if holds else NOT_REPRODUCED if excluded else INCONCLUSIVE,
-                "note": _note(part),
-            }
-        )
+        computed = {
+            "p_value": part.p_for,
+            "p_adjusted": p_for,
+            "outcome": REPRODUCED if holds else NOT_REPRODUCED if excluded else INCONCLUSIVE,
+            "note": _note(part),
+        }
+        rows.append({name: computed[name] if name in computed else getattr(part, name) for name in SHOWN})
     return rows
 
 
@@ -221,54 +216,3 @@ def _holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 def _below(p_value: float | None, level: float) -> bool:
     return p_value is not None and p_value < level
-
-
-WANTED = {
-    "C1": "treated models gain on their own base models",
-    "C2": "treated models keep within the margin of the larger models",
-    "C3": "the target corpus is ahead of the others",
-    "C4": "treated models gain on the placebos",
-}
-SCOPES = {"all": "all tasks", "classification": "multiple choice"}
-
-
-def _sentence(
-    claim: str, outcome: str, estimates: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]]
-) -> str:
-    """What the estimates say in words, with their figures, and how many parts agree."""
-    known = [row for row in estimates if row["delta"] is not None]
-    if not known:
-        return f"Inconclusive: no entry that the claim is about has data ({len(parts)} declared)."
-    begin = {
-        REPRODUCED: f"Reproduced: {WANTED[claim]}",
-        NOT_REPRODUCED: f"Not reproduced: the figures rule out that {WANTED[claim]}",
-        INCONCLUSIVE: f"Inconclusive: it is not told whether {WANTED[claim]}",
-    }[outcome]
-    figures = "; ".join(f"{SCOPES.get(row['scope'], row['scope'])} {_figure(row)}" for row in known)
-    alone = [row for row in parts if row["outcome"] == REPRODUCED]
-    against = [row for row in parts if row["outcome"] == NOT_REPRODUCED]
-    counted = (
-        f" Alone, {len(alone)} of {len(parts)} parts show it and {len(against)} rule it out." if parts else ""
-    )
-    return f"{begin}: on average {figures}.{counted}"
-
-
-def _figure(row: Mapping[str, Any]) -> str:
-    interval = ""
-    if row["ci_low"] is not None:
-        interval = f" (95 % {_signed(row['ci_low'])} to {_signed(row['ci_high'])})"
-    share = ""
-    if row.get("share_closed_low") is not None:
-        low, value, high = (
-            f"{round(100 * row[name])} %"
-            for name in ("share_closed_low", "share_closed", "share_closed_high")
-        )
-        share = f", {value} of the gap ({low} to {high})"
-    return f"{_signed(row['delta'])}{interval}{share}"
-
-
-def _signed(figure: float) -> str:
-    """Four decimals; what they would show as a zero with a sign is said in words."""
-    if round(figure, 4):
-        return f"{figure:+.4f}"
-    return "0" if figure == 0 else "just above 0" if figure > 0 else "just below 0"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.claims.rule import CANNOT_TELL, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, TITLES
-from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
+from benchmark.claims.sentences import CANNOT_TELL, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, TITLES
+from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED, figures
 from benchmark.settings.scoring_rules import DeclaredControl
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.contrast import GIVEN_ALL, Estimated, level
@@ -66,27 +66,18 @@ def decide_controls(
 
 def under_controls(claims: Sequence[dict[str, Any]], controls: dict[str, Any] | None) -> list[dict[str, Any]]:
     """All claims, C0 first: they cannot tell where C0 fails, and say so where none is declared."""
+
+    def changed(claim: dict[str, Any], **fields: str) -> dict[str, Any]:
+        return claim if claim["outcome"] == NOT_TESTABLE else {**claim, **fields}
+
     if controls is None:
-        return [
-            claim
-            if claim["outcome"] == NOT_TESTABLE
-            else {**claim, "sentence": f"{claim['sentence']} {UNSEEN}"}
-            for claim in claims
-        ]
+        return [changed(claim, sentence=f"{claim['sentence']} {UNSEEN}") for claim in claims]
     if controls["outcome"] == REPRODUCED:
         return [controls, *claims]
+    said = "Cannot tell, because C0 fails. By itself it would read: "
     return [
         controls,
-        *(
-            claim
-            if claim["outcome"] == NOT_TESTABLE
-            else {
-                **claim,
-                "outcome": CANNOT_TELL,
-                "sentence": f"Cannot tell, because C0 fails. By itself it would read: {claim['sentence']}",
-            }
-            for claim in claims
-        ),
+        *(changed(claim, outcome=CANNOT_TELL, sentence=f"{said}{claim['sentence']}") for claim in claims),
     ]
 
 
@@ -175,8 +166,7 @@ def _halves(base: DocumentScores | None) -> tuple[DocumentScores, DocumentScores
 
 
 def _shown(found: Estimated) -> Row:
-    low, high = found.estimate.interval()
-    return {"delta": float(found.estimate.value[0]), "ci_low": float(low[0]), "ci_high": float(high[0])}
+    return {name: float(column[0]) for name, column in figures(found.estimate).items()}
 
 
 def _row(
@@ -187,7 +177,7 @@ def _row(
     right: bool,
     shown: Mapping[str, Any],
 ) -> Row:
-    figures = {
+    numbers = {
         name: None if shown.get(name) is None or np.isnan(shown[name]) else float(shown[name])
         for name in ("delta", "ci_low", "ci_high")
     }
@@ -196,6 +186,6 @@ def _row(
         "entry": entry,
         "expected": expected,
         "found": "; ".join(f"{scope}: {verdict}" for scope, verdict in verdicts.items()) or "no data",
-        **figures,
+        **numbers,
         "as_expected": right,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.errors import CheckFailed, InputError
-from benchmark.scoring.samples import read_samples
+from benchmark.scoring.sample_files import read_samples
 from benchmark.scoring.selection import base_scores
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.contrast import level

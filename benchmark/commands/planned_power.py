@@ -14,7 +14,7 @@ from benchmark.errors import InputError
 from benchmark.published.assumed_variances import F1_SD, gap_variances, words
 from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
-from benchmark.scoring.samples import read_samples
+from benchmark.scoring.sample_files import read_samples
 from benchmark.scoring.selection import base_scores, stored_entries
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.settings.track_settings import Settings

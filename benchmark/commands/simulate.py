@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.claims.rule import REPRODUCED
+from benchmark.claims.sentences import REPRODUCED
 from benchmark.claims.study_controls import same_rung
 from benchmark.errors import InputError
 from benchmark.scoring.run_records import Model

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.claims.rule import NOT_REPRODUCED, REPRODUCED
+from benchmark.claims.sentences import NOT_REPRODUCED, REPRODUCED
 from benchmark.diff.comparable import Scope
 from benchmark.diff.compared_tables import keyed, words
 from benchmark.errors import CheckFailed

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from benchmark.claims.rule import NOT_REPRODUCED, REPRODUCED
+from benchmark.claims.sentences import NOT_REPRODUCED, REPRODUCED
 from benchmark.published.assumed_variances import gap_variances
 from benchmark.published.source_files import FAMILIES, FamilyFigures, PublishedFigures, documents_of
 from benchmark.scoring.comparisons import LEVEL_ONE_SIDED

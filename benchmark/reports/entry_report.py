@@ -4,19 +4,13 @@ import difflib
 import json
 from pathlib import Path
 
-import pandas as pd
-import pyarrow as pa
-
 from benchmark.errors import InputError
 from benchmark.reports.citation import read_citation
 from benchmark.reports.formats import KEY, Record, latex, markdown
-from benchmark.schema.result_columns import COMPARISONS, ENTRIES
+from benchmark.schema.read_tables import typed_rows
 from benchmark.statistics.design import SUMMARY_SCOPES
 
 FORMATS = ("md", "latex", "json")
-INTEGERS = {
-    field.name for schema in (ENTRIES, COMPARISONS) for field in schema if pa.types.is_integer(field.type)
-}
 
 
 def report(results_dir: Path, entry: str, format: str = "md") -> str:
@@ -49,7 +43,7 @@ def _find(results_dir: Path, entry: str) -> tuple[Path, Record]:
     track, key = (names[0], names[1:]) if len(names) == 4 else (None, names)
     found, known = [], []
     for folder in _track_folders(results_dir):
-        for row in _read(folder / "entries.csv", (*KEY, "row_kind")):
+        for row in typed_rows(folder / "entries.csv", (*KEY, "row_kind")):
             if row["row_kind"] == "rung" or (track is not None and row.get("track") != track):
                 continue
             known.append("/".join(str(row[name]) for name in KEY))
@@ -74,25 +68,6 @@ def _track_folders(results_dir: Path) -> list[Path]:
     return folders
 
 
-def _read(path: Path, needed: tuple[str, ...]) -> list[Record]:
-    """Rows with None for what is empty."""
-    try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(KEY, str), keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it anew") from error
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise InputError(f"{path} lacks columns {', '.join(missing)}; write it anew")
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [
-        {
-            str(name): int(value) if name in INTEGERS and value is not None else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-
-
 def _comparisons(folder: Path, row: Record) -> list[Record]:
     """The entry's rows of `comparisons.csv` over all tasks and families; none under the paper protocol."""
     path = folder / "comparisons.csv"
@@ -101,7 +76,7 @@ def _comparisons(folder: Path, row: Record) -> list[Record]:
     needed = (*KEY, "baseline", "baseline_kind", "baseline_arm", "scope", "delta", "verdict")
     return [
         comparison
-        for comparison in _read(path, needed)
+        for comparison in typed_rows(path, needed)
         if comparison["scope"] in SUMMARY_SCOPES
         and (comparison.get("measure") or "score") == "score"
         and all(comparison[name] == row[name] for name in KEY)

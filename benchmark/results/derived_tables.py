@@ -6,19 +6,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.results.result_files import csv_text
 from benchmark.schema.result_columns import RUN_CURVES, RUNS
+from benchmark.scoring.run_records import Records
 from benchmark.scoring.selection import TIE_DECIMALS
-from benchmark.scoring.sensitivity import sensitivity_table
 from benchmark.statistics.aggregates import performance_profile
+from benchmark.statistics.crossed import mean_over_texts
 from benchmark.statistics.rank_correlation import familiarity_table
+
+SENSITIVITY_COLUMNS = [
+    "track",
+    "suite_version",
+    "model",
+    "kind",
+    "arm",
+    "learning_rate",
+    "corpus",
+    "scope",
+    "step",
+    "gain",
+    "low",
+    "high",
+    "n_texts",
+]
 
 Rows = list[dict[str, Any]]
 RUN = ["model", "draw", "arm", "corpus", "text_id", "seed"]
 
 
 def derive(
-    tables: Mapping[str, Rows], records: Iterable[Mapping[str, Any]], treatments: Iterable[str]
+    tables: Mapping[str, Rows], records: Records, treatments: Iterable[str]
 ) -> dict[str, pd.DataFrame]:
     """`sensitivity.csv`, `profile.csv` and `familiarity.csv` by name.
 
@@ -41,23 +57,36 @@ def derive(
     }
 
 
-def table_text(table: pd.DataFrame) -> str:
-    """A table as the text of its CSV file."""
-    rows = ({str(name): value for name, value in row.items()} for row in table.to_dict("records"))
-    return csv_text(rows, table.columns)
-
-
-def arm_rates(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, float]]:
-    """(kind, learning rate) of each arm that the run records describe; its own rate before the track's."""
-    rates: dict[str, tuple[str, float]] = {}
-    for record in records:
-        settings = record.get("settings") or {}
-        arm, posttrain = settings.get("arm") or {}, settings.get("posttrain") or {}
-        rate = arm.get("learning_rate")
-        rate = posttrain.get("learning_rate") if rate is None else rate
-        if arm.get("kind") is not None and rate is not None:
-            rates[str(record["arm"])] = (str(arm["kind"]), float(rate))
+def arm_rates(records: Records) -> dict[str, tuple[str, float]]:
+    """(kind, learning rate) of each arm that the run records describe."""
+    rates = {run.arm: facts.arm for run, facts in records.by_run.items() if facts.arm is not None}
     return dict(sorted(rates.items()))
+
+
+def sensitivity_table(run_curves: pd.DataFrame, arms: Mapping[str, tuple[str, float]]) -> pd.DataFrame:
+    """Mean gain over the base model by arm and step on the test split, with a 95 % t interval over texts.
+
+    `run_curves` has the columns of `schema.RUN_CURVES`, step 0 being the base model on the run's documents;
+    `arms` maps an arm to its (kind, learning rate), and arms that it does not name are left out. The interval
+    is conditional on the documents; seeds of a text are averaged; it is empty with fewer than two texts.
+    """
+    run = ["model", "draw", "arm", "corpus", "scope", "text_id", "seed"]
+    test = run_curves[(run_curves["split"] == "test") & run_curves["arm"].isin(list(arms))]
+    start = test[test["step"] == 0].set_index(run)["score"].rename("start")
+    joined = test[test["step"] > 0].join(start, on=run)
+    joined = joined.assign(gain=joined["score"] - joined["start"]).dropna(subset=["gain"])
+    by = ["track", "suite_version", "model", "arm", "corpus", "scope", "step"]
+    texts = joined.groupby([*by, "text_id"], sort=True, dropna=False)["gain"].mean().reset_index()
+    rows = []
+    for key, group in texts.groupby(by, sort=True, dropna=False):
+        named = dict(zip(by, key, strict=True))
+        kind, learning_rate = arms[str(named["arm"])]
+        mean, low, high = mean_over_texts(group["gain"].to_numpy(dtype=np.float64))
+        figures = {"gain": mean, "low": low, "high": high, "n_texts": len(group)}
+        rows.append({**named, "kind": kind, "learning_rate": learning_rate, **figures})
+    table = pd.DataFrame(rows, columns=SENSITIVITY_COLUMNS)
+    order = ["track", "model", "kind", "corpus", "scope", "learning_rate", "arm", "step"]
+    return table.sort_values(order, ignore_index=True)
 
 
 def _gains(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.Series:

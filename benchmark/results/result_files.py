@@ -12,10 +12,8 @@ import pyarrow as pa
 
 from benchmark.system.files import write_text
 
-Rows = list[dict[str, Any]]
 
-
-def csv_text(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
+def csv_text(rows: Iterable[Mapping[Any, Any]], columns: Iterable[str]) -> str:
     """CSV with `\\n` line ends; None and nan are empty, floats have ten digits, -0 is 0."""
     names = list(columns)
     text = io.StringIO()

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from benchmark.errors import InputError
 from benchmark.results.score_track import run_score
-from benchmark.scoring.sample_batches import sample_files
+from benchmark.scoring.sample_files import sample_files
 from benchmark.settings.load import describe
 from benchmark.settings.names import nearest
 from benchmark.settings.scoring_settings import ScoringSettings

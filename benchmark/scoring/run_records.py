@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from benchmark.errors import InputError
 from benchmark.scoring.samples import RunKey, Samples
@@ -14,7 +15,7 @@ DIVERGED = "diverged"
 
 @dataclass(frozen=True)
 class Model:
-    """One base model: `parameters` counted once a tensor, its ladder and what it is used as."""
+    """One base model: `parameters` counted once per tensor, its ladder and what it is used as."""
 
     name: str
     parameters: int
@@ -22,57 +23,118 @@ class Model:
     role: str
 
 
+class StepFacts(NamedTuple):
+    """One step of a run, as far as its record knows: losses in nats, None where there is none."""
+
+    loss: float | None = None
+    distance: float | None = None
+    task_losses: Mapping[str, float | None] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What scoring needs of a run's record; the defaults stand for a run without one.
+
+    `corpus_loss` is the base model's mean token loss on the corpus, in nats. `lost_steps` are the steps whose loss or
+    weights were not finite: those recorded with a loss of null. `arm` is the arm's kind and its learning rate.
+    """
+
+    index: int | None = None
+    stopped_at: int | None = None
+    stop_reason: str | None = None
+    skipped_steps: int | None = None
+    suite_version: str | None = None
+    corpus_loss: float | None = None
+    arm: tuple[str, float] | None = None
+    steps: Mapping[int | None, StepFacts] = field(default_factory=dict)
+    lost_steps: frozenset[int] = frozenset()
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the run ended because its loss or weights became non-finite."""
+        return self.stop_reason == DIVERGED
+
+    def step(self, step: int | None) -> StepFacts:
+        """The facts of one step, empty where there are none."""
+        return self.steps.get(step, StepFacts())
+
+
+NO_FACTS = RunFacts()
+
+
 @dataclass(frozen=True)
 class Records:
     """Run records by run; empty where scoring was given none."""
 
-    by_run: Mapping[RunKey, Mapping[str, Any]] = field(default_factory=dict)
+    by_run: Mapping[RunKey, RunFacts] = field(default_factory=dict)
 
-    def get(self, run: RunKey, name: str) -> Any:
-        """A field of a run's record; None where there is no record or no such field."""
-        return self.by_run.get(run, {}).get(name)
-
-    def step(self, run: RunKey, step: int | None) -> Mapping[str, Any]:
-        """The record of one step, empty where there is none."""
-        steps = self.by_run.get(run, {}).get("steps") or ()
-        return next((record for record in steps if record.get("step") == step), {})
-
-    def diverged_steps(self, run: RunKey) -> set[int]:
-        """Steps whose loss or weights were not finite: those recorded with a loss of null."""
-        steps = self.by_run.get(run, {}).get("steps") or ()
-        return {record["step"] for record in steps if "loss" in record and record["loss"] is None}
-
-    def diverged(self, run: RunKey) -> bool:
-        """Whether the run ended because its loss or weights became non-finite."""
-        return bool(self.get(run, "stop_reason") == DIVERGED)
+    def of(self, run: RunKey) -> RunFacts:
+        """The facts of a run; those of no record where it has none."""
+        return self.by_run.get(run, NO_FACTS)
 
 
-def read_records(runs: Iterable[Mapping[str, Any]] | None) -> Records:
-    """Records by run. Raises InputError for missing fields and for a run that occurs twice."""
-    by_run: dict[RunKey, Mapping[str, Any]] = {}
+CorpusLosses = Mapping[tuple[str, str], float | None]
+
+
+def read_records(
+    runs: Iterable[Mapping[str, Any]] | None, corpus_losses: CorpusLosses | None = None
+) -> Records:
+    """Records by run. Raises InputError for missing fields and for a run that occurs twice.
+
+    `corpus_losses` are by (model, corpus). Without them, each record names its own as `corpus_loss`.
+    """
+    by_run: dict[RunKey, RunFacts] = {}
     for record in runs or ():
         try:
             model, arm, corpus, text_id = (str(record[name]) for name in RunKey._fields[:4])
             key = RunKey(model, arm, corpus, text_id, int(record["seed"]), int(record.get("draw", 0)))
-        except (KeyError, TypeError, ValueError) as error:
+            facts = _facts(record, corpus_losses)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"run record: field missing or wrong ({error}); give the content of run.json"
             ) from error
         if key in by_run:
             raise InputError(f"run record {key} occurs twice; give each run once")
-        by_run[key] = record
+        by_run[key] = facts
     return Records({key: by_run[key] for key in sorted(by_run)})
+
+
+def _facts(record: Mapping[str, Any], corpus_losses: CorpusLosses | None) -> RunFacts:
+    steps: dict[int | None, StepFacts] = {}
+    for step in record.get("steps") or ():
+        losses = {task: (found or {}).get("loss") for task, found in (step.get("metrics") or {}).items()}
+        steps.setdefault(step.get("step"), StepFacts(step.get("loss"), step.get("distance"), losses))
+    version = record.get("suite_version")
+    return RunFacts(
+        **{name: record.get(name) for name in ("index", "stopped_at", "stop_reason", "skipped_steps")},
+        suite_version=str(version) if version else None,
+        corpus_loss=record.get("corpus_loss")
+        if corpus_losses is None
+        else corpus_losses.get((record["model"], record["corpus"])),
+        arm=_kind_and_rate(record.get("settings") or {}),
+        steps=steps,
+        lost_steps=frozenset(
+            step["step"] for step in record.get("steps") or () if "loss" in step and step["loss"] is None
+        ),
+    )
+
+
+def _kind_and_rate(settings: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The arm's kind and its learning rate: its own before the track's."""
+    arm, posttrain = settings.get("arm") or {}, settings.get("posttrain") or {}
+    rate = arm.get("learning_rate")
+    rate = posttrain.get("learning_rate") if rate is None else rate
+    return None if arm.get("kind") is None or rate is None else (str(arm["kind"]), float(rate))
 
 
 def suite_version(records: Records, declared: str | None) -> str | None:
     """The one suite version of all records and of the settings; InputError where there are several."""
-    given = (record.get("suite_version") for record in records.by_run.values())
-    versions = {str(version) for version in given if version}
+    versions = {version for facts in records.by_run.values() if (version := facts.suite_version)}
     versions |= {declared} if declared else set()
     if len(versions) > 1:
         raise InputError(
             f"runs of suite versions {', '.join(sorted(versions))}: scores of different versions are not "
-            "compared; score each version apart"
+            "compared; score each version separately"
         )
     return next(iter(versions), None)
 

@@ -1,15 +1,16 @@
-"""Coded rows gathered into dense arrays, in an order that rows and files have no part in."""
+"""Build score arrays from coded rows. The result does not depend on the order of rows or files."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
 from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
-from benchmark.scoring.sample_batches import Chunk, Codes
+from benchmark.scoring.samples import RunKey, Samples
 from benchmark.statistics.design import FAMILIES, Floats, Ints, Layout, Task, numbered
 from benchmark.tasks.metrics import TEXT_METRICS
 
@@ -17,19 +18,80 @@ SPLITS = ("select", "test")
 METRICS = ("acc", *TEXT_METRICS)
 
 Document = tuple[str, str, int]
-Checkpoint = tuple[str, str, str, str, int, int]
-"""A run: model, arm, corpus, text_id, seed, draw."""
+LARGEST = 1 << 40
 RUN = ("model", "draw", "arm", "corpus", "text_id")
 """The strings that, with the seed, name a run or a base model."""
 UNKNOWN = -1
 
 
-class RepeatedRows(InputError):
-    """Rows with the key of another row; `count` is how many."""
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of the file `name`: strings as (codes [rows], levels), integers and `values` as [rows].
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        super().__init__(f"{count} rows repeat another row's key")
+    The draw is among the strings, "0" where none is named. `clusters`: codes are -1 where none is named, None where
+    the file has no such column. `probabilities` [rows]: nan where there is none, None likewise.
+    """
+
+    name: str
+    strings: dict[str, tuple[Ints, list[str]]]
+    integers: dict[str, Ints]
+    values: Floats
+    clusters: tuple[Ints, list[str]] | None = None
+    probabilities: Floats | None = None
+
+    def levels(self, column: str) -> list[str]:
+        """The distinct strings of a column that occur."""
+        codes, levels = self.strings[column]
+        return [levels[code] for code in np.flatnonzero(np.bincount(codes, minlength=len(levels)))]
+
+    def text(self, column: str, row: int) -> str:
+        """The string at one row."""
+        codes, levels = self.strings[column]
+        return levels[int(codes[row])]
+
+    def grouped(self, *columns: str) -> tuple[Ints, list[tuple[str, ...]]]:
+        """Group number of each row [rows] by string columns, and each group's strings."""
+        joined = np.zeros(len(self.values), dtype=np.int64)
+        for column in columns:
+            codes, levels = self.strings[column]
+            if len(levels) > 1:
+                joined = joined * len(levels) + codes
+        groups, unique = pd.factorize(joined)
+        return groups, [self._strings(code, columns) for code in unique.tolist()]
+
+    def _strings(self, code: int, columns: Sequence[str]) -> tuple[str, ...]:
+        parts = []
+        for column in reversed(columns):
+            levels = self.strings[column][1]
+            code, place = divmod(code, len(levels))
+            parts.append(levels[place])
+        return tuple(reversed(parts))
+
+
+class Codes:
+    """Numbers for pairs of a group and an integer, 0 up in order of appearance."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, ...], int] = {}
+        self._known = pd.Index([], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, groups: Ints, names: Sequence[tuple[str, ...]], numbers: Ints) -> Ints:
+        """The number of each row's pair [rows]; `groups` [rows] index `names`, `numbers` lie below 2**40."""
+        place = [self._groups.setdefault(name, len(self._groups)) for name in names]
+        pairs = pd.Index(np.array(place, dtype=np.int64)[groups] * LARGEST + numbers)
+        codes = self._known.get_indexer(pairs)
+        if (codes < 0).any():
+            self._known = self._known.append(pairs[codes < 0].unique())
+            codes = self._known.get_indexer(pairs)
+        return codes.astype(np.int64)
+
+    def keys(self) -> list[tuple[Any, ...]]:
+        """(*group, integer) of each number, in order."""
+        names = list(self._groups)
+        return [(*names[pair // LARGEST], pair % LARGEST) for pair in self._known.tolist()]
 
 
 class _Part(NamedTuple):
@@ -42,27 +104,8 @@ class _Part(NamedTuple):
     probability: Floats | None
 
 
-class Dense(NamedTuple):
-    """Values by split: runs [runs, steps, held documents], base models [models, documents]; nan where none.
-
-    `held[split]` are the positions in the split's layout of the documents that any run has. `models` are base models
-    with their draws. `probabilities` and `base_probabilities` have the shapes of `values` and `bases`, and are empty
-    where no row has one.
-    """
-
-    layouts: dict[str, Layout]
-    runs: list[Checkpoint]
-    steps: Ints
-    held: dict[str, Ints]
-    values: dict[str, Floats]
-    models: list[tuple[str, int]]
-    bases: dict[str, Floats]
-    probabilities: dict[str, Floats]
-    base_probabilities: dict[str, Floats]
-
-
 class Gatherer:
-    """Takes chunks in, checks what one row can show, and gives the dense arrays."""
+    """Takes chunks in, checks what one row can show, and gives the samples."""
 
     def __init__(self) -> None:
         self.track: str | None = None
@@ -90,15 +133,8 @@ class Gatherer:
             raise InputError(
                 f"{chunk.name}: {what}: a base model (arm {NO_ARM}) has step 0 only, a run steps 1 and up"
             )
-        self._parts.append(
-            _Part(
-                run.astype(np.int32),
-                step.astype(np.int32),
-                document.astype(np.int32),
-                chunk.values,
-                chunk.probabilities,
-            )
-        )
+        short = run.astype(np.int32), step.astype(np.int32), document.astype(np.int32)
+        self._parts.append(_Part(*short, chunk.values, chunk.probabilities))
 
     def _code_clusters(self, chunk: Chunk, document: Ints) -> None:
         """Note the cluster of each document (codes), and refuse a document with two."""
@@ -110,13 +146,13 @@ class Gatherer:
         named = replace(chunk, strings={**chunk.strings, "cluster": (codes + 1, ["", *levels])})
         groups, names = named.grouped("task", "cluster")
         code = np.array([self._clusters.setdefault(name, len(self._clusters)) for name in names])[groups]
-        told = codes >= 0
-        code, at = code[told], document[told]
+        named_rows = codes >= 0
+        code, at = code[named_rows], document[named_rows]
         new = self._cluster_of[at] == UNKNOWN
         self._cluster_of[at[new]] = code[new]
         differs = self._cluster_of[at] != code
         if differs.any():
-            row = int(np.flatnonzero(told)[np.flatnonzero(differs)[0]])
+            row = int(np.flatnonzero(named_rows)[np.flatnonzero(differs)[0]])
             other = list(self._clusters)[self._cluster_of[document[row]]][1]
             raise InputError(
                 f"{chunk.name}: document {chunk.integers['doc_id'][row]} of task {chunk.text('task', row)} has "
@@ -169,59 +205,94 @@ class Gatherer:
             self._is_base.append(is_base)
         return codes
 
-    def dense(self, tasks: Mapping[str, Mapping[str, Any]], recorded: Sequence[Checkpoint]) -> Dense:
-        """The arrays of all rows taken in, which are given up. `recorded` runs are held without rows too."""
+    def samples(
+        self, tasks: Mapping[str, Mapping[str, Any]], recorded: Iterable[RunKey], again: Iterable[Chunk]
+    ) -> Samples:
+        """The samples of all rows taken in, which are given up. `recorded` runs need no rows.
+
+        `again` are the same chunks, read a second time only to name a row that another one repeats.
+        """
         declared = declared_tasks(self._tasks, tasks)
         coded = self._runs.keys()
-        keys: list[Checkpoint] = [(model, *rest, int(draw)) for model, draw, *rest in coded]
-        runs = sorted(
-            {key for key, base in zip(keys, self._is_base, strict=True) if not base} | set(recorded)
-        )
-        models = sorted((key[0], key[-1]) for key, base in zip(keys, self._is_base, strict=True) if base)
-        number = {key: place for place, key in enumerate(runs)}
-        number |= {
-            (model, NO_ARM, NO_ARM, NO_TEXT, 0, draw): place for place, (model, draw) in enumerate(models)
+        keys = [
+            RunKey(model, arm, corpus, text, seed, int(draw))
+            for model, draw, arm, corpus, text, seed in coded
+        ]
+        is_base = np.array(self._is_base, dtype=bool)
+        runs = sorted({key for key, base in zip(keys, is_base, strict=True) if not base} | set(recorded))
+        models = sorted(key.base for key, base in zip(keys, is_base, strict=True) if base)
+        number = {key: place for place, key in enumerate(runs)} | {
+            RunKey(model, NO_ARM, NO_ARM, NO_TEXT, 0, draw): place
+            for place, (model, draw) in enumerate(models)
         }
         run_at = np.array([number[key] for key in keys], dtype=np.int64)
-        is_base = np.array(self._is_base, dtype=bool)
         documents = _sorted_documents(self._documents.keys(), declared)
         document_at = _places(self._documents.keys(), documents)
         held, steps = self._held(is_base, document_at, len(documents))
-        column_at = np.cumsum(held) - 1
-        values = np.full((len(runs), len(steps), int(held.sum())), np.nan)
-        bases = np.full((len(models), len(documents)), np.nan)
-        finer = any(part.probability is not None for part in self._parts)
-        probabilities = np.full_like(values, np.nan) if finer else None
-        base_probabilities = np.full_like(bases, np.nan) if finer else None
+        before = np.concatenate([[0], np.cumsum(held)])
+        has_probability = any(part.probability is not None for part in self._parts)
+        arrays = {
+            name: (
+                np.full((len(runs), len(steps), before[-1]), np.nan),
+                np.full((len(models), len(documents)), np.nan),
+            )
+            for name in ("value", "probability")[: 1 + has_probability]
+        }
         rows = 0
         for part in _drained(self._parts):
             document, run, base = document_at[part.document], run_at[part.run], is_base[part.run]
             treated = ~base
-            of_base = run[base], document[base]
-            of_run = run[treated], np.searchsorted(steps, part.step[treated]), column_at[document[treated]]
-            bases[of_base], values[of_run] = part.value[base], part.value[treated]
-            if part.probability is not None and base_probabilities is not None and probabilities is not None:
-                base_probabilities[of_base] = part.probability[base]
-                probabilities[of_run] = part.probability[treated]
+            at_run = run[treated], np.searchsorted(steps, part.step[treated]), before[document[treated]]
+            for name, column in (("value", part.value), ("probability", part.probability)):
+                if column is not None:
+                    of_runs, of_bases = arrays[name]
+                    of_runs[at_run], of_bases[run[base], document[base]] = column[treated], column[base]
             rows += len(base)
-        found = sum(np.count_nonzero(~np.isnan(block)) for block in (*values, bases))
+        found = sum(np.count_nonzero(~np.isnan(block)) for block in (*arrays["value"][0], arrays["value"][1]))
         if found != rows:
-            raise RepeatedRows(int(rows - found))
-        whole = Dense(
-            {},
-            runs,
-            steps,
-            {},
-            {"": values},
-            models,
-            {"": bases},
-            {} if probabilities is None else {"": probabilities},
-            {} if base_probabilities is None else {"": base_probabilities},
-        )
+            raise InputError(
+                f"{rows - found} rows repeat another row's key: {repeated_row(again)}; a checkpoint has one row per "
+                "document, so give each file once and fix what wrote the rows"
+            )
         clusters = np.empty(len(documents), dtype=np.int64)
         own = len(self._clusters) + np.arange(len(documents))
         clusters[document_at] = np.where(self._cluster_of == UNKNOWN, own, self._cluster_of)
-        return _split(whole, documents, declared, held, clusters)
+        # Documents are sorted by split first, so that each split is a slice.
+        ends = np.searchsorted([split for split, _, _ in documents], [*SPLITS, "~"])
+        places = {
+            split: slice(first, end)
+            for split, first, end in zip(SPLITS, ends, ends[1:], strict=False)
+            if first < end
+        }
+
+        def of_runs_by_split(name: str) -> dict[str, Floats]:
+            of_runs = arrays[name][0]
+            return {
+                split: of_runs[:, :, before[place.start] : before[place.stop]]
+                for split, place in places.items()
+            }
+
+        def of_bases_by_split(name: str) -> dict[str, dict[tuple[str, int], Floats]]:
+            of_bases = arrays[name][1]
+            return {
+                split: dict(zip(models, of_bases[:, place], strict=True)) for split, place in places.items()
+            }
+
+        assert self.track is not None
+        return Samples(
+            track=self.track,
+            layouts={
+                split: _layout(declared, documents[place], split, clusters[place])
+                for split, place in places.items()
+            },
+            runs=tuple(runs),
+            steps=steps,
+            held={split: np.flatnonzero(held[place]) for split, place in places.items()},
+            values=of_runs_by_split("value"),
+            bases=of_bases_by_split("value"),
+            probabilities=of_runs_by_split("probability") if has_probability else {},
+            base_probabilities=of_bases_by_split("probability") if has_probability else {},
+        )
 
     def _held(
         self, is_base: NDArray[np.bool_], document_at: Ints, size: int
@@ -234,32 +305,6 @@ class Gatherer:
             held[document_at[part.document[of_run]]] = True
             steps.update(np.flatnonzero(np.bincount(part.step[of_run])).tolist())
         return held, np.array(sorted(steps) or [1], dtype=np.int64)
-
-
-def _split(
-    whole: Dense,
-    documents: list[Document],
-    tasks: tuple[Task, ...],
-    held: NDArray[np.bool_],
-    clusters: Ints,
-) -> Dense:
-    """The arrays by split: documents are sorted by split first, so each split is a slice."""
-    before = np.concatenate([[0], np.cumsum(held)])
-    for split in SPLITS:
-        places = [place for place, key in enumerate(documents) if key[0] == split]
-        if places:
-            first, end = places[0], places[-1] + 1
-            whole.layouts[split] = _layout(tasks, documents[first:end], split, clusters[first:end])
-            whole.held[split] = np.flatnonzero(held[first:end])
-            for of_runs in (whole.values, whole.probabilities):
-                if of_runs:
-                    of_runs[split] = of_runs[""][:, :, before[first] : before[end]]
-            for of_bases in (whole.bases, whole.base_probabilities):
-                if of_bases:
-                    of_bases[split] = of_bases[""][:, first:end]
-    for arrays in (whole.values, whole.bases, whole.probabilities, whole.base_probabilities):
-        arrays.pop("", None)
-    return whole
 
 
 def _drained(parts: list[_Part]) -> Iterator[_Part]:
@@ -312,3 +357,34 @@ def declared_tasks(
             raise InputError(f"tasks file: chance of {name} is {chance!r}; give a number in [0, 1)")
         tasks.append(Task(name, family, metric, float(chance)))
     return tuple(sorted(tasks, key=lambda task: (task.family, task.name)))
+
+
+KEY = ["run", "step", "document"]
+
+
+def repeated_row(chunks: Iterable[Chunk]) -> str:
+    """The key of the first row that another one repeats, and the files that hold it, as part of a sentence.
+
+    A second reading of the files: the first, which nearly always finds no repeat, need not keep for each row
+    where it came from. Raises IndexError where no row is repeated.
+    """
+    runs, documents = Codes(), Codes()
+    names: list[str] = []
+    parts = []
+    for chunk in chunks:
+        if chunk.name not in names:
+            names.append(chunk.name)
+        run = runs.add(*chunk.grouped(*RUN), chunk.integers["seed"])
+        document = documents.add(*chunk.grouped("split", "task"), chunk.integers["doc_id"])
+        part = pd.DataFrame({"run": run, "step": chunk.integers["step"], "document": document})
+        parts.append(part.astype("int32").assign(file=len(names) - 1))
+    rows = pd.concat(parts, ignore_index=True)
+    repeated = rows[rows.duplicated(KEY, keep=False)]
+    run, step, document = repeated[KEY].to_numpy().tolist()[0]
+    same = repeated[(repeated[KEY] == [run, step, document]).all(axis=1)]
+    files = [names[number] for number in same["file"].unique()]
+    where = f"{' and '.join(files)} hold" if len(files) > 1 else f"{files[0]} holds twice"
+    model, draw, *rest = runs.keys()[run]
+    key = "/".join(map(str, (model, *rest))) + (f", draw {draw}" if draw != "0" else "")
+    split, task, doc_id = documents.keys()[document]
+    return f"{where} {key}, step {step}, {split} document {doc_id} of task {task}"

@@ -213,18 +213,17 @@ def _candidates(samples: Samples, rows: list[int], records: Records) -> NDArray[
     """Which steps [runs, steps] were scored with finite weights."""
     candidates: NDArray[np.bool_] = np.asarray(~np.isnan(samples.values["test"][rows]).all(axis=-1))
     for place, row in enumerate(rows):
-        diverged = records.diverged_steps(samples.runs[row])
-        if diverged:
-            candidates[place] &= ~np.isin(samples.steps, sorted(diverged))
+        candidates[place] &= ~np.isin(samples.steps, sorted(records.of(samples.runs[row]).lost_steps))
     return candidates
 
 
 def _untreated(samples: Samples, row: int, records: Records) -> bool:
-    """Whether a run took no step because it was told to; InputError for a run whose samples are missing."""
+    """Whether a run was configured to take no step; InputError for a run whose samples are missing."""
     run = samples.runs[row]
-    if not np.isnan(samples.values["test"][row]).all() or records.diverged(run):
+    facts = records.of(run)
+    if not np.isnan(samples.values["test"][row]).all() or facts.diverged:
         return False
-    if records.get(run, "stopped_at") == 0:
+    if facts.stopped_at == 0:
         return True
     raise InputError(f"run {run} has a record and no sample rows; give its samples too")
 

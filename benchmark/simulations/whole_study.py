@@ -18,7 +18,7 @@ from benchmark.claims.study_controls import decide_controls
 from benchmark.errors import InputError
 from benchmark.scoring.comparisons import baselines_of, comparison_rows
 from benchmark.scoring.run_records import Model
-from benchmark.scoring.samples import read_samples
+from benchmark.scoring.sample_files import read_samples
 from benchmark.scoring.selection import base_scores, draw_name, stored_entries
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout, shared_columns

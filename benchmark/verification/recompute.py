@@ -1,6 +1,5 @@
 """Part one of `verify`: the tables of an entry, computed again from its stored samples."""
 
-import csv
 import math
 import tempfile
 from collections import Counter
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.errors import CheckFailed, InputError
+from benchmark.schema.read_tables import text_rows
 from benchmark.store.entry_lookup import Entry
 from benchmark.system.files import read_json
 
@@ -165,10 +165,7 @@ def _parquet(path: Path, condition: Any) -> pa.Table | None:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{key or "": str(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    return text_rows(path) if path.is_file() else []
 
 
 def _claim_parts(folder: Path) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ import pytest
 from benchmark.claims.parts import NO_CONTROL
 from benchmark.results.derived_tables import arm_rates
 from benchmark.results.score_track import run_score
+from benchmark.scoring.run_records import read_records
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from tests.scoring.synthetic import MODELS, TASKS, Study
@@ -92,7 +93,10 @@ def test_an_arm_s_own_learning_rate_comes_before_the_track_s() -> None:
     record = _record("gap", "code", 0)
     other = _record("gap-lr1e-4", "code", 0)
     other["settings"]["arm"] = {"kind": "ascent", "learning_rate": 1e-4}
-    assert arm_rates([record, other]) == {"gap": ("ascent", 5e-5), "gap-lr1e-4": ("ascent", 1e-4)}
+    assert arm_rates(read_records([record, other])) == {
+        "gap": ("ascent", 5e-5),
+        "gap-lr1e-4": ("ascent", 1e-4),
+    }
 
 
 def test_a_placebo_at_another_learning_rate_is_compared_with_nothing_and_the_claim_says_so(

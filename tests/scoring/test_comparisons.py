@@ -15,7 +15,7 @@ from benchmark.errors import InputError
 from benchmark.results.score_track import score_tables
 from benchmark.scoring.comparisons import Baseline, comparison_rows, difference, verdict
 from benchmark.scoring.run_records import Model, Records
-from benchmark.scoring.samples import read_samples
+from benchmark.scoring.sample_files import read_samples
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain, level
 from benchmark.statistics.design import DocumentScores

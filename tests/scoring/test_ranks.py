@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from benchmark.results.score_track import score_tables
 from benchmark.scoring.ranks import pair_rows, paired, ranking
 from benchmark.scoring.run_records import Records
-from benchmark.scoring.samples import read_samples
+from benchmark.scoring.sample_files import read_samples
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.design import DocumentScores
 from tests.scoring.synthetic import MODELS, TASKS, Study, base_of, entry_of, layout_of, write_frame

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmark.scoring.run_records import Records, read_records
-from benchmark.scoring.samples import RunKey, Samples, read_samples
+from benchmark.scoring.sample_files import read_samples
+from benchmark.scoring.samples import RunKey, Samples
 from benchmark.scoring.selection import NO_STEP, EntrySelection, best_step, select_entry
 from tests.scoring.synthetic import TASKS, Study, write_frame
 

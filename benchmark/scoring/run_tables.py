@@ -1,4 +1,4 @@
-"""Scores by step, nothing chosen: of an entry with intervals, and of each run."""
+"""Rows of the tables of runs: what became of each run, and scores by step, where nothing is chosen."""
 
 from typing import Any
 
@@ -7,9 +7,50 @@ from numpy.typing import NDArray
 
 from benchmark.scoring.run_records import Records
 from benchmark.scoring.samples import Samples
-from benchmark.scoring.selection import EntrySelection, averaged_by_unit, entry_values
+from benchmark.scoring.selection import NO_STEP, EntrySelection, averaged_by_unit, entry_values
 from benchmark.statistics.crossed import crossed
-from benchmark.statistics.design import Floats
+from benchmark.statistics.design import SUMMARY_SCOPES, Floats
+
+
+def run_rows(samples: Samples, selection: EntrySelection, records: Records) -> list[dict[str, Any]]:
+    """One row per run of `runs.csv`; columns that only a run record has are empty without one."""
+    layout = selection.layout
+    dialogue = sorted(task.name for task in layout.tasks if task.family == "dialogue")
+    rows = []
+    for number, sample_row in enumerate(selection.rows):
+        run = samples.runs[sample_row]
+        facts = records.of(run)
+        step, best = (_step(steps[number]) for steps in (selection.held_out, selection.best_on_test))
+        at_step, at_start = facts.step(step), facts.step(0)
+        best_score = None
+        if best is not None:
+            best_score = selection.test[number, np.searchsorted(samples.steps, best) + 1, 0]
+        losses = [at_step.task_losses.get(task) for task in dialogue]
+        known = sorted(loss for loss in losses if loss is not None)
+        scores = dict(zip(layout.scopes, selection.run_scores[number], strict=True))
+        rows.append(
+            {
+                **run._asdict(),
+                "index": facts.index,
+                "stopped_at": facts.stopped_at,
+                "stop_reason": facts.stop_reason,
+                "skipped_steps": facts.skipped_steps,
+                "selected_step": step,
+                "best_test_all": best_score,
+                "text_loss_start": at_start.loss,
+                "text_loss_selected": at_step.loss,
+                "dialogue_loss": float(np.mean(known)) if known and len(known) == len(losses) else None,
+                "distance": at_step.distance,
+                "corpus_loss": facts.corpus_loss,
+                **{f"paper_step_{family}": steps[number] for family, steps in selection.paper.items()},
+                **{f"test_{scope}": scores.get(scope) for scope in SUMMARY_SCOPES},
+            }
+        )
+    return rows
+
+
+def _step(number: np.int64) -> int | None:
+    return None if number == NO_STEP else int(number)
 
 
 def curve_rows(samples: Samples, selection: EntrySelection, records: Records) -> list[dict[str, Any]]:
@@ -19,7 +60,7 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
     that a curve never rises because a run is lost; runs that stopped early leave it, which `n_texts` shows.
     """
     chosen, layout = selection.chosen, selection.layout
-    model, arm, corpus = chosen.key
+    entry = dict(zip(("model", "arm", "corpus"), chosen.key, strict=True))
     rows: list[dict[str, Any]] = []
     values_by_step = entry_values(samples, chosen.key, "test")[2]
     for place, step in enumerate((0, *samples.steps.tolist())):
@@ -33,21 +74,19 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
                 continue
             values = _by_unit(values_by_step[:, place - 1], selection, scored, place)
         estimate = crossed([values], None, layout)
-        texts = len({text for text, held in zip(selection.text_of, scored, strict=True) if held})
         low, high = (np.clip(bound, 0, 1) for bound in estimate.interval())
+        texts = len(set(np.array(selection.text_of)[scored]))
         rows += [
             {
-                "model": model,
-                "arm": arm,
-                "corpus": corpus,
+                **entry,
                 "step": step,
                 "scope": scope,
-                "mean": estimate.value[number],
-                "low": low[number],
-                "high": high[number],
+                "mean": mean,
+                "low": least,
+                "high": most,
                 "n_texts": texts,
             }
-            for number, scope in enumerate(layout.scopes)
+            for scope, mean, least, most in zip(layout.scopes, estimate.value, low, high, strict=True)
         ]
     return rows
 
@@ -55,7 +94,7 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
 def _scored(samples: Samples, selection: EntrySelection, records: Records, place: int) -> NDArray[np.bool_]:
     """Which runs have a score at one step [runs]: those scored there, and those that had diverged by then."""
     scored = ~np.isnan(selection.test[:, place, 0])
-    diverged = np.array([records.diverged(samples.runs[row]) for row in selection.rows])
+    diverged = np.array([records.of(samples.runs[row]).diverged for row in selection.rows])
     return scored | diverged if scored.any() else scored
 
 
@@ -63,10 +102,7 @@ def _by_unit(values: Floats, selection: EntrySelection, held: NDArray[np.bool_],
     """Values of runs [runs, documents] at one step by unit; chance for a run that has diverged."""
     missing = np.isnan(selection.test[:, place, 0])
     filled = np.where(missing[:, None], selection.layout.chance, values)[held]
-    texts, units = (
-        [name for name, kept in zip(names, held, strict=True) if kept]
-        for names in (selection.text_of, selection.unit_of)
-    )
+    texts, units = (np.array(names)[held].tolist() for names in (selection.text_of, selection.unit_of))
     return averaged_by_unit(filled, texts, units)
 
 

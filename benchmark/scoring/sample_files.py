@@ -1,7 +1,6 @@
-"""Parquet files streamed in batches of coded columns, so that tens of millions of rows fit in memory."""
+"""Read sample files in batches of coded columns, so that tens of millions of rows fit in memory."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ import pyarrow.parquet as pq
 from benchmark.errors import InputError
 from benchmark.schema.result_columns import SAMPLES
 from benchmark.schema.stored_columns import SAMPLES_OPTIONAL
+from benchmark.scoring.sample_arrays import LARGEST, Chunk, Gatherer
+from benchmark.scoring.samples import RunKey, Samples, check_pairing
 from benchmark.statistics.design import Floats, Ints
 
 BATCH_ROWS = 1 << 20
-LARGEST = 1 << 40
 
 STRINGS = tuple(f.name for f in SAMPLES if pa.types.is_string(f.type) and f.name not in SAMPLES_OPTIONAL)
 INTEGERS = tuple(f.name for f in SAMPLES if pa.types.is_integer(f.type) and f.name not in SAMPLES_OPTIONAL)
@@ -26,74 +26,28 @@ TAKEN = ("draw", "cluster", "probability")
 """Columns that may be absent or empty and are read where they are there."""
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows of the file `name`: strings as (codes [rows], levels), integers and `values` as [rows].
+def read_samples(
+    paths: Sequence[Path],
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
+    recorded: Iterable[RunKey] = (),
+) -> Samples:
+    """Read parquet files and folders of the schema `SAMPLES`; the order of rows and files plays no part.
 
-    The draw is among the strings, "0" where none is named. `clusters`: codes are -1 where none is named, None where
-    the file has no such column. `probabilities` [rows]: nan where there is none, None likewise.
+    `tasks` is the content of tasks.json: `{task: {family, metric, chance}}`; chance is 0 without it.
+    `recorded` runs are part of the result even if they have no rows (diverged at once, or no step asked for).
+
+    Raises:
+        InputError: the tables are not of the schema, hold values outside [0, 1], repeat a key, share a document
+            between splits, mix tracks, or have runs whose documents their base model lacks.
     """
-
-    name: str
-    strings: dict[str, tuple[Ints, list[str]]]
-    integers: dict[str, Ints]
-    values: Floats
-    clusters: tuple[Ints, list[str]] | None = None
-    probabilities: Floats | None = None
-
-    def levels(self, column: str) -> list[str]:
-        """The distinct strings of a column that occur."""
-        codes, levels = self.strings[column]
-        return [levels[code] for code in np.flatnonzero(np.bincount(codes, minlength=len(levels)))]
-
-    def text(self, column: str, row: int) -> str:
-        """The string at one row."""
-        codes, levels = self.strings[column]
-        return levels[int(codes[row])]
-
-    def grouped(self, *columns: str) -> tuple[Ints, list[tuple[str, ...]]]:
-        """Group number of each row [rows] by string columns, and each group's strings."""
-        joined = np.zeros(len(self.values), dtype=np.int64)
-        for column in columns:
-            codes, levels = self.strings[column]
-            if len(levels) > 1:
-                joined = joined * len(levels) + codes
-        groups, unique = pd.factorize(joined)
-        return groups, [self._strings(code, columns) for code in unique.tolist()]
-
-    def _strings(self, code: int, columns: Sequence[str]) -> tuple[str, ...]:
-        parts = []
-        for column in reversed(columns):
-            levels = self.strings[column][1]
-            code, place = divmod(code, len(levels))
-            parts.append(levels[place])
-        return tuple(reversed(parts))
-
-
-class Codes:
-    """Numbers for pairs of a group and an integer, 0 up in order of appearance."""
-
-    def __init__(self) -> None:
-        self._groups: dict[tuple[str, ...], int] = {}
-        self._known = pd.Index([], dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def add(self, groups: Ints, names: Sequence[tuple[str, ...]], numbers: Ints) -> Ints:
-        """The number of each row's pair [rows]; `groups` [rows] index `names`, `numbers` lie below 2**40."""
-        place = [self._groups.setdefault(name, len(self._groups)) for name in names]
-        pairs = pd.Index(np.array(place, dtype=np.int64)[groups] * LARGEST + numbers)
-        codes = self._known.get_indexer(pairs)
-        if (codes < 0).any():
-            self._known = self._known.append(pairs[codes < 0].unique())
-            codes = self._known.get_indexer(pairs)
-        return codes.astype(np.int64)
-
-    def keys(self) -> list[tuple[Any, ...]]:
-        """(*group, integer) of each number, in order."""
-        names = list(self._groups)
-        return [(*names[pair // LARGEST], pair % LARGEST) for pair in self._known.tolist()]
+    gatherer = Gatherer()
+    for chunk in read_chunks(paths):
+        gatherer.add(chunk)
+    if gatherer.track is None:
+        raise InputError(f"no sample rows in {', '.join(map(str, paths))}; give parquet files of samples")
+    samples = gatherer.samples(tasks or {}, recorded, again=read_chunks(paths))
+    check_pairing(samples)
+    return samples
 
 
 def sample_files(paths: Sequence[Path]) -> list[Path]:

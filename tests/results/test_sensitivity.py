@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from benchmark.scoring.sensitivity import sensitivity_table
+from benchmark.results.derived_tables import sensitivity_table
 
 ARMS = {"gap": ("ascent", 5e-5), "gap-lr1e-4": ("ascent", 1e-4), "descent": ("descent", 5e-5)}
 
