@@ -12,7 +12,15 @@ from benchmark.schema.result_columns import NO_ARM
 from benchmark.scoring.comparisons import noninferiority
 from benchmark.settings.params import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
-from benchmark.statistics.contrast import Contrast, Estimated, gain, level, mean, on_shared_documents, score
+from benchmark.statistics.contrast import (
+    Contrast,
+    ContrastEstimate,
+    gain,
+    level,
+    mean,
+    on_shared_documents,
+    score,
+)
 from benchmark.statistics.design import DocumentScores, Layout
 from benchmark.statistics.fieller import Share, share_of
 
@@ -224,7 +232,7 @@ def _mean_gap(scores: Scores, models: Sequence[str], corpora: Sequence[str]) -> 
     return mean(gaps) if gaps and len(gaps) == len(pairs) else None
 
 
-def _figures(found: Estimated, place: int) -> dict[str, Any]:
+def _figures(found: ContrastEstimate, place: int) -> dict[str, Any]:
     low, high = found.estimate.interval()
     return {
         "delta": _number(found.estimate.value[place]),

@@ -10,7 +10,7 @@ from benchmark.claims.rule import CANNOT_TELL, NOT_REPRODUCED, NOT_TESTABLE, REP
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.settings.params import Control
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
-from benchmark.statistics.contrast import GIVEN_ALL, Estimated, level
+from benchmark.statistics.contrast import GIVEN_ALL, ContrastEstimate, level
 from benchmark.statistics.design import DocumentScores, Layout
 from benchmark.statistics.multiplicity import holm
 
@@ -174,7 +174,7 @@ def _halves(base: DocumentScores | None) -> tuple[DocumentScores, DocumentScores
     return first, second
 
 
-def _shown(found: Estimated) -> Row:
+def _shown(found: ContrastEstimate) -> Row:
     low, high = found.estimate.interval()
     return {"delta": float(found.estimate.value[0]), "ci_low": float(low[0]), "ci_high": float(high[0])}
 

@@ -28,8 +28,9 @@ from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.aggregates import corrected_averages
 from benchmark.statistics.contrast import GIVEN_ALL, GIVEN_DRAWS
-from benchmark.statistics.crossed import POWER, mean_over_texts
+from benchmark.statistics.crossed import POWER
 from benchmark.statistics.multiplicity import benjamini_hochberg, holm
+from benchmark.statistics.textbook import mean_over_texts
 
 TRACK = "published"
 SUITE_VERSION = "gap12-original"

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.published.source_files import (
     FAMILIES,
@@ -14,8 +13,8 @@ from benchmark.published.source_files import (
     FamilyFigures,
     PublishedFigures,
 )
-from benchmark.statistics.crossed import mean_over_texts
 from benchmark.statistics.effective_size import effective_size
+from benchmark.statistics.textbook import mean_over_texts, wilson
 
 Facts = dict[str, Any]
 KEY = ["model", "corpus", "index"]
@@ -183,4 +182,4 @@ def task_gains(figures: PublishedFigures) -> list[Facts]:
 def _wilson(count: int, n: int) -> list[float] | None:
     if not n:
         return None
-    return [float(bound) for bound in proportion_confint(count, n, method="wilson")]
+    return [float(bound) for bound in wilson(count, n)]

@@ -10,7 +10,7 @@ from benchmark.results.result_files import csv_text
 from benchmark.schema.result_columns import RUN_CURVES, RUNS
 from benchmark.scoring.selection import TIE_DECIMALS
 from benchmark.scoring.sensitivity import sensitivity_table
-from benchmark.statistics.aggregates import performance_profile
+from benchmark.statistics.aggregates import profile_table
 from benchmark.statistics.rank_correlation import familiarity_table
 
 Rows = list[dict[str, Any]]
@@ -36,7 +36,7 @@ def derive(
     treated = runs[runs["arm"].isin(list(treatments))]
     return {
         "sensitivity.csv": sensitivity_table(curves, arm_rates(records)),
-        "profile.csv": performance_profile(scores, "all", track=track or "", suite_version=version or ""),
+        "profile.csv": profile_table(scores, "all", track=track or "", suite_version=version or ""),
         "familiarity.csv": familiarity_table(treated),
     }
 

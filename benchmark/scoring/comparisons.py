@@ -10,11 +10,11 @@ from benchmark.errors import InputError
 from benchmark.schema.result_columns import NO_ARM
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import ScoringSettings
-from benchmark.statistics.contrast import Contrast, Estimated, gain, level, score
-from benchmark.statistics.crossed import mcnemar_exact
+from benchmark.statistics.contrast import Contrast, ContrastEstimate, gain, level, score
 from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
 from benchmark.statistics.fieller import Share, share_of
 from benchmark.statistics.multiplicity import benjamini_hochberg, holm
+from benchmark.statistics.textbook import mcnemar_exact
 
 LEVEL = 0.05
 LEVEL_ONE_SIDED = 0.025
@@ -43,10 +43,10 @@ class Difference:
     single 0/1 tasks for an entry of one run.
     """
 
-    found: Estimated
-    gap: Estimated | None
-    remaining: Estimated | None
-    worthwhile: Estimated | None
+    found: ContrastEstimate
+    gap: ContrastEstimate | None
+    remaining: ContrastEstimate | None
+    worthwhile: ContrastEstimate | None
     share: Share | None
     exact_p: Mapping[str, float]
 

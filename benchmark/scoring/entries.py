@@ -13,11 +13,12 @@ from benchmark.scoring.selection import TIE_DECIMALS, EntrySelection
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.aggregates import corrected_averages, probability_of_improvement
 from benchmark.statistics.contrast import gain, level, score
-from benchmark.statistics.crossed import Estimate, crossed, mean_over_texts, sampled, wilson
+from benchmark.statistics.crossed import Estimate, crossed, sampled
 from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
 from benchmark.statistics.effective_size import EffectiveSize, effective_size, widths_from_documents
 from benchmark.statistics.interquartile import Resampling, interquartile_interval
 from benchmark.statistics.sign_test import ROUNDING
+from benchmark.statistics.textbook import mean_over_texts, wilson
 
 Row = dict[str, Any]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.scoring.comparisons import LEVEL
 from benchmark.scoring.selection import TIE_DECIMALS
-from benchmark.statistics.contrast import Estimated, paired_units, score
+from benchmark.statistics.contrast import ContrastEstimate, paired_units, score
 from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout
 from benchmark.statistics.multiplicity import holm
 
@@ -25,7 +25,7 @@ class Ranking:
 
 def paired(
     first: DocumentScores, second: DocumentScores, bases: Mapping[str, DocumentScores], layout: Layout
-) -> tuple[Estimated, int]:
+) -> tuple[ContrastEstimate, int]:
     """First minus second by scope on shared documents, and the number of units that pair.
 
     Gains pair by draw or text (`contrast.paired_units`); else their units are independent samples and 0 is

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from benchmark.statistics.crossed import mean_over_texts
+from benchmark.statistics.textbook import mean_over_texts
 
 SENSITIVITY_COLUMNS = [
     "track",

@@ -9,8 +9,8 @@ from benchmark.scoring.samples import RunKey, Samples
 from benchmark.scoring.selection import select_entry
 from benchmark.simulations.made_samples import BASE_SCORES, CLASSIFICATION, simulated_layout
 from benchmark.statistics.contrast import gain
-from benchmark.statistics.crossed import mean_over_texts
 from benchmark.statistics.design import Floats, Ints
+from benchmark.statistics.textbook import mean_over_texts
 
 STEPS = 15
 REDRAWN = 0.05

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmark.statistics.crossed import Part, combined
+from benchmark.statistics.crossed import VariancePart, combined
 from benchmark.statistics.power import (
     Design,
     Rule,
@@ -48,7 +48,7 @@ def test_the_detectable_effect_by_simulated_t_tests() -> None:
 def test_the_critical_value_is_that_of_scoring(fewest: int) -> None:
     documents, texts = Source(2e-5, 400.0), Source(1e-5, max(fewest - 1.0, 1.0))
     sources = [documents] if fewest == 1 else [documents, texts]
-    parts = [Part(np.array([source.variance]), np.array([source.df])) for source in sources]
+    parts = [VariancePart(np.array([source.variance]), np.array([source.df])) for source in sources]
     estimate = combined(np.zeros(1), parts[0], parts[1:], np.zeros(1), fewest)
     assert critical_value(sources, 0.004, fewest) == pytest.approx(float(estimate.critical(0.004)[0]))
     assert satterthwaite(sources) == pytest.approx(float(estimate.df[0]))
