@@ -10,39 +10,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import InputError
+from benchmark.reports.markdown import fill, markdown_table
 
+FIGURES = ("ours", "peer", "ratio", "spread")
 Measured = Mapping[str, Mapping[str, Any]]
 
 
 def bench_table(rows: Measured) -> str:
     """Markdown: one line a benchmark."""
-    lines = ["| benchmark | ours | peer | ratio | spread | unit | bound |", "| --- " * 7 + "|"]
+    lines = []
     for name, row in rows.items():
-        figures = " | ".join(f"{row[column]:.4g}" for column in ("ours", "peer", "ratio", "spread"))
+        figures = [f"{row[column]:.4g}" for column in FIGURES]
         bound = f"{row['bound']}{'' if row['holds'] else ', **missed**'}" if "bound" in row else ""
-        lines.append(f"| {name} | {figures} | {row['unit']} | {bound} |")
-    return "\n".join(lines)
+        lines.append([name, *figures, row["unit"], bound])
+    return markdown_table(["benchmark", *FIGURES, "unit", "bound"], lines)
 
 
 def stage_table(provenance: Mapping[str, Any]) -> str:
     """Markdown: wall seconds of the stages of one track that took a second or more."""
     seconds = {name: value for name, value in provenance["wall_seconds"].items() if value >= 1}
-    lines = ["| stage | wall seconds |", "| --- | --- |"]
-    lines += [f"| {name} | {value:.1f} |" for name, value in sorted(seconds.items())]
-    return "\n".join(lines)
-
-
-def fill(page: str, tables: Mapping[str, str]) -> str:
-    """The page with each table between ``<!-- name -->`` and ``<!-- /name -->``; InputError where a marker lacks."""
-    for name, table in tables.items():
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-        if page.count(begin) != 1 or page.count(end) != 1:
-            raise InputError(f"the page lacks {begin.strip()} or {end.strip()}: put both around the table")
-        before, rest = page.split(begin)
-        after = rest.split(end, 1)[1]
-        page = before + begin + table + end + after
-    return page
+    return markdown_table(
+        ["stage", "wall seconds"], [[name, f"{value:.1f}"] for name, value in sorted(seconds.items())]
+    )
 
 
 def tables_of(bench: Path, provenance: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.bench.written_report import fill
+from benchmark.reports.markdown import fill
 from benchmark.errors import InputError
 from benchmark.posttrain.early_stopping import FAMILIES
 from benchmark.settings.arithmetic_choice import begin

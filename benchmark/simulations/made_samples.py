@@ -6,11 +6,13 @@ Phi(mean / sqrt(1 + variance)) for F1, so that any true difference can be set ex
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from benchmark.statistics.design import Floats, Layout, Task
+from benchmark.schema.result_columns import NO_ARM
+from benchmark.statistics.design import DocumentScores, Floats, Layout, Task
 
 CLASSIFICATION = 8
 TASKS = 12
@@ -49,6 +51,22 @@ def simulated_layout(documents: int) -> Layout:
     kinds = [("classification", "acc")] * CLASSIFICATION + [("dialogue", "f1")] * (TASKS - CLASSIFICATION)
     tasks = tuple(Task(f"task-{number:02d}", *kind) for number, kind in enumerate(kinds))
     return Layout(tasks, np.repeat(np.arange(TASKS), documents), np.tile(np.arange(documents), TASKS))
+
+
+def model_scores(name: str, values: Floats) -> DocumentScores:
+    """A base model's scores [draws, documents]."""
+    draws = tuple(f"draw {place:03d}" for place in range(len(values)))
+    return DocumentScores(name, NO_ARM, NO_ARM, draws, np.arange(values.shape[1]), values, by="draw")
+
+
+def treated_scores(
+    model: str, values: Floats, start: Floats, by: Literal["draw", "text"], arm: str = "gap"
+) -> DocumentScores:
+    """An entry's scores [units, documents] on base model scores `start`, [units, documents] or [documents]."""
+    units = tuple(f"{by} {place:03d}" for place in range(len(values)))
+    start = np.broadcast_to(start, values.shape)
+    columns = np.arange(values.shape[1])
+    return DocumentScores(model, arm, "corpus", units, columns, values, start, by, len(values))
 
 
 DIALOGUE = TASKS - CLASSIFICATION

@@ -32,12 +32,13 @@ from benchmark.bench.gpu import matrix_rate, shape_rows
 from benchmark.bench.growth import gap_run
 from benchmark.bench.speed_ratio import per_item
 from benchmark.bench.subjects import make_checkpoints, make_subject
-from benchmark.bench.written_report import bench_table, fill
+from benchmark.bench.written_report import bench_table
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
 from benchmark.execution.workers import run_units
 from benchmark.models.opt import OptConfig, causal_logits
 from benchmark.posttrain.run_loop import execute_run
+from benchmark.reports.markdown import fill
 
 torch.set_num_threads(1)
 
