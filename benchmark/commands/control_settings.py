@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.reports.markdown import fill
 from benchmark.errors import InputError
 from benchmark.posttrain.early_stopping import FAMILIES
+from benchmark.reports.markdown import fill
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.params import Arm, MicroCorpus, MicroModel, Settings, load_settings
 from benchmark.system.content_hash import code_digest, digest
