@@ -16,18 +16,18 @@ from benchmark.scoring.samples import read_samples
 from benchmark.scoring.selection import base_scores, stored_entries
 from benchmark.settings.params import Settings
 from benchmark.settings.scoring_settings import FEWEST_UNITS
-from benchmark.statistics.contrast import gain, level, on_shared_documents
+from benchmark.statistics.contrast import gain, level, on_shared_documents, variance_between_draws
 from benchmark.statistics.crossed import sampled
 from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores
 from benchmark.statistics.design import Layout as DocumentLayout
 from benchmark.statistics.power import (
     POWER,
-    Design,
+    ComparableRule,
     Outlook,
-    Rule,
-    Source,
+    PlannedStudy,
     Variances,
-    detectable_from,
+    VarianceSource,
+    detectable,
     outlook,
 )
 from benchmark.store.track_paths import Layout
@@ -90,13 +90,13 @@ def gain_lines(tasks: int, pairs: Sequence[ClaimPair]) -> list[str]:
         lines.append(f"  at {said}:")
         lines.append("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
         lines += [
-            f"  {texts:5}  " + "".join(f"{detectable(texts, n, tasks, alpha):>22.4f}" for n in counts)
+            f"  {texts:5}  " + "".join(f"{detectable_gain(texts, n, tasks, alpha):>22.4f}" for n in counts)
             for texts in PLANNED_TEXTS
         ]
     return lines
 
 
-def detectable(texts: int, documents: int, tasks: int, level: float = LEVEL) -> float:
+def detectable_gain(texts: int, documents: int, tasks: int, level: float = LEVEL) -> float:
     """The minimum detectable gain under the planning values, by the rule of scoring.
 
     With N documents over all tasks: what texts share varies as shared / N, texts as sd^2 / texts, and their
@@ -104,9 +104,9 @@ def detectable(texts: int, documents: int, tasks: int, level: float = LEVEL) -> 
     """
     number = documents * tasks
     shared, interaction = FLIPS * SHARED / number, FLIPS * (1 - SHARED) / (number * texts)
-    by_document = Source(shared, float(number - tasks))
-    by_text = Source(TEXT_SD**2 / texts + interaction, texts - 1.0)
-    return detectable_from([by_document, by_text], texts, level)
+    by_document = VarianceSource(shared, float(number - tasks))
+    by_text = VarianceSource(TEXT_SD**2 / texts + interaction, texts - 1.0)
+    return detectable([by_document, by_text], texts, level)
 
 
 def claim_pairs(settings: Settings, parameters: Mapping[str, int]) -> list[ClaimPair]:
@@ -140,13 +140,13 @@ def pair_lines(
     scenarios = scenarios_of(settings, counts)
     assumed = False
     for pair in pairs:
-        rule = Rule(margin, LEVEL_ONE_SIDED / (len(SUMMARY_SCOPES) * pair.rungs))
+        rule = ComparableRule(margin, LEVEL_ONE_SIDED / (len(SUMMARY_SCOPES) * pair.rungs))
         named = f"  {pair.model} against {pair.rung}"
         measured = measured_pair(settings, layout, pair)
         if measured is not None:
             variances, gap, draws = measured
             texts = max(texts, draws)
-            found = outlook(variances, Design(texts, gain_draws=draws, gap_draws=draws), gap, rule)
+            found = outlook(variances, PlannedStudy(texts, gain_draws=draws, gap_draws=draws), gap, rule)
             total = sum(count for _, count in counts.values())
             said = f", {draws} pretraining draws" if draws > 1 else ""
             lines += [f"{named}: gap {gap:.4f} and variances as in results/{settings.track.name}{said}"]
@@ -160,7 +160,7 @@ def pair_lines(
         lines.append(f"{named}: gap {known.value:.4f} ({known.source})")
         for name, scenario in scenarios.items():
             variances, shares = assumed_variances(pair, scenario)
-            found = outlook(variances, Design(texts), known.value, rule)
+            found = outlook(variances, PlannedStudy(texts), known.value, rule)
             most = max(shares, key=lambda task: shares[task])
             said = _outlook(found, texts, sum(count for _, count in scenario.values()))
             lines += [f"    {name} ({most} has {shares[most]:.0%} of the gap's variance):", f"      {said}"]
@@ -298,17 +298,10 @@ def variances_of(
         texts=between if entry.by == "text" else 0.0,
         covariance=(sums - gains - gaps) / 2,
         gain_draws=between if entry.by == "draw" else 0.0,
-        base_draws=_between_draws(base, layout),
-        rung_draws=_between_draws(rung, layout),
+        base_draws=np.nan_to_num(variance_between_draws(base, layout)),
+        rung_draws=np.nan_to_num(variance_between_draws(rung, layout)),
         documents_df=float(of_gap.parts[0].df[0]),
     )
-
-
-def _between_draws(base: DocumentScores, layout: DocumentLayout) -> float:
-    """Variance of a model's score at `all` between its draws; 0 where it has fewer than three."""
-    if len(base.units) < FEWEST_UNITS:
-        return 0.0
-    return float(layout.subset(base.columns, base.name).scope_means(base.values)[:, 0].var(ddof=1))
 
 
 def texts_of_an_entry(counts: Sequence[int]) -> int:

@@ -1,5 +1,6 @@
 """The published study in figures: what its rows give, how steps were chosen, how repeatable it was."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,23 +25,21 @@ def row_counts(figures: PublishedFigures) -> Facts:
     """Rows by family, by model and by model and corpus."""
     counts: Facts = {}
     for family in figures.families:
-        rows = family.rows
+        found = Counter(zip(family.rows["model"], family.rows["corpus"], strict=True))
+        by_both = {
+            model: {corpus: found[model, corpus] for corpus in figures.corpora()}
+            for model in figures.models()
+        }
         counts[family.family] = {
-            "rows": len(rows),
-            "by_model": {model: int((rows["model"] == model).sum()) for model in figures.models()},
-            "by_model_and_corpus": {
-                model: {
-                    corpus: int(((rows["model"] == model) & (rows["corpus"] == corpus)).sum())
-                    for corpus in figures.corpora()
-                }
-                for model in figures.models()
-            },
+            "rows": len(family.rows),
+            "by_model": {model: sum(by_corpus.values()) for model, by_corpus in by_both.items()},
+            "by_model_and_corpus": by_both,
         }
     return counts
 
 
 def model_figures(figures: PublishedFigures) -> list[Facts]:
-    """One record a model and family: baseline, mean of best, gain, its share of the ladder gap, chosen steps.
+    """One record per model and family: baseline, mean of best, gain, its share of the ladder gap, chosen steps.
 
     Means are over rows, as published; intervals over texts (rows of one text averaged first), conditional on
     the documents. `effective_parameters` interpolates the three unmodified models in log parameters.

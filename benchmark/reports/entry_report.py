@@ -79,10 +79,12 @@ def _read(path: Path, needed: tuple[str, ...]) -> list[Record]:
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(KEY, str), keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:
-        raise InputError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it anew") from error
+        raise InputError(
+            f"{path} cannot be read ({str(error).splitlines()[0]}); generate it again"
+        ) from error
     missing = [name for name in needed if name not in table.columns]
     if missing:
-        raise InputError(f"{path} lacks columns {', '.join(missing)}; write it anew")
+        raise InputError(f"{path} lacks columns {', '.join(missing)}; generate it again")
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [
         {

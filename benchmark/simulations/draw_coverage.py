@@ -201,7 +201,7 @@ def _study(world: LatentEffects) -> tuple[float, ...]:
 
     def run(latent: Floats, expected: Floats, arm: str = "gap") -> DocumentScores:
         return treated_scores(
-            "base", scored(latent, expected, spread_treated), starts, "text" if one else "draw", arm
+            "base", scored(latent, expected, spread_treated), starts, arm=arm, by="text" if one else "draw"
         )
 
     entry, placebo = run(treated, BASE_SCORES), run(control, BASE_SCORES, "random")
@@ -254,7 +254,7 @@ def _skewed(world: LatentEffects) -> tuple[float, ...]:
             for row, bad in zip(latent, harmful, strict=True)
         ]
     )
-    entry = treated_scores("base", values, bases.values, "text")
+    entry = treated_scores("base", values, bases.values, by="text")
     estimate = gain(entry).estimated(layout).estimate
     p_values = estimate.p_two_sided()[: len(layout.summary_scopes)]
     above = (holm(p_values) < LEVEL) & (estimate.value[: len(p_values)] > 0)

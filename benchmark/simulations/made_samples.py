@@ -5,13 +5,16 @@ function (F1). With all effects normal, the expected score is Phi(mean / sqrt(va
 Phi(mean / sqrt(1 + variance)) for F1, so that any true difference can be set exactly.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from benchmark.schema.result_columns import NO_ARM
+from benchmark.scoring.selection import draw_name
 from benchmark.statistics.design import DocumentScores, Floats, Layout, Task
 
 CLASSIFICATION = 8
@@ -53,20 +56,31 @@ def simulated_layout(documents: int) -> Layout:
     return Layout(tasks, np.repeat(np.arange(TASKS), documents), np.tile(np.arange(documents), TASKS))
 
 
-def model_scores(name: str, values: Floats) -> DocumentScores:
-    """A base model's scores [draws, documents]."""
-    draws = tuple(f"draw {place:03d}" for place in range(len(values)))
+def model_scores(name: str, values: ArrayLike) -> DocumentScores:
+    """A base model's scores [draws, documents], or [documents] for one draw."""
+    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    draws = tuple(draw_name(draw) for draw in range(len(values)))
     return DocumentScores(name, NO_ARM, NO_ARM, draws, np.arange(values.shape[1]), values, by="draw")
 
 
 def treated_scores(
-    model: str, values: Floats, start: Floats, by: Literal["draw", "text"], arm: str = "gap"
+    model: str,
+    values: ArrayLike,
+    start: ArrayLike = 0.0,
+    units: Sequence[str] | None = None,
+    *,
+    arm: str = "gap",
+    corpus: str = "code",
+    by: Literal["draw", "text"] = "draw",
 ) -> DocumentScores:
-    """An entry's scores [units, documents] on base model scores `start`, [units, documents] or [documents]."""
-    units = tuple(f"{by} {place:03d}" for place in range(len(values)))
-    start = np.broadcast_to(start, values.shape)
-    columns = np.arange(values.shape[1])
-    return DocumentScores(model, arm, "corpus", units, columns, values, start, by, len(values))
+    """An entry's scores [units, documents]; `start` [units, documents] or [documents] are its base model's."""
+    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    named = draw_name if by == "draw" else "text {:03d}".format
+    units = tuple(units or (named(unit) for unit in range(len(values))))
+    start = np.broadcast_to(np.asarray(start, dtype=np.float64), values.shape)
+    return DocumentScores(
+        model, arm, corpus, units, np.arange(values.shape[1]), values, start, by, len(values)
+    )
 
 
 DIALOGUE = TASKS - CLASSIFICATION

@@ -56,7 +56,7 @@ def draw_study(
 def scores_of_study(values: FloatArray, ladder: FloatArray) -> tuple[DocumentScores, list[DocumentScores]]:
     """An entry [texts, documents] of the smallest rung, and the rungs [rungs, documents], as scoring has them."""
     rungs = [model_scores(f"rung-{place}", row[None]) for place, row in enumerate(ladder)]
-    return treated_scores("rung-0", values, ladder[0], "text"), rungs
+    return treated_scores("rung-0", values, ladder[0], by="text"), rungs
 
 
 def coverage(rungs: FloatArray, texts: int, documents: int, datasets: int, seed: int) -> Coverage:

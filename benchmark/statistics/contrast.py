@@ -124,6 +124,13 @@ def score(entry: DocumentScores, base: DocumentScores) -> Contrast:
     return gain(entry) + level(base)
 
 
+def variance_between_draws(base: DocumentScores, layout: Layout) -> float:
+    """Variance of a base model's score at `all` from draw to draw; nan with fewer than three draws."""
+    if len(base.units) < FEWEST_UNITS:
+        return float("nan")
+    return float(layout.subset(base.columns, base.name).scope_means(base.values)[:, 0].var(ddof=1))
+
+
 def on_shared_documents(*contrasts: Contrast) -> tuple[Contrast, ...]:
     """Contrasts that are set against each other, on the documents that all of them have."""
     columns = shared_columns(*(scores for contrast in contrasts for scores in contrast.scores))

@@ -14,7 +14,7 @@ from benchmark.commands.planned_power import (
     assumed_variances,
     claim_pairs,
     configured_counts,
-    detectable,
+    detectable_gain,
     measured_pair,
     pair_lines,
     print_power,
@@ -98,7 +98,7 @@ def test_the_detectable_gain_is_found_in_four_fifths_of_data_with_the_planning_v
     rng = np.random.default_rng(0)
     tasks, documents, datasets = 4, 100, 1200
     layout = layout_of(*[documents] * tasks)
-    shared, effect, found = FLIPS * SHARED, detectable(texts, documents, tasks), 0.0
+    shared, effect, found = FLIPS * SHARED, detectable_gain(texts, documents, tasks), 0.0
     for _ in range(4):
         size = (datasets // 4, texts, layout.size)
         values = rng.normal(effect, shared**0.5, (datasets // 4, 1, layout.size))
@@ -117,7 +117,9 @@ def test_power_is_told_for_the_tasks_that_are_in_use(
     print_power(settings, Layout(tmp_path, "micro"), sizes, 5)
     said = capsys.readouterr().out
     assert "2 tasks" in said
-    assert f"{detectable(5, 320, 2):.4f}" in said and f"{detectable(5, 320, 2, 0.05 / 6):.4f}" in said
+    assert (
+        f"{detectable_gain(5, 320, 2):.4f}" in said and f"{detectable_gain(5, 320, 2, 0.05 / 6):.4f}" in said
+    )
     assert "micro-1 against micro-2: no gap is known" in said
 
 
