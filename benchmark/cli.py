@@ -31,11 +31,18 @@ app.add_typer(stage, name="stage")
 app.add_typer(track, name="track")
 app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
+simulate = typer.Typer(invoke_without_command=True)
+app.add_typer(simulate, name="simulate")
 
 Params = Annotated[Path, typer.Option("--params", help="The track's settings file.")]
 BenchOut = Annotated[Path | None, typer.Option("--out", help="Folder for bench.json.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a parameter: key=value in YAML.")
+]
+DataSets = Annotated[int, typer.Option(help="Data sets per cell.", min=2)]
+Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
+Page = Annotated[
+    Path | None, typer.Option("--out", help="The page whose table is replaced; without it, print.")
 ]
 
 
@@ -180,6 +187,7 @@ def score(
     score_alone(samples, models, out, tasks, overrides or [])
 
 
+@app.command("reanalyse")
 @app.command()
 def published(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The original's full_results/.")],
@@ -229,19 +237,55 @@ def verify(
         raise CheckFailed(f"{entry}: {faults[0] if faults else attestation.outcome}")
 
 
-@app.command()
-def simulate(
+@simulate.callback()
+def simulate_track(
+    context: typer.Context,
     params: Params = Path("params.yaml"),
     studies: Annotated[int, typer.Option(help="Studies to simulate.", min=1)] = 1000,
     draws: Annotated[
-        int | None, typer.Option(help="Pretraining draws a model; default as the track has.", min=6)
+        int | None, typer.Option(help="Pretraining draws per model; default as the track has.", min=6)
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Would a study like this track's see an effect, and how often would it be wrong?"""
-    from benchmark.commands.simulate import simulate as run
+    """Would a study like this track's see an effect, and how often would it be wrong?
 
-    run(params, studies, draws, seed)
+    The commands below test the statistics on data with known truth instead, and write the tables of docs/.
+    """
+    if context.invoked_subcommand is None:
+        from benchmark.commands.simulate import simulate as run
+
+        run(params, studies, draws, seed)
+
+
+@simulate.command("coverage")
+def simulate_coverage(data_sets: DataSets = 4000, workers: Workers = 2, out: Page = None) -> None:
+    """Crossed intervals and tests on one draw (docs/STATISTICS.md)."""
+    _simulate("coverage", data_sets, workers, out)
+
+
+@simulate.command("draws")
+def simulate_draws(data_sets: DataSets = 1000, workers: Workers = 2, out: Page = None) -> None:
+    """Pretraining draws, clusters, skewed texts, a small task (docs/DRAW_SIMULATION.md); exit 1 outside the bounds."""
+    _simulate("draws", data_sets, workers, out)
+
+
+@simulate.command("size")
+def simulate_size(data_sets: DataSets = 2000, workers: Workers = 2, out: Page = None) -> None:
+    """The interval of the effective size (docs/EFFECTIVE_SIZE.md)."""
+    _simulate("size", data_sets, workers, out)
+
+
+@simulate.command("selection")
+def simulate_selection(data_sets: DataSets = 2000, workers: Workers = 2, out: Page = None) -> None:
+    """Choosing a step where no step is better than the base model (docs/STATISTICS.md)."""
+    _simulate("selection", data_sets, workers, out)
+
+
+def _simulate(name: str, data_sets: int, workers: int, out: Path | None) -> None:
+    from benchmark.commands.simulate import SIMULATIONS
+    from benchmark.simulations.records import run_simulation
+
+    run_simulation(SIMULATIONS[name], data_sets, workers, out)
 
 
 @bench.callback()

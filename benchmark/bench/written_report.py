@@ -5,25 +5,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.reports.markdown import markdown_table
 from benchmark.system.marked_text import replace_between_markers
+
+FIGURES = ("ours", "peer", "ratio", "spread")
 
 
 def bench_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown: one line per benchmark."""
-    lines = ["| benchmark | ours | peer | ratio | spread | unit | bound |", "| --- " * 7 + "|"]
+    lines = []
     for name, row in rows.items():
-        figures = " | ".join(f"{row[column]:.4g}" for column in ("ours", "peer", "ratio", "spread"))
+        figures = [f"{row[column]:.4g}" for column in FIGURES]
         bound = f"{row['bound']}{'' if row['holds'] else ', **missed**'}" if "bound" in row else ""
-        lines.append(f"| {name} | {figures} | {row['unit']} | {bound} |")
-    return "\n".join(lines)
+        lines.append([name, *figures, row["unit"], bound])
+    return markdown_table(["benchmark", *FIGURES, "unit", "bound"], lines)
 
 
 def stage_table(provenance: Mapping[str, Any]) -> str:
     """Markdown: wall seconds of the stages of one track that took a second or more."""
     seconds = {name: value for name, value in provenance["wall_seconds"].items() if value >= 1}
-    lines = ["| stage | wall seconds |", "| --- | --- |"]
-    lines += [f"| {name} | {value:.1f} |" for name, value in sorted(seconds.items())]
-    return "\n".join(lines)
+    return markdown_table(
+        ["stage", "wall seconds"], [[name, f"{value:.1f}"] for name, value in sorted(seconds.items())]
+    )
 
 
 def write_report(bench: Path, provenance: Path, page: Path) -> None:

@@ -12,7 +12,15 @@ from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.comparisons import figures, noninferiority
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
-from benchmark.statistics.contrast import Contrast, Estimated, gain, level, mean, on_shared_documents, score
+from benchmark.statistics.contrast import (
+    Contrast,
+    ContrastEstimate,
+    gain,
+    level,
+    mean,
+    on_shared_documents,
+    score,
+)
 from benchmark.statistics.design import DocumentScores, Layout
 from benchmark.statistics.fieller import Share, share_of
 
@@ -199,7 +207,7 @@ def _by_scope(
     return [_filled(named, scope, found, share) for scope in present]
 
 
-def _filled(named: Part, scope: str, found: Estimated, share: Share | None, **more: Any) -> Part:
+def _filled(named: Part, scope: str, found: ContrastEstimate, share: Share | None, **more: Any) -> Part:
     """The part with the figures of one scope."""
     place = found.layout.scopes.index(scope)
     columns = {name: column[place] for name, column in figures(found.estimate).items()}

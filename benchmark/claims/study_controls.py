@@ -10,7 +10,7 @@ from benchmark.claims.sentences import CANNOT_TELL, NOT_REPRODUCED, NOT_TESTABLE
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED, figures
 from benchmark.settings.scoring_rules import DeclaredControl
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
-from benchmark.statistics.contrast import GIVEN_ALL, Estimated, level
+from benchmark.statistics.contrast import GIVEN_ALL, ContrastEstimate, level
 from benchmark.statistics.design import DocumentScores, Layout
 from benchmark.statistics.multiplicity import holm
 
@@ -165,7 +165,7 @@ def _halves(base: DocumentScores | None) -> tuple[DocumentScores, DocumentScores
     return first, second
 
 
-def _shown(found: Estimated) -> Row:
+def _shown(found: ContrastEstimate) -> Row:
     return {name: float(column[0]) for name, column in figures(found.estimate).items()}
 
 

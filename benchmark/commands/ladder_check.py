@@ -1,4 +1,4 @@
-"""`gapbench ladder`: is the ladder a ladder? Scores by rung and task, and what neighbours differ by."""
+"""`gapbench ladder`: scores by rung and task, differences of neighbours, and whether each larger model is better."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from benchmark.errors import CheckFailed, InputError
 from benchmark.scoring.sample_files import read_samples
 from benchmark.scoring.selection import base_scores
 from benchmark.settings.scoring_settings import FEWEST_UNITS
-from benchmark.statistics.contrast import level
+from benchmark.statistics.contrast import level, variance_between_draws
 from benchmark.statistics.design import DocumentScores
 from benchmark.statistics.design import Layout as DocumentLayout
 from benchmark.store.tracks import open_track
@@ -21,7 +21,7 @@ TASKS_ABOVE_CHANCE = 10
 
 
 @dataclass(frozen=True)
-class Step:
+class RungStep:
     """What a rung gains over the one below it, averaged over tasks, with the 95 % interval."""
 
     low: str
@@ -41,7 +41,7 @@ class Rungs:
     """
 
     scores: pd.DataFrame
-    steps: list[Step]
+    steps: list[RungStep]
     chance: "pd.Series[float]"
     parameters: "pd.Series[int]"
     of_draws: "pd.Series[float]" = field(default_factory=lambda: pd.Series(dtype=float))
@@ -90,7 +90,7 @@ def ladder(params: Path) -> None:
     print("This is a ladder: every rung is better than the one below it.")
 
 
-def _behind(step: Step) -> str:
+def _behind(step: RungStep) -> str:
     """What a step's interval rests on."""
     if step.draws < FEWEST_UNITS:
         return f"{step.documents} documents, given these trained models"
@@ -129,20 +129,15 @@ def read_rungs(params: Path) -> Rungs:
         scores=pd.DataFrame(scores, index=tasks).T,
         steps=steps,
         chance=chance.loc[tasks],
-        of_draws=pd.Series({name: _between_draws(bases[name], layout) for name in order}),
+        of_draws=pd.Series({name: variance_between_draws(bases[name], layout) ** 0.5 for name in order}),
         parameters=sizes.loc[order],
     )
 
 
-def _between_draws(base: DocumentScores, layout: DocumentLayout) -> float:
-    """Standard deviation of a rung's average between its draws."""
-    if len(base.units) < FEWEST_UNITS:
-        return float("nan")
-    return float(layout.subset(base.columns, base.name).scope_means(base.values)[:, 0].std(ddof=1))
-
-
-def _step(low: DocumentScores, high: DocumentScores, layout: DocumentLayout) -> Step:
+def _step(low: DocumentScores, high: DocumentScores, layout: DocumentLayout) -> RungStep:
     found = (level(high) - level(low)).estimated(layout)
     value, (ci_low, ci_high) = float(found.estimate.value[0]), found.estimate.interval()
     draws = min(len(low.units), len(high.units))
-    return Step(low.model, high.model, value, float(ci_low[0]), float(ci_high[0]), found.layout.size, draws)
+    return RungStep(
+        low.model, high.model, value, float(ci_low[0]), float(ci_high[0]), found.layout.size, draws
+    )

@@ -12,6 +12,7 @@ from benchmark.claims.study_controls import same_rung
 from benchmark.errors import InputError
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
+from benchmark.simulations import crossed_coverage, draw_coverage, selection_noise, size_coverage
 from benchmark.simulations.whole_study import Simulator, Study, read_study
 from benchmark.store.tracks import open_track
 from benchmark.system.progress import Progress
@@ -19,6 +20,11 @@ from benchmark.system.progress import Progress
 PUBLISHED_GAINS = {"classification": 0.0026, "dialogue": 0.0072}
 """Mean gains over all of the study's published runs, by family (`gapbench published`)."""
 STUDIES = 1000
+SIMULATIONS = {
+    module.SIMULATION.name: module.SIMULATION
+    for module in (crossed_coverage, draw_coverage, size_coverage, selection_noise)
+}
+"""Simulations with known truth by the name of their subcommand; their tables are committed in docs/."""
 
 
 def simulate(params: Path, studies: int = STUDIES, draws: int | None = None, seed: int = 0) -> None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
 from benchmark.claims.parts import ALL_DECLARED
@@ -56,7 +55,7 @@ def published_claims(figures: PublishedFigures, comparisons: list[Row], null_rat
     )
 
 
-class Cell(NamedTuple):
+class WeightedGains(NamedTuple):
     """Gains by text (a series by the text's index) of one corpus, for one model and family, and their weight."""
 
     corpus: str
@@ -64,7 +63,7 @@ class Cell(NamedTuple):
     weight: float
 
 
-def pooled(cells: Sequence[Cell], beside: float, scope: str, baseline: str, **named: Any) -> Part:
+def pooled(cells: Sequence[WeightedGains], beside: float, scope: str, baseline: str, **named: Any) -> Part:
     """The weighted sum of cell means plus `beside`, with a t interval over texts (Welch's degrees of freedom).
 
     Each corpus is an independent sample of texts. A text counts once, with what it does to all models: gains of one
@@ -100,7 +99,7 @@ def _base_estimates(figures: PublishedFigures) -> list[Part]:
     pairs = list(product(figures.models(), figures.corpora()))
     return [
         pooled(
-            [Cell(pair[1], _gains_of_texts(family, *pair), 1 / len(pairs)) for pair in pairs],
+            [WeightedGains(pair[1], _gains(family, *pair), 1 / len(pairs)) for pair in pairs],
             0.0,
             family.family,
             ALL_DECLARED,
@@ -122,7 +121,7 @@ def _rung_estimates(figures: PublishedFigures) -> list[Part]:
             family.baseline(NEXT_LARGER[model]) - family.baseline(model, corpus=corpus)
             for model, corpus in pairs
         ]
-        cells = [Cell(pair[1], _gains_of_texts(family, *pair), 1 / len(pairs)) for pair in pairs]
+        cells = [WeightedGains(pair[1], _gains(family, *pair), 1 / len(pairs)) for pair in pairs]
         gap = float(np.mean(gaps))
         part = pooled(cells, -gap, family.family, "next larger model")
         kept = pooled(cells, -(1 - MARGIN) * gap, family.family, "next larger model")
@@ -139,9 +138,9 @@ def _corpus_estimates(figures: PublishedFigures) -> list[Part]:
     others = [corpus for corpus in figures.corpora() if corpus != target]
     parts = []
     for family in figures.families:
-        ours = [Cell(target, _gains_of_texts(family, model, target), 1 / len(models)) for model in models]
+        ours = [WeightedGains(target, _gains(family, model, target), 1 / len(models)) for model in models]
         weight = -1 / len(models) / len(others)
-        theirs = [Cell(pair[1], _gains_of_texts(family, *pair), weight) for pair in product(models, others)]
+        theirs = [WeightedGains(pair[1], _gains(family, *pair), weight) for pair in product(models, others)]
         parts.append(pooled([*ours, *theirs], 0.0, family.family, "mean of the others", corpus=target))
     return parts
 
@@ -185,19 +184,17 @@ def _corpus_parts(figures: PublishedFigures) -> list[Part]:
         ours, theirs = (_gains(family, model, corpus) for corpus in (target, other))
         part = Part(model, ARM, target, other, ARM, family.family, conditional=GIVEN_DRAWS)
         if min(len(ours), len(theirs)) >= FEWEST_UNITS:
-            part = replace(part, **difference_of_means(ours, theirs), note=f"mean gain, {CONDITIONAL}")
+            part = replace(
+                part,
+                **difference_of_means(ours, theirs),
+                note=f"mean gain, {CONDITIONAL}",
+            )
         parts.append(part)
     return parts
 
 
-def _gains(family: FamilyFigures, model: str, corpus: str) -> NDArray[np.float64]:
+def _gains(family: FamilyFigures, model: str, corpus: str) -> "pd.Series[float]":
     return by_text(family, family.gains(), model, corpus)
-
-
-def _gains_of_texts(family: FamilyFigures, model: str, corpus: str) -> "pd.Series[float]":
-    member = ((family.rows["model"] == model) & (family.rows["corpus"] == corpus)).to_numpy()
-    names = np.unique(family.rows.loc[member, "index"].to_numpy())
-    return pd.Series(_gains(family, model, corpus), index=names)
 
 
 def _placebo_parts(figures: PublishedFigures) -> list[Part]:

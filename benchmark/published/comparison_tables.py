@@ -28,8 +28,9 @@ from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.aggregates import corrected_averages
 from benchmark.statistics.contrast import GIVEN_ALL, GIVEN_DRAWS
-from benchmark.statistics.crossed import POWER, mean_over_texts
+from benchmark.statistics.crossed import POWER
 from benchmark.statistics.multiplicity import benjamini_hochberg, holm
+from benchmark.statistics.textbook import mean_over_texts
 
 TRACK = "published"
 SUITE_VERSION = "gap12-original"
@@ -46,11 +47,10 @@ HEAD = {"track": TRACK, "suite_version": SUITE_VERSION}
 
 def by_text(
     family: FamilyFigures, values: NDArray[np.float64], model: str, corpus: str
-) -> NDArray[np.float64]:
-    """Means over the rows of each text [texts] of `values` [rows], for one model and corpus."""
+) -> "pd.Series[float]":
+    """Means over the rows of each text of `values` [rows], by the text's index, for one model and corpus."""
     member = ((family.rows["model"] == model) & (family.rows["corpus"] == corpus)).to_numpy()
-    means = pd.Series(values[member]).groupby(family.rows.loc[member, "index"].to_numpy()).mean()
-    return np.asarray(means.to_numpy(dtype=np.float64), dtype=np.float64)
+    return pd.Series(values[member]).groupby(family.rows.loc[member, "index"].to_numpy()).mean()
 
 
 def run_rows(figures: PublishedFigures) -> list[Row]:
@@ -91,24 +91,23 @@ def _entry(figures: PublishedFigures, model: str, corpus: str) -> Row:
     row: Row = {**HEAD, "row_kind": "entry", "model": model, "arm": ARM, "corpus": corpus, "n_texts": 0}
     row |= _sizes(figures, model)
     for family in figures.families:
-        scores = by_text(family, family.rows["average"].to_numpy(dtype=np.float64), model, corpus)
+        scores = _scores(family, "average", model, corpus)
         if not len(scores):
             continue
         names = (f"score_{family.family}", f"score_{family.family}_low", f"score_{family.family}_high")
         row |= dict(zip(names, mean_over_texts(scores), strict=True))
         row["n_texts"] = max(row["n_texts"], len(scores))
-    means = {
-        task: by_text(
-            figures.classification,
-            figures.classification.rows[task].to_numpy(dtype=np.float64),
-            model,
-            corpus,
-        )
-        for task in figures.classification.tasks
-    }
+    family = figures.classification
+    means = {task: _scores(family, task, model, corpus) for task in family.tasks}
     if all(len(values) for values in means.values()):
         row["corrected_classification"] = _corrected({t: float(v.mean()) for t, v in means.items()})
     return row | {"verification": "self-reported"}
+
+
+def _scores(family: FamilyFigures, column: str, model: str, corpus: str) -> NDArray[np.float64]:
+    """Means of a column over the rows of each text [texts]."""
+    values = family.rows[column].to_numpy(dtype=np.float64)
+    return np.asarray(by_text(family, values, model, corpus), dtype=np.float64)
 
 
 def _sizes(figures: PublishedFigures, model: str) -> Row:
@@ -191,7 +190,8 @@ def _against(figures: PublishedFigures, model: str, corpus: str, kind: str, base
             if known:
                 start = family.baseline(baseline, column, corpus)
                 differences = family.rows[column].to_numpy(dtype=np.float64) - start
-                row |= _difference(by_text(family, differences, model, corpus))
+                texts = by_text(family, differences, model, corpus)
+                row |= _difference(np.asarray(texts, dtype=np.float64))
             yield row
 
 
@@ -215,7 +215,7 @@ def _difference(differences: NDArray[np.float64]) -> Row:
     }
 
 
-def difference_of_means(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Row:
+def difference_of_means(ours: "pd.Series[float]", theirs: "pd.Series[float]") -> Row:
     """Mean of `ours` minus mean of `theirs`, independent texts: Welch's t interval and p-value."""
     test = ttest_ind(ours, theirs, equal_var=False)
     interval = test.confidence_interval(0.95)

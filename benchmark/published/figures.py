@@ -1,11 +1,11 @@
 """The published study in figures: what its rows give, how steps were chosen, how repeatable it was."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.published.source_files import (
     FAMILIES,
@@ -14,8 +14,8 @@ from benchmark.published.source_files import (
     FamilyFigures,
     PublishedFigures,
 )
-from benchmark.statistics.crossed import mean_over_texts
 from benchmark.statistics.effective_size import effective_size
+from benchmark.statistics.textbook import mean_over_texts, wilson
 
 Facts = dict[str, Any]
 KEY = ["model", "corpus", "index"]
@@ -25,23 +25,21 @@ def row_counts(figures: PublishedFigures) -> Facts:
     """Rows by family, by model and by model and corpus."""
     counts: Facts = {}
     for family in figures.families:
-        rows = family.rows
+        found = Counter(zip(family.rows["model"], family.rows["corpus"], strict=True))
+        by_both = {
+            model: {corpus: found[model, corpus] for corpus in figures.corpora()}
+            for model in figures.models()
+        }
         counts[family.family] = {
-            "rows": len(rows),
-            "by_model": {model: int((rows["model"] == model).sum()) for model in figures.models()},
-            "by_model_and_corpus": {
-                model: {
-                    corpus: int(((rows["model"] == model) & (rows["corpus"] == corpus)).sum())
-                    for corpus in figures.corpora()
-                }
-                for model in figures.models()
-            },
+            "rows": len(family.rows),
+            "by_model": {model: sum(by_corpus.values()) for model, by_corpus in by_both.items()},
+            "by_model_and_corpus": by_both,
         }
     return counts
 
 
 def model_figures(figures: PublishedFigures) -> list[Facts]:
-    """One record a model and family: baseline, mean of best, gain, its share of the ladder gap, chosen steps.
+    """One record per model and family: baseline, mean of best, gain, its share of the ladder gap, chosen steps.
 
     Means are over rows, as published; intervals over texts (rows of one text averaged first), conditional on
     the documents. `effective_parameters` interpolates the three unmodified models in log parameters.
@@ -183,4 +181,4 @@ def task_gains(figures: PublishedFigures) -> list[Facts]:
 def _wilson(count: int, n: int) -> list[float] | None:
     if not n:
         return None
-    return [float(bound) for bound in proportion_confint(count, n, method="wilson")]
+    return [float(bound) for bound in wilson(count, n)]

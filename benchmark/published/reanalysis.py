@@ -18,19 +18,20 @@ from benchmark.published.document_noise import document_lines, over_documents
 from benchmark.published.figures import chosen_steps, model_figures, repeated_runs, row_counts, task_gains
 from benchmark.published.sampling import check_notebooks, sampling, sampling_lines
 from benchmark.published.source_files import FAMILIES, PublishedFigures, read_published
-from benchmark.published.step_choice import COLUMNS, assumptions, explanations, null_rate, simulation_rows
+from benchmark.published.step_choice import assumptions, explanations, null_rate, simulation_rows
 from benchmark.results.result_files import csv_text, write_csv, write_json
 from benchmark.schema.result_columns import COMPARISONS, ENTRIES, RUNS
 from benchmark.system.files import write_text
 
 Facts = dict[str, Any]
+SEED = 0
 
 
-def run_published(full_results_dir: Path, out: Path, *, seed: int = 0) -> list[str]:
+def run_published(full_results_dir: Path, out: Path) -> list[str]:
     """Re-analyse the original's two CSV files in `full_results_dir`; returns lines that say the figures.
 
     Writes `runs.csv`, `entries.csv`, `comparisons.csv`, `claims.json`, `published.json` and
-    `selection_simulation.csv` to `out`: the same bytes for the same files and seed. Nothing is written unless
+    `selection_simulation.csv` to `out`: the same bytes for the same files. Nothing is written unless
     all is computed. Raises InputError for a folder that is not the original's, for notebooks beside it that are not
     those of the commit, and where `out` is a file.
     """
@@ -38,15 +39,15 @@ def run_published(full_results_dir: Path, out: Path, *, seed: int = 0) -> list[s
         raise InputError(f"{out} is a file; give a folder for the results")
     figures = read_published(full_results_dir)
     check_notebooks(full_results_dir)
-    simulated = simulation_rows(figures, seed)
-    by_choice = null_rate(figures, seed)
+    simulated = simulation_rows(figures, SEED)
+    by_choice = null_rate(figures, SEED)
     comparisons = comparison_rows(figures)
     claims = published_claims(figures, comparisons, by_choice)
     facts = published_facts(figures, simulated, by_choice, claims)
     write_csv(out / "runs.csv", run_rows(figures), RUNS)
     write_csv(out / "entries.csv", entry_rows(figures), ENTRIES)
     write_csv(out / "comparisons.csv", [as_stored(row) for row in comparisons], COMPARISONS)
-    write_text(out / "selection_simulation.csv", csv_text(simulated, COLUMNS))
+    write_text(out / "selection_simulation.csv", csv_text(simulated, simulated[0]))
     write_json(out / "published.json", _ten_digits(facts))
     write_json(out / "claims.json", _ten_digits(claims))
     return summary(facts, claims)
@@ -76,7 +77,9 @@ def published_facts(
         "tasks": task_gains(figures),
         "documents": {
             "assumed": words(),
-            "parts": over_documents(figures, _claim(claims, "C2"), MARGIN),
+            "parts": over_documents(
+                figures, next(claim for claim in claims["claims"] if claim["id"] == "C2"), MARGIN
+            ),
         },
         "selection": {
             "assumptions": assumptions(),
@@ -84,11 +87,6 @@ def published_facts(
             "null_rate": by_choice,
         },
     }
-
-
-def _claim(claims: Facts, name: str) -> Facts:
-    found: Facts = next(claim for claim in claims["claims"] if claim["id"] == name)
-    return found
 
 
 def summary(facts: Facts, claims: Facts) -> list[str]:

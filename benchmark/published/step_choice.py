@@ -14,6 +14,7 @@ from benchmark.published.null_model import (
     simulate_selection,
 )
 from benchmark.published.source_files import FAMILIES, PublishedFigures, documents_of
+from benchmark.statistics.multiplicity import holm
 
 SHARES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 RUNS = 2000
@@ -23,23 +24,6 @@ STUDIES = 40
 STUDY_SHARE = 0.02
 STUDY_PATTERN = "cumulative"
 TEXTS = 100
-
-COLUMNS = [
-    "model",
-    "family",
-    "pattern",
-    "changed",
-    "flip_rate",
-    "mean_gain",
-    "gain_low",
-    "gain_high",
-    "share_unmodified",
-    "mean_best_epoch",
-    "mean_last_epoch",
-    "published_gain",
-    "published_share_unmodified",
-    "runs",
-]
 
 Row = dict[str, Any]
 
@@ -81,8 +65,7 @@ def simulation_rows(figures: PublishedFigures, seed: int) -> list[Row]:
                             "runs": RUNS,
                         }
                     )
-    order = {family: place for place, family in enumerate(FAMILIES)}
-    return sorted(rows, key=lambda row: order[row["family"]])
+    return sorted(rows, key=lambda row: FAMILIES.index(row["family"]))
 
 
 def _summary(found: Simulated, family: str) -> Row:
@@ -161,8 +144,7 @@ def null_rate(figures: PublishedFigures, seed: int) -> float:
             errors = gains.std(axis=2, ddof=1) / np.sqrt(TEXTS)
             p_values.append(2 * student_t.sf(np.abs(gains.mean(axis=2)) / errors, TEXTS - 1))
     by_study = np.concatenate(p_values, axis=1)
-    ordered = np.sort(by_study, axis=1) * np.arange(by_study.shape[1], 0, -1)
-    return float((ordered < 0.05).all(axis=1).mean())
+    return float((holm(by_study) < 0.05).all(axis=1).mean())
 
 
 def assumptions() -> Row:

@@ -1,10 +1,7 @@
 """How the benchmark asks to be cited, from `CITATION.cff`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -26,7 +23,7 @@ class Citation:
 
     @property
     def text(self) -> str:
-        """One line."""
+        """Authors, year, title, version and address in one line."""
         head = ", ".join(self.authors) + (f" ({self.year})" if self.year else "")
         version = f", version {self.version}" if self.version else ""
         return ". ".join(part for part in (head, f"{self.title}{version}", self.url) if part)
@@ -46,41 +43,28 @@ class Citation:
 
 
 def read_citation(near: Path) -> Citation:
-    """The citation in the `CITATION.cff` at or above `near` or beside the package, else the package's name.
+    """The citation in the `CITATION.cff` at or above `near`, or beside the package; without one, the package's name.
 
     Raises InputError for a file that does not parse or has no title.
     """
     roots = [near.resolve(), *near.resolve().parents, Path(__file__).resolve().parents[2]]
     path = next((root / FILE for root in roots if (root / FILE).is_file()), None)
     if path is None:
-        return _of_package()
+        return Citation((), PACKAGE)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML ({str(error).splitlines()[0]}); mend it") from error
-    if not isinstance(content, Mapping) or not content.get("title"):
+        raise InputError(f"{path} is not YAML ({str(error).splitlines()[0]}); fix it") from error
+    if not isinstance(content, dict) or not content.get("title"):
         raise InputError(f"{path} has no title; give it one")
-    released = str(content.get("date-released") or "")
+    names = (
+        author.get("name") or f"{author.get('given-names', '')} {author.get('family-names', '')}".strip()
+        for author in content.get("authors") or ()
+    )
     return Citation(
-        authors=tuple(filter(None, (_name(author) for author in content.get("authors") or ()))),
+        authors=tuple(filter(None, names)),
         title=str(content["title"]),
         version=str(content.get("version") or ""),
-        year=released[:4],
+        year=str(content.get("date-released") or "")[:4],
         url=str(content.get("repository-code") or content.get("url") or ""),
     )
-
-
-def _name(author: Any) -> str:
-    if not isinstance(author, Mapping):
-        return ""
-    if author.get("name"):
-        return str(author["name"])
-    return " ".join(str(author[key]) for key in ("given-names", "family-names") if author.get(key))
-
-
-def _of_package() -> Citation:
-    try:
-        version = metadata.version(PACKAGE)
-    except metadata.PackageNotFoundError:
-        version = ""
-    return Citation((), PACKAGE, version)

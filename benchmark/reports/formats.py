@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from benchmark.reports.citation import Citation
+from benchmark.reports.markdown import markdown_table
 from benchmark.statistics.design import SUMMARY_SCOPES
 
 KEY = ("model", "arm", "corpus")
@@ -135,75 +136,60 @@ def _title(row: Record) -> str:
     return "/".join(str(row[name]) for name in KEY)
 
 
-def markdown(row: Record, comparisons: list[Record], citation: Citation) -> str:
-    """Markdown tables of an entry's scores and comparisons."""
-    lines = [f"**{_escape_markdown(_title(row))}**", ""]
-    lines += _markdown_table(["scope", "score", "95 %"], _score_cells(row))
+def _tables(row: Record, comparisons: list[Record]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The tables of an entry: alignment of the columns, head and rows."""
+    tables = [("lrr", ["scope", "score", "95 %"], _score_cells(row))]
     if comparisons:
         head = ["against", "scope", "difference", "95 %", "adjusted p", "verdict"]
-        lines += ["", *_markdown_table(head, [_comparison_cells(one) for one in comparisons])]
-    lines += [
-        "",
-        *(_escape_markdown(fact) for fact in _facts(row, comparisons)),
-        "",
-        f"Cite as: {citation.text}",
+        tables.append(("llrrrl", head, [_comparison_cells(one) for one in comparisons]))
+    return tables
+
+
+def markdown(row: Record, comparisons: list[Record], citation: Citation) -> str:
+    """Markdown tables of an entry's scores and comparisons."""
+    tables = [
+        markdown_table(head, [[_escape_markdown(cell) for cell in cells] for cells in rows])
+        for _, head, rows in _tables(row, comparisons)
     ]
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
-    body = [[_escape_markdown(cell) for cell in row] for row in rows]
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
+    facts = "\n".join(_escape_markdown(fact) for fact in _facts(row, comparisons))
+    return (
+        "\n\n".join([f"**{_escape_markdown(_title(row))}**", *tables, facts, f"Cite as: {citation.text}"])
+        + "\n"
+    )
 
 
 def _escape_markdown(text: str) -> str:
-    return "".join(f"\\{char}" if char in r"\`*_[]<>|" else char for char in text)
+    return text.translate({ord(char): f"\\{char}" for char in r"\`*_[]<>|"})
 
 
 def latex(row: Record, comparisons: list[Record], citation: Citation) -> str:
-    """A LaTeX table (booktabs), the citation's BibTeX as a comment behind it."""
-    facts = " ".join(_escape_latex(fact) for fact in _facts(row, comparisons))
+    """A LaTeX table (booktabs), the citation's BibTeX as a comment behind it.
+
+    Written here because `DataFrame.to_latex` needs jinja2 and leaves the escaping of `<` and `>` to the caller.
+    """
+    tables = [_latex_table(*table) for table in _tables(row, comparisons)]
+    facts = _escape_latex(" ".join(_facts(row, comparisons)))
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        *_latex_table("lrr", ["scope", "score", "95 %"], _score_cells(row)),
+        "\n\\par\\medskip\n".join(tables),
+        rf"\caption{{\texttt{{{_escape_latex(_title(row))}}}. {facts}}}",
+        r"\end{table}",
+        *(f"% {line}" for line in citation.bibtex.splitlines()),
     ]
-    if comparisons:
-        head = ["against", "scope", "difference", "95 %", "adjusted p", "verdict"]
-        lines += [
-            r"\par\medskip",
-            *_latex_table("llrrrl", head, [_comparison_cells(one) for one in comparisons]),
-        ]
-    caption = rf"\caption{{\texttt{{{_escape_latex(_title(row))}}}. {facts}}}"
-    cite = [f"% {line}" for line in citation.bibtex.splitlines()]
-    return "\n".join([*lines, caption, r"\end{table}", *cite]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
-def _latex_table(columns: str, head: list[str], rows: list[list[str]]) -> list[str]:
-    def line(cells: list[str]) -> str:
-        return " & ".join(_escape_latex(cell) for cell in cells) + r" \\"
-
-    return [
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        line(head),
-        r"\midrule",
-        *(line(row) for row in rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
+def _latex_table(columns: str, head: list[str], rows: list[list[str]]) -> str:
+    first, *others = (" & ".join(map(_escape_latex, cells)) + r" \\" for cells in (head, *rows))
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", first, r"\midrule", *others, r"\bottomrule"]
+    return "\n".join([*lines, r"\end{tabular}"])
 
 
 LATEX = {
+    **{char: f"\\{char}" for char in "&%$#_{}"},
     "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
@@ -212,4 +198,4 @@ LATEX = {
 
 
 def _escape_latex(text: str) -> str:
-    return "".join(LATEX.get(char, char) for char in text)
+    return text.translate({ord(char): escaped for char, escaped in LATEX.items()})

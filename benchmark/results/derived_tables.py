@@ -9,9 +9,9 @@ import pandas as pd
 from benchmark.schema.result_columns import RUN_CURVES, RUNS
 from benchmark.scoring.run_records import Records
 from benchmark.scoring.selection import TIE_DECIMALS
-from benchmark.statistics.aggregates import performance_profile
-from benchmark.statistics.crossed import mean_over_texts
+from benchmark.statistics.aggregates import profile_table
 from benchmark.statistics.rank_correlation import familiarity_table
+from benchmark.statistics.textbook import mean_over_texts
 
 SENSITIVITY_COLUMNS = [
     "track",
@@ -52,7 +52,7 @@ def derive(
     treated = runs[runs["arm"].isin(list(treatments))]
     return {
         "sensitivity.csv": sensitivity_table(curves, arm_rates(records)),
-        "profile.csv": performance_profile(scores, "all", track=track or "", suite_version=version or ""),
+        "profile.csv": profile_table(scores, "all", track=track or "", suite_version=version or ""),
         "familiarity.csv": familiarity_table(treated),
     }
 

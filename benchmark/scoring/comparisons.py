@@ -10,11 +10,12 @@ from benchmark.errors import InputError
 from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import ScoringSettings
-from benchmark.statistics.contrast import Contrast, Estimated, gain, level, score
-from benchmark.statistics.crossed import Estimate, mcnemar_exact
+from benchmark.statistics.contrast import Contrast, ContrastEstimate, gain, level, score
+from benchmark.statistics.crossed import Estimate
 from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
 from benchmark.statistics.fieller import Share, share_of
 from benchmark.statistics.multiplicity import benjamini_hochberg, holm
+from benchmark.statistics.textbook import mcnemar_exact
 
 LEVEL = 0.05
 LEVEL_ONE_SIDED = 0.025
@@ -43,10 +44,10 @@ class Difference:
     single 0/1 tasks for an entry of one run.
     """
 
-    found: Estimated
-    gap: Estimated | None = None
-    remaining: Estimated | None = None
-    worthwhile: Estimated | None = None
+    found: ContrastEstimate
+    gap: ContrastEstimate | None = None
+    remaining: ContrastEstimate | None = None
+    worthwhile: ContrastEstimate | None = None
     share: Share | None = None
     exact_p: Mapping[str, float] = field(default_factory=dict)
 
@@ -127,7 +128,7 @@ def difference(
     layout: Layout,
     settings: ScoringSettings,
     nearest: DocumentScores | None = None,
-    own_gain: Estimated | None = None,
+    own_gain: ContrastEstimate | None = None,
 ) -> Difference:
     """Entry minus baseline: paired by document, and by draw (or text) with its base model and its controls.
 
@@ -183,7 +184,7 @@ def comparison_rows(
     models: Mapping[str, Model],
     layout: Layout,
     settings: ScoringSettings,
-    own_gain: Estimated | None = None,
+    own_gain: ContrastEstimate | None = None,
 ) -> list[dict[str, Any]]:
     """The rows of `comparisons.csv` for one entry, in both measures; each measure has families of its own.
 

@@ -12,12 +12,13 @@ from benchmark.scoring.samples import RunKey, Samples
 from benchmark.scoring.selection import TIE_DECIMALS, EntrySelection
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.aggregates import corrected_averages, probability_of_improvement
-from benchmark.statistics.contrast import Estimated, level, score
-from benchmark.statistics.crossed import Estimate, crossed, mean_over_texts, sampled, wilson
+from benchmark.statistics.contrast import ContrastEstimate, level, score
+from benchmark.statistics.crossed import Estimate, crossed, sampled
 from benchmark.statistics.design import DocumentScores, Floats, Layout, shared_columns
 from benchmark.statistics.effective_size import EffectiveSize, effective_size, widths_from_documents
 from benchmark.statistics.interquartile import Resampling, interquartile_interval
 from benchmark.statistics.sign_test import ROUNDING
+from benchmark.statistics.textbook import mean_over_texts, wilson
 
 Row = dict[str, Any]
 Entry = tuple[str, str, str]
@@ -47,7 +48,7 @@ class Rung(NamedTuple):
 def entry_tables(
     samples: Samples,
     selections: Mapping[Entry, EntrySelection],
-    gains: Mapping[Entry, Estimated],
+    gains: Mapping[Entry, ContrastEstimate],
     bases: Mapping[str, DocumentScores],
     models: Mapping[str, Model],
     records: Records,

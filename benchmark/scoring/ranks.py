@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.scoring.comparisons import LEVEL, figures
 from benchmark.scoring.selection import TIE_DECIMALS
-from benchmark.statistics.contrast import GIVEN_ALL, Estimated, paired_units, score
+from benchmark.statistics.contrast import GIVEN_ALL, ContrastEstimate, paired_units, score
 from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout
 from benchmark.statistics.multiplicity import holm
 
@@ -41,7 +41,7 @@ def rank_entries(
 
 def paired(
     first: DocumentScores, second: DocumentScores, bases: Mapping[str, DocumentScores], layout: Layout
-) -> tuple[Estimated, int]:
+) -> tuple[ContrastEstimate, int]:
     """First minus second by scope on shared documents, and the number of units that pair.
 
     Gains pair by draw or text (`contrast.paired_units`); otherwise their units are independent samples and 0 is

@@ -1,15 +1,13 @@
-"""Simulation benchmark: coverage and error rates of scoring's own functions on data sets with known truth."""
+"""`gapbench simulate coverage`: coverage and error rates of the crossed variance on data sets with known truth."""
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import CheckFailed
 from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
@@ -21,19 +19,16 @@ from benchmark.simulations.made_samples import (
     simulated_layout,
     treated_latent,
 )
-from benchmark.simulations.selection_noise import NOISE_HEADER, noise_rows
+from benchmark.simulations.records import Simulation
 from benchmark.statistics.crossed import Estimate, crossed
 from benchmark.statistics.design import Floats, Layout
 from benchmark.statistics.multiplicity import holm
-from benchmark.system.files import write_text
 
 TEXTS = (3, 5, 20)
 DOCUMENTS = (32, 320)
-DATA_SETS = 4000
 MAIN = "mixed"
 MARGIN = 0.5
 BATCH_VALUES = 2_000_000
-BEGIN, END = "<!-- simulation: begin -->", "<!-- simulation: end -->"
 
 COVERAGE_BOUNDS = {3: (0.92, 0.99), 5: (0.93, 0.97), 20: (0.93, 0.97)}
 REJECTION_BOUNDS = {3: (0.01, 0.08), 5: (0.03, 0.07), 20: (0.03, 0.07)}
@@ -59,7 +54,7 @@ class Outcomes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellRates:
     """The rates of one scenario, number of texts and number of documents a task."""
 
     scenario: str
@@ -68,7 +63,7 @@ class Cell:
     rates: Outcomes
 
 
-def simulate(scenario: str, texts: int, documents: int, data_sets: int = DATA_SETS, seed: int = 0) -> Cell:
+def simulate(scenario: str, texts: int, documents: int, data_sets: int, seed: int = 0) -> CellRates:
     """Rates in one cell; the seed fixes every data set."""
     layout = simulated_layout(documents)
     found = [
@@ -76,7 +71,7 @@ def simulate(scenario: str, texts: int, documents: int, data_sets: int = DATA_SE
         for rng, size in _batches(texts, layout, data_sets, [seed, *scenario.encode(), texts, documents])
     ]
     rates = (np.concatenate(part).mean(axis=0) for part in zip(*found, strict=True))
-    return Cell(scenario, texts, documents, Outcomes(*rates))
+    return CellRates(scenario, texts, documents, Outcomes(*rates))
 
 
 def _batches(
@@ -145,22 +140,22 @@ def _good(verdicts: list[str]) -> Floats:
     return np.array([one in ("superior", "comparable") for one in verdicts], dtype=np.float64)
 
 
-def missed(cell: Cell) -> list[str]:
+def missed(cell: CellRates) -> list[str]:
     """The bounds that a cell misses, in words."""
     low, high = COVERAGE_BOUNDS[cell.texts]
     fewest, most = REJECTION_BOUNDS[cell.texts]
-    checks = [
+    checks = (
         (
-            bool(((cell.rates.covered >= low) & (cell.rates.covered <= high)).all()),
+            ((cell.rates.covered >= low) & (cell.rates.covered <= high)).all(),
             f"coverage outside {low}-{high}",
         ),
         (
-            bool(((cell.rates.rejected >= fewest) & (cell.rates.rejected <= most)).all()),
+            ((cell.rates.rejected >= fewest) & (cell.rates.rejected <= most)).all(),
             f"rejection outside {fewest}-{most}",
         ),
         (cell.rates.comparable <= COMPARABLE_BOUND, f"comparable above {COMPARABLE_BOUND}"),
         (cell.rates.familywise <= FAMILYWISE_BOUND, f"family-wise error above {FAMILYWISE_BOUND}"),
-    ]
+    )
     return [words for holds, words in checks if not holds]
 
 
@@ -178,14 +173,13 @@ HEADER = [
 ]
 
 
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+def row(place: tuple[str, int, int], data_sets: int) -> tuple[list[str], list[str]]:
+    """A row of the table: `data_sets` in a cell of the main scenario, half as many in the others.
 
-
-def _row(cell: Cell) -> list[str]:
-    return [
+    It has the bounds that it misses among its figures.
+    """
+    cell = simulate(*place, data_sets if place[0] == MAIN else data_sets // 2)
+    shown = [
         cell.scenario,
         str(cell.texts),
         str(cell.documents),
@@ -197,55 +191,17 @@ def _row(cell: Cell) -> list[str]:
         ", ".join(f"{rate:.3f}" for rate in cell.rates.satterthwaite),
         ", ".join(f"{rate:.3f}" for rate in cell.rates.cochran),
     ]
+    return shown, []
 
 
-def put_between_marks(path: Path, text: str) -> None:
-    """Replace what stands between the marks of a page."""
-    page = path.read_text(encoding="utf-8")
-    if BEGIN not in page or END not in page:
-        raise CheckFailed(f"{path}: no lines {BEGIN} and {END}; add them where the tables belong")
-    head, rest = page.split(BEGIN, 1)
-    write_text(path, f"{head}{BEGIN}\n{text}{END}{rest.split(END, 1)[1]}")
+LARGEST = TEXTS[-1], DOCUMENTS[-1]
+"""Only the main scenario has this cell, which takes longest."""
 
-
-def cells() -> list[tuple[str, int, int]]:
-    """(scenario, texts, documents); the other scenarios leave out the largest cell, which takes longest."""
-    largest = TEXTS[-1], DOCUMENTS[-1]
-    return [
-        (scenario, texts, documents)
-        for scenario in SCENARIOS
-        for texts in TEXTS
-        for documents in DOCUMENTS
-        if scenario == MAIN or (texts, documents) != largest
-    ]
-
-
-def report(data_sets: int) -> str:
-    """The tables of all cells: `data_sets` a cell of the main scenario, half as many of the others."""
-    rows = []
-    for scenario, texts, documents in cells():
-        sets = data_sets if scenario == MAIN else data_sets // 2
-        rows.append(_row(simulate(scenario, texts, documents, sets)))
-        print(*rows[-1], sep=" | ", flush=True)
-    noise = noise_rows(data_sets // 2)
-    return (
-        f"{data_sets} data sets a cell of the scenario '{MAIN}', {data_sets // 2} of the others.\n\n"
-        f"{markdown(HEADER, rows)}\nSelection noise only, {data_sets // 2} data sets a cell.\n\n"
-        f"{markdown(NOISE_HEADER, noise)}"
-    )
-
-
-def main() -> None:
-    """Command line: all cells; print the tables, or put them into a page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, help="page whose marked part is replaced")
-    parser.add_argument("--data-sets", type=int, default=DATA_SETS)
-    arguments = parser.parse_args()
-    text = report(arguments.data_sets)
-    print(text)
-    if arguments.out:
-        put_between_marks(arguments.out, text)
-
-
-if __name__ == "__main__":
-    main()
+SIMULATION = Simulation(
+    "coverage",
+    "docs/STATISTICS.md",
+    HEADER,
+    [cell for cell in product(SCENARIOS, TEXTS, DOCUMENTS) if cell[0] == MAIN or cell[1:] != LARGEST],
+    row,
+    ("benchmark.statistics.crossed", "benchmark.statistics.multiplicity"),
+)

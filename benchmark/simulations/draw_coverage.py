@@ -1,39 +1,31 @@
-"""Simulation with known truth of what pretraining draws, clusters, skewed texts and small tasks do to scoring.
+"""`gapbench simulate draws`: what pretraining draws, clusters, skewed texts and small tasks do to intervals and tests.
 
-    python -m benchmark.simulations.draw_coverage            # the whole grid, with its bounds; about half an hour
-
-The studies go through `scoring.contrast` as real ones do. Every score is a function of a normal latent value
-(`scoring.simulated_data`), so that any true difference is set exactly.
+The studies go through `statistics.contrast` as real ones do. Every score is a function of a normal latent value
+(`made_samples`), so that any true difference is set exactly. The whole grid takes about half an hour.
 """
 
-import argparse
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from benchmark.errors import CheckFailed
-from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED, noninferiority
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
     CLASSIFICATION,
     GAP,
     TASKS,
+    model_scores,
     scores_of,
     simulated_layout,
+    treated_scores,
 )
+from benchmark.simulations.records import Simulation
 from benchmark.statistics.contrast import Contrast, gain, level, score
 from benchmark.statistics.design import DocumentScores, Floats, Layout
 from benchmark.statistics.multiplicity import holm
-from benchmark.system.content_hash import code_digest
-from benchmark.system.files import write_text
-from benchmark.system.import_closure import keyed_modules
 
 DOCUMENTS = 120
 SMALL_TASK = 47
@@ -48,7 +40,6 @@ ONE_DRAW_TEXTS = 5
 HARM, HARMFUL = 0.03, 0.1
 """A harmful text costs so much of the score, and so many texts are harmful, in the scenario `skewed`."""
 MARGIN = 0.5
-DATA_SETS = 2000
 
 COVERAGE = (0.93, 0.97)
 COVERAGE_FEW = (0.92, 0.99)
@@ -113,7 +104,7 @@ class Rates(NamedTuple):
 
 
 @dataclass(frozen=True)
-class World:
+class LatentEffects:
     """Latent effects of one data set, by which all its models are scored."""
 
     scenario: Scenario
@@ -168,18 +159,21 @@ def layout_of(scenario: Scenario) -> Layout:
     return Layout(whole.tasks, task_of, doc_id, task_of * DOCUMENTS + inside[doc_id])
 
 
-def simulate(scenario: Scenario, data_sets: int = DATA_SETS, seed: int = 0) -> Rates:
+def simulate(scenario: Scenario, data_sets: int, seed: int = 0) -> Rates:
     """Rates of one cell; the seed fixes every data set."""
     layout = layout_of(scenario)
     key = [seed, *scenario.name.encode(), int(scenario.variance), scenario.draws, scenario.skewed]
     one = _skewed if scenario.skewed else _study
-    rows = [one(World(scenario, layout, np.random.default_rng([*key, place]))) for place in range(data_sets)]
+    rows = [
+        one(LatentEffects(scenario, layout, np.random.default_rng([*key, place])))
+        for place in range(data_sets)
+    ]
     return Rates(
         *(float(np.nanmean(column)) if not np.isnan(column).all() else np.nan for column in np.array(rows).T)
     )
 
 
-def _study(world: World) -> tuple[float, ...]:
+def _study(world: LatentEffects) -> tuple[float, ...]:
     """One study: nothing gained and no gap for coverage and errors, and one at exactly the margin."""
     scenario, layout = world.scenario, world.layout
     one = scenario.draws == 1
@@ -200,13 +194,18 @@ def _study(world: World) -> tuple[float, ...]:
     def scored(latent: Floats, expected: Floats, variance: float) -> Floats:
         return scores_of(latent, expected, variance, layout)
 
-    bases = _model("base", scored(base, BASE_SCORES, spread))
-    equal = _model("rung", scored(rung, BASE_SCORES, spread_rung))
-    larger = _model("larger", scored(rung, BASE_SCORES + GAP, spread_rung))
-    starts = np.repeat(bases.values, ONE_DRAW_TEXTS, axis=0) if one else bases.values[: scenario.draws]
-    entry = _entry("gap", scored(treated, BASE_SCORES, spread_treated), starts, one)
-    placebo = _entry("random", scored(control, BASE_SCORES, spread_treated), starts, one)
-    kept = _entry("gap", scored(treated, BASE_SCORES + (1 - MARGIN) * GAP, spread_treated), starts, one)
+    bases = model_scores("base", scored(base, BASE_SCORES, spread))
+    equal = model_scores("rung", scored(rung, BASE_SCORES, spread_rung))
+    larger = model_scores("larger", scored(rung, BASE_SCORES + GAP, spread_rung))
+    starts = bases.values if one else bases.values[: scenario.draws]
+
+    def run(latent: Floats, expected: Floats, arm: str = "gap") -> DocumentScores:
+        return treated_scores(
+            "base", scored(latent, expected, spread_treated), starts, arm=arm, by="text" if one else "draw"
+        )
+
+    entry, placebo = run(treated, BASE_SCORES), run(control, BASE_SCORES, "random")
+    at_margin = run(treated, BASE_SCORES + (1 - MARGIN) * GAP)
 
     truth_gain = truth_larger = 0.0
     if one:
@@ -224,7 +223,7 @@ def _study(world: World) -> tuple[float, ...]:
             *(() if one else (score(entry, bases) - level(equal),)),
         )
     ]
-    gap, remaining = noninferiority(kept, bases, larger, MARGIN)
+    gap, remaining = noninferiority(at_margin, bases, larger, MARGIN)
     is_open = gap.estimated(layout).estimate.is_above_zero()
     p_margin = np.where(is_open, remaining.estimated(layout).estimate.p_above_zero(), np.nan)
     adjusted = holm(np.concatenate(p_values))
@@ -240,12 +239,12 @@ def _study(world: World) -> tuple[float, ...]:
     )
 
 
-def _skewed(world: World) -> tuple[float, ...]:
+def _skewed(world: LatentEffects) -> tuple[float, ...]:
     """One draw with texts of which one in ten is harmful and the others make up for it: nothing is gained."""
     layout, texts = world.layout, world.scenario.skewed
     hard = world.by_document()
     harmful = world.rng.random(texts) < HARMFUL
-    bases = _model("base", scores_of(hard[None], BASE_SCORES, 1.0, layout))
+    bases = model_scores("base", scores_of(hard[None], BASE_SCORES, 1.0, layout))
     spread = 1 + DOCUMENT**2 + RUN**2
     latent = hard + DOCUMENT * world.by_document() + RUN * world.by_document(texts)
     lift = HARM * HARMFUL / (1 - HARMFUL)
@@ -255,7 +254,7 @@ def _skewed(world: World) -> tuple[float, ...]:
             for row, bad in zip(latent, harmful, strict=True)
         ]
     )
-    entry = _entry("gap", values, np.repeat(bases.values, texts, axis=0), one=True)
+    entry = treated_scores("base", values, bases.values, by="text")
     estimate = gain(entry).estimated(layout).estimate
     p_values = estimate.p_two_sided()[: len(layout.summary_scopes)]
     above = (holm(p_values) < LEVEL) & (estimate.value[: len(p_values)] > 0)
@@ -276,19 +275,6 @@ def _given(effects: Floats, expected: Floats, variance: float, sd: float) -> flo
     whole = np.where(accuracy, variance, 1 + variance)
     mean = ndtri(expected) * np.sqrt(whole) + effects[0]
     return float(ndtr(mean / np.sqrt(whole - 2 * sd**2)).mean())
-
-
-def _model(name: str, values: Floats) -> DocumentScores:
-    draws = tuple(f"draw {place:03d}" for place in range(len(values)))
-    return DocumentScores(name, NO_ARM, NO_ARM, draws, np.arange(values.shape[1]), values, by="draw")
-
-
-def _entry(arm: str, values: Floats, start: Floats, one: bool) -> DocumentScores:
-    names = tuple(f"{'text' if one else 'draw'} {place:03d}" for place in range(len(values)))
-    columns = np.arange(values.shape[1])
-    return DocumentScores(
-        "base", arm, "corpus", names, columns, values, start, "text" if one else "draw", len(values)
-    )
 
 
 def _covers(contrast: Contrast, layout: Layout, truth: float) -> float:
@@ -313,56 +299,37 @@ def missed(scenario: Scenario, rates: Rates) -> list[str]:
     return found
 
 
-PREAMBLE = """# Draws, clusters, skewed texts and a small task: studies with known truth
+HEADER = [
+    "scenario",
+    "draws' variance / texts'",
+    "units",
+    "gain",
+    "treated - larger",
+    "margin",
+    "family-wise",
+    "wrongly comparable",
+    "falsely superior",
+]
 
-Shares of simulated studies; [STATISTICS](STATISTICS.md) has the bounds. `gain`, `treated - larger` and `margin`: the
-95 % interval holds the truth. With one draw the truth is that of this draw. Bounds hold for skewed texts from 100 on.
-"""
-HEADER = (
-    "| scenario | draws' variance / texts' | units | gain | treated - larger | margin | family-wise | "
-    "wrongly comparable | falsely superior |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-)
 
-
-def line(scenario: Scenario, rates: Rates) -> str:
+def shown(scenario: Scenario, rates: Rates) -> list[str]:
     """A cell as a row of the table."""
     units = f"{scenario.units} {'texts, 1 draw' if scenario.draws == 1 else 'draws'}"
-    shown = " | ".join("" if np.isnan(rate) else f"{rate:.3f}" for rate in rates)
-    return f"| {scenario.name} | {scenario.variance:g} | {units} | {shown} |"
+    figures = ("" if np.isnan(rate) else f"{rate:.3f}" for rate in rates)
+    return [scenario.name, f"{scenario.variance:g}", units, *figures]
 
 
-def table(data_sets: int, workers: int) -> Iterator[tuple[Scenario, Rates]]:
-    """All cells, in the grid's order."""
-    with ProcessPoolExecutor(workers) as pool:
-        yield from zip(GRID, pool.map(simulate, GRID, [data_sets] * len(GRID)), strict=True)
+def row(scenario: Scenario, data_sets: int) -> tuple[list[str], list[str]]:
+    """A row of the table, and the bounds that it misses."""
+    rates = simulate(scenario, data_sets)
+    return shown(scenario, rates), missed(scenario, rates)
 
 
-def code() -> str:
-    """The beginning of the digest of the code that is tried: contrasts and what they follow from."""
-    return code_digest(keyed_modules("benchmark.statistics.contrast"))[:12]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table, write it where asked, and fail where a bound is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data-sets", type=int, default=DATA_SETS)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="a Markdown file for the table")
-    given = parser.parse_args(arguments)
-    lines, faults = [HEADER], []
-    print(HEADER, flush=True)
-    for scenario, rates in table(given.data_sets, given.workers):
-        lines.append(line(scenario, rates))
-        print(lines[-1], flush=True)
-        faults += [f"{scenario.name}, {scenario.units} units: {fault}" for fault in missed(scenario, rates)]
-    command = f"python -m benchmark.simulations.draw_coverage --data-sets {given.data_sets}"
-    about = f"\n`{command}`, code {code()}"
-    print(about)
-    if given.out:
-        write_text(given.out, "\n".join([PREAMBLE, *lines, about, ""]))
-    if faults:
-        raise CheckFailed("; ".join(faults))
-
-
-if __name__ == "__main__":
-    main()
+SIMULATION = Simulation(
+    "draws",
+    "docs/DRAW_SIMULATION.md",
+    HEADER,
+    GRID,
+    row,
+    ("benchmark.statistics.contrast", "benchmark.statistics.multiplicity"),
+)

@@ -5,12 +5,17 @@ function (F1). With all effects normal, the expected score is Phi(mean / sqrt(va
 Phi(mean / sqrt(1 + variance)) for F1, so that any true difference can be set exactly.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from benchmark.statistics.design import Floats, Layout, Task
+from benchmark.schema.stored_columns import NO_ARM
+from benchmark.scoring.selection import draw_name
+from benchmark.statistics.design import DocumentScores, Floats, Layout, Task
 
 CLASSIFICATION = 8
 TASKS = 12
@@ -49,6 +54,33 @@ def simulated_layout(documents: int) -> Layout:
     kinds = [("classification", "acc")] * CLASSIFICATION + [("dialogue", "f1")] * (TASKS - CLASSIFICATION)
     tasks = tuple(Task(f"task-{number:02d}", *kind) for number, kind in enumerate(kinds))
     return Layout(tasks, np.repeat(np.arange(TASKS), documents), np.tile(np.arange(documents), TASKS))
+
+
+def model_scores(name: str, values: ArrayLike) -> DocumentScores:
+    """A base model's scores [draws, documents], or [documents] for one draw."""
+    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    draws = tuple(draw_name(draw) for draw in range(len(values)))
+    return DocumentScores(name, NO_ARM, NO_ARM, draws, np.arange(values.shape[1]), values, by="draw")
+
+
+def treated_scores(
+    model: str,
+    values: ArrayLike,
+    start: ArrayLike = 0.0,
+    units: Sequence[str] | None = None,
+    *,
+    arm: str = "gap",
+    corpus: str = "code",
+    by: Literal["draw", "text"] = "draw",
+) -> DocumentScores:
+    """An entry's scores [units, documents]; `start` [units, documents] or [documents] are its base model's."""
+    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    named = draw_name if by == "draw" else "text {:03d}".format
+    units = tuple(units or (named(unit) for unit in range(len(values))))
+    start = np.broadcast_to(np.asarray(start, dtype=np.float64), values.shape)
+    return DocumentScores(
+        model, arm, corpus, units, np.arange(values.shape[1]), values, start, by, len(values)
+    )
 
 
 DIALOGUE = TASKS - CLASSIFICATION

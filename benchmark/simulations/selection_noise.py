@@ -1,4 +1,4 @@
-"""Selection under noise alone: what choosing a step gives where no step is better than the base model."""
+"""`gapbench simulate selection`: what choosing a step gives where no step is better than the base model."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,16 @@ from benchmark.scoring.run_records import Records
 from benchmark.scoring.samples import RunKey, Samples
 from benchmark.scoring.selection import select_entry
 from benchmark.simulations.made_samples import BASE_SCORES, CLASSIFICATION, simulated_layout
+from benchmark.simulations.records import Simulation
 from benchmark.statistics.contrast import gain
-from benchmark.statistics.crossed import mean_over_texts
 from benchmark.statistics.design import Floats, Ints
+from benchmark.statistics.textbook import mean_over_texts
 
 STEPS = 15
 REDRAWN = 0.05
 ENTRY = ("model", "gap", "corpus")
 CELLS = ((3, 32), (5, 32), (20, 32), (3, 320), (5, 320))
-NOISE_HEADER = [
+HEADER = [
     "texts",
     "documents a task",
     "held-out gain (s.e.)",
@@ -83,26 +84,26 @@ def _redrawn(rng: np.random.Generator, base: Floats, texts: int, task_of: Ints) 
     return values
 
 
-def noise_rows(data_sets: int) -> list[list[str]]:
-    """Rows of the table of all cells."""
-    rows = []
-    for texts, documents in CELLS:
-        found = simulate_noise(texts, documents, data_sets)
-        truth = found.optimism[:, 0].mean()
-        covers = (found.optimism[:, 1] <= truth) & (truth <= found.optimism[:, 2])
-        rows.append(
-            [
-                str(texts),
-                str(documents),
-                _with_error(found.held_out),
-                f"{found.covered.mean():.3f}",
-                _with_error(found.on_test),
-                f"{truth:.5f}",
-                f"{covers.mean():.3f}",
-            ]
-        )
-    return rows
+def row(cell: tuple[int, int], data_sets: int) -> tuple[list[str], list[str]]:
+    """A row of the table; it has no bounds."""
+    found = simulate_noise(*cell, data_sets)
+    truth = found.optimism[:, 0].mean()
+    covers = (found.optimism[:, 1] <= truth) & (truth <= found.optimism[:, 2])
+    shown = [
+        *map(str, cell),
+        _with_error(found.held_out),
+        f"{found.covered.mean():.3f}",
+        _with_error(found.on_test),
+        f"{truth:.5f}",
+        f"{covers.mean():.3f}",
+    ]
+    return shown, []
 
 
 def _with_error(values: Floats) -> str:
     return f"{values.mean():+.5f} ({values.std(ddof=1) / len(values) ** 0.5:.5f})"
+
+
+SIMULATION = Simulation(
+    "selection", "docs/STATISTICS.md", HEADER, CELLS, row, ("benchmark.scoring.selection",)
+)

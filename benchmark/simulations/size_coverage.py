@@ -1,18 +1,15 @@
-"""Coverage of the effective size's interval, by simulation with known truth: the benchmark and its table.
+"""`gapbench simulate size`: coverage of the effective size's interval, by simulation with known truth."""
 
-python -m benchmark.simulations.size_coverage --datasets 2000
-"""
-
-import argparse
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.schema.stored_columns import NO_ARM
+from benchmark.simulations.made_samples import model_scores, simulated_layout, treated_scores
+from benchmark.simulations.records import Simulation
 from benchmark.statistics.contrast import score
-from benchmark.statistics.design import DocumentScores, Layout, Task
+from benchmark.statistics.design import DocumentScores, Layout
 from benchmark.statistics.effective_size import effective_size, widths_from_documents
 
 FloatArray = NDArray[np.float64]
@@ -23,7 +20,6 @@ LADDERS = {
     "close rungs": np.array([0.45, 0.50, 0.51, 0.56]),
     "nearly flat": np.array([0.450, 0.452, 0.454, 0.456]),
 }
-TASKS = 12
 TEXTS = (3, 5, 20)
 DOCUMENTS = (32, 320)
 
@@ -39,14 +35,6 @@ class Coverage:
     covered: float
     without_ladder: float
     width: float
-
-
-def layout_of(documents: int, tasks: int = TASKS) -> Layout:
-    """Eight classification tasks, then dialogue, with `documents` each."""
-    named = tuple(
-        Task(f"task-{k:02d}", "classification" if k < 8 else "dialogue", "acc") for k in range(tasks)
-    )
-    return Layout(named, np.repeat(np.arange(tasks), documents), np.tile(np.arange(documents), tasks))
 
 
 def draw_study(
@@ -67,14 +55,8 @@ def draw_study(
 
 def scores_of_study(values: FloatArray, ladder: FloatArray) -> tuple[DocumentScores, list[DocumentScores]]:
     """An entry [texts, documents] of the smallest rung, and the rungs [rungs, documents], as scoring has them."""
-    columns = np.arange(values.shape[1])
-    rungs = [
-        DocumentScores(f"rung-{place}", NO_ARM, NO_ARM, ("draw 000",), columns, row[None], by="draw")
-        for place, row in enumerate(ladder)
-    ]
-    texts = tuple(f"{text:03d}" for text in range(len(values)))
-    start = np.broadcast_to(ladder[0], values.shape)
-    return DocumentScores("rung-0", "gap", "corpus", texts, columns, values, start), rungs
+    rungs = [model_scores(f"rung-{place}", row[None]) for place, row in enumerate(ladder)]
+    return treated_scores("rung-0", values, ladder[0], by="text"), rungs
 
 
 def coverage(rungs: FloatArray, texts: int, documents: int, datasets: int, seed: int) -> Coverage:
@@ -82,7 +64,7 @@ def coverage(rungs: FloatArray, texts: int, documents: int, datasets: int, seed:
 
     The truth is the linear interpolant through the true rung scores in log parameters.
     """
-    layout, rng = layout_of(documents), np.random.default_rng([seed, texts, documents])
+    layout, rng = simulated_layout(documents), np.random.default_rng([seed, texts, documents])
     positions = np.log(PARAMETERS)
     hits, missing, widths = 0, 0, []
     for _ in range(datasets):
@@ -108,29 +90,19 @@ def coverage(rungs: FloatArray, texts: int, documents: int, datasets: int, seed:
     return Coverage(datasets, float(hits) / known, missing / datasets, float(np.median(widths)))
 
 
-def table(datasets: int, seed: int = 0) -> Iterator[str]:
-    """Lines of the table of all cells in Markdown, as they are computed."""
-    yield "| ladder | texts | documents a task | covered | median width | no ladder |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    for name, rungs in LADDERS.items():
-        for texts in TEXTS:
-            for documents in DOCUMENTS:
-                found = coverage(rungs, texts, documents, datasets, seed)
-                yield (
-                    f"| {name} | {texts} | {documents} | {found.covered:.3f} | {found.width:.2f}x | "
-                    f"{found.without_ladder:.1%} |"
-                )
+def row(cell: tuple[str, int, int], data_sets: int) -> tuple[list[str], list[str]]:
+    """A row of the table; it has no bounds."""
+    ladder, texts, documents = cell
+    found = coverage(LADDERS[ladder], texts, documents, data_sets, seed=0)
+    figures = [f"{found.covered:.3f}", f"{found.width:.2f}x", f"{found.without_ladder:.1%}"]
+    return [*map(str, cell), *figures], []
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description="Coverage of the effective size's 95 % interval.")
-    parser.add_argument("--datasets", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    for line in table(given.datasets, given.seed):
-        print(line, flush=True)
-
-
-if __name__ == "__main__":
-    main()
+SIMULATION = Simulation(
+    "size",
+    "docs/EFFECTIVE_SIZE.md",
+    ["ladder", "texts", "documents a task", "covered", "median width", "no ladder"],
+    list(product(LADDERS, TEXTS, DOCUMENTS)),
+    row,
+    ("benchmark.statistics.effective_size",),
+)

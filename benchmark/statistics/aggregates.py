@@ -1,30 +1,22 @@
 """Aggregates beside the plain mean: chance-corrected averages, improvement, profiles."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import mannwhitneyu
-from statsmodels.stats.proportion import proportion_confint
+
+from benchmark.statistics.design import SUMMARY_SCOPES, Floats
+from benchmark.statistics.textbook import wilson
 
 PROFILE_POINTS = 101
-PROFILE_COLUMNS = [
-    "track",
-    "suite_version",
-    "model",
-    "arm",
-    "corpus",
-    "scope",
-    "threshold",
-    "share",
-    "low",
-    "high",
-    "n_texts",
-]
+ENTRY = ["track", "suite_version", "model", "arm", "corpus"]
+PROFILE_COLUMNS = [*ENTRY, "scope", "threshold", "share", "low", "high", "n_texts"]
 
 
-def chance_corrected(scores: ArrayLike, chance: ArrayLike) -> NDArray[np.float64]:
+def chance_corrected(scores: ArrayLike, chance: ArrayLike) -> Floats:
     """(score - chance) / (1 - chance), task by task: 0 at chance, 1 when all is right; F1 has chance 0.
 
     `scores` [..., tasks], `chance` [tasks] in [0, 1). Average the result over tasks for the corrected
@@ -42,10 +34,12 @@ def corrected_averages(
     """Chance-corrected means by scope: `all`, `classification`, `dialogue` (None where no task is in it)."""
     tasks = sorted(scores)
     corrected = chance_corrected([scores[t] for t in tasks], [chance.get(t, 0.0) for t in tasks])
-    averages: dict[str, float | None] = {"all": float(corrected.mean()) if tasks else None}
-    for family in ("classification", "dialogue"):
-        member = [value for task, value in zip(tasks, corrected, strict=True) if families[task] == family]
-        averages[family] = float(np.mean(member)) if member else None
+    averages: dict[str, float | None] = {}
+    for scope in SUMMARY_SCOPES:
+        member = [
+            value for task, value in zip(tasks, corrected, strict=True) if scope in ("all", families[task])
+        ]
+        averages[scope] = float(np.mean(member)) if member else None
     return averages
 
 
@@ -61,14 +55,35 @@ def probability_of_improvement(treated: ArrayLike, reference: ArrayLike) -> floa
     return float(mannwhitneyu(first, second, method="asymptotic").statistic / (len(first) * len(second)))
 
 
-def performance_profile(
+@dataclass(frozen=True)
+class Profile:
+    """Shares of scores above each threshold with 95 % intervals over the scores; all fields are [thresholds]."""
+
+    thresholds: Floats
+    share: Floats
+    low: Floats
+    high: Floats
+
+
+def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Profile:
+    """Share of `scores` [texts or runs] above each of `thresholds` [thresholds], with Wilson's interval.
+
+    Agarwal et al. 2021, section 4.2; their intervals are by bootstrap. Raises ValueError without any finite score.
+    """
+    finite, levels = _finite(scores), np.asarray(thresholds, dtype=np.float64)
+    if not len(finite):
+        raise ValueError("a profile needs at least one finite score")
+    above = (finite[:, None] > levels).sum(axis=0)
+    return Profile(levels, above / len(finite), *wilson(above, len(finite)))
+
+
+def profile_table(
     scores: Mapping[tuple[str, str, str], ArrayLike], scope: str, *, track: str, suite_version: str
 ) -> pd.DataFrame:
-    """Share of an entry's texts that score above each threshold, with Wilson's 95 % interval over texts.
+    """Rows of `profile.csv`: the performance profiles of entries over their texts, at common thresholds.
 
-    `scores` maps (model, arm, corpus) to scores [texts] at `scope`. Thresholds are common to all rows:
-    equally spaced from the lowest to the highest score (Agarwal et al. 2021, section 4.2; intervals here by
-    binomial).
+    `scores` maps (model, arm, corpus) to scores [texts] at `scope`. Thresholds are equally spaced from the lowest to
+    the highest score of all entries.
     """
     finite = {key: _finite(values) for key, values in sorted(scores.items())}
     finite = {key: values for key, values in finite.items() if len(values)}
@@ -76,30 +91,15 @@ def performance_profile(
         return pd.DataFrame(columns=PROFILE_COLUMNS)
     pooled = np.concatenate(list(finite.values()))
     thresholds = np.linspace(pooled.min(), pooled.max(), PROFILE_POINTS)
-    parts = []
+    tables = []
     for (model, arm, corpus), values in finite.items():
-        above = (values[:, None] > thresholds).sum(axis=0)
-        low, high = proportion_confint(above, len(values), method="wilson")
-        parts.append(
-            pd.DataFrame(
-                {
-                    "track": track,
-                    "suite_version": suite_version,
-                    "model": model,
-                    "arm": arm,
-                    "corpus": corpus,
-                    "scope": scope,
-                    "threshold": thresholds,
-                    "share": above / len(values),
-                    "low": low,
-                    "high": high,
-                    "n_texts": len(values),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)[PROFILE_COLUMNS]
+        profile = performance_profile(values, thresholds)
+        named = (track, suite_version, model, arm, corpus, scope)
+        columns = (*named, thresholds, profile.share, profile.low, profile.high, len(values))
+        tables.append(pd.DataFrame(dict(zip(PROFILE_COLUMNS, columns, strict=True))))
+    return pd.concat(tables, ignore_index=True)
 
 
-def _finite(values: ArrayLike) -> NDArray[np.float64]:
+def _finite(values: ArrayLike) -> Floats:
     array = np.atleast_1d(np.asarray(values, dtype=np.float64))
     return array[np.isfinite(array)]

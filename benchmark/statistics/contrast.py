@@ -22,7 +22,7 @@ NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
-class Estimated:
+class ContrastEstimate:
     """A contrast's estimate by scope on the documents that all its scores share.
 
     `units` is the number of draws (or texts, where there is one draw) of its smallest set of gains, 0 without
@@ -67,7 +67,7 @@ class Contrast:
             tuple((weight, scores.on_columns(columns)) for weight, scores in self.levels),
         )
 
-    def estimated(self, layout: Layout) -> Estimated:
+    def estimated(self, layout: Layout) -> ContrastEstimate:
         """The estimate on the shared documents of `layout`, which is that of all test documents.
 
         The parts of its variance: documents (by cluster), the units of the gains of each base model, and the
@@ -78,7 +78,9 @@ class Contrast:
         """
         return self.with_levels((), np.zeros(0), layout)
 
-    def with_levels(self, bases: Sequence[DocumentScores], weights: Floats, layout: Layout) -> Estimated:
+    def with_levels(
+        self, bases: Sequence[DocumentScores], weights: Floats, layout: Layout
+    ) -> ContrastEstimate:
         """The estimates of this contrast plus levels of `bases` with `weights` [..., bases], all at once."""
         levels = _levels(self.levels, bases, weights)
         gains = _paired(self.gains)
@@ -94,7 +96,7 @@ class Contrast:
             len(scores.units) < FEWEST_UNITS for _, scores in levels
         )
         few = any(len(values) < FEWEST_UNITS for values in sums)
-        return Estimated(
+        return ContrastEstimate(
             weighed(terms, np.stack(factors, axis=-1), shared),
             shared,
             min((len(values) for values in sums), default=0),
@@ -120,6 +122,13 @@ def level(base: DocumentScores) -> Contrast:
 def score(entry: DocumentScores, base: DocumentScores) -> Contrast:
     """An entry's score: its gain, on top of its base model's level over all its draws."""
     return gain(entry) + level(base)
+
+
+def variance_between_draws(base: DocumentScores, layout: Layout) -> float:
+    """Variance of a base model's score at `all` from draw to draw; nan with fewer than three draws."""
+    if len(base.units) < FEWEST_UNITS:
+        return float("nan")
+    return float(layout.subset(base.columns, base.name).scope_means(base.values)[:, 0].var(ddof=1))
 
 
 def on_shared_documents(*contrasts: Contrast) -> tuple[Contrast, ...]:

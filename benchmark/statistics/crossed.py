@@ -1,4 +1,4 @@
-"""Crossed inference: how sure a mean over documents x texts is, stratified by task, by two-way variances."""
+"""Means over documents crossed with texts, stratified by task: two-way variances, intervals and tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.special import stdtr, stdtrit
 
 from benchmark.statistics.design import Floats, Layout
@@ -19,8 +18,8 @@ LARGEST_DF = 1e9
 HALVINGS = 50
 
 
-class Part(NamedTuple):
-    """A part of a variance and its degrees of freedom, each [..., scopes]."""
+class VariancePart(NamedTuple):
+    """One part of a variance, such as that of documents, and its degrees of freedom, each [..., scopes]."""
 
     variance: Floats
     df: Floats
@@ -30,7 +29,7 @@ class Part(NamedTuple):
 class Estimate:
     """Estimates by scope: `value` and `variance`, each [..., scopes].
 
-    `parts` are the parts of the variance: that of the documents, then one a set of texts. `df` are
+    `parts` are the parts of the variance: that of the documents, then one per set of texts. `df` are
     Satterthwaite's degrees of freedom of their sum and `trust` in [0, 1] the weight that they get. A variance
     that cannot be estimated is nan, and so is one of 0: where all differences are the same, they do not show
     how much others would vary. There is then no interval, and the p-value is `exact` (nan where there is no
@@ -39,7 +38,7 @@ class Estimate:
 
     value: Floats
     variance: Floats
-    parts: tuple[Part, ...]
+    parts: tuple[VariancePart, ...]
     df: Floats
     trust: float
     exact: Floats
@@ -64,7 +63,7 @@ class Estimate:
         return self.value - half, self.value + half
 
     def p_two_sided(self) -> Floats:
-        """p-value of the hypothesis that the value is 0: the one whose interval ends there, else `exact`."""
+        """p-value of a value of 0: the level at which the interval ends there; `exact` without an interval."""
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = np.where(self.value == 0, 0.0, np.abs(self.value) / self.error)
         bounds = np.stack(
@@ -94,8 +93,8 @@ class Estimate:
         return np.asarray(np.where(np.isnan(self.variance), np.nan, steps * self.error), dtype=np.float64)
 
     def at(self, scopes: slice) -> "Estimate":
-        """The same for some scopes."""
-        parts = tuple(Part(part.variance[..., scopes], part.df[..., scopes]) for part in self.parts)
+        """The estimate for a slice of the scopes."""
+        parts = tuple(VariancePart(part.variance[..., scopes], part.df[..., scopes]) for part in self.parts)
         fields = (self.value, self.variance, self.df, self.exact)
         value, variance, df, exact = (field[..., scopes] for field in fields)
         return Estimate(value, variance, parts, df, self.trust, exact)
@@ -140,7 +139,7 @@ class Sampled(NamedTuple):
     """
 
     mean: Floats
-    part: Part | None = None
+    part: VariancePart | None = None
     interaction: Floats | None = None
     units: int = 1
 
@@ -168,10 +167,10 @@ def weighed(terms: Sequence[Sampled], weights: Floats, layout: Layout) -> Estima
         if term.part is not None and term.interaction is not None:
             squared = weights[..., place, None] ** 2
             variance = np.broadcast_to(squared * term.part.variance, documents.shape)
-            parts.append(Part(variance, np.broadcast_to(term.part.df, documents.shape)))
+            parts.append(VariancePart(variance, np.broadcast_to(term.part.df, documents.shape)))
             interaction = interaction + squared * term.interaction
     fewest = min((term.units for term in terms if term.part is not None), default=1)
-    estimate = combined(value, Part(documents, df), parts, interaction, fewest)
+    estimate = combined(value, VariancePart(documents, df), parts, interaction, fewest)
     alike = _nothing(estimate.parts)
     if alike.any():
         exact = sign_test(by_document, value, fewest, layout)
@@ -180,14 +179,14 @@ def weighed(terms: Sequence[Sampled], weights: Floats, layout: Layout) -> Estima
 
 
 def combined(
-    value: Floats, documents: Part, texts: Sequence[Part], interaction: Floats, fewest: int
+    value: Floats, documents: VariancePart, texts: Sequence[VariancePart], interaction: Floats, fewest: int
 ) -> Estimate:
     """The estimate whose variance has these parts, as `crossed` weighs them; `gapbench plan` uses it too.
 
     `documents` and each set of `texts` hold the interaction, which is taken off the documents. `fewest` is
     the number of texts of the smallest set, 1 where no set has more than one.
     """
-    parts = (Part(np.maximum(documents.variance - interaction, 0.0), documents.df), *texts)
+    parts = (VariancePart(np.maximum(documents.variance - interaction, 0.0), documents.df), *texts)
     total: Any = sum(part.variance for part in parts)
     nothing = _nothing(parts)
     spread: Any = documents.variance**2 / documents.df + sum(part.variance**2 / part.df for part in texts)
@@ -198,7 +197,7 @@ def combined(
     return Estimate(value, variance, parts, satterthwaite, trust, np.full_like(variance, np.nan))
 
 
-def _fewest_df(parts: Sequence[Part]) -> Floats:
+def _fewest_df(parts: Sequence[VariancePart]) -> Floats:
     """The least degrees of freedom of a part that is not 0 [..., scopes].
 
     Satterthwaite's of a sum cannot be fewer. Those of a difference can, where documents and interaction are alike and
@@ -209,7 +208,7 @@ def _fewest_df(parts: Sequence[Part]) -> Floats:
     )
 
 
-def _nothing(parts: Sequence[Part]) -> NDArray[np.bool_]:
+def _nothing(parts: Sequence[VariancePart]) -> NDArray[np.bool_]:
     """Where the parts of a variance add up to 0 [..., scopes]."""
     total: Any = sum(part.variance for part in parts)
     return np.asarray(total <= ROUNDING**2)
@@ -234,7 +233,7 @@ def _unbiased(layout: Layout) -> Floats:
         return np.asarray(np.where(clusters > 1 + 1e-9, clusters / (clusters - 1), np.nan), dtype=np.float64)
 
 
-def _text_variance(group: Floats, layout: Layout) -> tuple[Part, Floats]:
+def _text_variance(group: Floats, layout: Layout) -> tuple[VariancePart, Floats]:
     """Variance between texts, interaction included, and that of the interaction alone, by scope."""
     texts, counts = group.shape[-2], layout.counts
     centred = group - group.mean(axis=-2, keepdims=True)
@@ -244,7 +243,7 @@ def _text_variance(group: Floats, layout: Layout) -> tuple[Part, Floats]:
     squared = np.add.reduceat((sums**2).sum(axis=-2), layout.cluster_starts, axis=-1)
     factor = np.nan_to_num(_unbiased(layout), nan=1.0)
     interaction = squared * factor / ((texts - 1.0) * texts) / counts**2
-    part = Part(between, np.full_like(between, texts - 1.0))
+    part = VariancePart(between, np.full_like(between, texts - 1.0))
     return part, _sum_tasks(interaction, (layout.scope_weights**2).T)
 
 
@@ -262,26 +261,3 @@ def _quantile(df: Floats, tail: Floats | float) -> Floats:
 
 def _bounded(df: Floats) -> Floats:
     return np.minimum(df, LARGEST_DF)
-
-
-def wilson(successes: float, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Wilson's (1927) score interval for a proportion."""
-    interval = stats.binomtest(round(successes), trials).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def mcnemar_exact(first: Floats, second: Floats) -> float:
-    """Exact two-sided McNemar p-value of two paired 0/1 vectors: a binomial test of the discordant pairs."""
-    better, worse = int(((first == 1) & (second == 0)).sum()), int(((first == 0) & (second == 1)).sum())
-    if better + worse == 0:
-        return 1.0
-    return float(stats.binomtest(better, better + worse, 0.5).pvalue)
-
-
-def mean_over_texts(values: Floats) -> tuple[float, float, float]:
-    """Mean with 95 % t interval over texts [texts]; nan bounds with fewer than two."""
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, float("nan"), float("nan")
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-    return mean, mean - half, mean + half

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import trim_mean
 
-from benchmark.statistics.crossed import Part, combined
+from benchmark.statistics.crossed import VariancePart, combined
 from benchmark.statistics.design import Floats, Layout
 
 TRIMMED = 0.25
@@ -52,11 +52,11 @@ def interquartile_interval(
     # A resample of n varies by (n - 1) / n of a sample: the rescaled bootstrap (Rao and Wu 1988) mends that.
     rescaled = np.sqrt(layout.counts / (layout.counts - 1))[layout.task_of]
     again = by_text + _resampled(drawn, weighted * rescaled)
-    documents = Part(_variance(again), np.array([float(layout.size - len(layout.tasks))]))
+    documents = VariancePart(_variance(again), np.array([float(layout.size - len(layout.tasks))]))
     parts = []
     if texts > 1:
         chosen = np.random.default_rng([resampling.seed, 1]).integers(0, texts, (resampling.resamples, texts))
-        parts.append(Part(_variance(by_text[chosen]) * texts / (texts - 1), np.array([texts - 1.0])))
+        parts.append(VariancePart(_variance(by_text[chosen]) * texts / (texts - 1), np.array([texts - 1.0])))
     low, high = combined(np.array([value]), documents, parts, np.zeros(1), texts).interval()
     return float(value), float(np.clip(low[0], 0, 1)), float(np.clip(high[0], 0, 1))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import nctdtrinc
 
@@ -28,36 +28,21 @@ FAR = 30.0
 SMALLEST = 1e-12
 
 
-def detectable(
-    standard_error: ArrayLike, df: ArrayLike, level: ArrayLike, power: float = POWER
-) -> NDArray[np.float64]:
-    """The effect that a two-sided t test at `level` finds with `power`.
-
-    `level` is the one at which the verdict is given: 0.05 / m for Holm's first step among m tests. The result has
-    the broadcast shape of the arguments, in the standard error's unit. It is exact (noncentral t); the sum of the
-    two quantiles of t, which is often used, is 5 % too small with 2 degrees of freedom at a level of 0.05 and 16 %
-    at 0.05 / 15.
-    """
-    df = np.minimum(np.asarray(df, dtype=np.float64), LARGEST_DF)
-    critical = stats.t.isf(np.asarray(level, dtype=np.float64) / 2, df)
-    return np.asarray(nctdtrinc(df, 1 - power, critical) * np.asarray(standard_error), dtype=np.float64)
-
-
-class Source(NamedTuple):
+class VarianceSource(NamedTuple):
     """What one source of chance adds to the variance of an estimate, and its degrees of freedom."""
 
     variance: float
     df: float = math.inf
 
 
-def satterthwaite(sources: Sequence[Source]) -> float:
+def satterthwaite(sources: Sequence[VarianceSource]) -> float:
     """Degrees of freedom of the sum of the sources' variances (Satterthwaite 1946)."""
     total = sum(source.variance for source in sources)
     spread = sum(source.variance**2 / source.df for source in sources)
     return min(total**2 / spread, LARGEST_DF) if spread > 0 else LARGEST_DF
 
 
-def critical_value(sources: Sequence[Source], tail: float, fewest: float) -> float:
+def critical_value(sources: Sequence[VarianceSource], tail: float, fewest: float) -> float:
     """The critical value by scoring's rule: a mean of Satterthwaite's and Cochran's by 2 / (fewest - 1).
 
     `fewest` is the number of units (texts or draws) of the smallest set that has more than one, 1 where there is
@@ -73,13 +58,17 @@ def critical_value(sources: Sequence[Source], tail: float, fewest: float) -> flo
     return float(trust * stats.t.isf(tail, satterthwaite(sources)) + (1 - trust) * cochran / total)
 
 
-def detectable_from(
-    sources: Sequence[Source], fewest: float, level: float = 0.05, power: float = POWER
+def detectable(
+    sources: Sequence[VarianceSource], fewest: float = 1, level: float = 0.05, power: float = POWER
 ) -> float:
-    """`detectable` for a variance of several sources, with scoring's critical value; two-sided `level`."""
+    """The effect that a two-sided test at `level` with scoring's critical value finds with `power`.
+
+    `level` is the one at which the verdict is given: 0.05 / m for Holm's first step among m tests; `fewest` is that of
+    `critical_value`. It is exact (noncentral t) for one source; the sum of the two quantiles of t, which is often used,
+    is 5 % too small with 2 degrees of freedom at a level of 0.05 and 16 % at 0.05 / 15.
+    """
     critical = critical_value(sources, level / 2, fewest)
-    error = math.sqrt(sum(source.variance for source in sources))
-    return float(nctdtrinc(satterthwaite(sources), 1 - power, critical)) * error
+    return float(nctdtrinc(satterthwaite(sources), 1 - power, critical)) * _error(sources)
 
 
 @dataclass(frozen=True)
@@ -110,7 +99,7 @@ class Variances:
 
 
 @dataclass(frozen=True)
-class Design:
+class PlannedStudy:
     """How much is run.
 
     Attributes:
@@ -128,7 +117,7 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ComparableRule:
     """When a verdict says `comparable`.
 
     Attributes:
@@ -142,37 +131,39 @@ class Rule:
     gate: float = 0.025
 
 
-def gap_sources(variances: Variances, design: Design) -> list[Source]:
+def gap_sources(variances: Variances, design: PlannedStudy) -> list[VarianceSource]:
     """The sources of chance of the gap: documents, and the draws of either rung where there are several."""
-    documents = Source(variances.gap_documents / design.documents, variances.documents_df * design.documents)
+    documents = VarianceSource(
+        variances.gap_documents / design.documents, variances.documents_df * design.documents
+    )
     return [documents, *_draws(variances, design, 1.0)]
 
 
-def contrast_sources(variances: Variances, design: Design, margin: float) -> list[Source]:
+def contrast_sources(variances: Variances, design: PlannedStudy, margin: float) -> list[VarianceSource]:
     """The sources of chance of gain - (1 - margin) gap: documents, texts or treated draws, and the rungs' draws."""
     share = 1 - margin
     documents = variances.gain_documents + share**2 * variances.gap_documents
     documents = max(documents - 2 * share * variances.covariance, 0.0)
-    sources = [Source(documents / design.documents, variances.documents_df * design.documents)]
+    sources = [VarianceSource(documents / design.documents, variances.documents_df * design.documents)]
     own = (variances.texts + variances.interaction / design.documents) / design.texts
     if design.gain_draws > 1:
-        sources.append(Source(own + variances.gain_draws / design.gain_draws, design.gain_draws - 1))
+        sources.append(VarianceSource(own + variances.gain_draws / design.gain_draws, design.gain_draws - 1))
     elif design.texts > 1:
-        sources.append(Source(own, design.texts - 1))
+        sources.append(VarianceSource(own, design.texts - 1))
     return sources + _draws(variances, design, share)
 
 
-def _draws(variances: Variances, design: Design, share: float) -> list[Source]:
+def _draws(variances: Variances, design: PlannedStudy, share: float) -> list[VarianceSource]:
     if design.gap_draws < 2:
         return []
     return [
-        Source(share**2 * variance / design.gap_draws, design.gap_draws - 1)
+        VarianceSource(share**2 * variance / design.gap_draws, design.gap_draws - 1)
         for variance in (variances.base_draws, variances.rung_draws)
     ]
 
 
 def power_of_comparable(
-    variances: Variances, design: Design, gap: float, rule: Rule, gain: float | None = None
+    variances: Variances, design: PlannedStudy, gap: float, rule: ComparableRule, gain: float | None = None
 ) -> float:
     """How often `comparable` comes out where the true gap is `gap` and the true gain is `gain` (T = R if absent).
 
@@ -215,7 +206,7 @@ def _above(critical: float, df: float, shift: NDArray[np.float64]) -> NDArray[np
     return np.asarray(np.where(np.abs(shift) > FAR, far, near), dtype=np.float64)
 
 
-def _error(sources: Sequence[Source]) -> float:
+def _error(sources: Sequence[VarianceSource]) -> float:
     return math.sqrt(sum(source.variance for source in sources))
 
 
@@ -223,7 +214,7 @@ def _fewest(units: float) -> float:
     return units if units > 1 else 1.0
 
 
-def _fewest_units(design: Design) -> float:
+def _fewest_units(design: PlannedStudy) -> float:
     own = design.gain_draws if design.gain_draws > 1 else design.texts
     return min((units for units in (own, float(design.gap_draws)) if units > 1), default=1.0)
 
@@ -254,7 +245,9 @@ class Outlook:
         return self.gap / self.error if self.error > 0 else math.inf
 
 
-def outlook(variances: Variances, design: Design, gap: float, rule: Rule, wanted: float = POWER) -> Outlook:
+def outlook(
+    variances: Variances, design: PlannedStudy, gap: float, rule: ComparableRule, wanted: float = POWER
+) -> Outlook:
     """Whether a treated model that is as good as the larger rung would be found `comparable`.
 
     With a gap of 0 or less there is nothing to close and the power is that of the gate's error at most.

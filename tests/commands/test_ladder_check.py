@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.commands.ladder_check import Rungs, Step, _behind, _step
+from benchmark.commands.ladder_check import Rungs, RungStep, _behind, _step
 from benchmark.statistics.contrast import level
 from tests.scoring.synthetic import base_of, layout_of
 
@@ -41,7 +41,7 @@ def test_one_draw_is_said_to_be_given() -> None:
     ],
 )
 def test_neighbours_that_are_too_close_are_no_ladder(change: dict[str, float], says: list[str]) -> None:
-    step = Step(
+    step = RungStep(
         "m", "l", **{"delta": 0.1, "ci_low": 0.05, "ci_high": 0.15, "documents": 60, "draws": 3, **change}
     )
     tasks = ["t0", "t1"]

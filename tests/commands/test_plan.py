@@ -5,28 +5,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.commands.plan import Work, cost, work_of
+from benchmark.commands.planned_cost import Work, cost, work_of
 from benchmark.commands.planned_power import (
     FLIPS,
     SHARED,
     TEXT_SD,
-    Pair,
+    ClaimPair,
     assumed_variances,
     claim_pairs,
     configured_counts,
-    detectable,
+    detectable_gain,
     measured_pair,
-    measured_variances,
     pair_lines,
     print_power,
     published_gap,
     scenarios_of,
+    variances_of,
 )
 from benchmark.settings.load import load_settings
 from benchmark.statistics.crossed import crossed
-from benchmark.statistics.design import Layout as Documents
-from benchmark.statistics.design import Task
+from benchmark.statistics.design import Layout
 from benchmark.store.track_paths import TrackPaths
+from tests.scoring.synthetic import base_of, entry_of, layout_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = ["evaluation.documents=2", "evaluation.select_documents=2", "evaluation.base_documents=2"]
@@ -98,12 +98,8 @@ def test_the_training_of_a_rung_is_part_of_its_cost() -> None:
 def test_the_detectable_gain_is_found_in_four_fifths_of_data_with_the_planning_values(texts: int) -> None:
     rng = np.random.default_rng(0)
     tasks, documents, datasets = 4, 100, 1200
-    layout = Documents(
-        tuple(Task(f"t{number}", "classification", "acc") for number in range(tasks)),
-        np.repeat(np.arange(tasks), documents),
-        np.tile(np.arange(documents), tasks),
-    )
-    shared, effect, found = FLIPS * SHARED, detectable(texts, documents, tasks), 0.0
+    layout = layout_of(*[documents] * tasks)
+    shared, effect, found = FLIPS * SHARED, detectable_gain(texts, documents, tasks), 0.0
     for _ in range(4):
         size = (datasets // 4, texts, layout.size)
         values = rng.normal(effect, shared**0.5, (datasets // 4, 1, layout.size))
@@ -122,7 +118,9 @@ def test_power_is_told_for_the_tasks_that_are_in_use(
     print_power(settings, TrackPaths(tmp_path, "micro"), sizes, 5)
     said = capsys.readouterr().out
     assert "2 tasks" in said
-    assert f"{detectable(5, 320, 2):.4f}" in said and f"{detectable(5, 320, 2, 0.05 / 6):.4f}" in said
+    assert (
+        f"{detectable_gain(5, 320, 2):.4f}" in said and f"{detectable_gain(5, 320, 2, 0.05 / 6):.4f}" in said
+    )
     assert "micro-1 against micro-2: no gap is known" in said
 
 
@@ -141,19 +139,19 @@ def test_the_paper_track_is_planned_as_it_was_reviewed(
     counts = configured_counts(settings)
     scenarios = scenarios_of(settings, counts)
     for (model, rung), (gap, steps) in REVIEWED.items():
-        pair = Pair(model, rung, 1)
+        pair = ClaimPair(model, rung, 1)
         known = published_gap(ROOT, pair, counts)
         assert known is not None and known.value == pytest.approx(gap, abs=5e-5)
         for scenario, z in zip(scenarios.values(), steps, strict=False):
             variances, _ = assumed_variances(pair, scenario)
             assert known.value / variances.gap_documents**0.5 == pytest.approx(z, abs=0.05)
-    _, shares = assumed_variances(Pair("opt-1-3b", "opt-2-7b", 1), counts)
+    _, shares = assumed_variances(ClaimPair("opt-1-3b", "opt-2-7b", 1), counts)
     assert shares["copa"] == pytest.approx(0.44, abs=0.01)
-    lines = pair_lines(settings, TrackPaths(ROOT, "paper"), [Pair("opt-1-3b", "opt-2-7b", 1)], counts, 100)
+    lines = pair_lines(settings, Layout(ROOT, "paper"), [ClaimPair("opt-1-3b", "opt-2-7b", 1)], counts, 100)
     said = "\n".join(lines)
     assert said.count("not decidable at any number of texts; with ") == 4
     assert "opt-2-7b against opt-6-7b: no gap is known" in "\n".join(
-        pair_lines(settings, TrackPaths(ROOT, "paper"), [Pair("opt-2-7b", "opt-6-7b", 1)], counts, 100)
+        pair_lines(settings, Layout(ROOT, "paper"), [ClaimPair("opt-2-7b", "opt-6-7b", 1)], counts, 100)
     )
 
 
@@ -165,7 +163,10 @@ FOURTH = (
 def test_pairs_are_those_of_the_claims_with_the_rungs_that_verdicts_have() -> None:
     sizes = {"micro-1": 100, "micro-2": 200, "micro-3": 400, "micro-4": 410}
     settings = load_settings(ROOT / "params.yaml", ["scoring.ratio=[1.9, 4.2]", FOURTH])
-    assert claim_pairs(settings, sizes) == [Pair("micro-1", "micro-2", 3), Pair("micro-2", "micro-3", 2)]
+    assert claim_pairs(settings, sizes) == [
+        ClaimPair("micro-1", "micro-2", 3),
+        ClaimPair("micro-2", "micro-3", 2),
+    ]
     free = settings.model_copy(update={"claims": settings.claims.model_copy(update={"pairs": {}})})
     assert [pair.rung for pair in claim_pairs(free, sizes)] == [
         "micro-2",
@@ -177,16 +178,15 @@ def test_pairs_are_those_of_the_claims_with_the_rungs_that_verdicts_have() -> No
 
 
 def test_variances_of_the_results_are_those_that_made_them() -> None:
-    rng = np.random.default_rng(3)
-    tasks = np.repeat(["a", "b"], [400, 100])
-    total = []
-    for _ in range(400):
+    rng, layout, total = np.random.default_rng(3), layout_of(400, 100), []
+    for _ in range(200):
         gap = rng.normal(0.1, 0.5, 500)
         gains = rng.normal(0.02, 0.2, 500) + 0.1 * (gap - 0.1)
         values = gains + rng.normal(0, 0.3, (5, 500)) + rng.normal(0, 0.05, (5, 1))
-        variances, mean = measured_variances(values, gap, tasks)
-        assert mean == pytest.approx(0.1, abs=0.15)
+        base, rung = base_of("m", np.zeros(500)), base_of("l", gap)
+        variances = variances_of(entry_of("m", values, by="text"), base, rung, layout)
         total.append([getattr(variances, name) for name in PARTS])
+        assert variances.gain_draws == variances.base_draws == variances.rung_draws == 0
     weight = (1 / 400 + 1 / 100) / 4
     expected = [0.25 * weight, (0.04 + 0.0025) * weight, 0.09 * weight, 0.0025, 0.025 * weight]
     np.testing.assert_allclose(np.mean(total, axis=0), expected, rtol=0.15)
@@ -198,7 +198,7 @@ PARTS = ("gap_documents", "gain_documents", "interaction", "texts", "covariance"
 def test_the_micro_track_is_planned_with_its_committed_results() -> None:
     settings = load_settings(ROOT / "params.yaml")
     (model, rung), *_ = settings.claims.pairs.items()
-    found = measured_pair(settings, TrackPaths(ROOT, "micro"), Pair(model, rung, 1))
+    found = measured_pair(settings, Layout(ROOT, "micro"), ClaimPair(model, rung, 1))
     assert found is not None
     variances, gap, draws = found
     spec = settings.models[model]
@@ -206,4 +206,4 @@ def test_the_micro_track_is_planned_with_its_committed_results() -> None:
     assert 0 <= variances.gain_documents < variances.gap_documents < 1e-3
     assert 0 <= variances.gain_draws < min(variances.base_draws, variances.rung_draws) < 1e-3
     assert variances.interaction > 0 and variances.documents_df > 10
-    assert measured_pair(settings, TrackPaths(ROOT, "nowhere"), Pair(model, rung, 1)) is None
+    assert measured_pair(settings, Layout(ROOT, "nowhere"), ClaimPair(model, rung, 1)) is None

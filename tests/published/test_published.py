@@ -13,7 +13,7 @@ from scipy import stats
 
 from benchmark.errors import InputError
 from benchmark.published import step_choice
-from benchmark.published.claims_of_study import Cell, pooled
+from benchmark.published.claims_of_study import WeightedGains, pooled
 from benchmark.published.reanalysis import run_published
 from benchmark.published.sampling import COUNTED, NOTEBOOKS, POOL, check_notebooks
 from benchmark.published.source_files import FAMILIES, PARAMETERS, read_published
@@ -388,7 +388,7 @@ def test_a_model_without_an_unmodified_row_is_refused(copied: Path) -> None:
 def test_cells_of_several_corpora_and_one_model_have_welch_s_interval() -> None:
     rng = np.random.default_rng(0)
     ours, theirs = (pd.Series(rng.normal(mean, sd, n)) for mean, sd, n in ((0.3, 1, 20), (0, 2, 12)))
-    part = pooled([Cell("code", ours, 1.0), Cell("cc", theirs, -1.0)], 0.0, "all", "other")
+    part = pooled([WeightedGains("code", ours, 1.0), WeightedGains("cc", theirs, -1.0)], 0.0, "all", "other")
     expected = stats.ttest_ind(ours, theirs, equal_var=False)
     low, high = expected.confidence_interval()
     assert part.p_value == pytest.approx(expected.pvalue)
@@ -398,14 +398,14 @@ def test_cells_of_several_corpora_and_one_model_have_welch_s_interval() -> None:
 def test_a_text_that_moves_two_models_alike_counts_once() -> None:
     gains = pd.Series(np.random.default_rng(1).normal(0.2, 1, 30))
     expected = stats.ttest_1samp(gains, 0)
-    both = pooled([Cell("code", gains, 0.5), Cell("code", gains, 0.5)], 0.0, "all", "base")
+    both = pooled([WeightedGains("code", gains, 0.5), WeightedGains("code", gains, 0.5)], 0.0, "all", "base")
     assert both.p_value == pytest.approx(expected.pvalue)
-    shifted = pooled([Cell("code", gains, 1.0)], -1.0, "all", "larger")
+    shifted = pooled([WeightedGains("code", gains, 1.0)], -1.0, "all", "larger")
     assert shifted.p_value == pytest.approx(stats.ttest_1samp(gains, 1.0).pvalue)
 
 
 def test_cells_without_spread_or_with_two_texts_leave_no_figure() -> None:
     same, few = pd.Series([0.1] * 5), pd.Series([0.1, 0.2])
-    for cells in ([Cell("code", same, 1.0)], [Cell("code", few, 1.0)], []):
+    for cells in ([WeightedGains("code", same, 1.0)], [WeightedGains("code", few, 1.0)], []):
         part = pooled(cells, 0.0, "all", "base")
         assert part.delta is None and part.note.startswith("no data")

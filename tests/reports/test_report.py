@@ -213,27 +213,3 @@ def test_an_entry_without_a_control_says_so(results: Path, tmp_path: Path) -> No
     assert said not in report(results, "micro-1/gap/code_x")
     _write(tmp_path / "alone", [ENTRY], [COMPARISON])
     assert said in report(tmp_path / "alone", "micro-1/gap/code_x")
-
-
-@pytest.mark.parametrize(
-    ("conditional", "said"),
-    [
-        (None, "over documents and pretraining draws"),
-        ("draws", "given pretrained models of fewer than three draws"),
-        ("texts and draws", "over documents alone"),
-    ],
-)
-def test_what_the_intervals_rest_on_is_said(tmp_path: Path, conditional: str | None, said: str) -> None:
-    _write(tmp_path / "made", [{**ENTRY, "conditional": conditional}], [COMPARISON])
-    assert said in report(tmp_path / "made", "micro-1/gap/code_x")
-
-
-def test_below_the_ladder_is_said_where_there_is_no_size(tmp_path: Path) -> None:
-    row = {
-        **ENTRY,
-        "effective_size": None,
-        "effective_size_low": None,
-        "effective_size_note": "below the ladder",
-    }
-    _write(tmp_path / "made", [row], [COMPARISON])
-    assert "Effective size: below the ladder." in report(tmp_path / "made", "micro-1/gap/code_x")

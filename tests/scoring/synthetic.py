@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.scoring.selection import draw_name
-from benchmark.statistics.design import DocumentScores, Layout, Task
+from benchmark.simulations.made_samples import model_scores as base_of
+from benchmark.simulations.made_samples import treated_scores as entry_of
+from benchmark.statistics.design import Layout, Task
+
+__all__ = ["MODELS", "TASKS", "Study", "base_of", "entry_of", "layout_of", "write_frame"]
 
 TASKS = {
     "arc": {"family": "classification", "metric": "acc", "chance": 0.25},
@@ -109,29 +112,3 @@ def layout_of(
     task_of = np.repeat(np.arange(len(documents)), documents)
     doc_id = np.concatenate([np.arange(n) for n in documents])
     return Layout(tasks, task_of, doc_id) if cluster is None else Layout(tasks, task_of, doc_id, cluster)
-
-
-def base_of(name: str, values: np.ndarray) -> DocumentScores:
-    """A base model's scores [draws, documents]."""
-    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    draws = tuple(draw_name(draw) for draw in range(len(values)))
-    return DocumentScores(name, "none", "none", draws, np.arange(values.shape[1]), values, by="draw")
-
-
-def entry_of(
-    model: str,
-    values: np.ndarray,
-    start: np.ndarray | float = 0.0,
-    units: Sequence[str] | None = None,
-    *,
-    arm: str = "gap",
-    corpus: str = "code",
-    by: Literal["draw", "text"] = "draw",
-) -> DocumentScores:
-    """An entry's scores [units, documents]; `start` [units, documents] or [documents] are its base model's."""
-    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    named = draw_name if by == "draw" else "text {:03d}".format
-    units = tuple(units or (named(unit) for unit in range(len(values))))
-    start = np.broadcast_to(np.asarray(start, dtype=np.float64), values.shape)
-    columns = np.arange(values.shape[1])
-    return DocumentScores(model, arm, corpus, units, columns, values, start, by, len(values))

@@ -1,21 +1,17 @@
 """The simulation of draws: a cell repeats bit for bit, bounds are named, layouts are what they are said to be."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from benchmark.errors import CheckFailed
 from benchmark.simulations import draw_coverage
 from benchmark.simulations.draw_coverage import (
     GRID,
+    LatentEffects,
     Rates,
     Scenario,
-    World,
     layout_of,
-    line,
-    main,
     missed,
+    shown,
     simulate,
 )
 
@@ -50,7 +46,7 @@ def test_clusters_and_the_small_task_stand_in_the_layout() -> None:
 def test_draws_have_the_variance_that_the_scenario_asks_for() -> None:
     """In units of the texts': that of a draw on all tasks, and as much on each."""
     scenario = Scenario("plain", 100, 3)
-    world = World(scenario, layout_of(scenario), np.random.default_rng(0))
+    world = LatentEffects(scenario, layout_of(scenario), np.random.default_rng(0))
     _, effects = world.draws(np.zeros(world.layout.size), 4000, noisy=2.5)
     expected = 2.5**2 * 100 * draw_coverage.TEXT**2
     assert effects.mean(axis=1).var() == pytest.approx(expected * (1 + 1 / 12), rel=0.1)
@@ -81,22 +77,6 @@ def test_bounds_that_hold_or_do_not_apply_are_not_named() -> None:
     assert missed(Scenario("skewed texts", 0, 1, skewed=20), GOOD._replace(gain=0.7)) == []
 
 
-def test_the_table_is_printed_and_a_missed_bound_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def made(data_sets: int, workers: int) -> list[tuple[Scenario, Rates]]:
-        return [(GRID[0], GOOD), (GRID[1], GOOD._replace(familywise=0.5))]
-
-    monkeypatch.setattr(draw_coverage, "table", made)
-    with pytest.raises(CheckFailed, match=r"plain, 3 units: family-wise error 0\.500"):
-        main(["--data-sets", "2"])
-    assert line(GRID[0], GOOD) in capsys.readouterr().out
-    assert line(GRID[0], Rates(0.95, NAN, NAN, 0.05, NAN, 0)).endswith("| 0.950 |  |  | 0.050 |  | 0.000 |")
-
-
-def test_the_record_is_that_of_the_code_and_a_cell_of_it_is_found_again() -> None:
-    record = (Path(__file__).parents[2] / "docs/DRAW_SIMULATION.md").read_text(encoding="utf-8")
-    cell = GRID[0]
-    assert line(cell, simulate(cell, 1000)) in record.splitlines()
-    assert f"code {draw_coverage.code()}" in record
-    assert sum(text.startswith("| ") for text in record.splitlines()) == len(GRID) + 2
+def test_a_rate_that_does_not_apply_is_left_empty() -> None:
+    row = shown(GRID[0], Rates(0.95, NAN, NAN, 0.05, NAN, 0))
+    assert row[2:] == ["5 texts, 1 draw", "0.950", "", "", "0.050", "", "0.000"]

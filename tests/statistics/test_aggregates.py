@@ -10,6 +10,7 @@ from benchmark.statistics.aggregates import (
     corrected_averages,
     performance_profile,
     probability_of_improvement,
+    profile_table,
 )
 
 
@@ -46,15 +47,17 @@ def test_against_a_base_model_it_is_the_share_of_texts_that_gain() -> None:
 
 def test_a_profile_is_the_share_of_texts_above_each_threshold() -> None:
     scores = {("m", "gap", "b"): [0.1, 0.2, 0.3, 0.4], ("m", "gap", "a"): [0.2, 0.2, 0.5]}
-    table = performance_profile(scores, "all", track="t", suite_version="v")
+    table = profile_table(scores, "all", track="t", suite_version="v")
     assert list(table["corpus"].unique()) == ["a", "b"]
     for (_, _, corpus), values in scores.items():
         rows = table[table["corpus"] == corpus]
         by_definition = [np.mean(np.array(values) > tau) for tau in rows["threshold"]]
         assert rows["share"].to_numpy() == pytest.approx(by_definition)
+        profile = performance_profile(values, rows["threshold"])
+        np.testing.assert_array_equal(profile.low, rows["low"])
         assert (rows["low"] <= rows["share"] + 1e-12).all()
         assert (rows["share"] <= rows["high"] + 1e-12).all()
 
 
 def test_no_scores_make_an_empty_profile() -> None:
-    assert performance_profile({("m", "gap", "a"): [np.nan]}, "all", track="t", suite_version="v").empty
+    assert profile_table({("m", "gap", "a"): [np.nan]}, "all", track="t", suite_version="v").empty

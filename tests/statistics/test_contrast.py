@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmark.statistics.contrast import Contrast, gain, level, mean, on_shared_documents, score
-from benchmark.statistics.crossed import Estimate, Part, combined, crossed
+from benchmark.statistics.crossed import Estimate, VariancePart, combined, crossed
 from benchmark.statistics.design import Floats
 from tests.scoring.synthetic import base_of, entry_of, layout_of
 
@@ -73,8 +73,8 @@ def test_the_distance_from_a_larger_rung_has_four_parts() -> None:
     assert found.estimate.trust == 0 and found.units == 3 and found.conditional == ""
     whole = combined(
         found.estimate.value,
-        Part(np.array([by_document.var(ddof=1) / DOCUMENTS]), np.array([29.0])),
-        [Part(np.array([two_way(v)[1]]), np.array([len(v) - 1.0])) for v in samples],
+        VariancePart(np.array([by_document.var(ddof=1) / DOCUMENTS]), np.array([29.0])),
+        [VariancePart(np.array([two_way(v)[1]]), np.array([len(v) - 1.0])) for v in samples],
         np.array([interaction]),
         3,
     )

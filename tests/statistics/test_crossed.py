@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import proportion_confint
 
-from benchmark.statistics.crossed import crossed, mcnemar_exact, mean_over_texts, wilson
+from benchmark.statistics.crossed import crossed
 from benchmark.statistics.design import Layout
+from benchmark.statistics.textbook import mcnemar_exact, mean_over_texts, wilson
 from tests.scoring.synthetic import layout_of
 
 
@@ -125,8 +125,11 @@ def test_mcnemar_agrees_with_statsmodels() -> None:
     assert mcnemar_exact(first, first) == 1
 
 
-def test_wilson_agrees_with_statsmodels() -> None:
-    assert wilson(7, 40) == pytest.approx(proportion_confint(7, 40, method="wilson"))
+def test_wilson_agrees_with_scipy_whatever_the_shape() -> None:
+    expected = [stats.binomtest(k, 40).proportion_ci(0.9, method="wilson") for k in (0, 7)]
+    low, high = wilson([0, 7], 40, confidence=0.9)
+    assert low == pytest.approx([one.low for one in expected])
+    assert high == pytest.approx([one.high for one in expected])
 
 
 def test_the_mean_over_texts_is_scipys_t_interval() -> None:

@@ -1,23 +1,13 @@
 """Effective size: the ladder's inverse, its ends, and the coverage of its interval."""
 
-import itertools
-
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from benchmark.scoring.entries import Rung, size_columns
 from benchmark.scoring.run_records import Model
-from benchmark.simulations.size_coverage import (
-    DOCUMENTS,
-    LADDERS,
-    TEXTS,
-    coverage,
-    draw_study,
-    layout_of,
-    main,
-    scores_of_study,
-)
+from benchmark.simulations.made_samples import simulated_layout
+from benchmark.simulations.size_coverage import LADDERS, coverage, draw_study, scores_of_study
 from benchmark.statistics.contrast import gain, level, score
 from benchmark.statistics.design import Layout
 from benchmark.statistics.effective_size import (
@@ -30,8 +20,7 @@ from benchmark.statistics.effective_size import (
     effective_size,
     widths_from_documents,
 )
-from tests.scoring.synthetic import base_of, entry_of
-from tests.scoring.synthetic import layout_of as document_layout
+from tests.scoring.synthetic import base_of, entry_of, layout_of
 
 PARAMETERS = np.array([1e6, 2e6, 4e6, 8e6])
 SCORES = np.array([0.40, 0.45, 0.55, 0.60])
@@ -145,19 +134,9 @@ def test_on_a_nearly_flat_ladder_the_interval_spans_it() -> None:
     assert found.width == pytest.approx(PARAMETERS[-1] / PARAMETERS[0])
 
 
-def test_the_benchmark_prints_what_it_finds_of_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--datasets", "2", "--seed", "5"])
-    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
-    cells = itertools.product(LADDERS, TEXTS, DOCUMENTS)
-    assert [tuple(row[:3]) for row in rows] == [tuple(map(str, cell)) for cell in cells]
-    found = coverage(LADDERS["close rungs"], 5, documents=32, datasets=2, seed=5)
-    stated = [f"{found.covered:.3f}", f"{found.width:.2f}x", f"{found.without_ladder:.1%}"]
-    assert next(row[3:] for row in rows if row[:3] == ["close rungs", "5", "32"]) == stated
-
-
 def test_resamples_of_common_documents_give_the_interval_of_the_crossed_variance() -> None:
     """With many texts the bootstrap over texts and documents and the analytic variance agree."""
-    layout, rungs = layout_of(64), np.array([0.45, 0.50, 0.53, 0.58])
+    layout, rungs = simulated_layout(64), np.array([0.45, 0.50, 0.53, 0.58])
     rng = np.random.default_rng(3)
     values, ladder = draw_study(rng, 60, layout, 0.515, rungs)
     entry, steps = [], []
@@ -184,7 +163,7 @@ def test_an_interval_narrower_than_the_grid_is_still_an_interval() -> None:
 
 def test_one_document_a_task_gives_a_size_without_an_interval() -> None:
     rng = np.random.default_rng(0)
-    layout = layout_of(1)
+    layout = simulated_layout(1)
     values, ladder = draw_study(rng, 5, layout, 0.5, SCORES)
     scores = np.sort(layout.scope_means(ladder)[:, 0])
     found = effective_size(float(scores.mean()), scores, PARAMETERS, 1e6, widths(values, ladder, layout))
@@ -213,7 +192,7 @@ def test_rungs_come_in_any_order_and_two_of_one_size_count_as_their_mean() -> No
 def test_size_is_that_of_the_mean_over_draws_and_its_interval_holds_every_rung_s_draws() -> None:
     """The half-width at a rung is the interval of the entry minus that rung, whatever draws stand behind it."""
     rng = np.random.default_rng(4)
-    layout = document_layout(60)
+    layout = layout_of(60)
     rungs = [base_of(f"r{n}", SCORES[n] + 0.1 * rng.normal(size=(6, 60))) for n in range(4)]
     entry = entry_of("r0", rungs[0].values[:3] + 0.07 + 0.02 * rng.normal(size=(3, 60)), rungs[0].values[:3])
     half_widths = widths_from_documents(score(entry, rungs[0]), rungs, layout)

@@ -9,7 +9,7 @@ import pytest
 from benchmark.results.score_track import run_score
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.crossed import crossed
-from benchmark.statistics.design import Layout, Task
+from benchmark.statistics.design import Layout
 from benchmark.statistics.interquartile import (
     Resampling,
     _documents_drawn,
@@ -18,11 +18,11 @@ from benchmark.statistics.interquartile import (
     interquartile_mean,
 )
 from tests.scoring.synthetic import MODELS, TASKS, Study
+from tests.scoring.synthetic import layout_of as tasks_of
 
 
 def layout_of(documents: int) -> Layout:
-    tasks = tuple(Task(f"t{number}", "classification", "acc") for number in range(6))
-    return Layout(tasks, np.repeat(np.arange(6), documents), np.tile(np.arange(documents), 6))
+    return tasks_of(*[documents] * 6)
 
 
 def study(rng: np.random.Generator, texts: int, layout: Layout) -> np.ndarray:
