@@ -147,11 +147,11 @@ def test_the_paper_track_is_planned_as_it_was_reviewed(
             assert known.value / variances.gap_documents**0.5 == pytest.approx(z, abs=0.05)
     _, shares = assumed_variances(ClaimPair("opt-1-3b", "opt-2-7b", 1), counts)
     assert shares["copa"] == pytest.approx(0.44, abs=0.01)
-    lines = pair_lines(settings, Layout(ROOT, "paper"), [ClaimPair("opt-1-3b", "opt-2-7b", 1)], counts, 100)
+    lines = pair_lines(settings, TrackPaths(ROOT, "paper"), [ClaimPair("opt-1-3b", "opt-2-7b", 1)], counts, 100)
     said = "\n".join(lines)
     assert said.count("not decidable at any number of texts; with ") == 4
     assert "opt-2-7b against opt-6-7b: no gap is known" in "\n".join(
-        pair_lines(settings, Layout(ROOT, "paper"), [ClaimPair("opt-2-7b", "opt-6-7b", 1)], counts, 100)
+        pair_lines(settings, TrackPaths(ROOT, "paper"), [ClaimPair("opt-2-7b", "opt-6-7b", 1)], counts, 100)
     )
 
 
@@ -198,7 +198,7 @@ PARTS = ("gap_documents", "gain_documents", "interaction", "texts", "covariance"
 def test_the_micro_track_is_planned_with_its_committed_results() -> None:
     settings = load_settings(ROOT / "params.yaml")
     (model, rung), *_ = settings.claims.pairs.items()
-    found = measured_pair(settings, Layout(ROOT, "micro"), ClaimPair(model, rung, 1))
+    found = measured_pair(settings, TrackPaths(ROOT, "micro"), ClaimPair(model, rung, 1))
     assert found is not None
     variances, gap, draws = found
     spec = settings.models[model]
@@ -206,4 +206,4 @@ def test_the_micro_track_is_planned_with_its_committed_results() -> None:
     assert 0 <= variances.gain_documents < variances.gap_documents < 1e-3
     assert 0 <= variances.gain_draws < min(variances.base_draws, variances.rung_draws) < 1e-3
     assert variances.interaction > 0 and variances.documents_df > 10
-    assert measured_pair(settings, Layout(ROOT, "nowhere"), ClaimPair(model, rung, 1)) is None
+    assert measured_pair(settings, TrackPaths(ROOT, "nowhere"), ClaimPair(model, rung, 1)) is None
