@@ -13,7 +13,7 @@ from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation
 from benchmark.models.opt import OptModel, weights_sha256
 from benchmark.posttrain.arms import ARMS, Member, Start
-from benchmark.posttrain.early_stopping import FAMILIES, Averages, EarlyStop, best_step
+from benchmark.posttrain.early_stopping import FAMILIES, Averages, EarlyStop, chosen_step
 from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.sample_rows import chance_samples, label_samples
 from benchmark.posttrain.scorer import Scorer as Scorer
@@ -208,9 +208,9 @@ class _Run:
     def _selected(self) -> dict[str, int | None]:
         if self.paper:
             scored = [(step, self._averages(evaluation)) for step, evaluation in self.scored]
-            return {family: best_step(scored, family) for family in FAMILIES}
+            return {family: chosen_step(scored, family) for family in FAMILIES}
         scored = [(step, dict(evaluation.averages["select"])) for step, evaluation in self.scored]
-        return {"all": best_step(scored, "all")}
+        return {"all": chosen_step(scored, "all")}
 
     def result(self) -> RunResult:
         """The run's record and the samples of its steps."""

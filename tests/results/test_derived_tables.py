@@ -93,7 +93,10 @@ def test_an_arm_s_own_learning_rate_comes_before_the_track_s() -> None:
     record = _record("gap", "code", 0)
     other = _record("gap-lr1e-4", "code", 0)
     other["settings"]["arm"] = {"kind": "ascent", "learning_rate": 1e-4}
-    assert arm_rates(read_records([record, other])) == {"gap": ("ascent", 5e-5), "gap-lr1e-4": ("ascent", 1e-4)}
+    assert arm_rates(read_records([record, other])) == {
+        "gap": ("ascent", 5e-5),
+        "gap-lr1e-4": ("ascent", 1e-4),
+    }
 
 
 def test_a_placebo_at_another_learning_rate_is_compared_with_nothing_and_the_claim_says_so(
