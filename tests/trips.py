@@ -1,22 +1,28 @@
-"""Measure the way through the code: `python -m tests.trips`.
+"""Measure the way through the code: `python -m tests.trips`; `--all` prints the stays too, `--b` trip B only.
+
+For another layout: `PYTHONPATH=ITS_ROOT python -P tests/trips.py`.
 
 Two trips run the real code on a tiny track: A, a text of a corpus to its leaderboard row in `entries.csv` (the stages
 `corpus`, `model`, `base`, `posttrain`, `score`), and B, a sample row to its verdict in `comparisons.csv` (one call of
 scoring). Imports are done first, by a run that is not counted. The rules:
 
-- A *visit* is a call of a function of `benchmark/`. A call counts the first time that this function is called from that
-  one, so that loops over texts, tasks and documents count once. Code that runs inside another function (lambdas,
-  comprehensions) belongs to its module and is not counted by itself.
-- The trip is the modules of these calls in order. Calls in a row in one module are one *stay*. *Rooms* are the
-  different modules, and *returns* the stays in a module that was left before: stays minus rooms.
-- A *named form* is a class of `benchmark/` of which a function on the trip is given or returns an instance that holds
-  the text: the text, or its `text_id`, is found in its fields, in containers in them, or in forms in them.
+- A *visit* is the first call of a function of `benchmark/`; a function is read once, so that loops and later calls do
+  not count. Reading a property counts as reading a field. Lambdas belong to the function around them.
+- The trip is the modules of these calls in order. Calls in a row in one module are one *stay*, the different modules
+  are the *rooms*, and stays minus rooms are the *returns*. The second line leaves out the
+  arithmetic core (arrays in, arrays out: CORE), which every room may call.
+- A *named form* is a data class, named tuple or pydantic model of `benchmark/` of which a function on the trip is given
+  or returns an instance that holds the text: the text or its `text_id` is in its fields, in containers in them, or in
+  other objects in them.
 """
 
 import contextlib
 import functools
+import importlib
 import io
+import itertools
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -28,8 +34,28 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+CORE = {
+    *(
+        "design",
+        "crossed",
+        "contrast",
+        "fieller",
+        "multiplicity",
+        "aggregates",
+        "effective_size",
+        "interquartile",
+    ),
+    *(
+        "sign_test",
+        "rank_correlation",
+        "best_step",
+        "textbook",
+        "power",
+    ),  # what follows are the names of before
+    *("layout", "inference", "resampling", "signs", "familiarity"),
+}
 DEPTH = 6
-LOOKED_AT = 40
+LOOKED_AT = 10
 """Calls of one function whose arguments and results are looked into."""
 PARAMS = """
 track: {name: tiny, root: ., params: params.yaml}
@@ -40,7 +66,7 @@ corpora: {code: {kind: micro, part: code, texts: 3}}
 arms: {gap: {kind: ascent}, random: {kind: random}}
 posttrain: {learning_rate: 1.0e-3, max_steps: 2}
 evaluation: {suite: micro12, documents: 12, select_documents: 12, base_documents: 12}
-execution: {workers: 1}
+execution: {workers: 1, arithmetic: native}
 scoring: {resamples: 100, ratio: [1.1, 9.0]}
 claims: {corpora: [code], pairs: {tiny: larger}, placebos: [random]}
 """
@@ -51,7 +77,6 @@ class Trip:
 
     def __init__(self, package: Path, words: Iterable[str]) -> None:
         self.prefix, self.words = f"{package}{os.sep}", frozenset(words)
-        self.edges: set[tuple[CodeType | None, CodeType]] = set()
         self.modules: list[str] = []
         self.forms: set[str] = set()
         self.calls: dict[CodeType, int] = {}
@@ -82,16 +107,6 @@ class Trip:
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self._look(code, [frame.f_locals.get(name) for name in names])
 
-    def _caller(self, frame: FrameType) -> CodeType | None:
-        """The function of the package that this call comes from, whatever library stands between."""
-        above = frame.f_back
-        while above is not None:
-            code = above.f_code
-            if code.co_filename.startswith(self.prefix) and not code.co_name.startswith("<"):
-                return code
-            above = above.f_back
-        return None
-
     def _look(self, code: CodeType, values: list[Any]) -> None:
         if self.calls.get(code, 0) <= LOOKED_AT:
             for value in values:
@@ -114,31 +129,27 @@ class Trip:
             inner = list(value)
         if own and hasattr(value, "__dict__"):
             inner += list(vars(value).values())
-        found = [self._holds(item, depth - 1, seen) for item in inner[:2000]]
-        if own and any(found):
+        found = [self._holds(item, depth - 1, seen) for item in inner[:200]]
+        if own and any(found) and _is_form(type(value)):
             self.forms.add(f"{type(value).__module__}.{type(value).__qualname__}")
         return any(found)
 
-    def stays(self) -> list[str]:
-        """The modules in the order in which they were entered."""
-        return [
-            name for place, name in enumerate(self.modules) if place == 0 or self.modules[place - 1] != name
-        ]
-
     def report(self, name: str) -> str:
-        """Figures, forms and stays as text."""
-        stays = self.stays()
-        rooms = list(dict.fromkeys(stays))
-        often = sorted(((stays.count(room), room) for room in rooms), reverse=True)[:12]
-        lines = [
-            f"{name}: {len(stays)} stays in {len(rooms)} rooms, {len(stays) - len(rooms)} returns, "
-            f"{len(self.forms)} named forms",
-            f"  most visited: {', '.join(f'{room} {count}' for count, room in often)}",
+        """Figures and forms as text; with `--all` the stays too."""
+        outside = [module for module in self.modules if module.rpartition("/")[2] not in CORE]
+        lines = [f"{name}: {_figures(self.modules)}, {len(self.forms)} named forms"]
+        lines += [
+            f"  without the arithmetic core: {_figures(outside)}",
             f"  forms: {', '.join(sorted(self.forms))}",
         ]
         if "--all" in sys.argv:
-            lines.append("  " + " > ".join(stays))
+            lines.append("  " + " > ".join(module for module, _ in itertools.groupby(self.modules)))
         return "\n".join(lines)
+
+
+def _figures(modules: list[str]) -> str:
+    stays, rooms = len(list(itertools.groupby(modules))), len(set(modules))
+    return f"{stays} stays in {rooms} rooms, {stays - rooms} returns"
 
 
 def _is_property(frame: FrameType) -> bool:
@@ -148,16 +159,21 @@ def _is_property(frame: FrameType) -> bool:
     return isinstance(getattr(type(own), code.co_name, None), property | functools.cached_property)
 
 
+def _is_form(kind: type) -> bool:
+    """Whether a class is a data class, a named tuple or a pydantic model."""
+    return any(hasattr(kind, name) for name in ("__dataclass_fields__", "_fields", "model_fields"))
+
+
 def _strings(table: pa.Table) -> list[str]:
     names = [field.name for field in table.schema if pa.types.is_string(field.type)]
     return [item for name in names for item in table.column(name).unique().to_pylist() if item is not None]
 
 
-def measured(package: Path, words: Iterable[str], run: Callable[[], None]) -> Trip:
-    """The trip of the second of two runs."""
+def measured(package: Path, run: Callable[[], None], words: Callable[[], Iterable[str]]) -> Trip:
+    """The trip of the second of two runs, in which nothing is imported any more."""
     with contextlib.redirect_stdout(io.StringIO()):
         run()
-        with Trip(package, words) as trip:
+        with Trip(package, words()) as trip:
             run()
     return trip
 
@@ -188,12 +204,17 @@ def sample_rows() -> pd.DataFrame:
     return pd.concat(rows)
 
 
+def imported(*names: str) -> Any:
+    """The first of these modules that the layout has."""
+    for name in names[:-1]:
+        with contextlib.suppress(ModuleNotFoundError):
+            return importlib.import_module(name)
+    return importlib.import_module(names[-1])
+
+
 def trip_b(package: Path) -> Trip:
     """A sample row to its verdict."""
-    try:
-        from benchmark.results.score_track import run_score
-    except ImportError:
-        from benchmark.scoring.score import run_score  # type: ignore[no-redef]
+    run_score = imported("benchmark.results.score_track", "benchmark.scoring.score").run_score
     with tempfile.TemporaryDirectory() as folder:
         samples = Path(folder) / "samples.parquet"
         sample_rows().to_parquet(samples)
@@ -206,16 +227,37 @@ def trip_b(package: Path) -> Trip:
             for n in range(3)
         ]
         return measured(
-            package, ["code-0"], lambda: run_score([samples], models, Path(folder) / "out", runs=records)
+            package,
+            lambda: run_score([samples], models, Path(folder) / "out", runs=records),
+            lambda: ["code-0"],
         )
 
 
 def trip_a(package: Path) -> Trip:
-    """A text of a corpus to its row of `entries.csv`."""
-    from benchmark.models.micro_training import micro_tokenizer  # noqa: F401
-    from benchmark.pipeline import stages
+    """A text of a corpus to its row of `entries.csv`; the models were made and scored before."""
+    stages = imported("benchmark.pipeline.stages")
+    with tempfile.TemporaryDirectory() as folder:
+        params, work = Path(folder) / "params.yaml", Path(folder) / ".gapbench"
+        params.write_text(PARAMS, encoding="utf-8")
+        (work / "cache").mkdir(parents=True)
+        imported("benchmark.models.micro_training", "benchmark.models.micro").micro_tokenizer(work / "cache")
+        with contextlib.redirect_stdout(io.StringIO()):
+            for model in ("tiny", "larger"):
+                stages.model(params, model)
+                stages.base(params, model)
 
-    raise NotImplementedError(stages)
+        def carry() -> None:
+            shutil.rmtree(work / "journal", ignore_errors=True)
+            stages.corpus(params, "code")
+            for model in ("tiny", "larger"):
+                stages.posttrain(params, model, "code")
+            stages.score(params)
+
+        def words() -> list[str]:
+            table = pd.read_parquet(Path(folder) / "data" / "tiny" / "corpora" / "code" / "texts.parquet")
+            return table.loc[0, ["text_id", "text"]].tolist()
+
+        return measured(package, carry, words)
 
 
 def main() -> None:
@@ -224,6 +266,8 @@ def main() -> None:
 
     package = Path(next(iter(benchmark.__path__))).resolve()
     print(trip_b(package).report("B, a sample row to its verdict"), flush=True)
+    if "--b" not in sys.argv:
+        print(trip_a(package).report("A, a text to its leaderboard row"), flush=True)
 
 
 if __name__ == "__main__":

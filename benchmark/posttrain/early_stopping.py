@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from benchmark.posttrain.record import Averages
+from benchmark.statistics.best_step import NO_STEP, best_step
 
 FIRST_COUNTED_EPOCH = 5
 PATIENCE = 2
-TIE_DECIMALS = 12
 FAMILIES = ("classification", "dialogue")
 
 
@@ -35,20 +37,15 @@ class EarlyStop:
         return self.counted >= PATIENCE
 
 
-def best_step(scored: Sequence[tuple[int, Averages]], average: str) -> int | None:
+def chosen_step(scored: Sequence[tuple[int, Averages]], average: str) -> int | None:
     """The step with the highest `average`, ties to the earliest; null where no step has one.
-
-    Averages are rounded first, so that equal ones summed in another order still tie. Scoring applies the same
-    rule to whole tables (`scoring.selection.best_step`) and shares no code with the stage whose tables it
-    reads; a test holds the two together, because the documents that are kept in git are those of this step.
 
     Args:
         scored: (step, averages) of every candidate in the order in which they were reached.
         average: `all`, `classification` or `dialogue`.
     """
-    best: tuple[float, int] | None = None
-    for step, averages in scored:
-        value = averages.get(average)
-        if value is not None and (best is None or round(value, TIE_DECIMALS) > best[0]):
-            best = (round(value, TIE_DECIMALS), step)
-    return best[1] if best else None
+    values = [averages.get(average) for _, averages in scored]
+    place = int(
+        best_step(np.array([np.nan if value is None else value for value in values], dtype=np.float64))
+    )
+    return None if place == NO_STEP else scored[place][0]

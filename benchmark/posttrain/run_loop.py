@@ -15,7 +15,7 @@ from benchmark.models.opt import OptModel
 from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import RunStart, SoupMember
-from benchmark.posttrain.early_stopping import FAMILIES, EarlyStop, best_step
+from benchmark.posttrain.early_stopping import FAMILIES, EarlyStop, chosen_step
 from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.record import Averages, RunRecord, StepRecord
 from benchmark.posttrain.sample_rows import chance_samples, label_samples
@@ -221,9 +221,9 @@ class _Run:
     def _selected(self) -> dict[str, int | None]:
         if self.paper:
             scored = [(step, self._averages(evaluation)) for step, evaluation in self.scored]
-            return {family: best_step(scored, family) for family in FAMILIES}
+            return {family: chosen_step(scored, family) for family in FAMILIES}
         scored = [(step, dict(evaluation.averages["select"])) for step, evaluation in self.scored]
-        return {"all": best_step(scored, "all")}
+        return {"all": chosen_step(scored, "all")}
 
     def result(self, stop_reason: str) -> RunResult:
         """The run's record and the samples of its steps."""

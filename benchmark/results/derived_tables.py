@@ -8,8 +8,8 @@ import pandas as pd
 
 from benchmark.schema.result_columns import RUN_CURVES, RUNS
 from benchmark.scoring.run_records import Records
-from benchmark.scoring.selection import TIE_DECIMALS
 from benchmark.statistics.aggregates import profile_table
+from benchmark.statistics.best_step import TIE_DECIMALS
 from benchmark.statistics.rank_correlation import familiarity_table
 from benchmark.statistics.textbook import mean_over_texts
 
@@ -59,7 +59,7 @@ def derive(
 
 def arm_rates(records: Records) -> dict[str, tuple[str, float]]:
     """(kind, learning rate) of each arm that the run records describe."""
-    rates = {run.arm: facts.arm for run, facts in records.by_run.items() if facts.arm is not None}
+    rates = {run.arm: facts.arm for run, facts in records.items() if facts.arm is not None}
     return dict(sorted(rates.items()))
 
 

@@ -14,7 +14,14 @@ from benchmark.schema.result_columns import TABLES
 from benchmark.scoring.comparisons import baselines_of, comparison_rows
 from benchmark.scoring.entries import Entry, Row, entry_tables
 from benchmark.scoring.ranks import rank_entries
-from benchmark.scoring.run_records import CorpusLosses, Records, read_models, read_records, suite_version
+from benchmark.scoring.run_records import (
+    CorpusLosses,
+    Model,
+    Records,
+    read_models,
+    read_records,
+    suite_version,
+)
 from benchmark.scoring.run_tables import curve_rows, run_curve_rows, run_rows
 from benchmark.scoring.sample_files import read_samples
 from benchmark.scoring.samples import Samples
@@ -48,10 +55,10 @@ def run_score(
     Raises:
         InputError: input that is refused.
     """
-    records = read_records(runs, corpus_losses)
-    samples = read_samples(sample_paths, tasks, recorded=records.by_run)
     settings = settings or ScoringSettings()
-    tables, claims = score_tables(samples, models, records, settings)
+    records, known = read_records(runs, corpus_losses), read_models(models)
+    samples = read_samples(sample_paths, tasks, recorded=records)
+    tables, claims = score_tables(samples, known, records, settings)
     treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
     for row in tables["entries.csv"]:
         if row["row_kind"] != "rung":
@@ -68,7 +75,7 @@ def run_score(
 
 def score_tables(
     samples: Samples,
-    models: Mapping[str, Mapping[str, Any]],
+    models: Mapping[str, Model],
     records: Records,
     settings: ScoringSettings,
 ) -> tuple[dict[str, list[Row]], dict[str, Any]]:
@@ -79,7 +86,9 @@ def score_tables(
     if not paper and "select" not in samples.layouts and samples.runs:
         raise InputError("samples have no select rows; give both splits, or set scoring.protocol to paper")
     version = suite_version(records, settings.suite_version)
-    known = read_models(models, samples)
+    for name in sorted({run.model for run in samples.runs} | {name for name, _ in samples.bases["test"]}):
+        if name not in models:
+            raise InputError(f"model {name} has samples and is not in the models file; add it there")
     layout = samples.layouts["test"]
     bases = base_scores(samples)
     selections = {entry: select_entry(samples, entry, records, paper) for entry in sorted(samples.entries)}
@@ -91,12 +100,12 @@ def score_tables(
         tables["curves.csv"] += curve_rows(samples, selection, records)
         tables["run_curves.csv"] += run_curve_rows(samples, selection)
     for entry, scores in {} if paper else chosen.items():
-        baselines = baselines_of(scores, bases, chosen, known, settings)
+        baselines = baselines_of(scores, bases, chosen, models, settings)
         tables["comparisons.csv"] += comparison_rows(
-            scores, baselines, bases[scores.model], known, layout, settings, gains[entry]
+            scores, baselines, bases[scores.model], models, layout, settings, gains[entry]
         )
     tables["entries.csv"], tables["scores.csv"] = entry_tables(
-        samples, selections, gains, bases, known, records, settings
+        samples, selections, gains, bases, models, records, settings
     )
     tables["pairs.csv"] = rank_entries(tables["entries.csv"], chosen, bases, layout)
     for rows in tables.values():

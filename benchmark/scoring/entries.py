@@ -9,9 +9,10 @@ from scipy.special import ndtr
 from benchmark.scoring.comparisons import MEASURES
 from benchmark.scoring.run_records import Model, Records
 from benchmark.scoring.samples import RunKey, Samples
-from benchmark.scoring.selection import TIE_DECIMALS, EntrySelection
+from benchmark.scoring.selection import EntrySelection
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.aggregates import corrected_averages, probability_of_improvement
+from benchmark.statistics.best_step import TIE_DECIMALS
 from benchmark.statistics.contrast import ContrastEstimate, level, score
 from benchmark.statistics.crossed import Estimate, crossed, sampled
 from benchmark.statistics.design import DocumentScores, Floats, Layout, shared_columns
@@ -281,9 +282,9 @@ def size_columns(
 
 def record_columns(runs: Sequence[RunKey], records: Records) -> Row:
     """The share of an entry's runs that diverged, and its corpus loss: both as the run records have them."""
-    facts = [records.of(run) for run in runs]
+    facts = [records[run] for run in runs]
     losses = [one.corpus_loss for one in facts if one.corpus_loss is not None]
-    known = any(run in records.by_run for run in runs)
+    known = any(run in records for run in runs)
     return {
         "share_diverged": float(np.mean([one.diverged for one in facts])) if known else None,
         "corpus_loss": float(np.mean(losses)) if losses else None,

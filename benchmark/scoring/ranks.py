@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.scoring.comparisons import LEVEL, figures
-from benchmark.scoring.selection import TIE_DECIMALS
+from benchmark.statistics.best_step import TIE_DECIMALS
 from benchmark.statistics.contrast import GIVEN_ALL, ContrastEstimate, paired_units, score
 from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout
 from benchmark.statistics.multiplicity import holm

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from benchmark.errors import InputError
-from benchmark.scoring.samples import RunKey, Samples
+from benchmark.scoring.samples import RunKey
 
 ROLES = ("treated", "baseline", "both")
 DIVERGED = "diverged"
@@ -54,23 +54,15 @@ class RunFacts:
         """Whether the run ended because its loss or weights became non-finite."""
         return self.stop_reason == DIVERGED
 
-    def step(self, step: int | None) -> StepFacts:
-        """The facts of one step, empty where there are none."""
-        return self.steps.get(step, StepFacts())
+
+NO_FACTS, NO_STEP_FACTS = RunFacts(), StepFacts()
 
 
-NO_FACTS = RunFacts()
+class Records(dict[RunKey, RunFacts]):
+    """Run records by run; a run without one has the facts of none."""
 
-
-@dataclass(frozen=True)
-class Records:
-    """Run records by run; empty where scoring was given none."""
-
-    by_run: Mapping[RunKey, RunFacts] = field(default_factory=dict)
-
-    def of(self, run: RunKey) -> RunFacts:
-        """The facts of a run; those of no record where it has none."""
-        return self.by_run.get(run, NO_FACTS)
+    def __missing__(self, run: RunKey) -> RunFacts:
+        return NO_FACTS
 
 
 CorpusLosses = Mapping[tuple[str, str], float | None]
@@ -83,7 +75,7 @@ def read_records(
 
     `corpus_losses` are by (model, corpus). Without them, each record names its own as `corpus_loss`.
     """
-    by_run: dict[RunKey, RunFacts] = {}
+    records = Records()
     for record in runs or ():
         try:
             model, arm, corpus, text_id = (str(record[name]) for name in RunKey._fields[:4])
@@ -93,10 +85,10 @@ def read_records(
             raise InputError(
                 f"run record: field missing or wrong ({error}); give the content of run.json"
             ) from error
-        if key in by_run:
+        if key in records:
             raise InputError(f"run record {key} occurs twice; give each run once")
-        by_run[key] = facts
-    return Records({key: by_run[key] for key in sorted(by_run)})
+        records[key] = facts
+    return Records(sorted(records.items()))
 
 
 def _facts(record: Mapping[str, Any], corpus_losses: CorpusLosses | None) -> RunFacts:
@@ -129,7 +121,7 @@ def _kind_and_rate(settings: Mapping[str, Any]) -> tuple[str, float] | None:
 
 def suite_version(records: Records, declared: str | None) -> str | None:
     """The one suite version of all records and of the settings; InputError where there are several."""
-    versions = {version for facts in records.by_run.values() if (version := facts.suite_version)}
+    versions = {version for facts in records.values() if (version := facts.suite_version)}
     versions |= {declared} if declared else set()
     if len(versions) > 1:
         raise InputError(
@@ -139,8 +131,8 @@ def suite_version(records: Records, declared: str | None) -> str | None:
     return next(iter(versions), None)
 
 
-def read_models(models: Mapping[str, Mapping[str, Any]], samples: Samples) -> dict[str, Model]:
-    """The models file, `{name: {parameters, ladder, role}}`; every model of the samples must stand in it."""
+def read_models(models: Mapping[str, Mapping[str, Any]]) -> dict[str, Model]:
+    """The content of the models file, `{name: {parameters, ladder, role}}`. Raises InputError where it is wrong."""
     read = {}
     for name, fields in models.items():
         unknown = set(fields) - {"parameters", "ladder", "role"}
@@ -156,7 +148,4 @@ def read_models(models: Mapping[str, Mapping[str, Any]], samples: Samples) -> di
                 f"models file: parameters of {name} is {parameters}; give a whole number above 0"
             )
         read[name] = Model(name, int(parameters), str(fields["ladder"]), role)
-    used = {run.model for run in samples.runs} | {model for model, _ in samples.bases["test"]}
-    for name in sorted(used - set(read)):
-        raise InputError(f"model {name} has samples and does not stand in the models file; add it there")
     return read

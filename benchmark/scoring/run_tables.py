@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.scoring.run_records import Records
+from benchmark.scoring.run_records import NO_STEP_FACTS, Records
 from benchmark.scoring.samples import Samples
-from benchmark.scoring.selection import NO_STEP, EntrySelection, averaged_by_unit, entry_values
+from benchmark.scoring.selection import EntrySelection, averaged_by_unit, entry_values
+from benchmark.statistics.best_step import NO_STEP
 from benchmark.statistics.crossed import crossed
 from benchmark.statistics.design import SUMMARY_SCOPES, Floats
 
@@ -19,9 +20,9 @@ def run_rows(samples: Samples, selection: EntrySelection, records: Records) -> l
     rows = []
     for number, sample_row in enumerate(selection.rows):
         run = samples.runs[sample_row]
-        facts = records.of(run)
+        facts = records[run]
         step, best = (_step(steps[number]) for steps in (selection.held_out, selection.best_on_test))
-        at_step, at_start = facts.step(step), facts.step(0)
+        at_step, at_start = facts.steps.get(step, NO_STEP_FACTS), facts.steps.get(0, NO_STEP_FACTS)
         best_score = None
         if best is not None:
             best_score = selection.test[number, np.searchsorted(samples.steps, best) + 1, 0]
@@ -94,7 +95,7 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
 def _scored(samples: Samples, selection: EntrySelection, records: Records, place: int) -> NDArray[np.bool_]:
     """Which runs have a score at one step [runs]: those scored there, and those that had diverged by then."""
     scored = ~np.isnan(selection.test[:, place, 0])
-    diverged = np.array([records.of(samples.runs[row]).diverged for row in selection.rows])
+    diverged = np.array([records[samples.runs[row]].diverged for row in selection.rows])
     return scored | diverged if scored.any() else scored
 
 

@@ -245,8 +245,8 @@ class Gatherer:
             at_run = run[treated], np.searchsorted(steps, part.step[treated]), before[document[treated]]
             for name, column in (("value", part.value), ("probability", part.probability)):
                 if column is not None:
-                    of_runs, of_bases = arrays[name]
-                    of_runs[at_run], of_bases[run[base], document[base]] = column[treated], column[base]
+                    for_runs, for_bases = arrays[name]
+                    for_runs[at_run], for_bases[run[base], document[base]] = column[treated], column[base]
             rows += len(base)
         found = sum(np.count_nonzero(~np.isnan(block)) for block in (*arrays["value"][0], arrays["value"][1]))
         if found != rows:
@@ -265,19 +265,14 @@ class Gatherer:
             if first < end
         }
 
-        def of_runs_by_split(name: str) -> dict[str, Floats]:
-            of_runs = arrays[name][0]
-            return {
-                split: of_runs[:, :, before[place.start] : before[place.stop]]
-                for split, place in places.items()
-            }
-
-        def of_bases_by_split(name: str) -> dict[str, dict[tuple[str, int], Floats]]:
-            of_bases = arrays[name][1]
-            return {
-                split: dict(zip(models, of_bases[:, place], strict=True)) for split, place in places.items()
-            }
-
+        of_runs = {
+            name: {split: block[:, :, before[at.start] : before[at.stop]] for split, at in places.items()}
+            for name, (block, _) in arrays.items()
+        }
+        of_bases = {
+            name: {split: dict(zip(models, block[:, at], strict=True)) for split, at in places.items()}
+            for name, (_, block) in arrays.items()
+        }
         assert self.track is not None
         return Samples(
             track=self.track,
@@ -288,10 +283,10 @@ class Gatherer:
             runs=tuple(runs),
             steps=steps,
             held={split: np.flatnonzero(held[place]) for split, place in places.items()},
-            values=of_runs_by_split("value"),
-            bases=of_bases_by_split("value"),
-            probabilities=of_runs_by_split("probability") if has_probability else {},
-            base_probabilities=of_bases_by_split("probability") if has_probability else {},
+            values=of_runs["value"],
+            bases=of_bases["value"],
+            probabilities=of_runs.get("probability", {}),
+            base_probabilities=of_bases.get("probability", {}),
         )
 
     def _held(

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.claims.parts import Scores, decide_claims
@@ -17,30 +18,20 @@ from benchmark.statistics.design import DocumentScores, Layout
 from tests.scoring.synthetic import base_of, entry_of, layout_of
 
 PART_KEYS = {
-    "model",
-    "arm",
-    "corpus",
-    "baseline",
-    "baseline_arm",
-    "scope",
-    "delta",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_adjusted",
-    "share_closed",
-    "share_closed_low",
-    "share_closed_high",
-    "conditional",
-    "outcome",
-    "note",
+    *("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value"),
+    *(
+        "p_adjusted",
+        "share_closed",
+        "share_closed_low",
+        "share_closed_high",
+        "conditional",
+        "outcome",
+        "note",
+    ),
 }
 
 
 def _part(delta: float, error: float, **more: object) -> Part:
-    from scipy.stats import norm
-
-    p_value = float(2 * norm.sf(abs(delta / error)))
     named = {
         "model": "m",
         "arm": "gap",
@@ -49,13 +40,9 @@ def _part(delta: float, error: float, **more: object) -> Part:
         "baseline_arm": "none",
         "scope": "all",
     }
-    figures = {
-        "delta": delta,
-        "ci_low": delta - 1.96 * error,
-        "ci_high": delta + 1.96 * error,
-        "p_value": p_value,
-    }
-    return Part(**{**named, **figures, "n_texts": 5, **more})
+    ends = {"ci_low": delta - 1.96 * error, "ci_high": delta + 1.96 * error}
+    p_value = float(2 * stats.norm.sf(abs(delta / error)))
+    return Part(**{**named, "delta": delta, **ends, "p_value": p_value, "n_texts": 5, **more})
 
 
 def test_every_declared_estimate_must_hold_and_none_needs_a_correction() -> None:
@@ -143,27 +130,23 @@ def test_an_estimate_without_data_or_by_documents_alone_decides_nothing() -> Non
     assert decide("C1", [_part(0.5, 0.01), missing])["outcome"] == "inconclusive"
 
 
-def test_a_claim_without_parts_is_inconclusive() -> None:
-    assert decide("C3", [])["outcome"] == "inconclusive"
-
-
-def test_comparable_within_the_margin_reproduces_c2_without_a_difference_above_zero() -> None:
-    part = _part(-0.01, 0.01, margin=0.04, p_noninferior=0.001)
-    claim = decide("C2", [part])
-    assert claim["outcome"] == "reproduced"
-    assert claim["estimates"][0]["p_value"] == 0.001
-
-
-def test_a_nonsignificant_difference_is_no_parity() -> None:
-    assert decide("C2", [_part(-0.001, 0.02, margin=0.01, p_noninferior=0.3)])["outcome"] == "inconclusive"
-
-
-def test_a_score_below_the_margin_beyond_doubt_speaks_against_c2() -> None:
-    assert (
-        decide("C2", [_part(-0.05, 0.005, margin=0.02, p_noninferior=0.9999)])["outcome"] == "not reproduced"
-    )
-    assert decide("C2", [_part(-0.05, 0.005, margin=0.02)])["outcome"] == "not reproduced"
-    assert decide("C2", [_part(-0.03, 0.009, margin=0.02)])["outcome"] == "inconclusive"
+@pytest.mark.parametrize(
+    ("part", "outcome"),
+    [
+        (None, "inconclusive"),
+        (_part(-0.01, 0.01, margin=0.04, p_noninferior=0.001), "reproduced"),
+        (_part(-0.001, 0.02, margin=0.01, p_noninferior=0.3), "inconclusive"),
+        (_part(-0.05, 0.005, margin=0.02, p_noninferior=0.9999), "not reproduced"),
+        (_part(-0.05, 0.005, margin=0.02), "not reproduced"),
+        (_part(-0.03, 0.009, margin=0.02), "inconclusive"),
+    ],
+    ids=["no part", "within the margin", "nonsignificant", "below beyond doubt", "by interval", "close"],
+)
+def test_c2_is_decided_by_the_margin(part: Part | None, outcome: str) -> None:
+    claim = decide("C2", [part] if part else [])
+    assert claim["outcome"] == outcome
+    if part and part.p_noninferior:
+        assert claim["estimates"][0]["p_value"] == part.p_noninferior
 
 
 RNG = np.random.default_rng(0)
@@ -242,12 +225,9 @@ def test_the_declared_estimate_is_the_mean_over_all_declared_entries() -> None:
         assert estimate["ci_low"] == pytest.approx(whole.interval()[0][place])
         parts = [part["delta"] for part in claims["C1"]["parts"] if part["scope"] == scope]
         assert estimate["delta"] == pytest.approx(np.mean(parts))
-    assert claims["C2"]["estimates"][0]["delta"] == pytest.approx(
-        np.mean([part["delta"] for part in claims["C2"]["parts"]])
-    )
-    assert claims["C3"]["estimates"][0]["delta"] == pytest.approx(
-        np.mean([part["delta"] for part in claims["C3"]["parts"]])
-    )
+    for claim in (claims["C2"], claims["C3"]):
+        mean_of_parts = np.mean([part["delta"] for part in claim["parts"]])
+        assert claim["estimates"][0]["delta"] == pytest.approx(mean_of_parts)
     share = claims["C2"]["estimates"][0]
     assert share["share_closed_low"] < share["share_closed"] < share["share_closed_high"]
     assert share["share_closed"] == pytest.approx(0.135 / 0.2, abs=0.05)
@@ -353,9 +333,7 @@ def test_figures_that_could_not_come_out_against_a_claim_reproduce_nothing() -> 
 
 def _against_margin(excess: float, error: float, texts: int) -> Part:
     """Treated minus larger rung with a margin of 0.02 and no test of non-inferiority; interval by t over texts."""
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, texts - 1)) * error
+    half = float(stats.t.ppf(0.975, texts - 1)) * error
     delta = excess - 0.02
     return _part(
         delta, error, ci_low=delta - half, ci_high=delta + half, margin=0.02, baseline="larger", n_texts=texts
@@ -364,12 +342,10 @@ def _against_margin(excess: float, error: float, texts: int) -> Part:
 
 @pytest.mark.parametrize("texts", [3, 5, 100])
 def test_a_part_with_an_interval_alone_has_the_p_value_of_the_interval(texts: int) -> None:
-    from scipy.stats import ttest_1samp
-
     values = np.random.default_rng(texts).normal(-0.03, 0.01, texts)
-    interval = ttest_1samp(values, 0).confidence_interval(0.95)
+    interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     part = _part(values.mean(), 1.0, ci_low=interval.low, ci_high=interval.high, margin=0.02, n_texts=texts)
-    assert part.p_against == pytest.approx(ttest_1samp(values, -0.02, alternative="less").pvalue)
+    assert part.p_against == pytest.approx(stats.ttest_1samp(values, -0.02, alternative="less").pvalue)
 
 
 def test_the_p_value_of_an_interval_is_below_a_fortieth_where_the_interval_excludes_the_effect() -> None:

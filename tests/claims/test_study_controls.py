@@ -80,30 +80,27 @@ def test_controls_that_come_out_as_they_must_show_that_the_study_can_see() -> No
         ("good", "comparable", "positive"),
         ("bad", "negligible", "negative"),
         ("none_at_all", "superior", "placebo"),
+        *(("none_at_all", verdict, None) for verdict in ("inferior", "negligible", "inconclusive")),
     ],
 )
-def test_a_control_that_comes_out_otherwise_fails(arm: str, verdict: str, control: str) -> None:
+def test_a_control_that_comes_out_otherwise_fails_and_only_superior_speaks_against_the_placebo(
+    arm: str, verdict: str, control: str | None
+) -> None:
     claim = decided(comparisons(**{arm: verdict}))
-    assert (claim["outcome"], failed(claim)) == ("not reproduced", [control])
-    assert f"{control} did not come out as declared" in claim["sentence"]
-
-
-@pytest.mark.parametrize("verdict", ["inferior", "negligible", "inconclusive"])
-def test_nothing_but_superior_speaks_against_the_placebo(verdict: str) -> None:
-    assert failed(decided(comparisons(none_at_all=verdict))) == []
+    assert (claim["outcome"], failed(claim)) == (
+        ("not reproduced", [control]) if control else ("reproduced", [])
+    )
+    assert not control or f"{control} did not come out as declared" in claim["sentence"]
 
 
 def test_a_control_must_hold_in_every_declared_scope() -> None:
-    rows = comparisons()
-    wrong = [
-        r | {"verdict": "inconclusive"} if (r["arm"], r["scope"]) == ("good", "dialogue") else r for r in rows
-    ]
-    assert failed(decided(wrong)) == ["positive"]
-    elsewhere = [
-        r | {"verdict": "inconclusive"} if (r["arm"], r["scope"]) == ("good", "classification") else r
-        for r in rows
-    ]
-    assert failed(decided(elsewhere)) == []
+    for scope, expected in (("dialogue", ["positive"]), ("classification", [])):
+        rows = comparisons()
+        for row in rows:
+            row["verdict"] = (
+                "inconclusive" if (row["arm"], row["scope"]) == ("good", scope) else row["verdict"]
+            )
+        assert failed(decided(rows)) == expected
 
 
 def test_a_control_without_data_or_with_too_few_draws_shows_nothing() -> None:

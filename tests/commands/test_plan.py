@@ -24,7 +24,6 @@ from benchmark.commands.planned_power import (
 )
 from benchmark.settings.load import load_settings
 from benchmark.statistics.crossed import crossed
-from benchmark.statistics.design import Layout
 from benchmark.store.track_paths import TrackPaths
 from tests.scoring.synthetic import base_of, entry_of, layout_of
 
@@ -147,7 +146,9 @@ def test_the_paper_track_is_planned_as_it_was_reviewed(
             assert known.value / variances.gap_documents**0.5 == pytest.approx(z, abs=0.05)
     _, shares = assumed_variances(ClaimPair("opt-1-3b", "opt-2-7b", 1), counts)
     assert shares["copa"] == pytest.approx(0.44, abs=0.01)
-    lines = pair_lines(settings, TrackPaths(ROOT, "paper"), [ClaimPair("opt-1-3b", "opt-2-7b", 1)], counts, 100)
+    lines = pair_lines(
+        settings, TrackPaths(ROOT, "paper"), [ClaimPair("opt-1-3b", "opt-2-7b", 1)], counts, 100
+    )
     said = "\n".join(lines)
     assert said.count("not decidable at any number of texts; with ") == 4
     assert "opt-2-7b against opt-6-7b: no gap is known" in "\n".join(

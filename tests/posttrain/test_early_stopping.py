@@ -1,11 +1,8 @@
 """The original's early stop and both choices of a step, on made averages."""
 
-import numpy as np
 import pytest
 
-from benchmark.posttrain.early_stopping import EarlyStop, best_step
-from benchmark.scoring.selection import NO_STEP
-from benchmark.scoring.selection import best_step as best_step_of_tables
+from benchmark.posttrain.early_stopping import EarlyStop, chosen_step
 
 
 def stopped_at(pairs: list[tuple[float, float]]) -> int | None:
@@ -39,21 +36,11 @@ def test_a_new_best_counts_from_the_next_epoch_on() -> None:
         ([(1, 0.2), (2, None)], 1),
         ([], None),
         ([(1, None)], None),
+        ([(1, 0.1 + 0.2), (2, 0.3)], 1),
+        ([(1, 0.3), (2, 0.1 + 0.2)], 1),
     ],
 )
 def test_the_best_step_is_the_earliest_of_the_highest(
     scored: list[tuple[int, float | None]], best: int | None
 ) -> None:
-    assert best_step([(step, {"all": value}) for step, value in scored], "all") == best
-
-
-def test_the_step_of_a_run_record_is_the_step_that_scoring_reports() -> None:
-    rng = np.random.default_rng(0)
-    # A few levels give many ties; what is added is below rounding, as another order of summing is.
-    scores = rng.integers(0, 3, (500, 4)) / 10 + rng.choice([0.0, 5e-17, -5e-17, 1e-16], (500, 4))
-    scores[rng.random(scores.shape) < 0.2] = np.nan
-    scores[0] = np.nan
-    found = best_step_of_tables(scores)
-    for row, place in zip(scores, found, strict=True):
-        scored = [(step, {"all": None if np.isnan(score) else score}) for step, score in enumerate(row)]
-        assert best_step(scored, "all") == (None if place == NO_STEP else place)
+    assert chosen_step([(step, {"all": value}) for step, value in scored], "all") == best

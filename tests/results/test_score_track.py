@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from benchmark.scoring.entries import improvement_over_control, new_unit
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain
 from benchmark.statistics.textbook import wilson
-from tests.scoring.synthetic import MODELS, TASKS, Study, entry_of, layout_of, write_frame
+from tests.scoring.synthetic import MODELS, TASKS, Study, entry_of, layout_of, results_of, write_frame
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +103,7 @@ def test_the_gain_is_the_comparison_with_the_base_model(results: Path) -> None:
 def test_a_rung_is_scored_on_the_documents_of_the_runs(tmp_path: Path) -> None:
     frame = Study(entries={("small", "gap", "code"): 0.1}).frame()
     few = frame[(frame["arm"] == "none") | (frame["doc_id"] < 40)]
-    run_score([write_frame(few, tmp_path / "s.parquet")], MODELS, tmp_path / "out", tasks=TASKS)
-    rows = table(tmp_path / "out", "entries.csv")
+    rows = results_of(few, tmp_path)("entries.csv")
     assert set(rows["n_docs"]) == {60}
     entry = rows.query("row_kind == 'entry'").iloc[0]
     rung = rows.query("row_kind == 'rung' and model == 'small'").iloc[0]
@@ -117,66 +117,82 @@ def test_curves_start_at_the_base_model(results: Path) -> None:
     np.testing.assert_allclose(curves["mean"], scores.loc[curves["model"], "score"])
 
 
+def lost_run(text: str, draw: int = 0) -> dict[str, Any]:
+    """The record of a run of the treatment on `code` that diverged at step 2."""
+    steps = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": None}]
+    named = {"model": "small", "arm": "gap", "corpus": "code", "text_id": text, "seed": 0, "draw": draw}
+    return {**named, "stop_reason": "diverged", "stopped_at": 2, "steps": steps}
+
+
 def test_a_curve_counts_a_diverged_run_at_chance(tmp_path: Path) -> None:
     study = Study(entries={("small", "gap", "code"): 0.2}, texts=3)
     frame = study.frame()
     lost = (frame["text_id"] == "code-1") & (frame["step"] >= 2)
-    record = {"model": "small", "arm": "gap", "corpus": "code", "text_id": "code-1", "seed": 0}
-    steps = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": None}]
-    run = {**record, "stop_reason": "diverged", "stopped_at": 2, "steps": steps}
-    run_score(
-        [write_frame(frame[~lost], tmp_path / "s.parquet")], MODELS, tmp_path / "out", tasks=TASKS, runs=[run]
-    )
-    curves = table(tmp_path / "out", "curves.csv").query("scope == 'chat'").set_index("step")
+    table = results_of(frame[~lost], tmp_path, runs=[lost_run("code-1")])
+    curves = table("curves.csv").query("scope == 'chat'").set_index("step")
     assert curves.loc[1, "mean"] > 0.5
     assert curves.loc[2, "mean"] < 0.45
     assert set(curves["n_texts"]) == {3}
-    entry = table(tmp_path / "out", "entries.csv").query("row_kind == 'entry'").iloc[0]
+    entry = table("entries.csv").query("row_kind == 'entry'").iloc[0]
     assert entry["share_diverged"] == pytest.approx(1 / 3)
 
 
 def test_states_and_overlap_stand_in_the_rows_that_have_them(tmp_path: Path) -> None:
-    path = Study().write(tmp_path / "s.parquet")
     states = {("small", "gap", "code"): "reproduced"}
-    run_score([path], MODELS, tmp_path / "out", tasks=TASKS, verification=states, overlap={"code": 0.25})
-    rows = table(tmp_path / "out", "entries.csv").set_index("arm")
+    table = results_of(Study().frame(), tmp_path, verification=states, overlap={"code": 0.25})
+    rows = table("entries.csv").set_index("arm")
     assert rows.loc["gap", "verification"] == "reproduced"
     assert rows.loc["random", "verification"] == "self-reported"
     assert rows.loc["gap", "overlap"] == 0.25
     assert rows.loc["none", "verification"].isna().all()
 
 
-def test_mixed_suite_versions_are_refused(study: Study, tmp_path: Path) -> None:
-    key = {"model": "small", "arm": "gap", "corpus": "code", "seed": 0}
-    runs = [{**key, "text_id": f"code-{n}", "suite_version": str(n)} for n in (0, 1)]
-    with pytest.raises(InputError, match="suite versions 0, 1"):
-        run_score([study.write(tmp_path / "s.parquet")], MODELS, tmp_path / "out", runs=runs)
+KEY = {"model": "small", "arm": "gap", "corpus": "code", "seed": 0}
 
 
-def test_a_run_with_a_record_and_no_samples_is_refused(study: Study, tmp_path: Path) -> None:
-    run = {"model": "small", "arm": "gap", "corpus": "code", "text_id": "new", "seed": 0, "stopped_at": 3}
-    with pytest.raises(InputError, match="record and no sample rows"):
-        run_score([study.write(tmp_path / "s.parquet")], MODELS, tmp_path / "out", runs=[run])
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ([{**KEY, "text_id": f"code-{n}", "suite_version": str(n)} for n in (0, 1)], "suite versions 0, 1"),
+        ([{**KEY, "text_id": "new", "stopped_at": 3}], "record and no sample rows"),
+        ([{**KEY, "text_id": "code-0"}] * 2, "occurs twice"),
+        ([KEY], "field missing or wrong"),
+    ],
+)
+def test_run_records_that_do_not_fit_are_refused(
+    study: Study, runs: list[dict[str, Any]], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        results_of(study.frame(), tmp_path, runs=runs)
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, 3.0), ({("small", "code"): 2.5}, 2.5), ({}, None)])
+def test_the_corpus_loss_is_that_of_the_model_and_corpus_or_else_of_the_record(
+    given: dict[tuple[str, str], float] | None, found: float | None, tmp_path: Path
+) -> None:
+    frame = Study(entries={("small", "gap", "code"): 0.1}, texts=3).frame()
+    runs = [{**KEY, "text_id": f"code-{n}", "corpus_loss": 3.0} for n in range(3)]
+    table = results_of(frame, tmp_path, runs=runs, corpus_losses=given)
+    for rows in (table("runs.csv"), table("entries.csv").query("row_kind == 'entry'")):
+        assert set(rows["corpus_loss"].dropna()) == ({found} if found else set())
 
 
 def test_the_paper_protocol_needs_no_select_split_and_gives_no_comparisons(tmp_path: Path) -> None:
     frame = Study().frame()
-    path = write_frame(frame[frame["split"] == "test"], tmp_path / "s.parquet")
+    frame = frame[frame["split"] == "test"]
     with pytest.raises(InputError, match="no select rows"):
-        run_score([path], MODELS, tmp_path / "out", tasks=TASKS)
-    settings = ScoringSettings(protocol="paper")
-    run_score([path], MODELS, tmp_path / "out", tasks=TASKS, settings=settings)
-    assert table(tmp_path / "out", "comparisons.csv").empty
-    entry = table(tmp_path / "out", "entries.csv").query("row_kind == 'entry'").iloc[0]
-    runs = table(tmp_path / "out", "runs.csv").query("arm == 'gap'")
+        results_of(frame, tmp_path)
+    table = results_of(frame, tmp_path, settings=ScoringSettings(protocol="paper"))
+    assert table("comparisons.csv").empty
+    entry = table("entries.csv").query("row_kind == 'entry'").iloc[0]
+    runs = table("runs.csv").query("arm == 'gap'")
     assert entry["score_dialogue"] == pytest.approx(runs["test_dialogue"].mean())
     assert runs["paper_step_dialogue"].notna().all() and runs["selected_step"].isna().all()
 
 
 def test_samples_of_base_models_alone_give_reference_rows(tmp_path: Path) -> None:
-    path = Study(entries={}).write(tmp_path / "s.parquet")
-    run_score([path], MODELS, tmp_path / "out", tasks=TASKS)
-    assert set(table(tmp_path / "out", "entries.csv")["row_kind"]) == {"rung"}
+    table = results_of(Study(entries={}).frame(), tmp_path)
+    assert set(table("entries.csv")["row_kind"]) == {"rung"}
 
 
 def draws_of(study: Study, number: int) -> pd.DataFrame:
@@ -230,10 +246,8 @@ def test_one_answer_a_document_has_wilson_s_interval_only_where_documents_are_in
     frame = Study(entries={}).frame()
     rows = {}
     for name, cluster in (("alone", None), ("alike", (frame["doc_id"] // 16).astype(str))):
-        given = frame if cluster is None else frame.assign(cluster=cluster)
-        path = write_frame(given, tmp_path / f"{name}.parquet")
-        run_score([path], MODELS, tmp_path / name, tasks=TASKS)
-        rows[name] = table(tmp_path / name, "scores.csv").query("model == 'small' and scope == 'arc'").iloc[0]
+        found = results_of(frame if cluster is None else frame.assign(cluster=cluster), tmp_path / name)
+        rows[name] = found("scores.csv").query("model == 'small' and scope == 'arc'").iloc[0]
     right = frame.query("model == 'small' and task == 'arc' and split == 'test'").sort_values("doc_id")[
         "value"
     ]
@@ -280,15 +294,11 @@ def test_improvement_over_controls_is_paired_and_names_the_strongest_control() -
 def test_a_draw_whose_run_diverged_counts_at_chance_in_curves(study: Study, tmp_path: Path) -> None:
     frame = draws_of(Study(entries={("small", "gap", "code"): 0.2}), 3)
     lost = (frame["arm"] == "gap") & (frame["draw"] == 1) & (frame["step"] == 2)
-    record = {"model": "small", "arm": "gap", "corpus": "code", "text_id": "code-0", "seed": 0, "draw": 1}
-    steps = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": None}]
-    run = {**record, "stop_reason": "diverged", "stopped_at": 2, "steps": steps}
-    path = write_frame(frame[~lost], tmp_path / "s.parquet")
     settings = ScoringSettings(resamples=100)
-    run_score([path], MODELS, tmp_path / "out", tasks=TASKS, runs=[run], settings=settings)
-    curves = table(tmp_path / "out", "curves.csv").query("scope == 'chat'").set_index("step")
+    table = results_of(frame[~lost], tmp_path, runs=[lost_run("code-0", draw=1)], settings=settings)
+    curves = table("curves.csv").query("scope == 'chat'").set_index("step")
     kept = frame[(frame["arm"] == "gap") & (frame["task"] == "chat") & (frame["split"] == "test")]
     by_draw = kept[kept["step"] == 2].groupby("draw")["value"].mean()
     assert curves.loc[2, "mean"] == pytest.approx((by_draw[0] + by_draw[2]) / 3)
-    entry = table(tmp_path / "out", "entries.csv").query("row_kind == 'entry'").iloc[0]
+    entry = table("entries.csv").query("row_kind == 'entry'").iloc[0]
     assert entry["share_diverged"] == pytest.approx(1 / 3)

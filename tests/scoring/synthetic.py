@@ -1,6 +1,6 @@
 """Small sample tables with known effects, for the tests of scoring."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmark.results.score_track import run_score, score_tables
+from benchmark.scoring.run_records import Records, read_models
+from benchmark.scoring.sample_files import read_samples
+from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.simulations.made_samples import model_scores as base_of
 from benchmark.simulations.made_samples import treated_scores as entry_of
 from benchmark.statistics.design import Layout, Task
@@ -101,6 +105,22 @@ def write_frame(frame: pd.DataFrame, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
     return path
+
+
+def tables_of(
+    frame: pd.DataFrame, folder: Path, models: Mapping[str, Any] = MODELS, **settings: Any
+) -> dict[str, pd.DataFrame]:
+    """The tables that scoring makes of sample rows, by file name; missing cells are nan."""
+    samples = read_samples([write_frame(frame, folder / "samples.parquet")], TASKS)
+    tables, _ = score_tables(samples, read_models(models), Records(), ScoringSettings(**settings))
+    return {name: pd.DataFrame(rows) for name, rows in tables.items()}
+
+
+def results_of(frame: pd.DataFrame, folder: Path, **more: Any) -> Callable[[str], pd.DataFrame]:
+    """Scores sample rows into `folder`/out; gives a reader of its tables by file name."""
+    path = write_frame(frame, folder / "in" / "samples.parquet")
+    run_score([path], MODELS, folder / "out", tasks=TASKS, **more)
+    return lambda name: pd.read_csv(folder / "out" / name, keep_default_na=False, na_values=[""])
 
 
 def layout_of(
