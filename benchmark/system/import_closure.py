@@ -24,6 +24,7 @@ NO_FIGURE = {
     "benchmark.system.import_closure": "decides what is computed again, not what the result is",
     "benchmark.errors": "the errors' names and messages",
     "benchmark.execution.parent_death": "ends a stage whose `dvc` has died",
+    "benchmark.system.git": "what git says of this repository, for provenance and `gapbench diff`",
     "benchmark.system.progress": "lines on the screen",
     "benchmark.store.provenance": "time and machine, in a file that is not an output of any stage",
 }

@@ -49,7 +49,7 @@ def test_all_missing_draws_are_trained_at_once_and_those_beyond_trained_never(
     copied(ladder, "small", 0, tmp_path / "small")
     assert ladder.missing() == {}
     assert len({copied(ladder, "large", draw, tmp_path / f"large-{draw}") for draw in range(3)}) == 3
-    with pytest.raises(InputError, match=r"models\.small: draw 1 is none of the 1 that are trained here"):
+    with pytest.raises(InputError, match=r"models\.small: draw 1 is not one of the 1 that are trained here"):
         trained_rung(ladder, "small", 1, tmp_path, TWO)
 
 
