@@ -476,6 +476,15 @@ def track_deps() -> None:
     write_code_deps(Path("dvc.yaml"))
 
 
+@track.command("clusters")
+def track_clusters(suite: Annotated[str, typer.Argument(help="A suite, such as micro12.")]) -> None:
+    """Print the table of docs/CLUSTERS.md: how many documents of each task ask the same."""
+    from benchmark.tasks.clusters import markdown
+    from benchmark.tasks.suite import load_suite
+
+    print("\n".join(markdown(load_suite(suite))))
+
+
 def main() -> None:
     """Run the command; refused input exits with 2 and a failed check with 1, each with one line."""
     try:

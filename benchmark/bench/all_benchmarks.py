@@ -4,7 +4,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,16 +28,16 @@ from benchmark.settings.load import load_settings
 from benchmark.settings.model_specs import MicroModel
 
 GAP12_SHAPE = opt_shape(320, 8, 5)
-"""An OPT shape with 9.8 million weights in its body, 5 to 25 being asked for."""
+"""An OPT shape with 9.8 million weights in its body (the requirement is 5 to 25 million)."""
 SAMPLE = 16
 CHECKPOINTS = 3
 MAX_LENGTH = 512
 
 
 def run_bench(out: Path | None, params: Path = Path("params.yaml")) -> int:
-    """Run all benchmarks; write ``bench.json`` into ``out`` where given. 0: every bound holds, 1: one is missed.
+    """Run all benchmarks; write ``bench.json`` into ``out`` if given. 0: every bound holds, 1: one is missed.
 
-    One thread, whatever the machine has. Numbers are native on both sides, but for the rows that compare native with
+    One thread, whatever the machine has. Numbers are native on both sides, except in the rows that compare native with
     portable. The `gap12` part needs the data of that suite (see docs/DATA.md).
     """
     torch.set_num_threads(1)
@@ -51,7 +53,7 @@ def run_bench(out: Path | None, params: Path = Path("params.yaml")) -> int:
 
 
 def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE, whole: int = DOCUMENTS) -> dict[str, Row]:
-    """The micro suite on every rung of the ladder of ``params``, runs on those that are treated; growth and
+    """The micro suite on every model of the ladder of ``params``, runs on those that are treated; growth and
     workers on the smallest.
     """
     from benchmark.models.micro_training import micro_tokenizer, rung_config
@@ -66,25 +68,13 @@ def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE, whole: int = 
     length = settings.evaluation.max_length
     rows: dict[str, Row] = {}
     for name, config in rungs.items():
-
-        def subject(
-            documents: int, checkpoints: int, name: str = name, config: OptConfig = config
-        ) -> Subject:
-            return make_subject(
-                f"micro12/{name}",
-                suite,
-                "held-out",
-                tokenizer,
-                config,
-                max_length=length,
-                documents=documents,
-                checkpoints=checkpoints,
-            )
-
-        sample = subject(documents, CHECKPOINTS)
+        subject = partial(
+            make_subject, f"micro12/{name}", suite, "held-out", tokenizer, config, max_length=length
+        )
+        sample = subject(documents=documents, checkpoints=CHECKPOINTS)
         rows |= compare(sample, as_called=at_least(10), at_best=at_least(4), padded=None, say=say)
         say(f"{name}: {whole} documents a task")
-        large = subject(whole, 1)
+        large = subject(documents=whole, checkpoints=1)
         rows[f"{large.name}/floor_at_{whole}"], _ = floor_row(large)
         if settings.models[name].role != "baseline":
             rows[f"{large.name}/run_at_{whole}"] = _run_row(large, settings.evaluation.steps or ())
@@ -96,7 +86,7 @@ def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE, whole: int = 
 
 
 def _run_row(subject: Subject, steps: Sequence[int]) -> Row:
-    """A scored step of a run of 15 steps, beside the fastest of lm-eval's calls on its documents, one a batch size."""
+    """A scored step of a run of 15 steps, beside lm-eval's fastest call on its documents, of one per batch size."""
     run = run_on(subject, steps=steps or RUN_STEPS)
     run()
     ours = [timed(run) / len(steps or RUN_STEPS) for _ in range(REPETITIONS)]
@@ -122,16 +112,8 @@ def gap12_rows(say: Say, *, shape: OptConfig = GAP12_SHAPE, documents: int = SAM
         "gap12/positions/one_sequence_a_choice": counted(count, one_sequence_a_choice(whole).positions, unit),
         "gap12/positions/padded": counted(count, padded_positions(whole, MAX_LENGTH), unit),
     }
-    subject = make_subject(
-        "gap12",
-        suite,
-        "paper",
-        tokenizer,
-        config,
-        max_length=MAX_LENGTH,
-        documents=documents,
-        checkpoints=CHECKPOINTS,
-    )
+    sizes: Any = {"max_length": MAX_LENGTH, "documents": documents, "checkpoints": CHECKPOINTS}
+    subject = make_subject("gap12", suite, "paper", tokenizer, config, **sizes)
     rows |= compare(subject, as_called=None, at_best=at_least(2), padded=at_least(12), say=say)
     say("gap12: memory")
     rows["gap12/peak_memory"] = peak_row("gap12", "paper", documents, BATCH_TOKENS, *files)

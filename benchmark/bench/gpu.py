@@ -50,19 +50,8 @@ def shape_rows(
     dtype: torch.dtype = torch.bfloat16,
 ) -> dict[str, Row]:
     """One shape: a pass beside its floor, and its counted FLOP/s beside the measured matrix rate."""
-    subject = make_subject(
-        name,
-        suite,
-        "paper",
-        tokenizer,
-        config,
-        max_length=512,
-        documents=documents,
-        checkpoints=1,
-        device=str(device),
-        dtype=dtype,
-        batch_tokens=GPU_BATCH_TOKENS,
-    )
+    sizes = {"max_length": 512, "documents": documents, "checkpoints": 1, "batch_tokens": GPU_BATCH_TOKENS}
+    subject = make_subject(name, suite, "paper", tokenizer, config, **sizes, device=str(device), dtype=dtype)
     row, _ = floor_row(subject, batch_tokens=GPU_BATCH_TOKENS)
     work = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
     fraction = counted(work / row.ours / 1e12, rate / 1e12, "TFLOP/s, measured matrix rate")

@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.bench.bench_rows import Row, at_least, at_most, speedup
@@ -22,27 +24,16 @@ from benchmark.tasks.suite import Suite, SuiteTask
 LINEAR = at_most(1.15)
 """An item may cost this much more at the largest size than at the smallest: the noise of a shared machine."""
 RUN_STEPS = (1, 5, 15)
-"""The steps of a run that are scored, where nothing else is asked for."""
+"""The steps of a run that are scored, by default."""
 WORKER_RUNS, WORKER_DOCUMENTS = 8, 160
 
 
 def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_length: int) -> dict[str, Row]:
-    """One rung's cost an item against the number of checkpoints, of documents a task, and of texts."""
+    """One model's cost per item against the number of checkpoints, of documents per task, and of texts."""
 
-    def subject(documents: int, checkpoints: int) -> Subject:
-        return make_subject(
-            "growth",
-            suite,
-            "held-out",
-            tokenizer,
-            config,
-            max_length=max_length,
-            documents=documents,
-            checkpoints=checkpoints,
-        )
-
-    few = subject(16, 8)
-    by_documents = {size: subject(size, 1) for size in (20, 80, 320)}
+    subject = partial(make_subject, "growth", suite, "held-out", tokenizer, config, max_length=max_length)
+    few = subject(documents=16, checkpoints=8)
+    by_documents = {size: subject(documents=size, checkpoints=1) for size in (20, 80, 320)}
     run = run_on(few)
 
     def checkpoints(count: int) -> float:
@@ -71,16 +62,8 @@ def workers_row(
     """Seconds per run with two workers and with one, in turn; nothing on a machine with one core."""
     if sys.platform != "linux" or worker_count(Execution(), 2) < 2:
         return {}
-    subject = make_subject(
-        "workers",
-        suite,
-        "held-out",
-        tokenizer,
-        config,
-        max_length=max_length,
-        documents=WORKER_DOCUMENTS,
-        checkpoints=1,
-    )
+    sizes: Any = {"max_length": max_length, "documents": WORKER_DOCUMENTS, "checkpoints": 1}
+    subject = make_subject("workers", suite, "held-out", tokenizer, config, **sizes)
     context = gap_run(subject)
 
     def seconds(workers: int) -> float:
@@ -100,14 +83,8 @@ def _run(context: tuple[RunRequest, Scorer], _number: int) -> RunResult:
 def _evaluate_all(subject: Subject, count: int) -> None:
     """As a stage does it: whatever the number of checkpoints, the suite is prepared once."""
     length = subject.max_length
-    prepared = prepare(
-        subject.suite,
-        subject.tokenizer,
-        max_length=length,
-        positions=length,
-        batch_tokens=BATCH_TOKENS,
-        splits=["test"],
-    )
+    sizes = {"max_length": length, "positions": length, "batch_tokens": BATCH_TOKENS}
+    prepared = prepare(subject.suite, subject.tokenizer, splits=["test"], **sizes)
     for model in subject.checkpoints[:count]:
         evaluate(model, prepared, drafts=subject.drafts)
 

@@ -38,7 +38,7 @@ Checkpoint = tuple[dict[str, str], int, np.random.Generator]
 
 @dataclass(frozen=True)
 class Size:
-    """Runs (spread over 3 models x 3 corpora), steps, tasks and documents a task, both splits together."""
+    """Runs (spread over 3 models x 3 corpora), steps, tasks and documents per task, both splits together."""
 
     runs: int = 900
     steps: int = 16
@@ -47,19 +47,16 @@ class Size:
 
 
 def make_samples(folder: Path, size: Size) -> int:
-    """Write one parquet file a model and corpus, and one for the base models; the number of rows."""
+    """Write one parquet file per model and corpus, and one for the base models; the number of rows."""
     rng = np.random.default_rng(0)
     documents = _documents(size)
     rows = _write(folder / "base.parquet", documents, (_base(model, rng) for model in MODELS))
     texts = size.runs // 9
     for model in list(MODELS)[:3]:
         for corpus in CORPORA:
+            names = {"model": model, "arm": "gap", "corpus": corpus}
             checkpoints = (
-                (
-                    {"model": model, "arm": "gap", "corpus": corpus, "text_id": f"{corpus}-{text:04d}"},
-                    step,
-                    rng,
-                )
+                ({**names, "text_id": f"{corpus}-{text:04d}"}, step, rng)
                 for text in range(texts)
                 for step in range(1, size.steps + 1)
             )
@@ -125,14 +122,10 @@ def measure(size: Size, folder: Path) -> dict[str, float]:
     answer = context.Queue()
     process = context.Process(target=_score, args=(str(folder), str(folder / "out"), answer))
     process.start()
-    seconds, processor_seconds, gibibytes = answer.get()
+    measured = answer.get()
     process.join()
-    return {
-        "rows": rows,
-        "seconds": seconds,
-        "processor_seconds": processor_seconds,
-        "peak_gib": gibibytes,
-    }
+    names = ("seconds", "processor_seconds", "peak_gib")
+    return {"rows": rows, **dict(zip(names, measured, strict=True))}
 
 
 def run_scoring_scale(runs: int = 900) -> int:

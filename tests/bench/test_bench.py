@@ -75,15 +75,8 @@ def test_rows_are_written_with_their_bounds(tmp_path):
     rows = {"kept": counted(1, 2, "n", at_most(1)), "missed": Row(1, 1, 1, 0, "s", at_least(2))}
     table_of.write(rows, tmp_path)
     read = json.loads((tmp_path / "bench.json").read_text())
-    assert read["kept"] == {
-        "ours": 1,
-        "peer": 2,
-        "ratio": 0.5,
-        "spread": 0.0,
-        "unit": "n",
-        "bound": "at most 1",
-        "holds": True,
-    }
+    figures = {"ours": 1, "peer": 2, "ratio": 0.5, "spread": 0.0, "unit": "n"}
+    assert read["kept"] == figures | {"bound": "at most 1", "holds": True}
     assert not read["missed"]["holds"]
     assert "MISSED" in table_of.table(rows).splitlines()[2]
 
@@ -228,18 +221,15 @@ def test_the_documentation_shows_what_was_measured():
 
 def test_the_share_of_texts_that_repeat_the_base_is_counted_by_arm_and_step(tmp_path):
     def write(cell, arm, step, predictions):
-        rows = [
-            {
-                "task": "talk",
-                "split": "test",
-                "doc_id": number,
-                "family": "dialogue",
-                "model": "m",
-                "arm": arm,
-            }
-            | {"step": step, "prediction": text}
-            for number, text in enumerate(predictions)
-        ]
+        names = {
+            "task": "talk",
+            "split": "test",
+            "family": "dialogue",
+            "model": "m",
+            "arm": arm,
+            "step": step,
+        }
+        rows = [names | {"doc_id": number, "prediction": text} for number, text in enumerate(predictions)]
         rows.append(rows[0] | {"family": "classification", "task": "choice", "prediction": "0"})
         folder = tmp_path / "runs" / "m" / cell
         folder.mkdir(parents=True)

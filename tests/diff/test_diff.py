@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ from benchmark.schema.result_columns import TABLES
 HEAD = "track,model,arm,corpus,baseline,baseline_kind,baseline_arm,scope,delta,ci_low,ci_high,verdict\n"
 ROW = "t,m,gap,c,big,rung,none,all,{delta},,,{verdict}\n"
 GAIN = "t,m,gap,c,m,base,none,all,{gain},-0.01,0.03,inconclusive\n"
+Show = Callable[..., str]
 SCORES = "track,row_kind,model,arm,corpus,scope,score\nt,rung,big,none,none,all,{score}\nt,rung,m,none,none,all,0.3\n"
 
 
@@ -62,9 +64,19 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_equal_bytes_are_said_to_be_equal_in_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    diff(root, "HEAD", "t")
-    printed = capsys.readouterr().out
+@pytest.fixture
+def show(root: Path, capsys: pytest.CaptureFixture[str]) -> Show:
+    """What `gapbench diff` prints where it finds no fault."""
+
+    def printed(**options: bool) -> str:
+        diff(root, "HEAD", "t", **options)
+        return capsys.readouterr().out
+
+    return printed
+
+
+def test_equal_bytes_are_said_to_be_equal_in_one_line(root: Path, show: Show) -> None:
+    printed = show()
     assert "byte for byte (3 files, provenance apart)" in printed
     assert printed.count("\n") == 1
 
@@ -75,22 +87,73 @@ def test_other_bytes_on_a_like_machine_are_a_fault(root: Path) -> None:
         diff(root, "HEAD", "t")
 
 
-def test_other_bytes_on_another_machine_are_none_and_the_largest_difference_is_printed(
-    root: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"delta": "0.1001", "verdict": "inconclusive"},
+            ["comparisons.csv delta: largest difference 0.0001", "comparable -> inconclusive"],
+        ),
+        ({"claim": "inconclusive"}, ["claim C4: reproduced -> inconclusive"]),
+        ({"verdict": "inferior"}, ["1 of 2 moved, 1 of them across parity"]),
+        ({"verdict": "no data"}, ["comparable -> no data", "0 of them across parity"]),
+    ],
+)
+def test_what_moves_with_another_arithmetic_is_named_and_no_fault(
+    changes: dict[str, str], said: list[str], root: Path, show: Show
 ) -> None:
-    write(root, delta="0.1001", verdict="inconclusive", flags="other")
-    diff(root, "HEAD", "t", everything=True)
-    printed = capsys.readouterr().out
-    assert "comparisons.csv delta: largest difference 0.0001" in printed
-    assert "comparable -> inconclusive" in printed
+    write(root, flags="other", **changes)
+    printed = show(everything=True)
+    assert [words for words in said if words not in printed] == []
 
 
-def test_another_arithmetic_takes_five_lines_and_the_rest_is_left_to_all(
-    root: Path, capsys: pytest.CaptureFixture[str]
+RUNG = r"rung's score is outside its bound, farthest big all 0\.5000"
+WIDENED = r"gain is outside its bound, farthest m/gap/c all 0\.0100"
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "fault"),
+    [
+        *[("score", value, fault) for value, fault in (("0.553", ""), ("0.555", RUNG), ("", RUNG))],
+        *[
+            ("gain", value, fault)
+            for value, fault in (("0.083", ""), ("0.085", WIDENED), ("-0.065", WIDENED))
+        ],
+    ],
+)
+def test_a_score_may_move_by_four_deviations_of_a_draw_and_a_gain_by_its_interval_and_that(
+    figure: str, value: str, fault: str, root: Path, show: Show
 ) -> None:
+    write(root, flags="other", **{figure: value})
+    if fault:
+        with pytest.raises(CheckFailed, match=fault):
+            show()
+    else:
+        show()
+
+
+@pytest.mark.parametrize(
+    ("shorter", "fault"),
+    [
+        (lambda lines: lines[:-1], r"scores\.csv: 1 row missing, first m none none all"),
+        (
+            lambda lines: [line.rpartition(",")[0] for line in lines],
+            r"scores\.csv: column score is missing",
+        ),
+    ],
+)
+def test_a_missing_row_or_column_is_a_fault_with_another_arithmetic(
+    shorter: Callable[[list[str]], list[str]], fault: str, root: Path
+) -> None:
+    path = write(root, flags="other") / "scores.csv"
+    path.write_text("\n".join(shorter(path.read_text().splitlines())) + "\n")
+    with pytest.raises(CheckFailed, match=fault):
+        diff(root, "HEAD", "t")
+
+
+def test_another_arithmetic_takes_five_lines_and_the_rest_is_left_to_all(root: Path, show: Show) -> None:
     write(root, delta="0.1001", gain="0.02", score="0.52", verdict="inconclusive", flags="other")
-    diff(root, "HEAD", "t")
-    printed = capsys.readouterr().out
+    printed = show()
     assert printed.count("\n") == 5
     assert "other bits are expected, the same claims are required" in printed
     assert "rungs: 2 of 2 inside" in printed
@@ -110,28 +173,24 @@ def test_the_name_of_the_arithmetic_decides_and_not_the_machine(root: Path) -> N
     diff(root, "HEAD", "t")
 
 
-def test_other_versions_count_as_another_arithmetic_and_are_named(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_other_versions_count_as_another_arithmetic_and_are_named(root: Path, show: Show) -> None:
     write(root, arithmetic="portable-x86-64-v1")
     commit_all(root)
     write(root, delta="0.1001", torch="2", arithmetic="portable-x86-64-v1")
-    diff(root, "HEAD", "t")
-    assert "package versions differ (torch 1 -> 2)" in capsys.readouterr().out
+    assert "package versions differ (torch 1 -> 2)" in show()
 
 
 @pytest.mark.parametrize(
     ("before", "after"), [("reproduced", "not reproduced"), ("not reproduced", "reproduced")]
 )
 def test_a_claim_that_turns_is_named_and_a_fault_on_any_machine(
-    before: str, after: str, root: Path, capsys: pytest.CaptureFixture[str]
+    before: str, after: str, root: Path, show: Show
 ) -> None:
     write(root, claim=before)
     commit_all(root)
     write(root, claim=after, flags="other")
     with pytest.raises(CheckFailed, match=f"claim C4: {before} -> {after}"):
-        diff(root, "HEAD", "t")
-    assert f"claim C4: {before} -> {after}" in capsys.readouterr().out
+        assert f"claim C4: {before} -> {after}" in show()
 
 
 def test_a_missing_claim_is_a_fault_with_another_arithmetic(root: Path) -> None:
@@ -140,71 +199,11 @@ def test_a_missing_claim_is_a_fault_with_another_arithmetic(root: Path) -> None:
         diff(root, "HEAD", "t")
 
 
-def test_a_claim_that_becomes_inconclusive_is_named_and_no_fault(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write(root, claim="inconclusive", flags="other")
-    diff(root, "HEAD", "t")
-    assert "claim C4: reproduced -> inconclusive" in capsys.readouterr().out
-
-
-def test_a_verdict_that_crosses_parity_is_told_and_no_fault_with_another_arithmetic(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write(root, verdict="inferior", flags="other")
-    diff(root, "HEAD", "t")
-    assert "1 of 2 moved, 1 of them across parity" in capsys.readouterr().out
-
-
-def test_a_verdict_that_gives_way_to_no_data_is_told_and_crosses_nothing(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write(root, verdict="no data", flags="other")
-    diff(root, "HEAD", "t", everything=True)
-    printed = capsys.readouterr().out
-    assert "comparable -> no data" in printed
-    assert "0 of them across parity" in printed
-
-
-@pytest.mark.parametrize(("score", "inside"), [("0.553", True), ("0.555", False), ("", False)])
-def test_a_rung_may_move_by_four_deviations_of_a_draw(score: str, inside: bool, root: Path) -> None:
-    write(root, score=score, flags="other")
-    if inside:
-        diff(root, "HEAD", "t")
-        return
-    with pytest.raises(CheckFailed, match=r"rung's score is outside its bound, farthest big all 0\.5000"):
-        diff(root, "HEAD", "t")
-
-
-@pytest.mark.parametrize(("gain", "inside"), [("0.083", True), ("0.085", False), ("-0.065", False)])
-def test_a_gain_may_lie_in_its_interval_widened_by_the_bound(gain: str, inside: bool, root: Path) -> None:
-    write(root, gain=gain, flags="other")
-    if inside:
-        diff(root, "HEAD", "t")
-        return
-    with pytest.raises(CheckFailed, match=r"gain is outside its bound, farthest m/gap/c all 0\.0100"):
-        diff(root, "HEAD", "t")
-
-
 @pytest.mark.parametrize("flags", ["same", "other"])
 @pytest.mark.parametrize("name", ["comparisons.csv", "claims.json", "scores.csv"])
 def test_a_missing_file_is_a_fault_on_any_machine(name: str, flags: str, root: Path) -> None:
     (write(root, flags=flags) / name).unlink()
     with pytest.raises(CheckFailed, match=f"{name} is missing"):
-        diff(root, "HEAD", "t")
-
-
-def test_a_missing_row_is_a_fault_with_another_arithmetic(root: Path) -> None:
-    path = write(root, flags="other") / "scores.csv"
-    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
-    with pytest.raises(CheckFailed, match=r"scores\.csv: 1 row missing, first m none none all"):
-        diff(root, "HEAD", "t")
-
-
-def test_a_missing_column_is_a_fault_with_another_arithmetic(root: Path) -> None:
-    path = write(root, flags="other") / "scores.csv"
-    path.write_text("\n".join(line.rpartition(",")[0] for line in path.read_text().splitlines()) + "\n")
-    with pytest.raises(CheckFailed, match=r"scores\.csv: column score is missing"):
         diff(root, "HEAD", "t")
 
 
@@ -234,12 +233,11 @@ def newer(root: Path, *, gain: str = "0.01", flags: str = "other") -> None:
 
 
 def test_tables_of_an_older_version_are_told_in_one_line_and_compared_by_what_both_have(
-    root: Path, capsys: pytest.CaptureFixture[str]
+    root: Path, show: Show
 ) -> None:
     older(root)
     newer(root)
-    diff(root, "HEAD", "t", everything=True)
-    printed = capsys.readouterr().out
+    printed = show(everything=True)
     (told,) = [line for line in printed.splitlines() if "another version" in line]
     assert "comparisons.csv (without n_runs; 3 columns new)" in told and "both have are compared" in told
     assert "verdicts: 0 of 2 moved" in printed
@@ -289,10 +287,9 @@ def test_a_table_that_cannot_be_read_is_a_fault_in_one_line(root: Path) -> None:
         diff(root, "HEAD", "t")
 
 
-def test_provenance_alone_does_not_count(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_provenance_alone_does_not_count(root: Path, show: Show) -> None:
     write(root, flags="other")
-    diff(root, "HEAD", "t")
-    assert "byte for byte" in capsys.readouterr().out
+    assert "byte for byte" in show()
 
 
 @pytest.mark.parametrize(("revision", "track"), [("no-such-commit", "t"), ("HEAD", "no-such-track")])
@@ -301,18 +298,15 @@ def test_an_unknown_revision_or_track_is_refused(root: Path, revision: str, trac
         diff(root, revision, track)
 
 
-def test_both_sides_are_named_by_revision_and_path(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_sides_are_named_by_revision_and_path(root: Path, show: Show) -> None:
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=root, text=True).strip()
-    diff(root, "HEAD", "t", everything=True)
-    printed = capsys.readouterr().out
+    printed = show(everything=True)
     assert f"results/t at {commit[:10]}: made on cpu c" in printed
     assert f"{root / 'results' / 't'}: made on cpu c" in printed
 
 
 @pytest.mark.parametrize("name", list(TABLES))
-def test_every_table_that_moves_has_its_largest_difference_told(
-    name: str, root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_table_that_moves_has_its_largest_difference_told(name: str, root: Path, show: Show) -> None:
     schema = TABLES[name]
     figure = next(field.name for field in reversed(schema) if field.type == pa.float64())
     rows = [
@@ -328,8 +322,7 @@ def test_every_table_that_moves_has_its_largest_difference_told(
         if value == 0.25:
             commit_all(root)
     with pytest.raises(CheckFailed):
-        diff(root, "HEAD", "t")
-    assert f"{name} {figure}: largest difference 0.25" in capsys.readouterr().out
+        assert f"{name} {figure}: largest difference 0.25" in show()
 
 
 @pytest.mark.parametrize("flags", ["same", "other"])
