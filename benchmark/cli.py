@@ -452,6 +452,18 @@ def draws_compare(params: Params = Path("params.yaml")) -> None:
     compare(params)
 
 
+@draws.command("disjoint")
+def draws_disjoint(
+    params: Params = Path("params.yaml"),
+    splits: Annotated[int, typer.Option(help="Ways to halve the draws.", min=1)] = 100,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Hold disjoint sets of a track's draws against each other; exit 1 where standard errors are not right."""
+    from benchmark.commands.disjoint_draws import disjoint
+
+    disjoint(params, splits, seed)
+
+
 @track.command("prepare")
 def track_prepare(params: Params) -> None:
     """Make a track visible to DVC and clear a lock that a killed `dvc` left; `make repro` calls this."""

@@ -37,13 +37,14 @@ def first_difference(committed: Digests, found: Digests) -> str | None:
 
 
 def record(found: Digests, machine: dict[str, Any], arithmetic: str, path: Path = TABLE) -> None:
-    """Write the digests of `found` into the table, and `machine` among those that gave them.
+    """Write the digests of `found` into the table, and `machine` with its `parts` among those that gave them.
 
-    Machines stand under the digests that they gave: where one of them changes, those seen before are dropped.
+    A machine stands under the parts that it gave: where the digests of one change, those seen before lose that part.
     """
     table: dict[str, Any] = read_table(path) if path.is_file() else {"digests": {}, "seen": []}
-    same = first_difference(table["digests"], found) is None
-    digests = table["digests"] | found
-    seen = [other for other in table["seen"] if same and other["cpu"] != machine["cpu"]]
-    seen = sorted([*seen, machine], key=lambda one: str(one["cpu"]))
-    write_json(path, {"arithmetic": arithmetic, "digests": digests, "seen": seen})
+    changed = {part for part in found if first_difference(table["digests"], {part: found[part]}) is not None}
+    parts = {str(one["cpu"]): set(one["parts"]) - changed for one in table["seen"]}
+    parts[str(machine["cpu"])] = parts.get(str(machine["cpu"]), set()) | set(machine["parts"])
+    machines = {str(one["cpu"]): one for one in (*table["seen"], machine)}
+    seen = [machines[cpu] | {"parts": sorted(parts[cpu])} for cpu in sorted(machines) if parts[cpu]]
+    write_json(path, {"arithmetic": arithmetic, "digests": table["digests"] | found, "seen": seen})

@@ -58,13 +58,17 @@ def test_the_first_name_that_differs_is_told() -> None:
     assert digest_table.first_difference(committed, {"runs": {"gap": "1"}}) == "runs: gap is not in the table"
 
 
-def test_machines_that_gave_other_digests_are_dropped_from_the_table(tmp_path: Path) -> None:
+def test_machines_stand_under_the_parts_that_they_gave(tmp_path: Path) -> None:
     path = tmp_path / "digests.json"
-    for cpu, digest in (("one", "1"), ("two", "1"), ("one", "1")):
-        digest_table.record({"kernels": {"a": digest}}, {"cpu": cpu}, "portable", path)
-    assert [machine["cpu"] for machine in digest_table.read_table(path)["seen"]] == ["one", "two"]
-    digest_table.record({"kernels": {"a": "2"}}, {"cpu": "three"}, "portable", path)
-    assert [machine["cpu"] for machine in digest_table.read_table(path)["seen"]] == ["three"]
+
+    def seen(cpu: str, part: str, digest: str) -> list[tuple[str, list[str]]]:
+        digest_table.record({part: {"a": digest}}, {"cpu": cpu, "parts": [part]}, "portable", path)
+        return [(machine["cpu"], machine["parts"]) for machine in digest_table.read_table(path)["seen"]]
+
+    seen("two", "kernels", "1")
+    seen("one", "kernels", "1")
+    assert seen("one", "runs", "1") == [("one", ["kernels", "runs"]), ("two", ["kernels"])]
+    assert seen("three", "kernels", "2") == [("one", ["runs"]), ("three", ["kernels"])]
 
 
 def test_an_unknown_part_is_refused() -> None:
