@@ -13,7 +13,7 @@ from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.simulations.disjoint_draws import agreement
 from benchmark.simulations.whole_study import Study
 from benchmark.statistics import crossed
-from benchmark.statistics.crossed import Part
+from benchmark.statistics.crossed import VariancePart
 from benchmark.statistics.design import Floats, Layout
 from tests.scoring.synthetic import base_of, entry_of, layout_of
 
@@ -52,11 +52,11 @@ def test_the_range_holds_the_root_mean_square_of_sound_errors() -> None:
 
 
 def halved_errors(
-    part_of: Callable[[Floats, Layout], tuple[Part, Floats]],
-) -> Callable[..., tuple[Part, Floats]]:
-    def spoiled(group: Floats, layout: Layout) -> tuple[Part, Floats]:
+    part_of: Callable[[Floats, Layout], tuple[VariancePart, Floats]],
+) -> Callable[..., tuple[VariancePart, Floats]]:
+    def spoiled(group: Floats, layout: Layout) -> tuple[VariancePart, Floats]:
         part, interaction = part_of(group, layout)
-        return Part(part.variance / 4, part.df), interaction
+        return VariancePart(part.variance / 4, part.df), interaction
 
     return spoiled
 
