@@ -54,7 +54,10 @@ SETTINGS: dict[str, tuple[Callable[[str], str], str]] = {
         "track.params",
     ),
     "shell in the track's root": (lambda text: text.replace("root: .", 'root: "$(touch f)"'), "track.root"),
-    "track's name with a slash": (lambda text: text.replace("name: micro", "name: ../micro"), "not a valid name"),
+    "track's name with a slash": (
+        lambda text: text.replace("name: micro", "name: ../micro"),
+        "not a valid name",
+    ),
     "tag": (entry("x: !!python/object/apply:os.system [touch f]"), "plain YAML"),
     "anchor and alias": (entry("x: &a {kind: micro, part: seen}\n  y: *a"), "aliases"),
     "anchor bomb": (lambda text: LAUGHS + text, "aliases"),
