@@ -34,14 +34,14 @@ def model(line: str) -> Callable[[str], str]:
 
 MICRO = "{kind: micro, part: seen}"
 SETTINGS: dict[str, tuple[Callable[[str], str], str]] = {
-    "shell in a corpus's name": (entry(f'"x; touch f": {MICRO}'), "slug"),
+    "shell in a corpus's name": (entry(f'"x; touch f": {MICRO}'), "not a valid name"),
     "shell in a model's name": (
         model('"x; touch f": {kind: micro, hidden: 8, layers: 1, heads: 1, ffn: 8, tokens: 9}'),
-        "slug",
+        "not a valid name",
     ),
-    "shell in an arm's name": (lambda text: text.replace("  gap:", '  "$(touch f)":'), "slug"),
-    "name that climbs": (entry(f"../x: {MICRO}"), "slug"),
-    "name with a dot": (entry(f"a.b: {MICRO}"), "slug"),
+    "shell in an arm's name": (lambda text: text.replace("  gap:", '  "$(touch f)":'), "not a valid name"),
+    "name that climbs": (entry(f"../x: {MICRO}"), "not a valid name"),
+    "name with a dot": (entry(f"a.b: {MICRO}"), "not a valid name"),
     "name that is a number": (entry(f"350: {MICRO}"), "int"),
     "name that is a boolean": (entry(f"true: {MICRO}"), "bool"),
     "name that YAML 1.1 takes for a boolean": (entry(f"no: {MICRO}"), "bool"),
@@ -54,7 +54,10 @@ SETTINGS: dict[str, tuple[Callable[[str], str], str]] = {
         "track.params",
     ),
     "shell in the track's root": (lambda text: text.replace("root: .", 'root: "$(touch f)"'), "track.root"),
-    "track's name with a slash": (lambda text: text.replace("name: micro", "name: ../micro"), "slug"),
+    "track's name with a slash": (
+        lambda text: text.replace("name: micro", "name: ../micro"),
+        "not a valid name",
+    ),
     "tag": (entry("x: !!python/object/apply:os.system [touch f]"), "plain YAML"),
     "anchor and alias": (entry("x: &a {kind: micro, part: seen}\n  y: *a"), "aliases"),
     "anchor bomb": (lambda text: LAUGHS + text, "aliases"),
