@@ -36,7 +36,7 @@ SINGLE = frozenset(
         "tests/leaderboard/test_leaderboard_pages.py",
         "tests/statistics/test_effective_size.py",
         "tests/published/test_null_model.py",
-        "tests/simulations/test_crossed_coverage.py",
+        "tests/simulations/test_records.py",
     }
 )
 
