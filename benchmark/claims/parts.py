@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.claims.rule import Part, decide
+from benchmark.claims.rule import ClaimPart, decide
 from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.comparisons import figures, noninferiority
 from benchmark.settings.scoring_rules import Claims
@@ -72,14 +72,14 @@ def decide_claims(scores: Scores) -> list[dict[str, Any]]:
     ]
 
 
-Found = tuple[list[Part], list[Part]]
+Found = tuple[list[ClaimPart], list[ClaimPart]]
 
 
 def _base_claim(scores: Scores) -> Found:
     """C1: treated minus base, by family; each estimate is the mean over the declared entries."""
     models, corpora = scores.declared()
     contrasts: list[Contrast | None] = []
-    parts: list[Part] = []
+    parts: list[ClaimPart] = []
     for model, corpus in product(models, corpora):
         entry, named = scores.treated(model, corpus), _named(scores, model, corpus, model, NO_ARM)
         contrasts.append(None if entry is None else gain(entry))
@@ -92,7 +92,7 @@ def _rung_claim(scores: Scores) -> Found:
     """C2: treated minus the declared larger rung over all tasks, with the non-inferiority margin."""
     models, corpora = scores.declared()
     terms: list[Terms | None] = []
-    parts: list[Part] = []
+    parts: list[ClaimPart] = []
     for model, corpus in product(models, corpora):
         if model not in scores.claims.pairs:
             continue
@@ -113,7 +113,7 @@ Terms = tuple[Contrast, Contrast, Contrast, Contrast]
 """Difference from the rung, gap, what is above 0 where the margin is kept, and gain."""
 
 
-def _against_rung(terms: Terms | None, named: Part, scores: Scores) -> Part:
+def _against_rung(terms: Terms | None, named: ClaimPart, scores: Scores) -> ClaimPart:
     """A part over all tasks against a larger rung; without figures where there are no terms."""
     if terms is None:
         return replace(named, scope="all")
@@ -137,7 +137,7 @@ def _corpus_claim(scores: Scores) -> Found:
     target = scores.claims.target_corpus
     others = [corpus for corpus in corpora if corpus != target]
     contrasts: list[Contrast | None] = []
-    parts: list[Part] = []
+    parts: list[ClaimPart] = []
     for model in models:
         ours = scores.treated(model, target)
         for other in others:
@@ -154,7 +154,7 @@ def _placebo_claim(scores: Scores) -> Found:
     """C4: treated minus placebos, by family; each estimate is the mean over declared entries and placebos."""
     models, corpora = scores.declared()
     contrasts: list[Contrast | None] = []
-    parts: list[Part] = []
+    parts: list[ClaimPart] = []
     for model, corpus, placebo in product(models, corpora, scores.claims.placebos):
         entry, other = scores.treated(model, corpus), scores.entries.get((model, placebo, corpus))
         named = _named(scores, model, corpus, model, placebo)
@@ -168,22 +168,22 @@ def _placebo_claim(scores: Scores) -> Found:
     return _estimates(contrasts, named, FAMILIES, scores.layout), parts
 
 
-def _named(scores: Scores, model: str, corpus: str, baseline: str, baseline_arm: str) -> Part:
+def _named(scores: Scores, model: str, corpus: str, baseline: str, baseline_arm: str) -> ClaimPart:
     """A part without scope and figures."""
-    return Part(model, scores.claims.arm, corpus, baseline, baseline_arm, scope="")
+    return ClaimPart(model, scores.claims.arm, corpus, baseline, baseline_arm, scope="")
 
 
-def _mean_of_all(scores: Scores, baseline_arm: str) -> Part:
+def _mean_of_all(scores: Scores, baseline_arm: str) -> ClaimPart:
     return _named(scores, ALL_DECLARED, ALL_DECLARED, ALL_DECLARED, baseline_arm)
 
 
 def _estimates(
     contrasts: Sequence[Contrast | None],
-    named: Part,
+    named: ClaimPart,
     scopes: Sequence[str],
     layout: Layout,
     gap: Contrast | None = None,
-) -> list[Part]:
+) -> list[ClaimPart]:
     """The mean of all contrasts by scope; without data where one of them has none: it was declared."""
     known = [contrast for contrast in contrasts if contrast is not None]
     whole = mean(known) if known and len(known) == len(contrasts) else None
@@ -192,11 +192,11 @@ def _estimates(
 
 def _by_scope(
     contrast: Contrast | None,
-    named: Part,
+    named: ClaimPart,
     scopes: Iterable[str],
     layout: Layout,
     gap: Contrast | None = None,
-) -> list[Part]:
+) -> list[ClaimPart]:
     present = [scope for scope in scopes if scope in layout.summary_scopes]
     if contrast is None:
         return [replace(named, scope=scope) for scope in present]
@@ -207,7 +207,9 @@ def _by_scope(
     return [_filled(named, scope, found, share) for scope in present]
 
 
-def _filled(named: Part, scope: str, found: ContrastEstimate, share: Share | None, **more: Any) -> Part:
+def _filled(
+    named: ClaimPart, scope: str, found: ContrastEstimate, share: Share | None, **more: Any
+) -> ClaimPart:
     """The part with the figures of one scope."""
     place = found.layout.scopes.index(scope)
     columns = {name: column[place] for name, column in figures(found.estimate).items()}

@@ -36,7 +36,7 @@ SHOWN = (
 
 
 @dataclass(frozen=True)
-class Part:
+class ClaimPart:
     """One comparison that a claim names: an estimate that decides it, or a part that shows where it differs.
 
     The claimed effect is `delta` above 0, or, where `margin` is given, `delta` above -`margin`
@@ -127,8 +127,8 @@ def _p_of_interval(excess: float, half_width: float, texts: int) -> float:
 
 def decide(
     claim: str,
-    estimates: Sequence[Part],
-    parts: Sequence[Part] = (),
+    estimates: Sequence[ClaimPart],
+    parts: Sequence[ClaimPart] = (),
     *,
     caveat: str = "",
     cannot_fail: str = "",
@@ -179,7 +179,7 @@ def claims_document(
     return {"track": track, "suite_version": suite_version, "claims": list(decided)}
 
 
-def _rows(parts: Sequence[Part], *, corrected: bool = True) -> list[dict[str, Any]]:
+def _rows(parts: Sequence[ClaimPart], *, corrected: bool = True) -> list[dict[str, Any]]:
     """Rows of figures with an outcome each; what holds is corrected by Holm too where `corrected`."""
     shows = _holm([part.p_for for part in parts])
     against = _holm([part.p_against for part in parts])
@@ -197,7 +197,7 @@ def _rows(parts: Sequence[Part], *, corrected: bool = True) -> list[dict[str, An
     return rows
 
 
-def _note(part: Part) -> str:
+def _note(part: ClaimPart) -> str:
     if part.delta is None:
         return part.note or "no data"
     exact = part.ci_high is None and part.p_value is not None

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from benchmark.claims.parts import ALL_DECLARED
-from benchmark.claims.rule import Part, claims_document, decide
+from benchmark.claims.rule import ClaimPart, claims_document, decide
 from benchmark.published.comparison_tables import ARM, SUITE_VERSION, TRACK, Row, by_text, difference_of_means
 from benchmark.published.source_files import FAMILIES, NEXT_LARGER, FamilyFigures, PublishedFigures
 from benchmark.schema.stored_columns import NO_ARM
@@ -63,14 +63,16 @@ class WeightedGains(NamedTuple):
     weight: float
 
 
-def pooled(cells: Sequence[WeightedGains], beside: float, scope: str, baseline: str, **named: Any) -> Part:
+def pooled(
+    cells: Sequence[WeightedGains], beside: float, scope: str, baseline: str, **named: Any
+) -> ClaimPart:
     """The weighted sum of cell means plus `beside`, with a t interval over texts (Welch's degrees of freedom).
 
     Each corpus is an independent sample of texts. A text counts once, with what it does to all models: gains of one
     text on two models go together (correlation about .45 in dialogue, none in classification). One cell with fewer
     than three texts leaves no figure.
     """
-    part = Part(ALL_DECLARED, ARM, ALL_DECLARED, baseline, NO_ARM, scope, conditional=GIVEN_DRAWS)
+    part = ClaimPart(ALL_DECLARED, ARM, ALL_DECLARED, baseline, NO_ARM, scope, conditional=GIVEN_DRAWS)
     if not cells or any(len(cell.gains) < FEWEST_UNITS for cell in cells):
         return replace(part, note="no data")
     value = beside + sum(cell.weight * float(cell.gains.mean()) for cell in cells)
@@ -94,7 +96,7 @@ def pooled(cells: Sequence[WeightedGains], beside: float, scope: str, baseline: 
     return replace(part, **figures, note=CONDITIONAL, **named)
 
 
-def _base_estimates(figures: PublishedFigures) -> list[Part]:
+def _base_estimates(figures: PublishedFigures) -> list[ClaimPart]:
     """Mean gain over all cells, by family."""
     pairs = list(product(figures.models(), figures.corpora()))
     return [
@@ -108,7 +110,7 @@ def _base_estimates(figures: PublishedFigures) -> list[Part]:
     ]
 
 
-def _rung_estimates(figures: PublishedFigures) -> list[Part]:
+def _rung_estimates(figures: PublishedFigures) -> list[ClaimPart]:
     """Mean of treated minus the next larger model over the cells that have one, with the mean margin, by family."""
     parts = []
     for family in figures.families:
@@ -132,7 +134,7 @@ def _rung_estimates(figures: PublishedFigures) -> list[Part]:
     return parts
 
 
-def _corpus_estimates(figures: PublishedFigures) -> list[Part]:
+def _corpus_estimates(figures: PublishedFigures) -> list[ClaimPart]:
     """Mean gain on code minus that on the other corpora, by family."""
     target, models = SETTINGS.target_corpus, figures.models()
     others = [corpus for corpus in figures.corpora() if corpus != target]
@@ -153,7 +155,7 @@ def _why_c1_cannot_fail(null_rate: float) -> str:
     )
 
 
-def _base_parts(comparisons: list[Row]) -> list[Part]:
+def _base_parts(comparisons: list[Row]) -> list[ClaimPart]:
     return [
         _part(row, note=f"{CONDITIONAL}; could not have been negative")
         for row in comparisons
@@ -161,7 +163,7 @@ def _base_parts(comparisons: list[Row]) -> list[Part]:
     ]
 
 
-def _rung_parts(comparisons: list[Row], figures: PublishedFigures) -> list[Part]:
+def _rung_parts(comparisons: list[Row], figures: PublishedFigures) -> list[ClaimPart]:
     parts = []
     for row in comparisons:
         if row["baseline_kind"] != "rung" or row["scope"] not in FAMILIES:
@@ -175,14 +177,14 @@ def _rung_parts(comparisons: list[Row], figures: PublishedFigures) -> list[Part]
     return parts
 
 
-def _corpus_parts(figures: PublishedFigures) -> list[Part]:
+def _corpus_parts(figures: PublishedFigures) -> list[ClaimPart]:
     """Mean gain on code minus that on each other corpus, by model and family."""
     target = SETTINGS.target_corpus
     others = [corpus for corpus in figures.corpora() if corpus != target]
     parts = []
     for model, family, other in product(figures.models(), figures.families, others):
         ours, theirs = (_gains(family, model, corpus) for corpus in (target, other))
-        part = Part(model, ARM, target, other, ARM, family.family, conditional=GIVEN_DRAWS)
+        part = ClaimPart(model, ARM, target, other, ARM, family.family, conditional=GIVEN_DRAWS)
         if min(len(ours), len(theirs)) >= FEWEST_UNITS:
             part = replace(
                 part,
@@ -197,20 +199,20 @@ def _gains(family: FamilyFigures, model: str, corpus: str) -> "pd.Series[float]"
     return by_text(family, family.gains(), model, corpus)
 
 
-def _placebo_parts(figures: PublishedFigures) -> list[Part]:
+def _placebo_parts(figures: PublishedFigures) -> list[ClaimPart]:
     return [
-        Part(model, ARM, corpus, model, placebo, "all", note="no data: the study had no placebo")
+        ClaimPart(model, ARM, corpus, model, placebo, "all", note="no data: the study had no placebo")
         for model in figures.models()
         for corpus in figures.corpora()
         for placebo in SETTINGS.placebos
     ]
 
 
-def _part(row: Row, *, note: str, margin: float | None = None) -> Part:
+def _part(row: Row, *, note: str, margin: float | None = None) -> ClaimPart:
     named = (row["model"], ARM, row["corpus"], row["baseline"], NO_ARM, row["scope"])
     if row["delta"] is None:
-        return Part(*named, note=note)
+        return ClaimPart(*named, note=note)
     figures = {
         name: row[name] for name in ("delta", "ci_low", "ci_high", "p_value", "conditional", "n_texts")
     }
-    return Part(*named, **figures, margin=margin, note=note)
+    return ClaimPart(*named, **figures, margin=margin, note=note)

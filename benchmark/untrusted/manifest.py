@@ -33,13 +33,13 @@ Line = Annotated[str, Field(max_length=500)]
 Lines = Annotated[tuple[Line, ...], Field(strict=False)]
 
 
-class Section(BaseModel):
+class ManifestSection(BaseModel):
     """A section of a manifest; unknown keys and values of another type are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class FileOrigin(Section):
+class FileOrigin(ManifestSection):
     """A local file or folder, by its name only."""
 
     kind: Literal["file", "folder"]
@@ -49,7 +49,7 @@ class FileOrigin(Section):
     sha256: Sha256
 
 
-class HubOrigin(Section):
+class HubOrigin(ManifestSection):
     """A repository of the Hub at one commit."""
 
     kind: Literal["hub"]
@@ -58,7 +58,7 @@ class HubOrigin(Section):
     column: Line | None = None
 
 
-class TokenCounts(Section):
+class TokenCounts(ManifestSection):
     """Tokens of a corpus by the tokenizer of a ladder model, texts uncut; shortest and longest text."""
 
     model: Line
@@ -68,7 +68,7 @@ class TokenCounts(Section):
     longest: Count
 
 
-class CorpusLoss(Section):
+class CorpusLoss(ManifestSection):
     """Mean loss in nats per token of an unmodified ladder model on the first `texts` texts."""
 
     model: Line
@@ -76,7 +76,7 @@ class CorpusLoss(Section):
     texts: Count
 
 
-class Contamination(Section):
+class Contamination(ManifestSection):
     """Share of the corpus's n-grams in task documents; by task, documents that share one, and all."""
 
     n: Annotated[int, Field(ge=1, le=100)]
@@ -86,7 +86,7 @@ class Contamination(Section):
     documents: Mapping[Line, Annotated[tuple[Count, Count], Field(strict=False)]]
 
 
-class MeasuredCorpus(Section):
+class MeasuredCorpus(ManifestSection):
     """What is in a corpus; a part that could not be measured is null, and `notes` say why."""
 
     texts: Annotated[int, Field(ge=2, le=100_000)]
@@ -99,7 +99,7 @@ class MeasuredCorpus(Section):
     notes: Lines = ()
 
 
-class MeasuredModel(Section):
+class MeasuredModel(ManifestSection):
     """What a model is; `baselines` maps ladder models to their size ratio."""
 
     architecture: Literal["OPTForCausalLM"]
@@ -115,7 +115,7 @@ class MeasuredModel(Section):
     notes: Lines = ()
 
 
-class Data(Section):
+class Data(ManifestSection):
     """The file or folder that DVC tracks; `path` is relative to the repository's root."""
 
     path: Line
@@ -126,7 +126,7 @@ class Data(Section):
 Origin = Annotated[FileOrigin | HubOrigin, Field(discriminator="kind")]
 
 
-class Manifest(Section):
+class Manifest(ManifestSection):
     """What both kinds of manifest have."""
 
     version: Literal[1]

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.claims.parts import Scores, decide_claims
-from benchmark.claims.rule import Part, claims_document, decide
+from benchmark.claims.rule import ClaimPart, claims_document, decide
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain, mean
@@ -31,7 +31,7 @@ PART_KEYS = {
 }
 
 
-def _part(delta: float, error: float, **more: object) -> Part:
+def _part(delta: float, error: float, **more: object) -> ClaimPart:
     named = {
         "model": "m",
         "arm": "gap",
@@ -42,7 +42,7 @@ def _part(delta: float, error: float, **more: object) -> Part:
     }
     ends = {"ci_low": delta - 1.96 * error, "ci_high": delta + 1.96 * error}
     p_value = float(2 * stats.norm.sf(abs(delta / error)))
-    return Part(**{**named, "delta": delta, **ends, "p_value": p_value, "n_texts": 5, **more})
+    return ClaimPart(**{**named, "delta": delta, **ends, "p_value": p_value, "n_texts": 5, **more})
 
 
 def test_every_declared_estimate_must_hold_and_none_needs_a_correction() -> None:
@@ -118,7 +118,7 @@ def test_p_adjusted_is_holm_over_the_parts_of_the_claim() -> None:
 
 
 def test_an_estimate_without_data_or_by_documents_alone_decides_nothing() -> None:
-    missing = Part("m", "gap", "code", "big", "none", "all")
+    missing = ClaimPart("m", "gap", "code", "big", "none", "all")
     claim = decide("C2", [missing])
     assert claim["outcome"] == "inconclusive"
     assert claim["estimates"][0]["note"] == "no data"
@@ -142,7 +142,7 @@ def test_an_estimate_without_data_or_by_documents_alone_decides_nothing() -> Non
     ],
     ids=["no part", "within the margin", "nonsignificant", "below beyond doubt", "by interval", "close"],
 )
-def test_c2_is_decided_by_the_margin(part: Part | None, outcome: str) -> None:
+def test_c2_is_decided_by_the_margin(part: ClaimPart | None, outcome: str) -> None:
     claim = decide("C2", [part] if part else [])
     assert claim["outcome"] == outcome
     if part and part.p_noninferior:
@@ -331,7 +331,7 @@ def test_figures_that_could_not_come_out_against_a_claim_reproduce_nothing() -> 
     assert against["outcome"] == "not reproduced"
 
 
-def _against_margin(excess: float, error: float, texts: int) -> Part:
+def _against_margin(excess: float, error: float, texts: int) -> ClaimPart:
     """Treated minus larger rung with a margin of 0.02 and no test of non-inferiority; interval by t over texts."""
     half = float(stats.t.ppf(0.975, texts - 1)) * error
     delta = excess - 0.02

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.claims.rule import Part, decide
+from benchmark.claims.rule import ClaimPart, decide
 from benchmark.results.standalone import score_alone
 from benchmark.scoring.comparisons import Baseline, difference
 from benchmark.settings.scoring_settings import ScoringSettings
@@ -119,8 +119,8 @@ def test_a_cluster_counts_by_the_sign_of_its_sum() -> None:
     assert estimate.p_two_sided()[0] == pytest.approx(2 / 32)
 
 
-def part(delta: float, p_value: float | None) -> Part:
-    return Part("m", "gap", "c", "m", "none", "all", delta=delta, p_value=p_value, n_texts=10)
+def part(delta: float, p_value: float | None) -> ClaimPart:
+    return ClaimPart("m", "gap", "c", "m", "none", "all", delta=delta, p_value=p_value, n_texts=10)
 
 
 def test_a_claim_decides_by_the_exact_test_both_ways_and_says_so() -> None:
