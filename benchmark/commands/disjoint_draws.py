@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmark.commands.simulate import track_study
 from benchmark.errors import CheckFailed, InputError
 from benchmark.settings.scoring_settings import FEWEST_UNITS
-from benchmark.simulations.disjoint_draws import agreement
+from benchmark.simulations.split_draws import agreement
 
 AGAINST = {"base": "own base model", "rung": "larger rungs"}
 SPLITS = 100

@@ -10,7 +10,7 @@ from benchmark.commands import disjoint_draws as command
 from benchmark.errors import CheckFailed, InputError
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import ScoringSettings
-from benchmark.simulations.disjoint_draws import agreement
+from benchmark.simulations.split_draws import agreement
 from benchmark.simulations.whole_study import Study
 from benchmark.statistics import crossed
 from benchmark.statistics.crossed import VariancePart
