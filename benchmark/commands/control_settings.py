@@ -1,7 +1,7 @@
 """Do the controls do what they are declared to do? Gains of each on pretraining draws that no study reports.
 
-`python -m benchmark.commands.control_settings --folder DIR` trains the draws of micro-1 that DIR lacks, treats them, and
-prints the table of docs/CONTROLS.md. What is done is kept in DIR, so that draws may be split between processes.
+`python -m benchmark.commands.control_settings --folder DIR` trains the draws of micro-1 that DIR lacks, treats them,
+and prints the table of docs/CONTROLS.md. What is done is kept in DIR, so that draws may be split between processes.
 """
 
 import argparse
