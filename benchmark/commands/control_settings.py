@@ -1,13 +1,8 @@
 """Do the controls do what they are declared to do? Gains of each on pretraining draws that no study reports.
 
-<<<<<<< HEAD
 `python -m benchmark.commands.control_settings --folder DIR` trains the draws of micro-1 that DIR lacks, treats
 them, and prints the table of docs/CONTROLS.md. Results stay in DIR, so that
 draws may be split between processes.
-=======
-`python -m benchmark.commands.control_settings --folder DIR` trains the draws of micro-1 that DIR lacks, treats them,
-and prints the table of docs/CONTROLS.md. What is done is kept in DIR, so that draws may be split between processes.
->>>>>>> h-left
 """
 
 import argparse
