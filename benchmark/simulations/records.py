@@ -14,6 +14,9 @@ from benchmark.system.files import write_text
 from benchmark.system.import_closure import keyed_modules
 from benchmark.system.marked_text import replace_between_markers
 
+ROOMS = ("statistics", "scoring", "claims", "simulations")
+"""The rooms whose code decides the figures of a simulation; what else it imports reads settings or writes text."""
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -37,7 +40,7 @@ class Simulation:
 
     def origin(self, data_sets: int) -> str:
         """The line below the table: the command, and the beginning of the digest of the code that was tested."""
-        code = code_digest(keyed_modules(*self.tested))[:12]
+        code = code_digest(file for file in keyed_modules(*self.tested) if file.parent.name in ROOMS)[:12]
         return f"`gapbench simulate {self.name} --data-sets {data_sets}`, code {code}"
 
 
