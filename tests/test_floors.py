@@ -1,6 +1,7 @@
 """The layout: what may import what, how full a folder may be, and that a name means one thing."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -41,3 +42,13 @@ def test_no_two_classes_have_one_name() -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"], ids=lambda path: path.name
+)
+def test_the_modules_that_a_page_names_are_there(page: Path) -> None:
+    prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    named = re.findall(r"`([\w/]+\.py)\b", prose)
+    there = {path.name for path in (*SOURCES, *(ROOT / "tests").rglob("*.py"))}
+    assert [name for name in named if not ((ROOT / name).exists() if "/" in name else name in there)] == []
