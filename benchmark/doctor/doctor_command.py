@@ -54,10 +54,10 @@ def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
         return
     difference = first_difference(read_table()["digests"], found)
     if difference is not None:
-        raise CheckFailed(f"{difference}: what comes behind it in the pipeline cannot be the same either")
+        raise CheckFailed(f"{difference}: everything after it in the pipeline will differ too")
     count = sum(len(digests) for digests in found.values())
     seen = ", ".join(str(one["cpu"]) for one in read_table()["seen"])
-    print(f"digests: all {count} are those of the table ({', '.join(found)}), which was seen on {seen}")
+    print(f"digests: all {count} agree with the table ({', '.join(found)}), which was seen on {seen}")
 
 
 def describe() -> Iterator[str]:

@@ -11,7 +11,7 @@ def base_recipe(settings: Settings, model: str, draw: int) -> str:
 
 
 def run_recipe(settings: Settings, model: str, draw: int, corpus: str, arm: str) -> str:
-    """Digest of the settings that make the run of an arm on the text of one draw, without the text itself and the seed."""
+    """Digest of the settings that make the run of an arm on the text of one draw, except text and seed."""
     source = settings.corpora[corpus].model_dump(mode="json", exclude={"texts", "arms"})
     treatment = {key: value for key, value in settings.arms[arm].recipe.items() if key != "role"}
     steps = settings.posttrain.model_dump(mode="json") | {"learning_rate": settings.learning_rate(arm)}

@@ -43,7 +43,7 @@ def clear_stale_lock(folder: Path) -> None:
     if not rwlock.exists():
         return
     if _held(lock) or _dvc_at_work(folder.parent.parent):
-        raise CheckFailed(f"{rwlock}: another dvc is at work here: wait for it")
+        raise CheckFailed(f"{rwlock}: another dvc is running here: wait for it")
     rwlock.unlink(missing_ok=True)
 
 
