@@ -1,4 +1,4 @@
-"""The `gapbench` command: thin, one function a command."""
+"""The `gapbench` command line: one short function per command."""
 
 import os
 import sys
@@ -20,11 +20,11 @@ app = typer.Typer(
 )
 stage = typer.Typer(no_args_is_help=True, help="One stage of dvc.yaml; `dvc repro` calls these.")
 submit = typer.Typer(no_args_is_help=True, help="Add a corpus or a model, or check a submission.")
-draws = typer.Typer(no_args_is_help=True, help="Pretraining draws of which scores are kept in git.")
-track = typer.Typer(no_args_is_help=True, help="Housekeeping of a track around `dvc repro`.")
+draws = typer.Typer(no_args_is_help=True, help="Pretraining draws whose scores are kept in git.")
+track = typer.Typer(no_args_is_help=True, help="Maintenance of a track before and after `dvc repro`.")
 bench = typer.Typer(
     invoke_without_command=True,
-    help="The benchmarks, as ratios against named peers side by side; exit 1 where a bound is missed.",
+    help="Speed benchmarks, as ratios to named peers that run side by side; exit 1 if a bound is missed.",
 )
 app.add_typer(bench, name="bench")
 app.add_typer(stage, name="stage")
@@ -81,7 +81,7 @@ def stage_base(params: Params, model: Annotated[str, typer.Option()]) -> None:
 def stage_posttrain(
     params: Params, model: Annotated[str, typer.Option()], corpus: Annotated[str, typer.Option()]
 ) -> None:
-    """All runs of one model on one corpus."""
+    """Do all runs of one model on one corpus."""
     from benchmark.pipeline import stages
 
     stages.posttrain(params, model, corpus)
@@ -102,17 +102,17 @@ def run(
     index: Annotated[int, typer.Option(help="Row of the text in its corpus.")],
     arm: Annotated[str, typer.Option(help="An arm of the settings, such as gap.")],
     seed: Annotated[
-        int, typer.Option(help="Drives what `random` and `shuffled` draw; other arms only note it.")
+        int, typer.Option(help="Random seed of `random` and `shuffled`; other arms only record it.")
     ],
     suite: Annotated[str, typer.Option(help="micro12, gap12, or either with -5shot.")],
     out: Annotated[Path, typer.Option(help="An empty folder.")],
-    limit: Annotated[int | None, typer.Option(help="First N documents a task and split.")] = None,
+    limit: Annotated[int | None, typer.Option(help="First N documents per task and split.")] = None,
     protocol: Annotated[str | None, typer.Option(help="held-out (default) or paper.")] = None,
     overrides: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
     draw: Annotated[int, typer.Option(help="Pretraining draw of a ladder's model.")] = 0,
 ) -> None:
-    """One run outside DVC: writes run.json and samples.parquet into an empty folder."""
+    """Do one run outside DVC: write run.json and samples.parquet into an empty folder."""
     from benchmark.commands.single_run import single_run
 
     single_run(
@@ -123,7 +123,7 @@ def run(
 
 @app.command()
 def ladder(params: Params = Path("params.yaml")) -> None:
-    """The ladder's table; exit 1 where it is no ladder."""
+    """Print the ladder's table; exit 1 if, for example, scores do not rise from rung to rung."""
     from benchmark.commands.ladder_check import ladder as show
 
     show(params)
@@ -134,10 +134,10 @@ def diff(
     revision: Annotated[str, typer.Argument(metavar="[REV]")] = "HEAD",
     track: Annotated[str, typer.Option(help="The track, or `all`.")] = "all",
     everything: Annotated[
-        bool, typer.Option("--all", help="Also machines, and every column and verdict that moved.")
+        bool, typer.Option("--all", help="Also print machines, and every column and verdict that moved.")
     ] = False,
 ) -> None:
-    """The results in the working tree against those committed at REV."""
+    """Compare the results in the working tree with those committed at REV."""
     from benchmark.diff import diff as show
 
     show(Path.cwd(), revision, track, everything)
@@ -148,13 +148,13 @@ def doctor(
     params: Params = Path("params.yaml"),
     part: Annotated[
         list[str] | None,
-        typer.Option(help="kernels, training, base, runs or repro; repeatable; all where absent."),
+        typer.Option(help="kernels, training, base, runs or repro; repeatable; default: all."),
     ] = None,
     label: Annotated[
         str | None, typer.Option("--record", help="For maintainers: write the digests under this CPU's name.")
     ] = None,
 ) -> None:
-    """This machine, and whether it computes the bits that other machines did; exit 1 where it does not."""
+    """Describe this machine and check that it computes the same bits as other machines; exit 1 if it does not."""
     from benchmark.doctor.doctor_command import doctor as look
 
     look(params, part or [], label)
@@ -163,11 +163,11 @@ def doctor(
 @app.command()
 def plan(
     track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
-    rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; measured here where absent.")] = None,
-    power: Annotated[bool, typer.Option("--power", help="Say only what it can detect and decide.")] = False,
+    rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; default: measured here.")] = None,
+    power: Annotated[bool, typer.Option("--power", help="Print only what it can detect and decide.")] = False,
     overrides: Overrides = None,
 ) -> None:
-    """What a track will cost before it starts, and what its comparisons can detect and decide."""
+    """Estimate what a track will cost, and what its comparisons can detect and decide."""
     from benchmark.commands.plan import plan as show
 
     show(Path.cwd(), track, rate, overrides or [], power_only=power)
@@ -181,7 +181,7 @@ def score(
     tasks: Annotated[Path | None, typer.Option(help="tasks.json: {task: {family, metric, chance}}.")] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Scoring alone, on any sample table of the documented schema."""
+    """Score any sample table that has the documented columns, without the pipeline."""
     from benchmark.results.standalone import score_alone
 
     score_alone(samples, models, out, tasks, overrides or [])
@@ -193,7 +193,7 @@ def published(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The original's full_results/.")],
     out: Annotated[Path, typer.Option(help="Folder for the tables.")],
 ) -> None:
-    """The original study's published figures, re-analysed."""
+    """Analyse the original study's published figures again."""
     from benchmark.published.reanalysis import run_published
     from benchmark.published.source_files import FILES, published_folder
     from benchmark.store.provenance import write_source_provenance
@@ -207,12 +207,12 @@ def published(
 @app.command()
 def report(
     entry: Annotated[
-        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")
+        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, or track/model/arm/corpus.")
     ],
     form: Annotated[str, typer.Option("--format", help="md, latex or json.")] = "md",
     results: Annotated[Path, typer.Option(help="The results folder.")] = Path("results"),
 ) -> None:
-    """A table of one entry to paste, with the citation."""
+    """Print a table of one entry, ready to paste, with the citation."""
     from benchmark.reports.entry_report import report as table
 
     print(table(results, entry, form), end="")
@@ -221,11 +221,11 @@ def report(
 @app.command()
 def verify(
     entry: Annotated[
-        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")
+        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, or track/model/arm/corpus.")
     ],
-    runs: Annotated[int, typer.Option(help="Runs to do again, drawn at random.")] = 3,
+    runs: Annotated[int, typer.Option(help="Runs to repeat, chosen at random.")] = 3,
 ) -> None:
-    """Recompute an entry's tables, do some of its runs again, and write the attestation."""
+    """Recompute an entry's tables, repeat some of its runs, and write the attestation."""
     from benchmark.verification.verify import verify as redo
 
     attestation = redo(entry, runs=runs, root=Path.cwd())
@@ -243,7 +243,7 @@ def simulate_track(
     params: Params = Path("params.yaml"),
     studies: Annotated[int, typer.Option(help="Studies to simulate.", min=1)] = 1000,
     draws: Annotated[
-        int | None, typer.Option(help="Pretraining draws per model; default as the track has.", min=6)
+        int | None, typer.Option(help="Pretraining draws per model; default: those of the track.", min=6)
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
@@ -265,7 +265,7 @@ def simulate_coverage(data_sets: DataSets = 4000, workers: Workers = 2, out: Pag
 
 @simulate.command("draws")
 def simulate_draws(data_sets: DataSets = 1000, workers: Workers = 2, out: Page = None) -> None:
-    """Pretraining draws, clusters, skewed texts, a small task (docs/DRAW_SIMULATION.md); exit 1 outside the bounds."""
+    """Draws, clusters, skewed texts, a small task (docs/DRAW_SIMULATION.md); exit 1 if a bound is missed."""
     _simulate("draws", data_sets, workers, out)
 
 
@@ -277,7 +277,7 @@ def simulate_size(data_sets: DataSets = 2000, workers: Workers = 2, out: Page = 
 
 @simulate.command("selection")
 def simulate_selection(data_sets: DataSets = 2000, workers: Workers = 2, out: Page = None) -> None:
-    """Choosing a step where no step is better than the base model (docs/STATISTICS.md)."""
+    """Choosing a step when no step is better than the base model (docs/STATISTICS.md)."""
     _simulate("selection", data_sets, workers, out)
 
 
@@ -296,7 +296,7 @@ def _bench(context: typer.Context, out: BenchOut = None) -> None:
 
 @bench.command("engine")
 def bench_engine(out: BenchOut = None) -> None:
-    """This engine beside lm-eval, as ratios, with portable arithmetic beside native; also without a name."""
+    """This engine compared with lm-eval, and portable arithmetic with native; the default of `gapbench bench`."""
     from benchmark.arithmetic.mode import use
 
     use("native")  # lm-eval, the peer, has no portable products: MKL's portable mode would only slow it down
@@ -307,7 +307,7 @@ def bench_engine(out: BenchOut = None) -> None:
 
 @bench.command("portable")
 def bench_portable(params: Params = Path("params.yaml")) -> None:
-    """Portable arithmetic beside native, in processes that take turns: the first rows of `engine`."""
+    """Portable arithmetic compared with native, in processes that take turns: the first rows of `engine`."""
     from benchmark.bench.bench_rows import table
     from benchmark.bench.portable import portable_rows
 
@@ -315,8 +315,10 @@ def bench_portable(params: Params = Path("params.yaml")) -> None:
 
 
 @bench.command("scoring")
-def bench_scoring(runs: Annotated[int, typer.Option(help="Runs; 900 have the bounds.", min=9)] = 900) -> None:
-    """Seconds and memory of scoring the made-up samples of 900 runs; exit 1 where a bound is missed."""
+def bench_scoring(
+    runs: Annotated[int, typer.Option(help="Runs; the bounds are for 900.", min=9)] = 900,
+) -> None:
+    """Seconds and memory of scoring the made-up samples of 900 runs; exit 1 if a bound is missed."""
     from benchmark.bench.scoring_scale import run_scoring_scale
 
     sys.exit(run_scoring_scale(runs))
@@ -336,7 +338,7 @@ def bench_report(
     provenance: Annotated[Path, typer.Option()] = Path("results/micro/provenance.json"),
     page: Annotated[Path, typer.Option()] = Path("docs/PERFORMANCE.md"),
 ) -> None:
-    """Write the tables of PERFORMANCE.md from what was measured."""
+    """Write the tables of PERFORMANCE.md from bench.json."""
     from benchmark.bench.written_report import write_report
 
     write_report(measured, provenance, page)
@@ -348,7 +350,7 @@ def bench_leaderboard(
     documents: Annotated[int, typer.Option(help="Documents per task and run.")] = 926,
     readers: Annotated[int, typer.Option()] = 10,
     repeats: Annotated[int, typer.Option()] = 5,
-    results: Annotated[Path | None, typer.Option(help="A results folder in place of a made one.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Use this results folder, not a made-up one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON.")] = None,
 ) -> None:
     """How long readers wait for pages with 10 million document rows, in a real browser."""
@@ -367,7 +369,7 @@ def submit_corpus(
     column: Annotated[str | None, typer.Option(help="Text column of a table.")] = None,
     texts: Annotated[int | None, typer.Option(help="Take this many texts from the start.")] = None,
 ) -> None:
-    """Look through a corpus and add it to a track."""
+    """Check a corpus and add it to a track."""
     from benchmark.intake.submit_entry import submit_corpus as add
 
     print(add(name, source, params=params, column=column, texts=texts))
@@ -393,9 +395,9 @@ def submit_check(
         Path,
         typer.Argument(help="A params.yaml, a manifest, a corpus file, or a folder of a corpus or model."),
     ],
-    column: Annotated[str | None, typer.Option(help="Text column, where FILE is a table.")] = None,
+    column: Annotated[str | None, typer.Option(help="Text column, if FILE is a table.")] = None,
 ) -> None:
-    """Validate settings, a manifest, a corpus or a model folder; writes nothing, runs nothing."""
+    """Validate settings, a manifest, a corpus or a model folder; write nothing, run nothing."""
     from benchmark.intake.check import check_file
 
     print(check_file(file, column=column))
@@ -405,7 +407,7 @@ def submit_check(
 def draws_make(
     params: Params = Path("params.yaml"),
     models: Annotated[
-        list[str] | None, typer.Option("--models", help="Models; repeatable; all where absent.")
+        list[str] | None, typer.Option("--models", help="Models; repeatable; default: all.")
     ] = None,
 ) -> None:
     """Train and score the draws that the pipeline does not train, and write kept/<track>/."""
@@ -417,9 +419,9 @@ def draws_make(
 @draws.command("retrain")
 def draws_retrain(
     params: Params = Path("params.yaml"),
-    seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Chooses the draw; default: random.")] = None,
 ) -> None:
-    """Train one kept draw again, chosen at random, for `draws check`; `make repro` does it beside `dvc repro`."""
+    """Train one kept draw again, chosen at random, for `draws check`; `make repro` runs it beside `dvc repro`."""
     from benchmark.draws.check_kept_draw import retrain_one
 
     retrain_one(params, seed)
@@ -428,9 +430,9 @@ def draws_retrain(
 @draws.command("check")
 def draws_check(
     params: Params = Path("params.yaml"),
-    seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Chooses the draw; default: random.")] = None,
 ) -> None:
-    """Hold a kept draw that was trained again against the record; exit 1 where it differs. Trains one where none is."""
+    """Compare a kept draw that was trained again with the record, training it if needed; exit 1 if it differs."""
     from benchmark.draws.check_kept_draw import check
 
     check(params, seed)
@@ -438,15 +440,15 @@ def draws_check(
 
 @draws.command("track")
 def draws_track(params: Params = Path("params.yaml")) -> None:
-    """Write a track beside this one whose draws are all trained; `make repro FROM=nothing` calls this."""
+    """Write a second track in which all draws are trained; `make repro FROM=nothing` calls this."""
     from benchmark.draws.from_nothing import make_track
 
-    print(f"tracks/{make_track(params)}: all draws are trained; its results stand apart")
+    print(f"tracks/{make_track(params)}: all draws are trained; its results are separate")
 
 
 @draws.command("compare")
 def draws_compare(params: Params = Path("params.yaml")) -> None:
-    """Hold all kept draws against those that `make repro FROM=nothing` trained; exit 1 where weights differ."""
+    """Compare all kept draws with those that `make repro FROM=nothing` trained; exit 1 if weights differ."""
     from benchmark.draws.from_nothing import compare
 
     compare(params)
@@ -458,7 +460,7 @@ def draws_disjoint(
     splits: Annotated[int, typer.Option(help="Ways to halve the draws.", min=1)] = 100,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Hold disjoint sets of a track's draws against each other; exit 1 where standard errors are not right."""
+    """Compare disjoint halves of a track's draws; exit 1 if the standard errors are not right."""
     from benchmark.commands.disjoint_draws import disjoint
 
     disjoint(params, splits, seed)
@@ -474,7 +476,7 @@ def track_prepare(params: Params) -> None:
 
 @track.command("times")
 def track_times(params: Params = Path("params.yaml")) -> None:
-    """How long each stage took when it last ran here."""
+    """Print how long each stage took when it last ran here."""
     from benchmark.pipeline.stage_times import print_times
 
     print_times(params)
@@ -482,7 +484,7 @@ def track_times(params: Params = Path("params.yaml")) -> None:
 
 @track.command("deps")
 def track_deps() -> None:
-    """Write the code that each stage imports to the `deps` of dvc.yaml."""
+    """Write the code that each stage imports into the `deps` of dvc.yaml."""
     from benchmark.pipeline.dependencies import write_code_deps
 
     write_code_deps(Path("dvc.yaml"))
@@ -490,7 +492,7 @@ def track_deps() -> None:
 
 @track.command("clusters")
 def track_clusters(suite: Annotated[str, typer.Argument(help="A suite, such as micro12.")]) -> None:
-    """Print the table of docs/CLUSTERS.md: how many documents of each task ask the same."""
+    """Print the table of docs/CLUSTERS.md: how many documents of each task ask the same thing."""
     from benchmark.tasks.clusters import markdown
     from benchmark.tasks.suite import load_suite
 
@@ -504,7 +506,7 @@ def main() -> None:
     except typer.Abort:
         sys.exit(1)
     except TyperException as error:
-        # What the command line itself refuses: an unknown option, a number that is none.
+        # Errors of the command line itself: an unknown option, a value that is not a number.
         _say(error.format_message())
         sys.exit(2)
     except InputError as error:

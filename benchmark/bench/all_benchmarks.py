@@ -1,4 +1,4 @@
-"""`gapbench bench`: every benchmark in one go, a table to read, and ``bench.json``."""
+"""`gapbench bench`: runs all benchmarks, prints a table and writes ``bench.json``."""
 
 import sys
 import tempfile
@@ -37,7 +37,7 @@ MAX_LENGTH = 512
 def run_bench(out: Path | None, params: Path = Path("params.yaml")) -> int:
     """Run all benchmarks; write ``bench.json`` into ``out`` if given. 0: every bound holds, 1: one is missed.
 
-    One thread, whatever the machine has. Numbers are native on both sides, except in the rows that compare native with
+    Uses one thread on every machine, and native arithmetic on both sides except in the rows that compare native with
     portable. The `gap12` part needs the data of that suite (see docs/DATA.md).
     """
     torch.set_num_threads(1)
@@ -53,8 +53,8 @@ def run_bench(out: Path | None, params: Path = Path("params.yaml")) -> int:
 
 
 def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE, whole: int = DOCUMENTS) -> dict[str, Row]:
-    """The micro suite on every model of the ladder of ``params``, runs on those that are treated; growth and
-    workers on the smallest.
+    """Rows of the micro suite: every model of the ladder of ``params``; runs on treated models only; growth and
+    workers on the smallest model.
     """
     from benchmark.models.micro_training import micro_tokenizer, rung_config
 
@@ -86,7 +86,7 @@ def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE, whole: int = 
 
 
 def _run_row(subject: Subject, steps: Sequence[int]) -> Row:
-    """A scored step of a run of 15 steps, beside lm-eval's fastest call on its documents, of one per batch size."""
+    """Seconds per scored step of a run of 15 steps, and of lm-eval's fastest call over its batch sizes."""
     run = run_on(subject, steps=steps or RUN_STEPS)
     run()
     ours = [timed(run) / len(steps or RUN_STEPS) for _ in range(REPETITIONS)]

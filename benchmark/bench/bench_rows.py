@@ -1,4 +1,4 @@
-"""Rows of ``bench.json``: what was measured beside what, and the bound that it must keep."""
+"""Rows of ``bench.json``: our figure, the peer's figure, their ratio and its bound."""
 
 import json
 import statistics
@@ -11,7 +11,7 @@ from benchmark.system.files import write_text
 
 @dataclass(frozen=True)
 class Bound:
-    """``ratio`` must be at least, or at most, ``value``."""
+    """A bound on a ratio: at least or at most ``value``."""
 
     kind: str
     value: float
@@ -73,12 +73,12 @@ def overhead(ours: Sequence[float], peer: Sequence[float], unit: str, bound: Bou
 
 
 def counted(ours: float, peer: float, unit: str, bound: Bound | None = None) -> Row:
-    """Ours / peer of two counts, which do not vary."""
+    """Ours / peer of two counts; the spread is 0."""
     return Row(ours, peer, ours / peer, 0.0, unit, bound)
 
 
 def _turns(ours: Sequence[float], peer: Sequence[float]) -> list[tuple[float, float]]:
-    """Repetitions side by side; a peer that was measured fewer times is compared with our median."""
+    """Pairs of repetitions; if the peer was measured fewer times, it is compared with our median."""
     if len(ours) == len(peer):
         return list(zip(ours, peer, strict=True))
     return [(statistics.median(ours), theirs) for theirs in peer]
@@ -108,6 +108,6 @@ def table(rows: Mapping[str, Row]) -> str:
 
 
 def write(rows: Mapping[str, Row], folder: Path) -> None:
-    """Write ``bench.json``, whole or not at all."""
+    """Write ``bench.json`` atomically."""
     content = {name: row.to_json() for name, row in rows.items()}
     write_text(folder / "bench.json", json.dumps(content, indent=2) + "\n")

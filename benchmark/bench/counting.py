@@ -1,7 +1,7 @@
-"""FLOPs of a pass, counted without one: a multiply-add is two.
+"""FLOPs of a pass, counted without running it; a multiply-add is two FLOPs.
 
-Per position and layer a body costs 2 FLOPs a weight; attention 4 FLOPs a channel and attended position (scores and
-mixture); logits 2 FLOPs a weight of the embedding and the projection before it.
+The body costs 2 FLOPs per weight, position and layer; attention 4 FLOPs per channel and attended position (scores and
+weighted sum); logits 2 FLOPs per weight of the embedding and of the projection before it.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from benchmark.models.opt import OptConfig
 
 @dataclass(frozen=True)
 class Count:
-    """Positions pushed, positions with logits, attended pairs of positions."""
+    """Numbers of positions, of positions with logits, and of attended pairs of positions."""
 
     positions: int
     logits: int
@@ -44,7 +44,7 @@ def flops(count: Count, config: OptConfig) -> float:
 
 
 def saved_in_last_layer(prepared: Prepared, config: OptConfig) -> float:
-    """FLOPs that the engine does not spend: the last layer's query, output and wide layer where nothing is read."""
+    """FLOPs that the engine saves: the last layer's query, output and wide layer at positions that are not read."""
     spared = 0
     for split in prepared.splits.values():
         for unit in split.workload.units:
@@ -54,7 +54,7 @@ def saved_in_last_layer(prepared: Prepared, config: OptConfig) -> float:
 
 
 def needed(prepared: Prepared) -> Count:
-    """Each distinct prefix of a document once, the prompt shared with the loss, logits where they are read."""
+    """The needed work: each distinct prefix of a document once, the prompt shared with the loss, logits if read."""
     total = Count(0, 0, 0)
     for split in prepared.splits.values():
         for unit in split.workload.units:
@@ -64,8 +64,8 @@ def needed(prepared: Prepared) -> Count:
 
 
 def one_sequence_a_choice(prepared: Prepared) -> Count:
-    """As lm-eval's own model does it, padding aside: a sequence a choice (one for all choices of one token that
-    share a context), logits at all of its positions; the prompt again for the generation.
+    """The work of lm-eval's own model without padding: one sequence per choice (one for all choices of one token
+    that share a context), with logits at all its positions; the prompt again for the generation.
     """
     total = Count(0, 0, 0)
     for split in prepared.splits.values():
@@ -79,7 +79,7 @@ def one_sequence_a_choice(prepared: Prepared) -> Count:
 
 
 def padded_positions(prepared: Prepared, length: int) -> int:
-    """As the original does it: every choice, loss and prompt padded to ``length``, and the decoded tokens."""
+    """Positions of the original code: every choice, loss and prompt padded to ``length``, and the decoded tokens."""
     units = [unit for split in prepared.splits.values() for unit in split.workload.units]
     sequences = sum(len(unit.continuations) + (unit.ending is not None) for unit in units)
     return sequences * length + sum(_decoded(unit).positions for unit in units)

@@ -1,4 +1,4 @@
-"""How many texts of a track's checkpoints are those of the unmodified model, and so cost no decoding of their own."""
+"""Share of a track's generated texts that equal the unmodified model's, and so need no decoding of their own."""
 
 from pathlib import Path
 

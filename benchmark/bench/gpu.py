@@ -1,4 +1,4 @@
-"""The same table on an accelerator: published OPT shapes in bfloat16, and the hours of the whole `paper` track."""
+"""Benchmark rows on a GPU: published OPT shapes in bfloat16, and the hours of the whole `paper` track."""
 
 import torch
 
@@ -49,7 +49,7 @@ def shape_rows(
     documents: int,
     dtype: torch.dtype = torch.bfloat16,
 ) -> dict[str, Row]:
-    """One shape: a pass beside its floor, and its counted FLOP/s beside the measured matrix rate."""
+    """Rows of one shape: a pass and its floor; its counted FLOP/s and the measured matrix rate."""
     sizes = {"max_length": 512, "documents": documents, "checkpoints": 1, "batch_tokens": GPU_BATCH_TOKENS}
     subject = make_subject(name, suite, "paper", tokenizer, config, **sizes, device=str(device), dtype=dtype)
     row, _ = floor_row(subject, batch_tokens=GPU_BATCH_TOKENS)

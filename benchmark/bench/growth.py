@@ -1,4 +1,4 @@
-"""Time per item at three numbers of checkpoints, documents and texts, and with two workers in place of one."""
+"""Time per item at three numbers of checkpoints, documents and texts, and with two workers instead of one."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_le
 def workers_row(
     suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_length: int, runs: int = WORKER_RUNS
 ) -> dict[str, Row]:
-    """Seconds per run with two workers and with one, in turn; nothing on a machine with one core."""
+    """Seconds per run with two workers and with one, in turn; no row on a machine with one core."""
     if sys.platform != "linux" or worker_count(Execution(), 2) < 2:
         return {}
     sizes: Any = {"max_length": max_length, "documents": WORKER_DOCUMENTS, "checkpoints": 1}
@@ -81,7 +81,7 @@ def _run(context: tuple[RunRequest, Scorer], _number: int) -> RunResult:
 
 
 def _evaluate_all(subject: Subject, count: int) -> None:
-    """As a stage does it: whatever the number of checkpoints, the suite is prepared once."""
+    """Evaluate as a stage does: the suite is prepared once for any number of checkpoints."""
     length = subject.max_length
     sizes = {"max_length": length, "positions": length, "batch_tokens": BATCH_TOKENS}
     prepared = prepare(subject.suite, subject.tokenizer, splits=["test"], **sizes)
@@ -90,7 +90,7 @@ def _evaluate_all(subject: Subject, count: int) -> None:
 
 
 def run_on(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> Callable[[], object]:
-    """The run of `gap_run` as something to call."""
+    """A function that does the run of `gap_run`."""
     request, scorer = gap_run(subject, steps=steps)
     return lambda: execute_run(request, scorer)
 
@@ -98,7 +98,7 @@ def run_on(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> Callable[[]
 def gap_run(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> tuple[RunRequest, Scorer]:
     """A gap run of 15 steps on a text of 200 tokens, of which ``steps`` are scored on the subject's documents.
 
-    Every other document is made a ``select`` one, so that the run chooses its step as the pipeline's do.
+    Every other document is put into ``select``, so that the run chooses its step as in the pipeline.
     """
     model, length = subject.checkpoints[0], subject.max_length
     suite = replace(subject.suite, tasks=tuple(_halved(task) for task in subject.suite.tasks))

@@ -1,4 +1,4 @@
-"""Peak memory of a pass beside what its plan states, in a process of its own (Linux)."""
+"""Peak memory of a pass compared with what its plan states, in a separate process (Linux)."""
 
 import multiprocessing
 from pathlib import Path
@@ -12,7 +12,7 @@ CLEAR = Path("/proc/self/clear_refs")
 def peak_row(
     suite: str, protocol: str, documents: int, batch_tokens: int, vocabulary: Path, merges: Path
 ) -> Row:
-    """Measured / stated bytes of a pass over ``documents`` a task with a model of 10 million weights in its body."""
+    """Measured / stated bytes of a pass over ``documents`` per task; the model's body has 10 million weights."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         measured, stated = pool.apply(

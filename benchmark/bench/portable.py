@@ -1,4 +1,4 @@
-"""Portable arithmetic beside native: training and scoring, each in a process of its own, in turn."""
+"""Portable arithmetic compared with native: training and scoring, in separate processes that take turns."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from benchmark.bench.bench_rows import Row, at_most, overhead
 STEPS = 100
 REPETITIONS = 3
 MOST = 1.3
-"""Times as long as native that portable arithmetic may take."""
+"""Maximum ratio of the time in portable arithmetic to that in native."""
 
 
 def portable_rows(params: Path) -> dict[str, Row]:
@@ -42,7 +42,7 @@ def _process(arithmetic: str, params: Path) -> dict[str, float]:
 
 
 def measure(params: Path) -> dict[str, float]:
-    """Seconds in this process, in the arithmetic that it has."""
+    """Seconds in this process, with its own arithmetic."""
     import torch
 
     from benchmark.arithmetic.single_thread import compute_alone

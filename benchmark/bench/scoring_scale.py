@@ -22,7 +22,7 @@ from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES_OPTIONAL
 from benchmark.settings.scoring_settings import ScoringSettings
 
 SECONDS, GIBIBYTES = 120.0, 4.0
-"""What scoring the full size may take on 2 cores."""
+"""Maximum memory for scoring the full size on 2 cores."""
 
 MODELS = {
     "model-s": {"parameters": 300, "ladder": "scale", "role": "both"},
@@ -69,7 +69,7 @@ def _base(model: str, rng: np.random.Generator) -> Checkpoint:
 
 
 def _documents(size: Size) -> pa.Table:
-    """The columns that all checkpoints share, one row a document."""
+    """The columns that all checkpoints share, one row per document."""
     task = np.repeat(np.arange(size.tasks), size.documents)
     doc_id = np.tile(np.arange(size.documents), size.tasks)
     dialogue = task >= size.tasks * 2 // 3

@@ -1,4 +1,4 @@
-"""One subject under the engine, its peers and the floor, in turn, one thread each."""
+"""Times one subject with the engine, its peers and the floor, in turn, with one thread each."""
 
 import tempfile
 import time
@@ -25,7 +25,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def engine_pass(subject: Subject) -> float:
-    """Wall seconds a checkpoint, over all checkpoints of the subject."""
+    """Wall seconds per checkpoint, over all checkpoints of the subject."""
     seconds = timed(lambda: [score(subject, number) for number in _each(subject)])
     return seconds / len(subject.checkpoints)
 
@@ -36,7 +36,7 @@ def score(subject: Subject, number: int) -> Evaluation:
 
 
 def floor_row(subject: Subject, *, batch_tokens: int = BATCH_TOKENS) -> tuple[Row, list[float]]:
-    """The engine beside a bare forward, in turn; the row, and the engine's seconds."""
+    """Time the engine and a plain forward pass in turn; return the row and the engine's seconds."""
     batches = floor_batches(subject.prepared, subject.checkpoints[0], batch_tokens=batch_tokens)
     engine_pass(subject)
     floor_pass(subject.checkpoints[0], batches)
@@ -56,7 +56,7 @@ def compare(
     say: Say,
     padded_documents: int = 2,
 ) -> dict[str, Row]:
-    """Rows of one subject: two ways of calling stock lm-eval, the floor, and the padded pass where it has a bound."""
+    """Rows of one subject: two ways of calling stock lm-eval, the floor, and the padded pass if it has a bound."""
     name = subject.name
     say(f"{name}: engine and floor")
     row, ours = floor_row(subject)
@@ -91,7 +91,7 @@ def _padded(subject: Subject, stock: Stock, ours: list[float], documents: int, b
 
 
 def _share_of_counted(subject: Subject, row: Row) -> dict[str, Row]:
-    """How much of the ratio of the two FLOP counts the wall clock shows."""
+    """The wall-clock ratio divided by the ratio of the two FLOP counts."""
     config = subject.checkpoints[0].config
     mine = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
     theirs = flops(one_sequence_a_choice(subject.prepared), config)
@@ -102,7 +102,7 @@ def _share_of_counted(subject: Subject, row: Row) -> dict[str, Row]:
 
 
 def _drafted(subject: Subject) -> Row:
-    """Texts that are those of the unmodified model."""
+    """Number of texts that equal the unmodified model's."""
     written = [score(subject, number).written["test"] for number in _each(subject)]
     drafts = [row for group in subject.drafts["test"] if group for row in group.tokens.tolist()]
     plan = subject.prepared.splits["test"].workload.plan
@@ -125,9 +125,9 @@ def _agreement(subject: Subject, stock: dict[str, float]) -> Row:
 
 
 def per_item(seconds: Callable[[int], float], sizes: tuple[int, int, int], unit: str, bound: Bound) -> Row:
-    """Time an item at the largest size over that at the smallest; at most 1 is linear or better.
+    """Time per item at the largest size divided by that at the smallest; 1 or less is linear or better.
 
-    The fastest of three turns stands for a size: what else runs on the machine only ever adds.
+    Each size counts with the fastest of three turns, because other load on the machine can only add time.
     """
     turns = [[seconds(size) / size for size in sizes] for _ in range(REPETITIONS)]
     ratios = [turn[-1] / turn[0] for turn in turns]

@@ -23,7 +23,7 @@ from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import TASKS_FOLDER
 
 BATCH_SIZES = (4, 16, 64)
-"""Tried for lm-eval at its best, as far as its logits keep to LOGITS_BYTES."""
+"""Batch sizes tried for lm-eval at its best, if its logits need at most LOGITS_BYTES."""
 LOGITS_BYTES = 4 * 2**30
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is first imported
@@ -31,7 +31,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is first 
 
 @dataclass
 class Stock:
-    """Stock lm-eval on a subject; ``folder`` holds its first checkpoint as ``transformers`` reads it."""
+    """Stock lm-eval on a subject; ``folder`` has its first checkpoint in the format of ``transformers``."""
 
     subject: Subject
     folder: Path
@@ -123,7 +123,7 @@ class Stock:
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the tokenizer so that ``transformers`` reads it and puts the leading token itself."""
+    """Write the tokenizer in the format of ``transformers``, which then adds the leading token itself."""
     folder.mkdir(parents=True, exist_ok=True)
     backend = Backend.from_str(tokenizer.backend.to_str())
     begin = backend.id_to_token(tokenizer.bos_id)
@@ -141,7 +141,7 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
 
 
 def load_transformers(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    """``transformers``' own model of a folder."""
+    """The model in a folder, as a ``transformers`` model."""
     from transformers import OPTForCausalLM
 
     return OPTForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval()
@@ -149,7 +149,7 @@ def load_transformers(folder: Path, device: torch.device, dtype: torch.dtype) ->
 
 @torch.no_grad()
 def load_weights(stock: Any, model: OptModel) -> None:
-    """Put a checkpoint's weights into ``transformers``' model."""
+    """Copy a checkpoint's weights into a ``transformers`` model."""
     named = dict(stock.named_parameters())
     for name, tensor in model.params.items():
         named[name].copy_(tensor)
@@ -157,10 +157,10 @@ def load_weights(stock: Any, model: OptModel) -> None:
 
 @torch.inference_mode()
 def padded_pass(stock: Any, subject: Subject, documents: int) -> float:
-    """Seconds that ``documents`` a task take when every sequence is padded to the greatest length.
+    """Seconds for ``documents`` per task when every sequence is padded to the greatest length.
 
-    One batch a task. Logits are computed at every position, as the original does; its generation is the same
-    library's, on prompts padded to the left.
+    One batch per task. Logits are computed at every position, as in the original. Generation uses ``transformers`` on
+    prompts padded to the left, as in the original.
     """
     seconds = 0.0
     split = subject.prepared.splits["test"]
@@ -218,7 +218,7 @@ def _accuracies(results: Any) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """lm-eval logs and draws progress bars for every task."""
+    """Suppress lm-eval's logs and progress bars."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -1,7 +1,7 @@
-"""Lesson texts: questions of the micro tasks with their right answers, from the part that no task asks.
+"""Lesson texts: questions in the form of the micro tasks with their right answers, from the part that no task uses.
 
-They are what the arm `lessons` learns from. The world keeps every combination in one part, so no example is a document
-of `select` or `test`; facts and rules behind them are shared, as they are with the pretraining text.
+The arm `lessons` learns from them. Every combination in the world belongs to one part only, so no example is a document
+of `select` or `test`. The facts and rules behind them are shared, as with the pretraining text.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from benchmark.world.task_documents import TASKS
 EXAMPLES = 300
 """Examples of each task in a text."""
 SEPARATOR = "\n\n"
-"""Between examples: no example holds a blank line."""
+"""Separates examples; no example contains a blank line."""
 
 
 def lesson_texts(seed: int) -> Iterator[str]:
@@ -32,12 +32,12 @@ def _lesson_text(seed: str) -> str:
 
 
 def _examples(task: str, draw: Draw) -> list[str]:
-    """Repeats stay: some tasks have only a few hundred different documents in that part."""
+    """Examples of a task; may repeat, because some tasks have only a few hundred different documents in that part."""
     return [answered(task, TASKS[task](draw, "train")) for _ in range(EXAMPLES)]
 
 
 def answered(task: str, row: Row) -> str:
-    """A document of a task as its prompt with the right answer behind it."""
+    """A document of a task as its prompt followed by the right answer."""
     return FORMS.get(task, _choice)(row)
 
 
@@ -65,4 +65,4 @@ FORMS: dict[str, Callable[[Row], str]] = {
     "people": _dialogue,
     "animals": _dialogue,
 }
-"""Forms other than a context with choices behind it."""
+"""Tasks whose form is not a context followed by choices."""

@@ -18,10 +18,10 @@ def micro_corpus(part: MicroPart, texts: int, seed: int = 0) -> tuple[CorpusText
     """``texts`` texts of a part, the same for the same ``seed``.
 
     ``seen``: pages of the pretraining text, word for word, from its beginning (``seed`` 0) or further on.
-    ``unseen``: pages about the same world made of passages that no pretraining text holds.
-    ``lessons``: questions of the tasks with their right answers, none of them one that a task asks.
-    ``code``: small programs in several languages; ``seed`` other than 0 changes their order.
-    Raises InputError where the part has fewer texts.
+    ``unseen``: pages about the same world, made of passages that no pretraining text contains.
+    ``lessons``: questions in the form of the tasks with their right answers; none of them is a task's document.
+    ``code``: small programs in several languages; a ``seed`` other than 0 changes their order.
+    Raises InputError if the part has fewer texts.
     """
     if texts < 1 or seed < 0:
         raise InputError(f"corpus {part}: texts is {texts}, seed is {seed}: give at least 1 and 0")

@@ -1,4 +1,4 @@
-"""From a corpus's entry in the settings to its texts."""
+"""Opens a corpus: from its entry in the settings to its texts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from benchmark.system.content_hash import sha256_of
 
 
 def open_corpus(spec: CorpusSpec, root: Path) -> Sequence[CorpusText]:
-    """The texts of a corpus in their order; `root` is the folder that a file's path starts from."""
+    """The texts of a corpus in their order; `root` is the folder that file paths are relative to."""
     if isinstance(spec, MicroCorpus):
         from benchmark.corpora.micro_corpora import micro_corpus
 

@@ -1,4 +1,4 @@
-"""How much of a corpus stands word for word in the documents of the tasks.
+"""How much of a corpus occurs word for word in the documents of the tasks (n-gram contamination).
 
 The unit is the n-gram of lower-cased words, as in the contamination studies of GPT-3 (Brown et al. 2020,
 appendix C, n from 8 to 13); n is 8 here, because task documents are short.
@@ -25,7 +25,7 @@ class Overlap:
     """Overlap of a corpus with task documents.
 
     Attributes:
-        share: of the corpus's n-grams, each occurrence, that stand in some document; 0 where there are none.
+        share: share of the corpus's n-gram occurrences that some document contains; 0 if the corpus has no n-grams.
         texts: number of texts with at least one such n-gram.
         documents: by task, (documents with at least one n-gram of the corpus, documents).
     """
@@ -65,7 +65,7 @@ def overlap(
 
 
 def grams(text: str, n: int) -> Iterator[Gram]:
-    """The n-grams of a text's lower-cased words, none where it has fewer than n words."""
+    """The n-grams of a text's lower-cased words; none if it has fewer than n words."""
     words = WORD.findall(text.lower())
     return zip(*(words[start:] for start in range(n)), strict=False)
 

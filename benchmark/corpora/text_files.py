@@ -1,7 +1,7 @@
 """Corpora as texts: tables, text files and folders read strictly; one text drives one run.
 
 A table's text is in the column ``text``, or the one named, or the only one (``delimited_texts.py``). A plain text
-file holds one text per line, which ends at LF or CRLF; a folder holds one text per file, in the order of their paths.
+file has one text per line (LF or CRLF); a folder has one text per file, in the order of their paths.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,12 +17,12 @@ from benchmark.public_data.hub_files import check_pin, hub_file, hub_listing
 from benchmark.public_data.public_files import locate
 
 LINES = ("", ".txt", ".text")
-"""Endings of files that hold one text a line; a file of any other ending but those of tables is one text."""
+"""Endings of files with one text per line; a file with any other ending, except those of tables, is one text."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a corpus may be; the defaults suit one's own files, a stranger's deserve tighter ones."""
+    """Limits on the size of a corpus; the defaults suit one's own files, files from outside need tighter ones."""
 
     total_bytes: int = 4 << 30
     characters: int | None = None
@@ -73,9 +73,9 @@ def original_texts(name: str, *, limit: int | None = None) -> tuple[CorpusText, 
 def hub_texts(
     dataset: str, revision: str, *, column: str = "text", limit: int | None = None, limits: Limits = OWN
 ) -> tuple[CorpusText, ...]:
-    """Texts of a Hub data set at a commit: its tables under ``train`` where it has any, else all, by name.
+    """Texts of a Hub data set at a commit: its tables under ``train`` if it has any, otherwise all, by name.
 
-    Files are fetched one by one until there are ``limit`` texts; no code of the data set runs.
+    Files are downloaded one by one until there are ``limit`` texts; no code of the data set runs.
     """
     check_pin(dataset, revision)
     listing = hub_listing(dataset, revision, kind="dataset")
@@ -106,7 +106,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """A text a line; lines end at LF or CRLF, blank ones are left out."""
+    """One text per line; lines end at LF or CRLF, blank lines are left out."""
     for number, line in enumerate(read_by_line(path).split("\n"), 1):
         text = line.removesuffix("\r")
         if text.strip():
@@ -135,7 +135,7 @@ def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> t
 
 
 def check_text(text: str, place: str, limits: Limits) -> None:
-    """Raise ``InputError`` where a text is empty, too long, or holds what is no character; `place` names it."""
+    """Raise ``InputError`` if a text is empty, too long, or contains an invalid character; `place` names the text."""
     if "\0" in text:
         raise InputError(f"{place} holds a NUL character: give plain text")
     if any("\ud800" <= character <= "\udfff" for character in text):

@@ -1,4 +1,4 @@
-"""A text of a corpus, from the corpus to the run that it drives, and the file that the stage `corpus` writes of it."""
+"""A text of a corpus, from the corpus to the run that it drives, and the file in which the stage `corpus` stores it."""
 
 import hashlib
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""`gapbench diff`: the results in the working tree against those committed at a revision."""
+"""`gapbench diff`: compares the results in the working tree with those committed at a revision."""
 
 from benchmark.diff.diff_command import diff
 

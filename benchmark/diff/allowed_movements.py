@@ -1,7 +1,7 @@
 """How far scores and gains may move with another arithmetic: four standard deviations of a pretraining draw.
 
-Another arithmetic sends training along another path, as another seed does. So a ladder model may move as far as
-another seed would move it. Tracks whose models are downloaded draw nothing; the bound is then generous.
+Another arithmetic leads training to other weights, as another seed does. So a ladder model may move as far as
+another seed would move it. Downloaded models have no such variance; for their tracks the bound is generous.
 """
 
 from collections.abc import Hashable
@@ -27,7 +27,7 @@ class Movement:
 
     @property
     def inside(self) -> bool:
-        """Whether the figure is where it may be; one that is gone is not."""
+        """Whether the figure is within its bounds; a figure that is gone is not."""
         return self.low <= self.after <= self.high
 
     @property
@@ -58,7 +58,7 @@ def rung_movements(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list
 
 
 def plain_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows in the study's own metrics: what is known of draws was measured in them."""
+    """The rows in the study's own metrics, in which the deviation of draws was measured."""
     return frame[frame["measure"] == "score"] if "measure" in frame.columns else frame
 
 
@@ -80,7 +80,7 @@ def gain_movements(before: pd.DataFrame, after: pd.DataFrame) -> list[Movement]:
 
 
 def _joined(name: str, before: pd.DataFrame, after: pd.DataFrame, column: str) -> list[dict[Hashable, Any]]:
-    """Rows of `before` that `after` has too and whose figure is known, with it as `was` and the other as `now`."""
+    """Rows that both tables have and whose figure in `before` is known, with the figures as `was` and `now`."""
     key = [part for part in KEYS[name] if part in before.columns and part in after.columns]
     now = after[key].assign(now=figures(after, column))
     joined = before.assign(was=figures(before, column)).merge(now, on=key)

@@ -7,12 +7,12 @@ from typing import Any
 from benchmark.diff.two_sides import Sides, provenance
 
 LIKE_MACHINE = ("cpu_flags_sha256", "gpu")
-"""What machines must share where results do not name their arithmetic."""
+"""What machines must have in common if results do not name their arithmetic."""
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """The verdict on both sides: `same` with the words `how`, or another with the words `expected`."""
+    """Whether both sides have the same arithmetic: if so, `how` says why; if not, `expected` says what differs."""
 
     same: bool
     how: str
@@ -29,10 +29,10 @@ class Arithmetic:
 
 
 def arithmetic(sides: Sides) -> Arithmetic:
-    """Compare what the two sides' provenance says of it.
+    """Compare the arithmetic in the provenance of the two sides.
 
-    The names of the arithmetic decide. Where neither side has one, like machines do: the same CPU flags and
-    GPU. Package versions must agree in either case, and a side without provenance is never the same.
+    The names of the arithmetic decide. If neither side has a name, the machines decide: they need the same CPU flags
+    and GPU. Package versions must agree in either case, and a side without provenance is never the same.
     """
     facts = [provenance(files) for files in (sides.before, sides.after)]
     names = [str(each["arithmetic"]) if "arithmetic" in each else "" for each in facts]
@@ -41,7 +41,7 @@ def arithmetic(sides: Sides) -> Arithmetic:
         alike, how = names[0] == names[1], f"under the same arithmetic, {names[0]}"
     else:
         alike = all(hardware[0].get(key) == hardware[1].get(key) for key in LIKE_MACHINE)
-        how = "on a like machine"
+        how = "on a similar machine"
     versions = _versions(*(each.get("packages", {}) for each in facts)) if all(facts) else ""
     said = [name or machine(each) for name, each in zip(names, facts, strict=True)]
     return Arithmetic(all(facts) and alike and not versions, how, said[0], said[1], versions)

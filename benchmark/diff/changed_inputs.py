@@ -1,4 +1,4 @@
-"""What results were made from, by both sides: settings, code and attestations."""
+"""The inputs from which the results of both sides were made: settings, code and attestations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from benchmark.store.tracks import params_name
 from benchmark.system.strict_yaml import parse_yaml
 
 STAGES = ("corpus", "model", "base", "posttrain", "score")
-"""The stages of dvc.yaml in the order in which one takes what another wrote."""
+"""The stages of dvc.yaml in the order in which they depend on each other."""
 NAMED = ("models", "corpora", "arms")
-"""Sections of the settings with one entry a name."""
+"""Sections of the settings with one entry per name."""
 WHOLE = ("posttrain", "evaluation", "checkpoints", "scoring", "claims")
-"""Sections that stand for all rows; `track` and `execution` change no figure."""
+"""Sections that affect all rows; `track` and `execution` change no figure."""
 
 
 @dataclass(frozen=True)
 class Inputs:
     """Where the inputs of two sides differ.
 
-    `named` are names by section (of `NAMED`) whose entry differs, `whole` sections of `WHOLE`, `code` files or
-    folders by stage, and `said` has the words for all of it. `declared` are the names that the working tree's
-    settings have; None for a track without settings.
+    `named` has the names whose entry differs by section of `NAMED`, `whole` the sections of `WHOLE` that differ, `code`
+    files or folders by stage, and `said` describes all of it in words. `declared` has the names in the working tree's
+    settings; None for a track without settings.
     """
 
     named: Mapping[str, frozenset[str]]
@@ -40,7 +40,7 @@ class Inputs:
 def inputs(repository: Repository, track: str, locks: tuple[Lock, Lock]) -> Inputs:
     """Compare settings, code and attestations of the working tree with the commit's, and both sides' dvc.lock.
 
-    The lock knows from what the results were made. It differs where a change was committed before it was run.
+    The lock says from what the results were made. It differs if a change was committed before it was run.
     """
     path = params_name(track)
     texts = repository.committed(path), repository.here(path)
@@ -64,7 +64,7 @@ def inputs(repository: Repository, track: str, locks: tuple[Lock, Lock]) -> Inpu
 
 
 def _settings(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[tuple[str, str], str]:
-    """Words for what differs, by section and name; the name is empty for a section of `WHOLE`."""
+    """What differs, in words, by section and name; the name is empty for a section of `WHOLE`."""
     differing = {}
     for section in NAMED:
         old, new = before.get(section) or {}, after.get(section) or {}
@@ -91,9 +91,9 @@ def _soups(arms: frozenset[str], settings: Iterable[Mapping[str, Any]]) -> set[s
 def _code(
     repository: Repository, locks: tuple[Lock, Lock], kinds: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Changed code by stage: below what dvc.yaml says that the stage depends on, or by both sides' dvc.lock.
+    """Changed code by stage: files below the stage's `deps` in dvc.yaml, or code that both sides' dvc.lock differ in.
 
-    A track without settings has no stages: `kinds` is then the one whose code computes it.
+    A track without settings has no stages: `kinds` is then the one stage whose code computes it.
     """
     text = repository.here("dvc.yaml")
     stages = (parse_yaml(text.decode(), "dvc.yaml") or {}).get("stages", {}) if text else {}

@@ -22,7 +22,7 @@ UPSTREAM = {
     "posttrain": ("corpus", "model", "posttrain"),
     "score": STAGES,
 }
-"""The stages whose code stands behind what a stage writes, its own among them."""
+"""The stages whose code affects what a stage writes, including the stage itself."""
 
 RANKS = ("rank", "rank_low", "rank_high")
 SIZES = ("effective_size", "size_multiplier")
@@ -43,9 +43,9 @@ SHARED_COLUMNS: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 """Columns by table and section that depend on which other entries the section has.
 
-Ranks and the correction over pairs take all entries together, and a profile's thresholds span them. A
-comparison is corrected over its entry's own baselines, so another corpus leaves it as it is; a size is read off
-the ladder of all models; familiarity is correlated over corpora.
+Ranks and the correction over pairs use all entries together, and the thresholds of a profile cover them all. A
+comparison is corrected over its entry's own baselines, so another corpus does not change it. A size depends on
+the ladder of all models. The loss on the corpus is correlated over corpora.
 """
 
 
@@ -56,7 +56,7 @@ class Scope:
     inputs: Inputs
 
     def with_names(self, names: Mapping[str, frozenset[str]], how: str) -> "Scope":
-        """The same, with further names by section, which are called `how` where nothing else tells of them."""
+        """The same scope with more names by section; `how` describes those that are not described yet."""
         known = self.inputs.named
         said = [
             f"{section}.{name} {how}" for section in NAMED for name in sorted(names[section] - known[section])
@@ -66,12 +66,12 @@ class Scope:
 
     @property
     def tables(self) -> bool:
-        """Whether rows of tables can be compared at all: not with another code or rule of scoring."""
+        """Whether rows of tables can be compared at all: not if the code or the rules of scoring differ."""
         return not self.inputs.code and "scoring" not in self.inputs.whole
 
     @property
     def claims(self) -> bool:
-        """Whether claims can be compared; each is further judged by the entries that it names."""
+        """Whether claims can be compared; each claim also depends on the entries that it names."""
         changed = {"claims", "posttrain", "evaluation", "checkpoints"} & self.inputs.whole
         return self.tables and not changed
 
@@ -89,7 +89,7 @@ class Scope:
         return found
 
     def compared_columns(self, name: str, columns: list[str]) -> list[str]:
-        """The columns of a file's table that depend on no inputs that differ."""
+        """The columns of a file's table that do not depend on inputs that differ."""
         left_out = {"verification"} if self.inputs.attested else set()
         for section in NAMED:
             if self.inputs.named[section]:

@@ -33,28 +33,28 @@ KEYS: Mapping[str, list[str]] = {
     "profile.csv": [*ENTRY, "scope"],
     "selection_simulation.csv": ["model", "family", "pattern", "changed"],
 }
-"""Columns that name a row of a file; rows with equal names are told apart by their order.
+"""Columns that name a row of a file; rows with equal names are numbered in their order.
 
-The step of a document's row is the one that its run chose, a result and no name.
+The step of a document's row is not part of the name: it is the step that the run chose, so it is a result.
 """
 ONE: Mapping[str, str] = {"draw": "0", "measure": "score"}
-"""What a row is about where results of an older version do not name it: one pretraining draw, one measure."""
+"""Values for columns that results of an older version lack: one pretraining draw, one measure."""
 SAMPLES = "documents.parquet"
 TABULAR = (".csv", ".parquet")
 
 
 def read(name: str, content: bytes) -> pd.DataFrame | None:
-    """A file's rows, the cells of a CSV as their text; None for a file that is no table.
+    """A file's rows, with the cells of a CSV as text; None for a file that is not a table.
 
     Raises:
-        CheckFailed: the file cannot be read as what its name says.
+        CheckFailed: the file does not have the format that its name says.
     """
     try:
         if name.endswith(".csv"):
             return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         if name.endswith(".parquet"):
             table: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
-            # Results from before a model could have several pretraining draws have one.
+            # Older results, from before a model could have several pretraining draws, have one draw.
             return table.assign(draw=0) if name == SAMPLES and "draw" not in table else table
         return pd.DataFrame(json.loads(content)) if name == "corpora.json" else None
     except (ValueError, KeyError, pa.ArrowException) as error:
@@ -62,7 +62,7 @@ def read(name: str, content: bytes) -> pd.DataFrame | None:
 
 
 def alike(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both tables of a CSV with the columns of `ONE` that either has."""
+    """Both tables of a CSV, each with the columns of `ONE` that at least one of them has."""
     names = {column: value for column, value in ONE.items() if column in before or column in after}
     return before.assign(**_absent(before, names)), after.assign(**_absent(after, names))
 
@@ -72,20 +72,20 @@ def _absent(table: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
 
 
 def dropped_columns(name: str, before: Iterable[str], after: Iterable[str]) -> list[str]:
-    """Columns of `before` that `after` lacks because the table of today has no such column (`schema.TABLES`)."""
+    """Columns of `before` that `after` lacks because the current schema has no such column (`schema.TABLES`)."""
     known = {*after, *(TABLES[name].names if name in TABLES else before)}
     return [column for column in before if column not in known]
 
 
 def keyed(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its key and the number of the row among those of one key as index."""
+    """The table, indexed by its key and by the number of the row among the rows with that key."""
     key = [column for column in KEYS.get(name, []) if column in table.columns]
     rows = table.groupby(key, sort=False).cumcount() if key else pd.Series(range(len(table)), dtype="int64")
     return table.assign(row=rows.to_numpy()).set_index([*key, "row"])
 
 
 def numbered_soups(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with an entry's soups numbered: their names follow from the steps that their members chose."""
+    """The table with an entry's soups numbered, because their names depend on the steps that their members chose."""
     if "text_id" not in table.columns:
         return table
     soups = table["text_id"].astype(str).str.startswith("soup-")
@@ -100,7 +100,7 @@ def numbered_soups(table: pd.DataFrame) -> pd.DataFrame:
 def missing_rows(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     """The keys of rows of `before` that `after` does not have, in words.
 
-    Of documents, whose number depends on how many steps a run chose, a row is missing where no step has it.
+    The number of document rows depends on how many steps a run chose: a row is missing only if no step has it.
     """
     if name == SAMPLES:
         key = [column for column in KEYS[name] if column in before.columns and column in after.columns]
@@ -111,7 +111,7 @@ def missing_rows(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[s
 
 
 def differing_rows(name: str, before: pd.DataFrame, after: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """The keys of rows that are not the same in `columns`, on either side or on one alone, in words."""
+    """The keys of rows that differ in `columns` or exist on one side only, in words."""
     wanted = list(dict.fromkeys([*[k for k in KEYS.get(name, []) if k in before.columns], *columns]))
     left, right = (side[wanted].reset_index(drop=True) for side in (before, after))
     if left.equals(right):
@@ -139,14 +139,14 @@ def largest_differences(name: str, before: pd.DataFrame, after: pd.DataFrame) ->
 
 
 def figures(table: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """A column as numbers, nan for what is none; all nan where the table has no such column."""
+    """A column as numbers, nan for cells that are not numbers; all nan if the table has no such column."""
     if column not in table.columns:
         return pd.Series(float("nan"), index=table.index)
     return pd.to_numeric(table[column], errors="coerce").astype(float)
 
 
 def entry_names(files: Mapping[str, bytes]) -> dict[str, frozenset[str]]:
-    """The names of models, corpora and arms, by section of the settings, that stand in a track's small tables."""
+    """The names of models, corpora and arms in a track's small tables, by section of the settings."""
     found: dict[str, set[str]] = {section: set() for section in NAMED}
     for name in KEYS:
         table = read(name, files[name]) if name in files and not name.endswith(".parquet") else None
@@ -158,7 +158,7 @@ def entry_names(files: Mapping[str, bytes]) -> dict[str, frozenset[str]]:
 
 
 def words(key: object) -> str:
-    """A row's key as words, without the number that tells rows of one key apart when it is 0."""
+    """A row's key as words, without the number among rows with the same key if it is 0."""
     parts = list(key) if isinstance(key, tuple) else [key]
     if parts and parts[-1] == 0 and len(parts) > 1:
         parts = parts[:-1]

@@ -1,4 +1,4 @@
-"""The command: every track's two sides, compared by their arithmetic."""
+"""The command `gapbench diff`: compares both sides of every track, according to their arithmetic."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from benchmark.errors import CheckFailed, InputError
 def diff(start: Path, revision: str, track: str, everything: bool = False) -> None:
     """Print how `results/` differs from what is committed at `revision`, for one track or `all`.
 
-    With the same arithmetic every byte that differs is a fault, with another only what `compare_other_arithmetic`
-    names. `everything` prints machines, columns and verdicts one by one.
+    With the same arithmetic every byte that differs is a fault; with another, only what `compare_other_arithmetic`
+    lists. `everything` prints machines, columns and verdicts one by one.
 
     Raises:
         InputError: git refuses, or there is no such revision or track.
@@ -81,8 +81,8 @@ def _diff_track(repository: Repository, track: str, *, everything: bool) -> list
 def _scope(sides: Sides, stages: tuple[Lock, Lock]) -> Scope:
     """What can be compared.
 
-    Names that only the working tree's tables have are new, and those that its settings no longer have are gone,
-    even where that was committed before it was run.
+    Names that are only in the working tree's tables are new, and those that its settings no longer have are gone,
+    even if that was committed before it was run.
     """
     scope = Scope(inputs(sides.repository, sides.track, stages))
     if not sides.both:

@@ -1,4 +1,4 @@
-"""`dvc.lock`: from what every stage was made, and the digests of what it wrote."""
+"""`dvc.lock`: what every stage was made from, and the digests of its outputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ class Lock:
 
     @classmethod
     def read(cls, content: bytes | None, source: str) -> "Lock":
-        """A lock from the file's bytes; without a file it has no stages."""
+        """A lock from the file's bytes; None gives a lock without stages."""
         return cls((parse_yaml(content.decode(), source) or {}).get("stages") or {} if content else {})
 
     @property
     def params(self) -> dict[str, Any]:
-        """The settings that the stages were made with, in the form of params.yaml as far as stages read it."""
+        """The settings that the stages were made with, as in params.yaml, as far as stages read them."""
         merged: dict[str, Any] = {}
         for body in self.stages.values():
             for values in (body.get("params") or {}).values():
@@ -34,11 +34,11 @@ class Lock:
         return merged
 
     def outs(self, stage: str) -> dict[str, str]:
-        """Digests by path of what a stage (with its cell's name) wrote."""
+        """Digests of a stage's outputs by path; `stage` includes its item, such as `model@micro-1`."""
         return _digests(self.stages.get(stage, {}).get("outs"))
 
     def code_that_differs(self, other: "Lock", kind: str) -> list[str]:
-        """Code whose digest is not the same in both, over all stages of a kind that both have."""
+        """Code whose digest differs, over all stages of a kind that both locks have."""
         differing: set[str] = set()
         for stage in self.stages.keys() & other.stages.keys():
             if stage.partition("@")[0] == kind:

@@ -23,7 +23,7 @@ class Moves:
 
 
 def compare_other_arithmetic(sides: Sides, scope: Scope, *, everything: bool) -> list[str]:
-    """Print four lines on what moved, with `everything` the details too, and return the faults, in words.
+    """Print four lines on what moved (with `everything` also the details), and return the faults, in words.
 
     A fault is a file, column or row that is missing, a ladder model's score or a gain outside its bound, or a claim
     that moved between reproduced and not reproduced.
@@ -68,7 +68,7 @@ def _gather(pair: Pair, found: Moves) -> None:
 
 
 def _claims(sides: Sides, scope: Scope) -> tuple[list[str], str]:
-    """Faults of claims, which are those that turned or are missing, and the words for all that moved."""
+    """Faults (claims that turned or are missing), and a description of all claims that moved."""
     if CLAIMS not in sides.before or CLAIMS not in sides.after:
         return [], "none to compare"
     pairs = comparable_claims(sides.before[CLAIMS], sides.after[CLAIMS], scope)
@@ -79,7 +79,7 @@ def _claims(sides: Sides, scope: Scope) -> tuple[list[str], str]:
 
 
 def _largest_by_place(movements: Sequence[Movement]) -> list[Movement]:
-    """The largest of the movements of one figure: a rung's score stands in two tables."""
+    """The largest movement of each figure: a rung's score is in two tables."""
     ordered = sorted(movements, key=lambda move: move.used)
     return list({move.where: move for move in ordered}.values())
 

@@ -1,4 +1,4 @@
-"""The rows, columns and claims of a track that both sides can be compared on."""
+"""The rows, columns and claims of a track that can be compared between both sides."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Pair:
 
     @property
     def missing_columns(self) -> list[str]:
-        """Columns that the working tree's table lacks, though they belong to the tables of today."""
+        """Columns of the current schema that the working tree's table lacks."""
         dropped = dropped_columns(self.name, list(self.before.columns), list(self.after.columns))
         return [
             str(column)
@@ -54,7 +54,7 @@ def pairs(sides: Sides, scope: Scope) -> Iterator[Pair]:
 
 
 def another_schema(sides: Sides, scope: Scope) -> str:
-    """One line where tables of the commit have columns that those of today no longer have; otherwise empty."""
+    """One line if tables of the commit have columns that the current schema no longer has; otherwise empty."""
     changed = []
     for name in sides.both:
         if name in TABLES:
@@ -82,7 +82,7 @@ def missing(pair: Pair) -> list[str]:
 def differing(sides: Sides, scope: Scope) -> dict[str, str]:
     """By file, in words, the first row, column or claim that differs although its inputs do not.
 
-    Files that are no tables must be equal by the byte as long as the code and the rules of scoring are.
+    Files that are not tables must be equal byte for byte if the code and the rules of scoring are the same.
     """
     found: dict[str, str] = {}
     for pair in pairs(sides, scope):
@@ -103,6 +103,6 @@ def differing(sides: Sides, scope: Scope) -> dict[str, str]:
 
 
 def counted(rows: list[str], how: str) -> str:
-    """How many rows there are and which is the first."""
+    """The number of rows, and the first one, in words."""
     number = f"{len(rows)} rows" if len(rows) > 1 else "1 row"
     return f"{number} {how}{'s' if how == 'differ' and len(rows) == 1 else ''}, first {rows[0]}"

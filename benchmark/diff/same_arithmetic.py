@@ -14,8 +14,8 @@ def compare_same_arithmetic(
 ) -> list[str]:
     """Print what differs and return the faults, in words.
 
-    Where no inputs differ, bytes are compared; otherwise only rows that do not depend on these inputs. `how` says
-    why the bytes should be the same.
+    If no inputs differ, bytes are compared; otherwise only rows that do not depend on the inputs that differ. `how`
+    says why the bytes should be the same.
     """
     short, track = sides.repository.short, sides.track
     faults = [f"{track}: {name} is missing: run `make repro TRACK={track}`" for name in sides.missing]
@@ -40,7 +40,7 @@ def compare_same_arithmetic(
 
 
 def _largest(sides: Sides, scope: Scope, *, everything: bool) -> None:
-    """Print the largest difference of each table, with `everything` of each column, and moved verdicts."""
+    """Print the largest difference of each table (with `everything`, of each column) and the verdicts that moved."""
     for pair in pairs(sides, scope):
         gaps = list(largest_differences(pair.name, pair.before, pair.after).items())
         for column, gap in gaps if everything else gaps[:1]:

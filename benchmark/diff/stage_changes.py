@@ -6,10 +6,10 @@ from benchmark.diff.dvc_lock import Lock
 
 
 def first_stage(locks: tuple[Lock, Lock], scope: Scope) -> str | None:
-    """The first stage, such as `model@micro-1`, whose outs differ between the locks; None where none does.
+    """The first stage, such as `model@micro-1`, whose outputs differ between the locks; None if none does.
 
-    `score` is left out: its outs are the tables, which are compared themselves. So is a stage that depends on
-    inputs that differ, or that one side does not have.
+    `score` is left out, because its outputs are the tables, which are compared themselves. Stages that depend on
+    inputs that differ, or that only one side has, are left out too.
     """
     before, after = locks
     order = {kind: place for place, kind in enumerate(STAGES[:-1])}
@@ -26,7 +26,7 @@ def _kind(name: str) -> str:
 
 
 def _cell(kind: str, outs: list[str]) -> tuple[str | None, str | None]:
-    """Model and corpus of a stage, from the path of its out: `.../runs/<model>/<corpus>` and the like."""
+    """Model and corpus of a stage, from the path of its output, such as `.../runs/<model>/<corpus>`."""
     parts = outs[0].split("/") if outs else ["", ""]
     if kind == "corpus":
         return None, parts[-1]

@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.diff.repository import Repository
 
 PROVENANCE = "provenance.json"
-"""Says who made the results and when: it differs every time, and is no result."""
+"""Says who made the results and when. It differs every time and is not a result."""
 
 FLOW = (
     "corpora.json",
@@ -27,7 +27,7 @@ FLOW = (
     "profile.csv",
     "claims.json",
 )
-"""Files of `results/<track>/` in the order in which one follows from another."""
+"""Files of `results/<track>/` in the order in which they depend on each other."""
 
 LINE_ENDS = (
     "only line ends differ: git wrote them on checkout; set `git config core.autocrlf false` and check the files "
@@ -63,7 +63,7 @@ class Sides:
 
     @property
     def compared(self) -> list[str]:
-        """Names of all files of either side but the provenance, in the order of `FLOW`."""
+        """Names of all files of either side except the provenance, in the order of `FLOW`."""
         names = (self.before.keys() | self.after.keys()) - {PROVENANCE}
         return sorted(names, key=lambda name: (FLOW.index(name) if name in FLOW else len(FLOW), name))
 
@@ -79,7 +79,7 @@ class Sides:
 
     @property
     def line_ends(self) -> list[str]:
-        """Names of files that both sides have and that differ in nothing but their line ends."""
+        """Names of files that both sides have and that differ only in their line ends."""
         return [
             name
             for name in self.changed
@@ -99,7 +99,7 @@ class Sides:
 
 
 def provenance(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """What a side's `provenance.json` says; nothing where it has none."""
+    """The content of a side's `provenance.json`; empty if there is none."""
     facts: dict[str, Any] = json.loads(files[PROVENANCE]) if PROVENANCE in files else {}
     return facts
 

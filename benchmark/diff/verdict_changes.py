@@ -1,4 +1,4 @@
-"""Verdicts and claims that are not what they were."""
+"""Verdicts and claims that changed."""
 
 import json
 import re
@@ -14,19 +14,19 @@ from benchmark.diff.compared_tables import keyed, words
 from benchmark.errors import CheckFailed
 
 STANDING = {"superior": 1, "comparable": 1, "inferior": -1}
-"""Which side of parity a verdict is on; every other word is on neither."""
+"""The side of parity that a verdict is on; other verdicts are on neither side."""
 CLAIMS = "claims.json"
 PART_NAMES = ("model", "arm", "corpus", "baseline", "baseline_arm")
 
 CONTROL_NAMES = re.compile(r"[/:, ]+")
-"""What parts the names in a control of C0, such as `micro-1/random/code` or `micro-2: every second draw`."""
+"""Separates the names in a control of C0, such as `micro-1/random/code` or `micro-2: every second draw`."""
 
 Claim = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Moved:
-    """A verdict or an outcome that is not what it was."""
+    """A verdict or an outcome that changed."""
 
     where: str
     before: str
@@ -69,7 +69,7 @@ def claims(content: bytes) -> dict[str, Claim]:
 
 
 def comparable_claims(before: bytes, after: bytes, scope: Scope) -> dict[str, tuple[Claim, Claim | None]]:
-    """Each claim of `before` and what stands in its place, by id, without those that depend on other inputs."""
+    """Each claim of `before` with the same claim of `after`, by id, without those that depend on differing inputs."""
     if not scope.claims:
         return {}
     old, new = claims(before), claims(after)

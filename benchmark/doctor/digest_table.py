@@ -12,7 +12,7 @@ Digests = dict[str, dict[str, str]]
 
 
 def read_table(path: Path = TABLE) -> dict[str, Any]:
-    """The table: `arithmetic`, `digests` by part, and `seen`, a machine each.
+    """The table: `arithmetic`, `digests` by part, and `seen`, one item per machine.
 
     Raises:
         InputError: the table is missing or cannot be read.
@@ -37,9 +37,9 @@ def first_difference(committed: Digests, found: Digests) -> str | None:
 
 
 def record(found: Digests, machine: dict[str, Any], arithmetic: str, path: Path = TABLE) -> None:
-    """Write the digests of `found` into the table, and `machine` with its `parts` among those that gave them.
+    """Write the digests of `found` into the table, and add `machine` with its `parts` to the machines that gave them.
 
-    A machine stands under the parts that it gave: where the digests of one change, those seen before lose that part.
+    A machine is listed with the parts that it confirmed. If the digests of a part change, earlier machines lose it.
     """
     table: dict[str, Any] = read_table(path) if path.is_file() else {"digests": {}, "seen": []}
     changed = {part for part in found if first_difference(table["digests"], {part: found[part]}) is not None}

@@ -1,4 +1,4 @@
-"""What `gapbench doctor` prints: this machine, its arithmetic, what fits, and the first thing that differs."""
+"""What `gapbench doctor` prints: this machine, its arithmetic, the models that fit, and the first difference."""
 
 import hashlib
 import os
@@ -30,11 +30,11 @@ BYTES_A_PARAMETER = 24
 
 
 def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
-    """Compute `parts` (all where there is none) and compare them with the table; with a `label`, record them.
+    """Compute `parts` (all if empty) and compare them with the table; with a `label`, record them.
 
     Raises:
         InputError: no such part.
-        CheckFailed: something differs; the first such thing is named.
+        CheckFailed: something differs; the message names the first difference.
     """
     for part in parts:
         if part not in PARTS:
@@ -54,14 +54,14 @@ def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
         return
     difference = first_difference(read_table()["digests"], found)
     if difference is not None:
-        raise CheckFailed(f"{difference}: what comes behind it in the pipeline cannot be the same either")
+        raise CheckFailed(f"{difference}: everything after it in the pipeline will differ too")
     count = sum(len(digests) for digests in found.values())
     seen = ", ".join(str(one["cpu"]) for one in read_table()["seen"])
-    print(f"digests: all {count} are those of the table ({', '.join(found)}), which was seen on {seen}")
+    print(f"digests: all {count} agree with the table ({', '.join(found)}), which was seen on {seen}")
 
 
 def describe() -> Iterator[str]:
-    """CPU, devices, arithmetic and what fits, a line each."""
+    """CPU, devices, arithmetic and the largest model that fits, one line each."""
     facts = machine()
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     yield f"machine: {facts['cpu']}, {facts['cores']} cores, {pages / 2**30:.0f} GiB, {facts['system']}"
@@ -73,7 +73,7 @@ def describe() -> Iterator[str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes: torch, numpy and the C library."""
+    """Versions of the libraries that compute: torch, numpy and the C library."""
     return {"torch": torch.__version__, "numpy": np.__version__, "libc": " ".join(platform.libc_ver())}
 
 
@@ -95,7 +95,7 @@ def _compute(part: str, settings: Settings, layout: TrackPaths) -> Iterator[tupl
 
 
 def finished(layout: TrackPaths) -> Iterator[tuple[str, str]]:
-    """What a finished `make repro` left, if anything: the rungs' weights and the files of `results/`."""
+    """Digests of the outputs of a finished `make repro`, if any: the rungs' weights and the files of `results/`."""
     rungs = sorted(layout.data.glob("models/*/*/model.safetensors"))
     for path in rungs:
         name, draw = path.parent.parent.name, path.parent.name

@@ -1,4 +1,4 @@
-"""Small trainings, a score and runs from stored weights: what the pipeline computes, in about a minute."""
+"""Small trainings, a score and runs from stored weights: a miniature of the pipeline that takes about a minute."""
 
 import hashlib
 import tempfile
@@ -21,11 +21,11 @@ from benchmark.system.content_hash import digest
 from benchmark.tasks.suite_of_track import suite_of
 
 STORED = Path(__file__).with_name("model")
-"""Rung micro-1 as one machine trained it: runs start from the same bytes wherever they are repeated."""
+"""Rung micro-1 as one machine trained it, so that runs start from the same bytes on every machine."""
 STEPS = 50
 RUN_STEPS = 5
 DOCUMENTS = 4
-"""Test documents and select documents a task: 96 in all, 48 of them in the base score."""
+"""Test documents and select documents per task: 96 in all, 48 of them in the base score."""
 TEXTS = (
     "The small model read a text that it had not seen before.",
     "Twelve birds sat on a roof; nine flew away.",

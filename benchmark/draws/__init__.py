@@ -1,1 +1,1 @@
-"""Pretraining draws: trained together, recorded as scores in git, checked against the record."""
+"""Pretraining draws: train them together, record their scores in git, check them against the record."""

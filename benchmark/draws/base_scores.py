@@ -46,7 +46,7 @@ class BaseScores:
 def base_scores(
     settings: Settings, name: str, folders: Sequence[tuple[int, Path]], suite: Suite
 ) -> list[BaseScores]:
-    """Facts and samples of each draw of an unmodified model; `folders` are numbers of draws and their folders."""
+    """Facts and samples of each draw of an unmodified model; `folders` has the number and folder of each draw."""
     found = []
     for base in load_bases(name, folders, suite, settings.evaluation, settings.execution):
         start = base.scorer.start

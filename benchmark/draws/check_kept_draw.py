@@ -1,6 +1,6 @@
-"""`gapbench draws check`: one kept draw, chosen at random, is trained again and compared with the record.
+"""`gapbench draws check`: train one kept draw again, chosen at random, and compare it with the record.
 
-`make repro` trains it while `dvc repro` runs (`gapbench draws retrain`), whose stages leave a core idle now and then.
+`make repro` trains it (`gapbench draws retrain`) while `dvc repro` runs, because its stages leave a core idle at times.
 """
 
 import os
@@ -32,12 +32,12 @@ FIELD = "kept_draw_check"
 CHOSEN = "draw.json"
 """File next to the weights of a draw that was trained again: which draw it is, and the seed that chose it."""
 GIVES_WAY = 5
-"""How much less of a busy core it takes."""
+"""Niceness of the training, so that the stages of `dvc repro` go first."""
 
 
 @dataclass(frozen=True)
 class DrawCheck:
-    """How a draw that was trained again compares with its record; `said` in words."""
+    """How a draw that was trained again compares with its record; `said` is the same in words."""
 
     agrees: bool
     how: str
@@ -45,12 +45,12 @@ class DrawCheck:
 
 
 def retrain_one(params: Path, seed: int | None = None) -> None:
-    """Train one kept draw again into the work folder, where `check` finds it; nothing where no draw is kept.
+    """Train one kept draw again into the work folder, where `check` finds it; do nothing if no draw is kept.
 
-    The run cache and the cache of trained rungs are not read. It gives way to other processes.
+    Reads neither the run cache nor the cache of trained rungs. Other processes have priority.
 
     Args:
-        seed: chooses the draw; drawn itself where it is not given.
+        seed: chooses the draw; random by default.
     """
     settings, paths = open_track(params)
     begin(settings.execution)
@@ -61,12 +61,11 @@ def retrain_one(params: Path, seed: int | None = None) -> None:
 def check(params: Path, seed: int | None = None) -> None:
     """Compare a kept draw that was trained again, print one line, and write seed and outcome to `provenance.json`.
 
-    The draw is the one that `retrain_one` has left, which is used once; without one, or where a seed is given, a
-    draw is trained now.
+    Uses the draw that `retrain_one` has left, once. If there is none, or if a seed is given, a draw is trained now.
 
     Raises:
         InputError: the track has no results yet, or `kept.json` cannot be read.
-        CheckFailed: the draw is not what the record says.
+        CheckFailed: the draw differs from the record.
     """
     settings, paths = open_track(params)
     begin(settings.execution)
@@ -101,7 +100,7 @@ def check(params: Path, seed: int | None = None) -> None:
 
 
 def checkable(settings: Settings, paths: TrackPaths) -> dict[tuple[str, int], KeptDraw]:
-    """Kept draws that the settings' own recipe makes."""
+    """Kept draws whose recipe is that of the settings."""
     known = KeptFolder(paths.kept).draws()
     return {
         (model, draw): known[model][draw]
@@ -111,12 +110,12 @@ def checkable(settings: Settings, paths: TrackPaths) -> dict[tuple[str, int], Ke
 
 
 def _folder(paths: TrackPaths) -> Path:
-    """Where the draw that was trained again lies."""
+    """Folder of the draw that was trained again."""
     return paths.work / "retrained" / paths.track
 
 
 def _retrain(settings: Settings, paths: TrackPaths, seed: int | None) -> tuple[str, int, int] | None:
-    """Choose a kept draw and train it with one thread; its model, number and the seed that chose it."""
+    """Choose a kept draw and train it with one thread; return its model, its number and the seed that chose it."""
     folder, candidates = _folder(paths), checkable(settings, paths)
     shutil.rmtree(folder, ignore_errors=True)
     if not candidates:
@@ -134,7 +133,7 @@ def _retrain(settings: Settings, paths: TrackPaths, seed: int | None) -> tuple[s
 def _left(
     folder: Path, settings: Settings, candidates: Mapping[tuple[str, int], KeptDraw]
 ) -> tuple[str, int, int] | None:
-    """The draw that lies in `folder`, where it is one of these settings."""
+    """The draw that is in `folder`, if it belongs to these settings."""
     if not (folder / CHOSEN).is_file():
         return None
     chosen = read_json(folder / CHOSEN)
@@ -155,7 +154,7 @@ def compare(settings: Settings, model: str, draw: int, facts: KeptDraw, folder: 
 
 
 def compare_weights(digest: str, facts: KeptDraw) -> DrawCheck:
-    """In the same arithmetic, weights and tokenizer have the recorded digest or something is wrong."""
+    """In the same arithmetic, weights and tokenizer must have the recorded digest."""
     same = digest == facts.model_digest
     said = "the weights are" if same else "the weights are NOT"
     return DrawCheck(
@@ -164,7 +163,7 @@ def compare_weights(digest: str, facts: KeptDraw) -> DrawCheck:
 
 
 def compare_scores(model: str, averages: Mapping[str, Any], facts: KeptDraw) -> DrawCheck:
-    """In another arithmetic, each family's score moves by no more than another pretraining draw might."""
+    """In another arithmetic, each family's score may move by as much as another pretraining draw might move it."""
     moved = {
         scope: abs(new - old)
         for scope in POOLED

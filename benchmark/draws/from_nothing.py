@@ -1,4 +1,4 @@
-"""`make repro FROM=nothing`: a track whose draws are all trained, and the comparison of what is kept with it."""
+"""`make repro FROM=nothing`: a track whose draws are all trained, and the comparison of kept draws with it."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ def make_track(params: Path) -> str:
     """Write `tracks/<track>-from-nothing/` and return the new track's name.
 
     Its settings are the track's, except that every draw is trained and micro corpora have a text for each draw. It has
-    results of its own, so nothing of the track is replaced.
+    its own results, so it replaces nothing of the track.
     """
     settings, paths = open_track(params)
     name = settings.track.name + SUFFIX
@@ -64,11 +64,11 @@ def all_trained(raw: dict[str, Any], settings: Settings) -> dict[str, Any]:
 def compare(params: Path) -> None:
     """Compare every kept draw of a track with the draws that `<track>-from-nothing` trained; print one line.
 
-    Weights are compared, of base models and of every step of every run that was scored.
+    Compares the weights of base models and of every scored step of every run.
 
     Raises:
         InputError: the other track has not run.
-        CheckFailed: in the same arithmetic, weights differ.
+        CheckFailed: weights differ although the arithmetic is the same.
     """
     settings, paths = open_track(params)
     begin(settings.execution)
@@ -103,7 +103,7 @@ def compare(params: Path) -> None:
 
 
 def _weights(paths: TrackPaths, model: str, kept: KeptRun) -> dict[int, str | None] | None:
-    """Digests by step of the same run of a draw that was trained; null where there is no such run."""
+    """Digests by step of the same run on the trained draw; None if there is no such run."""
     path = paths.run_group(model, kept.corpus) / "runs.jsonl"
     steps = {step.step for step in kept.steps}
     for record in RunRecord.read_all(path) if path.is_file() else []:

@@ -1,4 +1,4 @@
-"""Kept draws at scoring: which are taken in, which are refused and why."""
+"""Kept draws at scoring: which are used, which are refused and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class DrawRow:
 
 @dataclass
 class KeptScores:
-    """What is taken in of a track's kept draws, run records with the loss of their corpus; `rows` are of all draws."""
+    """The kept draws of a track that are used, run records with the loss of their corpus; `rows` cover all draws."""
 
     rows: list[DrawRow] = field(default_factory=list)
     samples: list[pa.Table] = field(default_factory=list)
@@ -71,7 +71,7 @@ class KeptScores:
 def fitting_kept_draws(
     settings: Settings, paths: TrackPaths, bases: Mapping[str, Facts], trained: Sequence[RunRecord]
 ) -> KeptScores:
-    """All draws of the settings' models; kept ones are taken in where they fit the trained ones.
+    """All draws of the settings' models; kept ones are used if they fit the trained ones.
 
     Args:
         bases: `base.json` by model.
@@ -112,7 +112,7 @@ def fitting_kept_draws(
 
 
 def _refusal(settings: Settings, model: str, draw: int, facts: KeptDraw | None, base: Facts) -> str:
-    """Why a kept draw does not fit the trained draws of its model; empty where it does."""
+    """Why a kept draw does not fit the trained draws of its model; empty if it does."""
     if facts is None:
         return "nothing is kept of it: `gapbench draws make` makes it"
     pairs = [
@@ -129,7 +129,7 @@ def _refusal(settings: Settings, model: str, draw: int, facts: KeptDraw | None, 
 
 
 def _short(value: str | None) -> str:
-    """A digest's first figures; names in full."""
+    """The first digits of a digest; names in full."""
     value = value or "unknown"
     return value[:12] if len(value) == 64 else value
 
@@ -184,7 +184,7 @@ def _take(
 def _run_refusal(
     settings: Settings, record: KeptRun, group: Facts, stored: Sequence[str], kept: Sequence[str]
 ) -> str:
-    """Why a run of a kept draw does not fit those of the trained draws; empty where it does."""
+    """Why a run of a kept draw does not fit those of the trained draws; empty if it does."""
     if record.recipe != run_recipe(settings, record.model, record.draw, record.corpus, record.arm):
         return "other settings (recipe)"
     if record.documents != group.get("documents"):
@@ -197,7 +197,7 @@ def _run_refusal(
 
 
 def _documents(paths: TrackPaths, model: str) -> pd.DataFrame:
-    """The documents that a model is scored on, each once, with the columns that follow from it."""
+    """The documents that a model is scored on, each once, with the columns that depend on the document only."""
     table = pq.read_table(
         paths.run_group(model, NO_ARM) / "samples.parquet",
         columns=["draw", *DOCUMENT, *OF_DOCUMENT],

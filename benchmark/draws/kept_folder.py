@@ -1,6 +1,6 @@
 """The folder `kept/<track>/`: scores of draws that the pipeline does not train, in git.
 
-`kept.json` says of each draw what its numbers follow from, `texts.parquet` has the texts, and each model's folder
+`kept.json` says for each draw what its numbers depend on, and `texts.parquet` has the texts. Each model's folder has
 `base.parquet`, `runs.jsonl`, and a table of run samples for each corpus.
 """
 
@@ -37,7 +37,7 @@ class KeptDraw(StoredRecord):
 
 
 class KeptRun(RunSummary):
-    """A run record without what is large or stands elsewhere: only the steps that were scored, start and end.
+    """A run record without large fields and fields stored elsewhere: only the scored steps, start and end.
 
     Attributes:
         recipe: `recipes.run_recipe` when it was done.
@@ -55,7 +55,7 @@ class KeptFolder:
     path: Path
 
     def draws(self) -> dict[str, dict[int, KeptDraw]]:
-        """Kept draws by model; none where nothing is kept.
+        """Kept draws by model; empty if nothing is kept.
 
         Raises:
             InputError: `kept.json` is not what `gapbench draws make` writes.
@@ -96,6 +96,6 @@ class KeptFolder:
         return KeptRun.read_all(path) if path.is_file() else []
 
     def texts(self) -> pa.Table:
-        """The texts that kept draws, and those before them, are run on."""
+        """The texts of kept draws and of the draws before them."""
         path = self.path / "texts.parquet"
         return pq.read_table(path).cast(TEXTS) if path.is_file() else TEXTS.empty_table()

@@ -1,4 +1,4 @@
-"""`gapbench draws make`: train the draws that the pipeline does not train, score them, keep the scores."""
+"""`gapbench draws make`: train the draws that the pipeline does not train, score them, and store the scores."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -37,9 +37,9 @@ Folders = Sequence[tuple[int, Path]]
 
 
 def make(params: Path, models: Sequence[str]) -> None:
-    """Write `kept/<track>/`: of every kept draw of `models` (all where there is none) base scores and runs.
+    """Write `kept/<track>/`: base scores and runs of every kept draw of `models` (all if empty).
 
-    Trained rungs and finished runs are taken from `.gapbench`, so that a call that was interrupted continues.
+    Trained rungs and finished runs are read from `.gapbench`, so an interrupted call can be continued.
 
     Raises:
         InputError: no such model, no draw to keep, or a text would be run on two draws.
@@ -76,10 +76,10 @@ def make(params: Path, models: Sequence[str]) -> None:
 def nested_texts(
     settings: Settings, paths: TrackPaths, draws: Sequence[tuple[str, int]]
 ) -> dict[str, list[CorpusText]]:
-    """By micro corpus, its texts up to the last kept draw's; the settings' own texts are its beginning.
+    """Texts by micro corpus, up to that of the last kept draw; they begin with the texts that the settings declare.
 
     Raises:
-        InputError: the corpus is not nested so, or one of its own texts would fall on a kept draw.
+        InputError: a longer corpus would not begin with the declared texts, or one of these falls on a kept draw.
     """
     treated = [(name, draw) for name, draw in draws if settings.models[name].role != "baseline"]
     if not treated:
@@ -148,7 +148,7 @@ def _keep_model(
 
 
 def _bases(settings: Settings, name: str, folders: Folders, cache: RunCache) -> list[BaseScores]:
-    """Base scores of the draws, from the cache where they are done."""
+    """Base scores of the draws, from the cache if they are done."""
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.base_documents)
     fixed = [suite.digest, evaluation.model_dump(mode="json"), run_code(frozenset(), evaluation.suite)]
@@ -174,7 +174,7 @@ def _bases(settings: Settings, name: str, folders: Folders, cache: RunCache) -> 
 
 
 AT_ONCE = 4
-"""Base scores that are lost where a call is cut short, at most."""
+"""Largest number of base scores that an interrupted call loses."""
 
 
 def _files(folder: Path) -> list[str]:
@@ -189,7 +189,7 @@ def _runs(
     suite: Suite,
     cache: RunCache,
 ) -> list[RunResult]:
-    """The runs of every arm that is no soup, on every corpus, of each draw on the text of its own index."""
+    """Runs of every arm except soups, on every corpus, for each draw on the text of its own index."""
     bases = load_bases(name, folders, suite, settings.evaluation, settings.execution)
     requests = [
         request(settings, base, corpus, of_corpus[base.draw], arm_name, seed)
@@ -204,7 +204,7 @@ def _runs(
 
 
 def brief(settings: Settings, record: RunRecord, documents: str) -> KeptRun:
-    """What is kept of a run record."""
+    """The part of a run record that is stored in git."""
     steps = [
         step if step.step else step.model_copy(update={"metrics": {}})
         for step in record.steps

@@ -1,4 +1,4 @@
-"""The micro rungs of a track, draw by draw, trained together."""
+"""Training of the draws of a track's micro rungs, many at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Draw = tuple[str, int]
 
 @dataclass(frozen=True)
 class SomeDraws(Ladder):
-    """A ladder of which only the draws `wanted` are trained where they are missing."""
+    """A ladder of which only the draws `wanted` are trained, if they are missing."""
 
     wanted: frozenset[Draw]
 
     def missing(self) -> dict[str, tuple[int, ...]]:
-        """Draws that are wanted and are not trained yet, by rung."""
+        """Wanted draws that are not trained yet, by rung."""
         every = super().missing()
         left = {
             name: tuple(draw for draw in draws if (name, draw) in self.wanted)

@@ -1,7 +1,7 @@
-"""Scores by document in few bytes: whole millionths, and of a treated model the difference from its base.
+"""Scores by document in few bytes: whole millionths; for a treated model, differences from its base.
 
-A file holds the columns that name a row and the figures as integers. The columns that follow from the document
-(family, metric, target, cluster) are taken from the trained draws' samples, which are on the same documents.
+A file has the columns that name a row, and the figures as integers. Columns that depend on the document only
+(family, metric, target, cluster) are read from the trained draws' samples, which are on the same documents.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ OF_DOCUMENT = tuple(name for name in ("family", "metric", "target", "cluster") i
 
 
 def pack_base(samples: pa.Table) -> pd.DataFrame:
-    """The rows of unmodified draws: `BASE` and the figures in millionths, null where there is none."""
+    """Rows of unmodified draws: `BASE` and the figures in millionths, null if there is none."""
     return _millionths(samples, BASE)
 
 
@@ -49,7 +49,7 @@ def unpack_runs(
 
 
 def write_rows(path: Path, rows: pd.DataFrame) -> None:
-    """Write packed rows; the same bytes for the same rows."""
+    """Write packed rows; equal rows give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kinds = {name: SAMPLES.field(name).type for name in rows.columns} | {name: pa.int32() for name in FIGURES}
     table = pa.table({name: pa.array(rows[name], kind, from_pandas=True) for name, kind in kinds.items()})

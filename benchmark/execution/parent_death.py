@@ -1,4 +1,4 @@
-"""End a stage when the `dvc` that started it dies; otherwise it would go on writing into its outputs."""
+"""End a stage when the `dvc` that started it dies; otherwise the stage would go on writing its outputs."""
 
 import ctypes
 import os

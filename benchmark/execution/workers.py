@@ -148,7 +148,7 @@ def _on_ray(
 
 
 _fetched: dict[Any, Any] = {}
-"""In a Ray worker: the context of its units."""
+"""In a Ray worker: the context of its units, by reference."""
 
 
 def _ray_work(work: Work[Context, Unit, Result], shared: Sequence[Any], unit: Unit) -> Result:

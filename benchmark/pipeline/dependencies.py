@@ -1,4 +1,4 @@
-"""The code among the `deps` of dvc.yaml, as read from the imports: `gapbench track deps` writes it."""
+"""The code among the `deps` of dvc.yaml, derived from the imports: `gapbench track deps` writes it."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _CODE = re.compile(r"^( *)benchmark/")
 
 
 def code_deps(stage: str, package: Path = PACKAGE) -> list[str]:
-    """What stands for the code of a stage: its files, and a folder in place of all files with code that it holds."""
+    """The `deps` for a stage's code: its files, or a folder if the stage depends on all of the folder's code."""
     files = stage_files(stage, package)
     whole = {folder for folder in package.rglob("*") if folder.is_dir() and _is_whole(folder, files)}
     kept = {file for file in files if not whole & set(file.parents)}

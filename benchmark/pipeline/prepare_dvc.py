@@ -11,11 +11,11 @@ from benchmark.system.files import write_text
 
 
 def prepare_track(params: Path) -> None:
-    """Write the switch that shows DVC this track, and remove a stale `.dvc/tmp/rwlock`.
+    """Make the track visible to DVC, and remove a stale `.dvc/tmp/rwlock`.
 
-    Tracks other than micro are hidden by `.dvcignore`, so that a plain `dvc repro` and `dvc status` see micro
-    only; `tracks/.dvcignore`, not in git, shows those that were asked for. DVC heals most dead entries of its
-    rwlock by itself, but not one whose process id is in use again, and not a file that was cut short.
+    `.dvcignore` hides tracks other than micro, so that a plain `dvc repro` and `dvc status` see only micro;
+    `tracks/.dvcignore`, which is not in git, shows the requested ones. DVC removes most dead entries of its
+    rwlock by itself, but not an entry whose process id is in use again, and not a truncated file.
     """
     settings, paths = open_track(params)
     begin(settings.execution)
@@ -34,16 +34,16 @@ def show_track(tracks: Path, name: str) -> None:
 
 
 def clear_stale_lock(folder: Path) -> None:
-    """Remove DVC's rwlock where no `dvc` holds its repository lock.
+    """Remove DVC's rwlock if no `dvc` holds its repository lock.
 
     Raises:
-        CheckFailed: a `dvc` is at work here.
+        CheckFailed: another `dvc` is running here.
     """
     rwlock, lock = folder / "rwlock", folder / "lock"
     if not rwlock.exists():
         return
     if _held(lock) or _dvc_at_work(folder.parent.parent):
-        raise CheckFailed(f"{rwlock}: another dvc is at work here: wait for it")
+        raise CheckFailed(f"{rwlock}: another dvc is running here: wait for it")
     rwlock.unlink(missing_ok=True)
 
 

@@ -42,7 +42,7 @@ class TrackScores:
         bases: `base.json` by model.
         corpora: `corpus.json`, texts and overlap with task documents by corpus.
         records: run records of trained and kept draws as JSON objects with the loss of their corpus.
-        selected: checkpoints that a run is judged by.
+        selected: the checkpoint that each run is judged by.
     """
 
     settings: Settings
@@ -57,7 +57,7 @@ class TrackScores:
 
 
 def write_track_results(settings: Settings, paths: TrackPaths) -> None:
-    """Score all run groups that the settings name and write the results folder again."""
+    """Score all run groups that the settings name, and rewrite the results folder."""
     drop_stale_groups(settings, paths)
     stored = stored_scores(settings, paths)
     if line := str(stored.kept):
@@ -66,10 +66,10 @@ def write_track_results(settings: Settings, paths: TrackPaths) -> None:
 
 
 def stored_scores(settings: Settings, paths: TrackPaths) -> TrackScores:
-    """What scoring needs of a track; reads its stored data and writes nothing.
+    """The stored data of a track that scoring needs; writes nothing.
 
     Raises:
-        InputError: what is stored is not readable.
+        InputError: a stored file is not readable.
         OSError: a file is missing.
     """
     suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
@@ -136,13 +136,13 @@ def named_groups(settings: Settings, paths: TrackPaths) -> list[Path]:
 
 
 def overlap_facts(found: Overlap) -> dict[str, Any]:
-    """What the page of a corpus says about its overlap."""
+    """The overlap of a corpus with the tasks, as its page shows it."""
     touched = sum(hit for hit, _ in found.documents.values())
     return {"overlap": found.share, "overlap_texts": found.texts, "overlap_documents": touched}
 
 
 def stored_digest(settings: Settings, paths: TrackPaths, key: tuple[str, str, str]) -> str | None:
-    """Digest of an entry's stored samples; null where it has none any more."""
+    """Digest of an entry's stored samples; None if it no longer has any."""
     try:
         return samples_digest(Entry(settings, paths, *key).samples())
     except InputError:
@@ -180,7 +180,7 @@ def model_table(settings: Settings, bases: dict[str, dict[str, Any]]) -> dict[st
 
 
 def task_table(bases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """`tasks.json`: family, metric and chance by task, as the suite had them."""
+    """`tasks.json`: family, metric and chance by task, as in the suite."""
     tasks: dict[str, dict[str, Any]] = {}
     for facts in bases.values():
         tasks.update(facts["tasks"])
@@ -193,7 +193,7 @@ DOCUMENT_SORT = [
 ]
 CHECKPOINT = ["model", "draw", "arm", "corpus", "text_id", "seed", "step"]
 NOT_SHOWN = ("probability", "choice_logprobs")
-"""Columns that are most of the bytes; they stay with the runs, which `verify` reads."""
+"""Columns that take most of the bytes; they stay only with the runs, where `verify` reads them."""
 
 
 def selected_documents(samples: list[Path], selected: set[Checkpoint]) -> pa.Table:

@@ -8,7 +8,7 @@ from benchmark.system.files import read_json
 
 
 def stage_times(params: Path) -> dict[str, float]:
-    """Wall seconds by stage, in the order of their names.
+    """Wall seconds by stage, sorted by name.
 
     Raises:
         InputError: no stage of the track has run here.

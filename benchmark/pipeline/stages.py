@@ -1,4 +1,4 @@
-"""The stages `corpus`, `model`, `base`, `posttrain`, `score`: functions of one settings file and a name."""
+"""The stages `corpus`, `model`, `base`, `posttrain`, `score`: functions of a settings file and names from it."""
 
 import shutil
 import time
@@ -20,7 +20,7 @@ from benchmark.system.files import whole_folder, write_json, write_json_lines, w
 
 @contextmanager
 def opened(params: Path, stage: str) -> Iterator[tuple[Settings, TrackPaths]]:
-    """Settings and folders of a track; the stage's wall time goes to the work folder, not to any out."""
+    """Settings and folders of a track; the stage's wall time goes to the work folder, not to an output."""
     settings, paths = open_track(params)
     begin(settings.execution)
     started = time.time()
@@ -74,7 +74,7 @@ def model(params: Path, name: str) -> None:
 
 
 def _check_draw(name: str, origin: str, sizes: Sequence[int], digests: Sequence[str]) -> None:
-    """Refuse a last draw of another size than the first, or with the weights of an earlier one."""
+    """Refuse the last draw if its size differs from the first, or if it has the weights of an earlier one."""
     draw = len(sizes) - 1
     if sizes[draw] != sizes[0]:
         raise InputError(
@@ -89,7 +89,7 @@ def _check_draw(name: str, origin: str, sizes: Sequence[int], digests: Sequence[
 
 
 def _place_draw(settings: Settings, paths: TrackPaths, name: str, draw: int, folder: Path) -> str:
-    """Train, fetch or copy a draw into `folder`; what a person knows it by: its repository, its folder, or the out."""
+    """Train, fetch or copy a draw into `folder`; return its name for messages: a repository, a folder or the output."""
     spec = settings.models[name].drawn(draw)
     if isinstance(spec, MicroModel):
         from benchmark.draws.micro_draws import place_trained
@@ -126,14 +126,14 @@ def _copy_folder(spec: FolderModel, source: Path, folder: Path, name: str) -> No
         raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
     for file in sorted(source.iterdir()):
         if (file.name in MODEL_FILES or file.suffix == ".safetensors") and kind_of(file) == "file":
-            # A link that DVC made leads into its cache, which may be emptied: the out holds the content.
+            # A link that DVC made leads into its cache, which may be emptied, so the output gets the content.
             shutil.copyfile(file, folder / file.name)
 
 
 def base(params: Path, name: str) -> None:
     """Score the draws of an unmodified model, on more documents than its runs are scored on.
 
-    In `base.json` facts that depend on the draw are lists by draw.
+    In `base.json`, facts that depend on the draw are lists, one value per draw.
     """
     from benchmark.arithmetic.mode import name as arithmetic_name
     from benchmark.draws.base_scores import base_scores
@@ -167,7 +167,7 @@ def base(params: Path, name: str) -> None:
 
 
 def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
-    """All runs of one model on one corpus; a model that is a baseline only, or that no arm runs on, has none."""
+    """Do all runs of one model on one corpus; a model that is only a baseline, or that no arm runs on, has none."""
     with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, paths):
         known(model_name, settings.models, "model", params)
         known(corpus_name, settings.corpora, "corpus", params)

@@ -1,1 +1,1 @@
-"""Where things are stored: paths of a track, its entries, attestations, provenance."""
+"""Where results and inputs are stored: paths of a track, its entries, attestations, provenance."""

@@ -18,9 +18,9 @@ class Attestation(BaseModel):
     """The outcome of `gapbench verify` on one entry.
 
     Attributes:
-        samples_sha256: of the entry's stored samples; an attestation of other samples counts for nothing.
-        same_machine: whether the results' provenance names this machine, or none that could be compared.
-        seed: drew the repeated runs.
+        samples_sha256: of the entry's stored samples; an attestation of other samples is ignored.
+        same_machine: whether the results' provenance names this machine, or no machine to compare with.
+        seed: chose the repeated runs.
         consistency, repetition: what agreed to which tolerance, and what did not.
     """
 
@@ -71,7 +71,7 @@ class Attestation(BaseModel):
 
 
 def attestation_path(folder: Path, key: EntryKey) -> Path:
-    """Where the attestation of an entry stands below `attestations/<track>`."""
+    """Path of an entry's attestation; `folder` is `attestations/<track>`."""
     return folder / f"{'--'.join(key)}.json"
 
 
@@ -108,8 +108,8 @@ def verification_states(
 
     Args:
         folder: `attestations/<track>`; it need not exist.
-        digest_of: `samples_digest` of an entry's stored samples; where given, attestations of other samples
-            are passed over, so that new results lose an old state.
+        digest_of: `samples_digest` of an entry's stored samples; if given, attestations of other samples
+            are ignored, so that new results lose an old state.
 
     Raises:
         InputError: an attestation is damaged.
@@ -125,8 +125,8 @@ def verification_states(
 def next_state(outcome: Outcome, *, same_machine: bool, before: State) -> State:
     """The state after a verification.
 
-    Differing weights leave it; a difference flags; agreement on another machine than that of the results
-    reproduces, and on the same one takes back a flag but never what another machine has shown.
+    Different weights do not change the state. A difference gives `flagged`. Agreement on a machine other than that of
+    the results gives `reproduced`. Agreement on the same machine removes a flag, but leaves `reproduced` unchanged.
     """
     if outcome == "weights differ":
         return before

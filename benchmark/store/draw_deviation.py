@@ -1,11 +1,11 @@
-"""The standard deviation of a pretraining draw's score, as measured: how far another seed moves a ladder model.
+"""The measured standard deviation of a pretraining draw's score: how far another seed moves a ladder model.
 
-Measured on seeds 0-4 of micro-1, micro-2 and micro-3 and 0-2 of micro-4, with 640 documents per task. They are
-variances between draws, documents x draw included.
+Measured on seeds 0-4 of micro-1, micro-2 and micro-3 and 0-2 of micro-4, with 640 documents per task. The values
+come from variances between draws, which include the interaction of documents and draws.
 
-At `all` the models are alike enough to be pooled. By family they are not (dialogue of micro-1 has nine times the
-variance of micro-2), so there the larger of the pooled and the model's own value counts: in simulation that kept its
-level, while the pooled value alone was too narrow for a model that is noisier than the rest. A model that was not
+At `all` the models are similar enough to be pooled. By family they are not (dialogue of micro-1 has nine times the
+variance of micro-2), so there the larger of the pooled and the model's own value is used. In simulation this kept its
+level, while the pooled value alone was too small for a model that is noisier than the rest. A model that was not
 measured has the pooled value.
 """
 
@@ -18,7 +18,7 @@ OWN: Mapping[str, Mapping[str, float]] = {
     "classification": {"micro-1": 0.024, "micro-2": 0.021, "micro-3": 0.019, "micro-4": 0.006},
     "dialogue": {"micro-1": 0.062, "micro-2": 0.007, "micro-3": 0.011, "micro-4": 0.011},
 }
-"""The same of each model by itself, for the scopes where models are not alike."""
+"""The same for each single model, for the scopes in which models differ."""
 
 DEVIATIONS = 4
 

@@ -1,4 +1,4 @@
-"""Who made a result, from what and with what: written next to the results, not an output of any stage."""
+"""Provenance of results: who made them, from which inputs, on which machine. Not an output of any stage."""
 
 import csv
 import datetime
@@ -43,7 +43,7 @@ def cpu() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """This machine as far as it can change a figure, and a name for it that says nothing about its owner."""
+    """The properties of this machine that can change a figure, and an anonymous name for it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     described: dict[str, Any] = {
         "cpu": cpu()["model"],
@@ -77,7 +77,7 @@ def packages() -> dict[str, str]:
 
 
 def revision(root: Path) -> str:
-    """The commit that is checked out, with `+` where tracked files differ from it."""
+    """The commit that is checked out, with `+` if tracked files differ from it."""
     try:
         head = git(root, "rev-parse", "HEAD").decode().strip()
         changed = git(root, "status", "--porcelain", "--untracked-files=no", "--", "benchmark", "dvc.yaml")
@@ -104,7 +104,7 @@ def write_provenance(settings: Settings, paths: TrackPaths) -> None:
 
 
 def draw_counts(path: Path) -> dict[str, dict[str, int]]:
-    """By model, how many of its pretraining draws are trained, kept or refused, from `draws.csv`."""
+    """Numbers of trained, kept and refused pretraining draws by model, from `draws.csv`."""
     counts: dict[str, dict[str, int]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

@@ -1,4 +1,4 @@
-"""Where the pipeline keeps things, relative to the repository's root."""
+"""Where the pipeline stores its files, relative to the repository's root."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class TrackPaths:
 
     @property
     def data(self) -> Path:
-        """Outs that DVC caches."""
+        """Outputs that DVC caches."""
         return self.root / "data" / self.track
 
     @property
@@ -45,7 +45,7 @@ class TrackPaths:
 
     @property
     def work(self) -> Path:
-        """Run cache, timings and other caches: never an out, never in git."""
+        """Run cache, timings and other caches: never an output of a stage, never in git."""
         return self.root / ".gapbench"
 
     @property
@@ -54,11 +54,11 @@ class TrackPaths:
         return self.work / "journal"
 
     def corpus(self, name: str) -> Path:
-        """Out of the stage `corpus`."""
+        """Output of the stage `corpus`."""
         return self.data / "corpora" / name
 
     def model(self, name: str) -> Path:
-        """Out of the stage `model`: a folder for each draw, and `model.json`."""
+        """Output of the stage `model`: a folder for each draw, and `model.json`."""
         return self.data / "models" / name
 
     def draw(self, name: str, draw: int) -> Path:
@@ -66,5 +66,5 @@ class TrackPaths:
         return self.model(name) / str(draw)
 
     def run_group(self, model: str, corpus: str) -> Path:
-        """Out of the stages `posttrain` and, for corpus `none`, `base`."""
+        """Output of the stages `posttrain` and, for corpus `none`, `base`."""
         return self.runs / model / corpus

@@ -1,4 +1,4 @@
-"""The tracks of a repository: where their settings files are, and what one says with the folders that belong to it."""
+"""The tracks of a repository: their settings files, and the folders that belong to each."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ def open_track(params: Path, overrides: Sequence[str] = ()) -> tuple[Settings, T
     """Settings, with `overrides` as `--set` takes them, and folders of the track whose settings file is `params`.
 
     Raises:
-        InputError: the file is no valid settings file.
+        InputError: the file is not a valid settings file.
     """
     settings = load_settings(params, overrides)
     return settings, TrackPaths.of(params, settings)
 
 
 def repository_root(start: Path) -> Path:
-    """The nearest folder above `start` with `dvc.yaml` and `params.yaml`, otherwise the one this code lies in."""
+    """The nearest folder above `start` with `dvc.yaml` and `params.yaml`, otherwise the one that contains this code."""
     for folder in (start, *start.parents):
         if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
             return folder
@@ -44,7 +44,7 @@ def all_tracks(root: Path) -> dict[Path, Settings]:
 
 
 def params_of_suite(suite: str, root: Path) -> Path:
-    """The settings file of the first track that uses a suite; few-shot variants use those of their suite."""
+    """The settings file of the first track that uses a suite; a few-shot variant counts as its suite."""
     base = FEW_SHOT.sub("", suite)
     suites: dict[str, Path] = {}
     for path, settings in all_tracks(root).items():
@@ -55,7 +55,7 @@ def params_of_suite(suite: str, root: Path) -> Path:
 
 
 def known(name: str, names: Mapping[str, object], what: str, params: Path) -> str:
-    """`name`, refused unless it is one of `names` in `params`."""
+    """`name`, if it is one of `names` in `params`; raises InputError otherwise."""
     if name not in names:
         raise InputError(f"{params}: no {what} '{name}'{nearest(name, names)}")
     return name

@@ -1,4 +1,4 @@
-"""Part two of `verify`: runs drawn at random are repeated and compared with the stored ones."""
+"""Part two of `verify`: repeat runs chosen at random and compare them with the stored ones."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from benchmark.posttrain.record import RunRecord
 
 LOG_PROBABILITY = 1e-3
 PROBABILITY = 1e-3
-"""A choice's changes by at most half of what log-probabilities do, a dialogue's by what its mean does."""
+"""A choice's probability changes at most half as much as log-probabilities, a reply's as much as their mean."""
 SCORE = 1e-9
 DIFFERING_ANSWERS = 0.02
 """Share of generated answers that may differ: their margins are not stored, so they are only counted."""
@@ -31,7 +31,7 @@ class RunName:
 
 
 class Repeater(Protocol):
-    """Does a run again without reading anything that was stored of it."""
+    """Repeats a run without reading anything that is stored about it."""
 
     @property
     def model_digests(self) -> Mapping[int, str]:
@@ -45,7 +45,7 @@ class Repeater(Protocol):
 
 @dataclass
 class Repetition:
-    """What repeated runs agreed on.
+    """How far repeated runs agreed with the stored ones.
 
     Attributes:
         largest: largest difference between choice log-probabilities, nats.
@@ -63,7 +63,7 @@ class Repetition:
 
 
 def draw_runs(records: Sequence[RunRecord], count: int, seed: int) -> list[RunName]:
-    """`count` of an entry's runs drawn without replacement by `seed`, all where there are fewer."""
+    """`count` of an entry's runs, drawn without replacement by `seed`; all if there are fewer."""
     names = sorted({(record.index, record.text_id, record.seed) for record in records})
     chosen = random.Random(seed).sample(names, min(count, len(names)))
     return [RunName(*name) for name in sorted(chosen)]
@@ -77,7 +77,7 @@ def compare_run(name: RunName, stored: pa.Table, repeated: pa.Table, outcome: Re
     label = f"text {name.index} seed {name.seed}"
     single = joined[joined["_merge"] != "both"]
     if len(single):
-        outcome.faults.append(f"{label}: {len(single)} documents stand on one side only")
+        outcome.faults.append(f"{label}: {len(single)} documents are on one side only")
     both = joined[joined["_merge"] == "both"]
     for row in both.to_dict("records"):
         place = f"{label} step {row['step']} {row['task']} {row['split']} document {row['doc_id']}"
@@ -121,13 +121,13 @@ def _compare_answer(row: dict[str, Any], place: str, outcome: Repetition) -> Non
 
 
 def judge_answers(outcome: Repetition) -> None:
-    """Add a fault where more generated answers differ than another machine's rounding explains."""
+    """Add a fault if more generated answers differ than another machine's rounding explains."""
     if outcome.answers and outcome.differing > DIFFERING_ANSWERS * outcome.answers:
         outcome.faults.append(f"{outcome.differing} of {outcome.answers} generated answers differ")
 
 
 def _probability_gap(old: float, new: float) -> float:
-    """0 where neither side has a probability, inf where one has none."""
+    """The absolute difference; 0 if neither side has a probability, inf if only one has."""
     if np.isnan(old) or np.isnan(new):
         return 0.0 if np.isnan(old) and np.isnan(new) else float("inf")
     return abs(old - new)

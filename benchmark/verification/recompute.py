@@ -41,18 +41,18 @@ FROM_OTHERS = {
         }
     ),
 }
-"""Columns of an entry's rows that depend on the samples of other entries, controls among them."""
+"""Columns of an entry's rows that depend on the samples of other entries, including controls."""
 
 Key = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class FigureDifference:
-    """A stored figure that the stored samples do not give.
+    """A stored figure that does not follow from the stored samples.
 
     Attributes:
-        entry: (model, arm, corpus) of its row; empty names where the table has none.
-        shared: whether other entries' samples have a part in it.
+        entry: (model, arm, corpus) of its row; empty names if the table has none.
+        shared: whether it also depends on other entries' samples.
     """
 
     table: str
@@ -68,12 +68,12 @@ class FigureDifference:
 
 
 def check_tables(entry: Entry) -> list[FigureDifference]:
-    """Differences that concern the entry; none where its tables follow from the stored samples.
+    """Differences that concern the entry; none if its tables follow from the stored samples.
 
-    A figure that depends on other entries too counts only where no other entry is itself inconsistent.
+    A figure that also depends on other entries counts only if no other entry is itself inconsistent.
 
     Raises:
-        CheckFailed: the tables cannot be computed again for a reason that lies outside the entry.
+        CheckFailed: the tables cannot be computed again for a reason outside the entry.
     """
     from benchmark.pipeline.score_stage import stored_scores, write_tables
 
@@ -104,7 +104,7 @@ def table_differences(stored: Path, computed: Path) -> list[FigureDifference]:
 def compare_rows(
     table: str, stored: Sequence[Mapping[str, str]], computed: Sequence[Mapping[str, str]]
 ) -> Iterator[FigureDifference]:
-    """Differences between two tables of text cells; rows are matched by the columns that name things."""
+    """Differences between two tables of text cells; rows are matched by the columns that name them."""
     left, right = _keyed(stored), _keyed(computed)
     for key in [*left, *(key for key in right if key not in left)]:
         names = dict(key)
@@ -123,7 +123,7 @@ def compare_rows(
 
 
 def same(stored: str, computed: str) -> bool:
-    """Whether two cells are equal as text, or as numbers to 1e-12 and the digits that tables print."""
+    """Whether two cells are equal as text, or as numbers to 1e-12 and to the digits that tables print."""
     if stored == computed:
         return True
     try:
@@ -138,7 +138,7 @@ def same(stored: str, computed: str) -> bool:
 
 
 def document_differences(stored: Path, computed: Path, entry: Entry) -> list[FigureDifference]:
-    """Whether the entry's documents and its corpus's texts in the results folder are those of the samples."""
+    """Differences between the results folders in the entry's documents and in the texts of its corpus."""
     found = []
     model, arm, corpus = entry.key
     conditions = {

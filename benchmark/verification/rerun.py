@@ -1,4 +1,4 @@
-"""Runs of an entry repeated from the pipeline's own models and texts; the run cache is never read."""
+"""Repeats runs of an entry from the pipeline's own models and texts; never reads the run cache."""
 
 from collections.abc import Mapping
 
@@ -51,7 +51,7 @@ class PipelineRepeater:
         return request(settings, base_of(text, self.bases), corpus, text, arm, seed)
 
     def _soups(self) -> dict[str, RunRequest]:
-        """The soups by their id; which runs they mix, and at which steps, the mixed runs' records say."""
+        """The soups by their id; the records of their members say which runs and steps they average."""
         entry = self.entry
         mixed = entry.settings.arms[entry.arm].of or ""
         records = entry_records(Entry(entry.settings, entry.paths, entry.model, mixed, entry.corpus))

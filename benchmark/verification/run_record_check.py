@@ -1,4 +1,4 @@
-"""The run records of an entry against its samples: the averages of a record must follow from them."""
+"""Checks the run records of an entry: the averages of a record must follow from the samples."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,18 @@ def entry_records(entry: Entry) -> list[RunRecord]:
     """The run records of an entry.
 
     Raises:
-        InputError: none are stored, or they are not readable.
+        InputError: no records are stored, or they are not readable.
     """
     records = RunRecord.read_all(entry.stored / "runs.jsonl")
     return [record for record in records if record.arm == entry.arm]
 
 
 def check_records(samples: pa.Table, records: Sequence[RunRecord]) -> list[str]:
-    """What records and samples disagree on, one line each.
+    """Disagreements between records and samples, one line each.
 
-    Compared are the mean of each task (test split) and the averages over tasks of both splits, at every step
-    that was scored; values and probabilities must lie in [0, 1] and accuracies be 0 or 1. A diverged run without a
-    finite step has chance in place of accuracies.
+    Compares the mean of each task (test split) and the averages over tasks of both splits, at every scored step.
+    Values and probabilities must lie in [0, 1], and accuracies must be 0 or 1. A diverged run without a finite step
+    has chance instead of accuracies.
     """
     table = samples.select(
         ["draw", *RUN, "step", "task", "family", "split", "metric", "value", "probability"]

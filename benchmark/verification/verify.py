@@ -36,7 +36,7 @@ from benchmark.verification.recompute import TOLERANCE, check_tables
 from benchmark.verification.run_record_check import check_records, entry_records
 
 SHOWN = 20
-"""Faults that an attestation keeps, of each part."""
+"""Maximum number of faults that an attestation lists for each part."""
 
 
 def verify(
@@ -51,15 +51,15 @@ def verify(
     """Verify an entry and write its attestation.
 
     Args:
-        name: `model/arm/corpus`, a track in front where several have it.
-        runs: how many of its runs are repeated; 0 checks the tables only.
-        seed: draws the runs; drawn itself where it is not given, and recorded.
-        repeater: does runs again; the pipeline's own models and texts by default.
+        name: `model/arm/corpus`, or `track/model/arm/corpus` if several tracks have it.
+        runs: how many of its runs are repeated; 0 checks only the tables.
+        seed: chooses the runs; random by default, and recorded.
+        repeater: repeats runs; by default from the pipeline's own models and texts.
         here: this machine (`provenance.machine`).
 
     Raises:
-        InputError: no such entry, or nothing is stored of it.
-        CheckFailed: the check itself could not be carried out; no state changes.
+        InputError: no such entry, or nothing is stored for it.
+        CheckFailed: the check itself could not be carried out; the state does not change.
     """
     if runs < 0:
         raise InputError(f"--runs {runs}: give 0 or more")
@@ -126,7 +126,7 @@ def _pipeline_repeater(entry: Entry) -> Repeater:
 
 
 def repeat(repeater: Repeater, drawn: list[RunName], samples: Any) -> Repetition:
-    """Do the drawn runs again and compare them with the entry's stored samples."""
+    """Repeat the drawn runs and compare them with the entry's stored samples."""
     repetition = Repetition()
     for run in drawn:
         stored = samples.filter((pc.field("text_id") == run.text_id) & (pc.field("seed") == run.seed))
@@ -155,7 +155,7 @@ def _results_machine(entry: Entry) -> dict[str, Any]:
 
 
 def _state_before(entry: Entry, digest: str) -> State:
-    """The state by the entry's attestation, if it is of the samples that are stored now."""
+    """The state in the entry's attestation, if that belongs to the samples that are stored now."""
     path = attestation_path(entry.paths.attestations, entry.key)
     if not path.is_file():
         return "self-reported"

@@ -1,4 +1,4 @@
-"""A multiple-choice document: its context, its choices in random order, and the place of the right one."""
+"""A multiple-choice document: its context, its choices in random order, and the index of the right one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,22 +17,22 @@ class Asked(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The question and its answer behind it."""
+        """The question followed by its answer."""
         return self.question + self.answer
 
 
 def choice_row(draw: Draw, asked: Asked, wrong: Sequence[str]) -> Row:
-    """``{context, choices, label, cluster}``; the choices are what follows the context, in random order."""
+    """``{context, choices, label, cluster}``; each choice is a continuation of the context, in random order."""
     choices = draw.shuffled([asked.answer, *wrong])
     label = choices.index(asked.answer)
     return {"context": asked.question, "choices": choices, "label": label, "cluster": asked.cluster}
 
 
 def rivals(draw_one: Callable[[], Asked], count: int) -> list[Asked]:
-    """``count`` questions with answers from one law, drawn again together until no two texts are alike.
+    """``count`` questions with answers from one distribution; all are drawn again until no two texts are equal.
 
-    Asking one of them and offering the answers of all makes every choice equally likely to be right
-    before the question is read, so how common an answer is gives nothing away.
+    One of them is asked and the answers of all are offered. So every choice is equally likely to be right before
+    the question is read, and the frequency of an answer gives no hint.
     """
     while True:
         asked = [draw_one() for _ in range(count)]

@@ -1,6 +1,6 @@
-"""The pretraining text: passages about everything in the world, in fixed shares, and pages of several.
+"""The pretraining text: passages about everything in the world, in fixed shares, and pages of several passages.
 
-Some long passages are reserved: no pretraining text of any seed or length holds them.
+Some long passages are reserved: no pretraining text of any seed or length contains them.
 """
 
 import zlib
@@ -17,12 +17,12 @@ PAGE_CHARACTERS = 560
 """A page ends with the passage that reaches this length: about 150 tokens."""
 PAGE_CHANCE = 0.012
 RESERVED_FROM = 56
-"""Characters from which on a passage may be reserved; shorter ones are too few to spare any."""
+"""Minimum length in characters of a reserved passage; there are too few different shorter passages."""
 RESERVED_PERCENT = 6
 
 
 def passages(seed: int = PRETRAINING_SEED) -> Iterator[str]:
-    """Endless pretraining text: passages, and now and then a page of several, a line each."""
+    """Endless pretraining text: passages, and now and then a page of several passages, one per line."""
     draw = Draw(f"text {seed}")
     one = _maker(draw, SHARES)
     quiet = _maker(draw, {name: share for name, share in SHARES.items() if name != "talk"})
@@ -36,7 +36,7 @@ def passages(seed: int = PRETRAINING_SEED) -> Iterator[str]:
 
 
 def pages(seed: int, *, reserved: bool) -> Iterator[str]:
-    """Endless pages; ``reserved`` ones are made of passages that no pretraining text holds."""
+    """Endless pages; ``reserved`` pages consist of passages that no pretraining text contains."""
     draw = Draw(f"pages {seed}")
     quiet = _maker(draw, {name: share for name, share in SHARES.items() if name != "talk"})
     for _ in count():

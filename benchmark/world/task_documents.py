@@ -1,4 +1,4 @@
-"""The documents of the twelve tasks: drawn in a fixed order, each once, apart from the pretraining text."""
+"""The documents of the twelve tasks: drawn in a fixed order, each once, disjoint from the pretraining text."""
 
 import json
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def documents(task: str, split: Literal["select", "test"]) -> tuple[Row, ...]:
 
 
 def _content(row: Row) -> str:
-    """What a document asks and offers, whatever the order of its choices."""
+    """The content of a document, regardless of the order of its choices."""
     return json.dumps(
         [
             sorted(value) if key == "choices" else value

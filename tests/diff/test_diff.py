@@ -83,7 +83,7 @@ def test_equal_bytes_are_said_to_be_equal_in_one_line(root: Path, show: Show) ->
 
 def test_other_bytes_on_a_like_machine_are_a_fault(root: Path) -> None:
     write(root, delta="0.1001")
-    with pytest.raises(CheckFailed, match="bytes differ on a like machine"):
+    with pytest.raises(CheckFailed, match="bytes differ on a similar machine"):
         diff(root, "HEAD", "t")
 
 
@@ -255,7 +255,7 @@ def test_a_gain_beside_a_table_of_an_older_version_is_held_to_its_bound(root: Pa
 def test_an_older_version_under_the_same_arithmetic_is_one_fault_in_words(root: Path) -> None:
     older(root)
     newer(root, flags="same")
-    with pytest.raises(CheckFailed, match="bytes differ on a like machine"):
+    with pytest.raises(CheckFailed, match="bytes differ on a similar machine"):
         diff(root, "HEAD", "t")
 
 
