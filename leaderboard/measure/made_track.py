@@ -84,10 +84,9 @@ class MadeTrack:
                 verification=dict(zip(entries, states, strict=False)),
                 overlap=dict.fromkeys(map(self._named, self.corpora), 0.013),
             )
-            steps = pd.read_csv(out / "runs.csv").set_index(CHECKPOINT[:-1])["selected_step"]
-            for record in records:
-                record["selected_step"] = {"all": steps[tuple(record[name] for name in CHECKPOINT[:-1])]}
-            self._write_documents(out / "documents.parquet", selected_documents(paths, records))
+            runs = pd.read_csv(out / "runs.csv")[[*CHECKPOINT[:-1], "selected_step"]]
+            selected = set(runs.itertuples(index=False, name=None))
+            self._write_documents(out / "documents.parquet", selected_documents(paths, selected))
         self._write_facts(out, pd.DataFrame(records))
         return out
 

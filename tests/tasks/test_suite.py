@@ -347,7 +347,7 @@ def test_what_a_suite_cannot_be_is_refused_in_one_line(small_data, arguments, me
 
 BROKEN = {
     "no JSON": ("tasks/copa/validation.jsonl", "{\n", "line 1 is not JSON"),
-    "a list": ("tasks/math_qa/dev.json", "3", "is no list of objects"),
+    "a list": ("tasks/math_qa/dev.json", "3", "is not a list of objects"),
     "a missing column": ("tasks/copa/validation.jsonl", '{"premise": "a"}\n', "row 1 has no 'choice1'"),
     "an answer beyond the choices": (
         "tasks/hellaswag/validation.jsonl",

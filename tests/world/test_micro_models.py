@@ -190,7 +190,7 @@ def test_orthogonal_updates_have_singular_values_near_one(shape: tuple[int, int,
 
 
 def test_heads_must_divide_the_width():
-    with pytest.raises(InputError, match="no multiple of 3 heads"):
+    with pytest.raises(InputError, match="not a multiple of 3 heads"):
         rung_config(TINY.model_copy(update={"heads": 3}))
 
 
