@@ -22,7 +22,7 @@ from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES_OPTIONAL
 from benchmark.settings.scoring_settings import ScoringSettings
 
 SECONDS, GIBIBYTES = 120.0, 4.0
-"""Maximum memory for scoring the full size on 2 cores."""
+"""Bounds for scoring the full size on 2 cores."""
 
 MODELS = {
     "model-s": {"parameters": 300, "ladder": "scale", "role": "both"},
