@@ -39,6 +39,8 @@ BenchOut = Annotated[Path | None, typer.Option("--out", help="Folder for bench.j
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a parameter: key=value in YAML.")
 ]
+Entry = Annotated[str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")]
+NewName = Annotated[str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")]
 DataSets = Annotated[int, typer.Option(help="Data sets per cell.", min=2)]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 Page = Annotated[
@@ -206,9 +208,7 @@ def published(
 
 @app.command()
 def report(
-    entry: Annotated[
-        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, or track/model/arm/corpus.")
-    ],
+    entry: Entry,
     form: Annotated[str, typer.Option("--format", help="md, latex or json.")] = "md",
     results: Annotated[Path, typer.Option(help="The results folder.")] = Path("results"),
 ) -> None:
@@ -220,9 +220,7 @@ def report(
 
 @app.command()
 def verify(
-    entry: Annotated[
-        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, or track/model/arm/corpus.")
-    ],
+    entry: Entry,
     runs: Annotated[int, typer.Option(help="Runs to repeat, chosen at random.")] = 3,
 ) -> None:
     """Recompute an entry's tables, repeat some of its runs, and write the attestation."""
@@ -361,9 +359,7 @@ def bench_leaderboard(
 
 @submit.command("corpus")
 def submit_corpus(
-    name: Annotated[
-        str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")
-    ],
+    name: NewName,
     source: Annotated[str, typer.Argument(help="File, folder, or hf://owner/name@<40 hex>[:column].")],
     params: Params = Path("params.yaml"),
     column: Annotated[str | None, typer.Option(help="Text column of a table.")] = None,
@@ -377,9 +373,7 @@ def submit_corpus(
 
 @submit.command("model")
 def submit_model(
-    name: Annotated[
-        str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")
-    ],
+    name: NewName,
     source: Annotated[str, typer.Argument(help="Folder of safetensors, or owner/name@<40 hex>.")],
     params: Params = Path("params.yaml"),
 ) -> None:

@@ -1,6 +1,7 @@
 """Fixtures that every area of the tests shares: the real data, a tokenizer, a Ray cluster, and the command."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,21 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_report_header() -> str:
     """The arithmetic of the tests; those that need bits are skipped where it is native."""
     return f"arithmetic: {mode.name()}"
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    """Replace the first `old` of a file, which must hold it."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a new process, in the root of the repository."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=os.environ | environment,
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,10 @@
 """The Python blocks of docs/PARTS.md run as they stand there."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_python
 
 PAGE = (ROOT / "docs" / "PARTS.md").read_text(encoding="utf-8")
 BLOCKS = {
@@ -21,7 +19,7 @@ def test_a_block_runs_as_it_is_pasted(title: str) -> None:
     for path in re.findall(r"[\"'](data/micro[^\"']*)", code):
         if not (ROOT / path).exists():
             pytest.skip(f"no {path}: `make repro` makes it")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_python(code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 

@@ -24,14 +24,17 @@ def write_tokenizer(folder: Path, vocabulary: dict[str, int]) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
+def random_opt(config: OptConfig, scale: float = 1.0, seed: int = 0) -> OptModel:
+    """A model whose weights are normal numbers times `scale`."""
+    generator, shapes = torch.Generator().manual_seed(seed), config.shapes().items()
+    return OptModel(config, {name: scale * torch.randn(shape, generator=generator) for name, shape in shapes})
+
+
 def write_model(
-    folder: Path, *, rows: int = len(WORDS), hidden: int = 8, positions: int = 32, seed: int = 0
+    folder: Path, *, rows: int = len(WORDS), hidden: int = 8, positions: int = 32, **random: float
 ) -> None:
     """A folder as `save_pretrained` writes it: one layer, random weights, a byte-level tokenizer."""
-    config = OptConfig(rows, hidden, 1, 2, 2 * hidden, positions, hidden)
-    generator = torch.Generator().manual_seed(seed)
-    params = {name: torch.randn(shape, generator=generator) for name, shape in config.shapes().items()}
-    save_opt(OptModel(config, params), folder)
+    save_opt(random_opt(OptConfig(rows, hidden, 1, 2, 2 * hidden, positions, hidden), **random), folder)
     write_tokenizer(folder, {word: number for number, word in enumerate(WORDS)})
 
 
@@ -56,3 +59,13 @@ def change_weights(folder: Path, change: Callable[[Params], Params | object]) ->
     changed = change(params)
     changed = changed if isinstance(changed, dict) else params
     save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def shard(folder: Path, first: str) -> None:
+    """Split the weights over two files and an index; the first file holds the tensor `first` alone."""
+    params = load((folder / "model.safetensors").read_bytes())
+    (folder / "model.safetensors").unlink()
+    index = {name: "a.safetensors" if name == first else "b.safetensors" for name in params}
+    for file in set(index.values()):
+        save_file({name: params[name] for name in params if index[name] == file}, folder / file)
+    edit_json(folder / "model.safetensors.index.json", weight_map=index)

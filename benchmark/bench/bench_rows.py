@@ -52,13 +52,8 @@ class Row:
 
     def to_json(self) -> dict[str, object]:
         """As written to ``bench.json``."""
-        written: dict[str, object] = {
-            "ours": self.ours,
-            "peer": self.peer,
-            "ratio": self.ratio,
-            "spread": self.spread,
-            "unit": self.unit,
-        }
+        names = ("ours", "peer", "ratio", "spread", "unit")
+        written: dict[str, object] = {name: getattr(self, name) for name in names}
         return written if self.bound is None else written | {"bound": str(self.bound), "holds": self.holds}
 
 
@@ -87,14 +82,8 @@ def _turns(ours: Sequence[float], peer: Sequence[float]) -> list[tuple[float, fl
 def _row(
     ours: Sequence[float], peer: Sequence[float], ratios: Sequence[float], unit: str, bound: Bound | None
 ) -> Row:
-    return Row(
-        statistics.median(ours),
-        statistics.median(peer),
-        statistics.median(ratios),
-        max(ratios) - min(ratios),
-        unit,
-        bound,
-    )
+    mine, theirs, ratio = (statistics.median(values) for values in (ours, peer, ratios))
+    return Row(mine, theirs, ratio, max(ratios) - min(ratios), unit, bound)
 
 
 def table(rows: Mapping[str, Row]) -> str:

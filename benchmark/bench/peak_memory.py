@@ -13,11 +13,9 @@ def peak_row(
     suite: str, protocol: str, documents: int, batch_tokens: int, vocabulary: Path, merges: Path
 ) -> Row:
     """Measured / stated bytes of a pass over ``documents`` per task; the model's body has 10 million weights."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        measured, stated = pool.apply(
-            _measure, (suite, protocol, documents, batch_tokens, vocabulary, merges)
-        )
+    asked = (suite, protocol, documents, batch_tokens, vocabulary, merges)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        measured, stated = pool.apply(_measure, asked)
     return counted(measured / 2**20, stated / 2**20, "MiB beside the weights", at_most(1.0))
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
 from benchmark.arithmetic import mode
@@ -46,6 +46,7 @@ def measure(params: Path) -> dict[str, float]:
     import torch
 
     from benchmark.arithmetic.single_thread import compute_alone
+    from benchmark.bench.speed_ratio import timed
     from benchmark.doctor import trials
     from benchmark.models.micro_training import micro_tokenizer, pretraining_tokens, train_rung
     from benchmark.models.opt import OptModel
@@ -67,9 +68,8 @@ def measure(params: Path) -> dict[str, float]:
             short = spec.model_copy(update={"tokens": STEPS * spec.batch})
             pretraining_tokens(micro_tokenizer(cache), short.tokens, cache)
             for _ in range(2):  # the first time warms up
-                started = time.perf_counter()
-                train_rung(short, {0: Path(folder) / name}, name=name, cache=cache)
-                seconds = time.perf_counter() - started
+                made = {0: Path(folder) / name}
+                seconds = timed(partial(train_rung, short, made, name=name, cache=cache))
             total += seconds * spec.tokens / short.tokens
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.documents)
@@ -79,12 +79,8 @@ def measure(params: Path) -> dict[str, float]:
         name: tensor + 1e-3 * torch.randn(tensor.shape, generator=generator)
         for name, tensor in base.model.params.items()
     }
-    times = []
-    for _ in range(4):
-        started = time.perf_counter()
-        base.scorer.score(OptModel(base.model.config, moved))
-        times.append(time.perf_counter() - started)
-    return {"train_the_ladder": total, "score_a_checkpoint": min(times)}
+    fastest = min(timed(lambda: base.scorer.score(OptModel(base.model.config, moved))) for _ in range(4))
+    return {"train_the_ladder": total, "score_a_checkpoint": fastest}
 
 
 if __name__ == "__main__":  # one process of `_process`

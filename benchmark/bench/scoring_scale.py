@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +49,10 @@ def make_samples(folder: Path, size: Size) -> int:
     """Write one parquet file per model and corpus, and one for the base models; the number of rows."""
     rng = np.random.default_rng(0)
     documents = _documents(size)
-    rows = _write(folder / "base.parquet", documents, (_base(model, rng) for model in MODELS))
+    bare = {"arm": NO_ARM, "corpus": NO_ARM, "text_id": NO_TEXT}
+    rows = _write(
+        folder / "base.parquet", documents, (({"model": model, **bare}, 0, rng) for model in MODELS)
+    )
     texts = size.runs // 9
     for model in list(MODELS)[:3]:
         for corpus in CORPORA:
@@ -62,10 +64,6 @@ def make_samples(folder: Path, size: Size) -> int:
             )
             rows += _write(folder / f"{model}-{corpus}.parquet", documents, checkpoints)
     return rows
-
-
-def _base(model: str, rng: np.random.Generator) -> Checkpoint:
-    return {"model": model, "arm": NO_ARM, "corpus": NO_ARM, "text_id": NO_TEXT}, 0, rng
 
 
 def _documents(size: Size) -> pa.Table:
@@ -105,25 +103,20 @@ def _table(documents: pa.Table, key: dict[str, str], step: int, rng: np.random.G
     return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
-def _score(folder: str, out: str, answer: Any) -> None:
+def _score(folder: Path) -> tuple[float, float, float]:
     start = time.perf_counter()
-    run_score(
-        sorted(Path(folder).glob("*.parquet")), MODELS, Path(out), settings=ScoringSettings(suite_version="1")
-    )
+    samples, settings = sorted(folder.glob("*.parquet")), ScoringSettings(suite_version="1")
+    run_score(samples, MODELS, folder / "out", settings=settings)
     seconds = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_SELF)
-    answer.put((seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20))
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
 
 
 def measure(size: Size, folder: Path) -> dict[str, float]:
     """Rows, seconds, processor seconds and peak GiB of scoring made-up samples in a fresh process."""
     rows = make_samples(folder, size)
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=_score, args=(str(folder), str(folder / "out"), answer))
-    process.start()
-    measured = answer.get()
-    process.join()
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        measured = pool.apply(_score, (folder,))
     names = ("seconds", "processor_seconds", "peak_gib")
     return {"rows": rows, **dict(zip(names, measured, strict=True))}
 

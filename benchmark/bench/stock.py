@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,40 +50,34 @@ class Stock:
 
         Writing the checkpoint to the folder is not counted.
         """
-        from lm_eval import simple_evaluate
         from lm_eval.tasks import TaskManager
 
         save_opt(self.subject.checkpoints[checkpoint], self.folder)
         settings = {"pretrained": str(self.folder), "dtype": "float32", "add_bos_token": True}
-        with _quietly():
-            started = time.perf_counter()
-            results = simple_evaluate(
-                model="hf",
-                model_args=settings,
-                tasks=list(self.subject.rows),
-                task_manager=TaskManager(include_path=self._include, metadata=dict(self.subject.metadata)),
-                samples={task: list(rows) for task, rows in self.subject.rows.items()},
-                device=str(self.subject.checkpoints[0].device),
-            )
-            seconds = time.perf_counter() - started
-        return seconds, _accuracies(results)
+        return self._timed(
+            lambda: {
+                "model": "hf",
+                "model_args": settings,
+                "task_manager": TaskManager(include_path=self._include, metadata=dict(self.subject.metadata)),
+                "device": str(self.subject.checkpoints[0].device),
+            }
+        )
 
     def at_its_best(self, checkpoint: int, batch_size: int) -> tuple[float, dict[str, float]]:
         """Seconds of a call with the model and the task manager kept, no bootstrap and no sample log."""
-        from lm_eval import simple_evaluate
-
         self._keep(batch_size)
         load_weights(self.kept.model, self.subject.checkpoints[checkpoint])
+        kept = {"model": self.kept, "task_manager": self.manager}
+        return self._timed(lambda: {**kept, "bootstrap_iters": 0, "log_samples": False})
+
+    def _timed(self, options: Callable[[], dict[str, Any]]) -> tuple[float, dict[str, float]]:
+        """Seconds of one call on the subject's documents, the making of its options included, and accuracies."""
+        from lm_eval import simple_evaluate
+
+        samples = {task: list(rows) for task, rows in self.subject.rows.items()}
         with _quietly():
             started = time.perf_counter()
-            results = simple_evaluate(
-                model=self.kept,
-                tasks=list(self.subject.rows),
-                task_manager=self.manager,
-                samples={task: list(rows) for task, rows in self.subject.rows.items()},
-                bootstrap_iters=0,
-                log_samples=False,
-            )
+            results = simple_evaluate(tasks=list(samples), samples=samples, **options())
             seconds = time.perf_counter() - started
         return seconds, _accuracies(results)
 
@@ -191,10 +185,9 @@ def _padded_scores(stock: Any, units: list[Unit], subject: Subject) -> torch.Ten
 
 def _padded_generation(stock: Any, units: list[Unit], subject: Subject) -> torch.Tensor:
     ids = torch.full((len(units), subject.max_length), subject.tokenizer.pad_id, device=stock.device)
-    for row, unit in enumerate(units):
-        ids[row, subject.max_length - len(unit.prompt) :] = ids.new_tensor(unit.prompt)
     mask = torch.zeros_like(ids)
     for row, unit in enumerate(units):
+        ids[row, subject.max_length - len(unit.prompt) :] = ids.new_tensor(unit.prompt)
         mask[row, subject.max_length - len(unit.prompt) :] = 1
     assert units[0].ending is not None
     generated: torch.Tensor = stock.generate(

@@ -6,7 +6,6 @@ draws may be split between processes.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from benchmark.posttrain.base_model import load_base
 from benchmark.posttrain.checkpoints import rebuilt
 from benchmark.posttrain.early_stopping import FAMILIES
 from benchmark.posttrain.run_requests import request
+from benchmark.reports.markdown import markdown_table
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.arm_specs import Arm
 from benchmark.settings.corpus_specs import MicroCorpus
@@ -32,7 +32,7 @@ from benchmark.settings.load import load_settings
 from benchmark.settings.model_specs import MicroModel
 from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import code_digest, digest
-from benchmark.system.files import write_json
+from benchmark.system.files import read_json, write_json
 from benchmark.system.import_closure import modules
 from benchmark.system.marked_text import replace_between_markers
 from benchmark.tasks.suite_of_track import suite_of
@@ -100,11 +100,7 @@ def outcomes(
         done = list(_outcomes(settings, rung, draw, left))
         for control in left:
             write_json(stored[control.name], [asdict(one) for one in done if one.control == control.name])
-    return [
-        ControlOutcome(**one)
-        for path in stored.values()
-        for one in json.loads(path.read_text(encoding="utf-8"))
-    ]
+    return [ControlOutcome(**one) for path in stored.values() for one in read_json(path)]
 
 
 def _key(settings: Settings, rung: str, control: CandidateControl) -> str:
@@ -153,16 +149,9 @@ def _outcomes(
 def table(found: Sequence[ControlOutcome], controls: Sequence[CandidateControl]) -> str:
     """Gains by control, step and draw in Markdown: means over texts, then mean and deviation over draws."""
     draws = sorted({one.draw for one in found})
-    heads = [
-        "control",
-        "step",
-        "scope",
-        *(f"draw {draw}" for draw in draws),
-        "mean",
-        "s.d.",
-        "draws as expected",
-    ]
-    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    of_draws = [f"draw {draw}" for draw in draws]
+    heads = ["control", "step", "scope", *of_draws, "mean", "s.d.", "draws as expected"]
+    lines: list[list[str]] = []
     for control in controls:
         for step in control.steps:
             rows = [one for one in found if (one.control, one.step) == (control.name, step)]
@@ -172,12 +161,9 @@ def table(found: Sequence[ControlOutcome], controls: Sequence[CandidateControl])
                 ]
                 spread = f"{statistics.stdev(gains):.3f}" if len(gains) > 1 else ""
                 right = sum(gain * control.expected > 0 for gain in gains)
-                cells = [
-                    control.name, str(step), scope, *(f"{gain:+.3f}" for gain in gains),
-                    f"{statistics.fmean(gains):+.3f}", spread, f"{right} of {len(gains)}",
-                ]  # fmt: skip
-                lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+                figures = [f"{gain:+.3f}" for gain in (*gains, statistics.fmean(gains))]
+                lines.append([control.name, str(step), scope, *figures, spread, f"{right} of {len(gains)}"])
+    return markdown_table(heads, lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

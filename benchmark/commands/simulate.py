@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -34,13 +33,12 @@ def simulate(params: Path, studies: int = STUDIES, draws: int | None = None, see
         InputError: the track has no results, or too few pretraining draws to halve.
     """
     study = track_study(params)
-    fewest = min(draws or len(base.units) for base in study.bases.values())
-    if fewest < 2 * FEWEST_UNITS:
+    count = draws or min(len(base.units) for base in study.bases.values())
+    if count < 2 * FEWEST_UNITS:
         raise InputError(
-            f"{params}: {fewest} pretraining draws leave fewer than {FEWEST_UNITS} in a half: give --draws "
+            f"{params}: {count} pretraining draws leave fewer than {FEWEST_UNITS} in a half: give --draws "
             f"{2 * FEWEST_UNITS} or more"
         )
-    count = draws or min(len(base.units) for base in study.bases.values())
     print(f"{studies} simulated studies with {count} pretraining draws a model, seed {seed}")
     as_measured = Simulator(study, draws=draws)
     print("\nTwo disjoint halves of the draws of one rung (A/A), told apart at all or a family after Holm:")
@@ -69,12 +67,11 @@ def track_study(params: Path) -> Study:
     if not (results / "entries.csv").is_file():
         raise InputError(f"{results}: no entries.csv: `make repro TRACK={settings.track.name}` first")
     entries = pd.read_csv(results / "entries.csv")
-    models = {
-        str(row["model"]): Model(str(row["model"]), int(row["parameters"]), settings.track.name, "both")
-        for row in entries.to_dict("records")
-    }
     roles = {name: spec.role for name, spec in settings.models.items()}
-    models = {name: replace(model, role=roles.get(name, "both")) for name, model in models.items()}
+    models = {
+        str(name): Model(str(name), int(size), settings.track.name, roles.get(str(name), "both"))
+        for name, size in zip(entries["model"], entries["parameters"], strict=True)
+    }
     return read_study(results, models, ScoringSettings.of_track(settings))
 
 

@@ -82,20 +82,19 @@ class Sides:
         """Names of files that both sides have and that differ only in their line ends."""
         return [
             name
-            for name in self.changed
-            if name in self.before
-            and name in self.after
-            and not name.endswith((".parquet", ".png"))
-            and _unix(self.before[name]) == _unix(self.after[name])
+            for name in self._of_both
+            if not name.endswith((".parquet", ".png")) and _unix(self.before[name]) == _unix(self.after[name])
         ]
 
     @property
     def both(self) -> list[str]:
         """Names of files that both sides have and whose content differs."""
         same = set(self.line_ends)
-        return [
-            name for name in self.changed if name in self.before and name in self.after and name not in same
-        ]
+        return [name for name in self._of_both if name not in same]
+
+    @property
+    def _of_both(self) -> list[str]:
+        return [name for name in self.changed if name in self.before and name in self.after]
 
 
 def provenance(files: Mapping[str, bytes]) -> dict[str, Any]:

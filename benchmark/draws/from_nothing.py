@@ -107,11 +107,6 @@ def _weights(paths: TrackPaths, model: str, kept: KeptRun) -> dict[int, str | No
     path = paths.run_group(model, kept.corpus) / "runs.jsonl"
     steps = {step.step for step in kept.steps}
     for record in RunRecord.read_all(path) if path.is_file() else []:
-        if (record.draw, record.arm, record.text_id, record.seed) == (
-            kept.draw,
-            kept.arm,
-            kept.text_id,
-            kept.seed,
-        ):
+        if all(getattr(record, name) == getattr(kept, name) for name in ("draw", "arm", "text_id", "seed")):
             return {step.step: step.weights_sha256 for step in record.steps if step.step in steps}
     return None

@@ -1,6 +1,5 @@
 """`gapbench diff` on the committed results: the first stage that differs, and settings or code that do."""
 
-import csv
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,7 +14,8 @@ from benchmark.diff import diff
 from benchmark.errors import CheckFailed
 from benchmark.settings.load import load_settings
 from benchmark.system.files import write_json
-from tests.pipeline.small import ROOT, commit, shell
+from tests.conftest import replace_in as replace
+from tests.pipeline.small import ROOT, commit, edit_csv, shell
 
 RESULTS = Path("results/micro")
 MOST = load_settings(ROOT / "params.yaml").posttrain.max_steps
@@ -38,10 +38,16 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def replace(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+@pytest.fixture
+def printed(repository: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What `gapbench diff` prints where it finds no fault."""
+    return lambda: diff(repository, "HEAD", "micro") or capsys.readouterr().out
+
+
+def faulty(repository: Path, said: str) -> None:
+    """`gapbench diff` finds a fault and says so."""
+    with pytest.raises(CheckFailed, match=said):
+        diff(repository, "HEAD", "micro")
 
 
 def line_of(path: Path, begin: str) -> str:
@@ -51,16 +57,6 @@ def line_of(path: Path, begin: str) -> str:
     return found
 
 
-def edit_csv(path: Path, edit: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        rows, columns = list(reader), list(reader.fieldnames or [])
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(edit(rows))
-
-
 def with_new_corpus(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """The rows with those of `code` again under the name `mine`, and other ranks."""
     columns = [name for name in ("corpus", "other_corpus") if name in rows[0]]
@@ -68,6 +64,11 @@ def with_new_corpus(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     new = [row for row in again if any(row[name] == "mine" for name in columns)]
     ranked = [{**row, "rank": str(int(row["rank"]) + 1)} if row.get("rank") else row for row in [*rows, *new]]
     return sorted(ranked, key=lambda row: tuple(row.values())) if "rank" not in rows[0] else ranked
+
+
+def setting(column: str, value: str, **where: str) -> Callable[[list[dict[str, str]]], list[dict[str, str]]]:
+    """An edit that sets a column in the rows that have the values of `where`."""
+    return lambda rows: [{**row, column: value} if where.items() <= row.items() else row for row in rows]
 
 
 def add_corpus(repository: Path, *, samples: bool = False) -> None:
@@ -80,7 +81,7 @@ def add_corpus(repository: Path, *, samples: bool = False) -> None:
         if "corpus" in path.read_text(encoding="utf-8").split("\n")[0].split(","):
             edit_csv(path, with_new_corpus)
     edit_csv(folder / "familiarity.csv", lambda rows: [{**row, "n": row["n"] + "0"} for row in rows])
-    edit_csv(folder / "profile.csv", lambda rows: [{**row, "threshold": "0.5"} for row in rows])
+    edit_csv(folder / "profile.csv", setting("threshold", "0.5"))
     for name in ("texts.parquet", *(["documents.parquet"] if samples else [])):
         table = pq.read_table(folder / name)
         rows = table.filter(pc.equal(table["corpus"], "code"))
@@ -89,18 +90,15 @@ def add_corpus(repository: Path, *, samples: bool = False) -> None:
         pq.write_table(pa.concat_tables([table, rows.set_column(place, "corpus", mine)]), folder / name)
 
 
-def test_make_repro_after_a_submitted_corpus_ends_well(
-    repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_make_repro_after_a_submitted_corpus_ends_well(repository: Path, printed: Callable[[], str]) -> None:
     add_corpus(repository, samples=True)
-    diff(repository, "HEAD", "micro")
-    printed = capsys.readouterr().out
-    assert "params.yaml: corpora.mine is new" in printed
-    assert "all that does not depend on that equals" in printed
+    said = printed()
+    assert "params.yaml: corpora.mine is new" in said
+    assert "all that does not depend on that equals" in said
 
 
 def test_a_submitted_corpus_may_be_committed_before_it_is_run(
-    repository: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, printed: Callable[[], str]
 ) -> None:
     before = {path: path.read_bytes() for path in (repository / RESULTS).iterdir()}
     add_corpus(repository)
@@ -110,8 +108,7 @@ def test_a_submitted_corpus_may_be_committed_before_it_is_run(
             path.write_bytes(content)
         if files is before:
             commit(repository)
-    diff(repository, "HEAD", "micro")
-    assert "corpora.mine is new" in capsys.readouterr().out
+    assert "corpora.mine is new" in printed()
 
 
 @pytest.mark.parametrize(
@@ -128,8 +125,7 @@ def test_a_row_of_another_entry_must_not_move_with_a_submitted_corpus(
         return [*rows[:place], {**rows[place], column: "0.125"}, *rows[place + 1 :]]
 
     edit_csv(repository / RESULTS / name, spoil)
-    with pytest.raises(CheckFailed, match=rf"{name}: 1 row differs, first .* seen"):
-        diff(repository, "HEAD", "micro")
+    faulty(repository, rf"{name}: 1 row differs, first .* seen")
 
 
 @pytest.mark.parametrize("name", ["entries.csv", "pairs.csv", "profile.csv", "run_curves.csv"])
@@ -139,8 +135,7 @@ def test_a_row_of_another_entry_must_not_go_with_a_submitted_corpus(name: str, r
         repository / RESULTS / name,
         lambda rows: [row for row in rows if row is not next(r for r in rows if r["corpus"] == "seen")],
     )
-    with pytest.raises(CheckFailed, match=rf"{name}: 1 row missing, first .* seen"):
-        diff(repository, "HEAD", "micro")
+    faulty(repository, rf"{name}: 1 row missing, first .* seen")
 
 
 def test_documents_of_another_entry_must_not_move_with_a_submitted_corpus(repository: Path) -> None:
@@ -151,8 +146,7 @@ def test_documents_of_another_entry_must_not_move_with_a_submitted_corpus(reposi
     values[0] = 0.125
     place = table.schema.get_field_index("value")
     pq.write_table(table.set_column(place, "value", pa.array(values)), path)
-    with pytest.raises(CheckFailed, match=r"documents\.parquet: 1 row differs"):
-        diff(repository, "HEAD", "micro")
+    faulty(repository, r"documents\.parquet: 1 row differs")
 
 
 def out_of(repository: Path, stage: str) -> str:
@@ -176,15 +170,13 @@ def test_the_first_stage_whose_output_differs_is_named(
     for stage in stages:
         replace(repository / "dvc.lock", out_of(repository, stage), f"{'0' * 32}.dir")
     replace(repository / RESULTS / "runs.csv", "max_steps", "diverged")
-    with pytest.raises(CheckFailed, match=f"first stage whose output differs is {first}$"):
-        diff(repository, "HEAD", "micro")
+    faulty(repository, f"first stage whose output differs is {first}$")
 
 
 def test_where_the_stages_agree_the_first_table_that_differs_is_named(repository: Path) -> None:
     for name in ("comparisons.csv", "entries.csv", "curves.csv"):
         replace(repository / RESULTS / name, "gap-lr3e-3", "gap-lr3e-4")
-    with pytest.raises(CheckFailed, match=r"the first stage whose output differs is score, in curves\.csv"):
-        diff(repository, "HEAD", "micro")
+    faulty(repository, r"the first stage whose output differs is score, in curves\.csv")
 
 
 @pytest.mark.parametrize(
@@ -198,74 +190,57 @@ def test_where_the_stages_agree_the_first_table_that_differs_is_named(repository
     ],
 )
 def test_changed_settings_are_named_and_what_depends_on_them_is_not_compared(
-    old: str, new: str, said: str, repository: Path, capsys: pytest.CaptureFixture[str]
+    old: str, new: str, said: str, repository: Path, printed: Callable[[], str]
 ) -> None:
     replace(repository / "params.yaml", old, new)
-
-    def move(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-        return [{**row, "distance": "9"} if row["model"] == "micro-1" else row for row in rows]
-
     if "claims" in said:
         replace(repository / RESULTS / "claims.json", '"inconclusive"', '"reproduced"')
     else:
-        edit_csv(repository / RESULTS / "runs.csv", move)
-    diff(repository, "HEAD", "micro")
-    assert said in capsys.readouterr().out
+        edit_csv(repository / RESULTS / "runs.csv", setting("distance", "9", model="micro-1"))
+    assert said in printed()
 
 
 def test_a_changed_model_leaves_the_rows_of_others_compared(repository: Path) -> None:
     replace(repository / "params.yaml", "hidden: 32", "hidden: 40")
-    edit_csv(
-        repository / RESULTS / "runs.csv",
-        lambda rows: [{**row, "distance": "9"} if row["model"] == "micro-2" else row for row in rows],
-    )
-    with pytest.raises(CheckFailed, match=r"runs\.csv: \d+ rows differ, first micro-2"):
-        diff(repository, "HEAD", "micro")
+    edit_csv(repository / RESULTS / "runs.csv", setting("distance", "9", model="micro-2"))
+    faulty(repository, r"runs\.csv: \d+ rows differ, first micro-2")
 
 
 def test_changed_steps_leave_the_rungs_compared(repository: Path) -> None:
     replace(repository / "params.yaml", STEPS, FEWER)
-    edit_csv(
-        repository / RESULTS / "scores.csv",
-        lambda rows: [{**row, "score": "0.5"} if row["row_kind"] == "rung" else row for row in rows],
-    )
-    with pytest.raises(CheckFailed, match=r"scores\.csv: \d+ rows differ, first micro-1 none none"):
-        diff(repository, "HEAD", "micro")
+    edit_csv(repository / RESULTS / "scores.csv", setting("score", "0.5", row_kind="rung"))
+    faulty(repository, r"scores\.csv: \d+ rows differ, first micro-1 none none")
 
 
 def test_changed_code_of_a_stage_is_named_and_no_row_is_compared(
-    repository: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, printed: Callable[[], str]
 ) -> None:
     replace(repository / "benchmark/scoring/ranks.py", "import", "import  ")
     replace(repository / RESULTS / "runs.csv", "max_steps", "diverged")
-    diff(repository, "HEAD", "micro")
-    assert "benchmark/scoring/ranks.py (code of score)" in capsys.readouterr().out
+    assert "benchmark/scoring/ranks.py (code of score)" in printed()
 
 
 def test_changed_code_of_scoring_leaves_the_stages_before_it_compared(repository: Path) -> None:
     replace(repository / "benchmark/scoring/ranks.py", "import", "import  ")
     replace(repository / "dvc.lock", out_of(repository, "base@micro-2"), f"{'0' * 32}.dir")
-    with pytest.raises(CheckFailed, match="base@micro-2"):
-        diff(repository, "HEAD", "micro")
+    faulty(repository, "base@micro-2")
 
 
 def test_a_missing_file_is_a_fault_with_changed_code_too(repository: Path) -> None:
     replace(repository / "benchmark/corpora/micro_corpora.py", "import", "import  ")
     (repository / RESULTS / "pairs.csv").unlink()
-    with pytest.raises(CheckFailed, match=r"pairs\.csv is missing"):
-        diff(repository, "HEAD", "micro")
+    faulty(repository, r"pairs\.csv is missing")
 
 
 def test_code_that_no_stage_depends_on_does_not_count(repository: Path) -> None:
     replace(repository / "benchmark/cli.py", "import", "import  ")
     replace(repository / "benchmark/diff/diff_command.py", "import", "import  ")
     replace(repository / RESULTS / "runs.csv", "max_steps", "diverged")
-    with pytest.raises(CheckFailed, match="bytes differ"):
-        diff(repository, "HEAD", "micro")
+    faulty(repository, "bytes differ")
 
 
 def test_code_that_was_committed_before_it_was_run_is_known_from_the_lock(
-    repository: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, printed: Callable[[], str]
 ) -> None:
     lock = repository / "dvc.lock"
     digest = (
@@ -273,8 +248,7 @@ def test_code_that_was_committed_before_it_was_run_is_known_from_the_lock(
     )
     replace(lock, digest, "0" * 32)
     replace(repository / RESULTS / "runs.csv", "max_steps", "diverged")
-    diff(repository, "HEAD", "micro")
-    assert "benchmark/scoring/ranks.py (code of score)" in capsys.readouterr().out
+    assert "benchmark/scoring/ranks.py (code of score)" in printed()
 
 
 def test_an_attestation_changes_a_state_and_is_no_fault(repository: Path) -> None:

@@ -1,6 +1,5 @@
 """`gapbench doctor` computes the committed digests again, and names the first thing that differs."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +12,8 @@ from benchmark.doctor import digest_table, doctor_command, kernels, trials
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.micro_training import micro_tokenizer
 from benchmark.settings.load import load_settings
+from tests.conftest import ROOT, run_python
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCTOR = (
     "import sys; from benchmark.cli import main; sys.argv = ['gapbench', 'doctor', *sys.argv[1:]]; main()"
 )
@@ -87,14 +86,7 @@ def test_the_stored_model_has_the_tokenizer_of_the_ladder(tmp_path: Path) -> Non
 def test_variables_that_the_user_has_set_change_no_bit_and_are_named_once() -> None:
     hostile = {"MKL_CBWR": "AVX512", "OMP_NUM_THREADS": "2", "ATEN_CPU_CAPABILITY": "default"}
     hostile |= {"ONEDNN_MAX_CPU_ISA": "SSE41"}
-    done = subprocess.run(
-        [sys.executable, "-c", DOCTOR, "--part", "base", "--part", "runs"],
-        cwd=ROOT,
-        env=os.environ | hostile,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_python(DOCTOR, "--part", "base", "--part", "runs", **hostile)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "digests: all" in done.stdout
     assert done.stderr.count("set aside") == 1

@@ -13,6 +13,7 @@ from benchmark.models import from_hub
 from benchmark.models.from_hub import PICKLED_OPT, convert_pickles, fetch
 
 COMMIT = "1" * 40
+TAKEN = ["config.json", "model.safetensors", "vocab.json"]
 TENSORS = {"decoder.embed_tokens.weight": torch.arange(6.0).reshape(2, 3), "decoder.b": torch.ones(2)}
 
 
@@ -35,11 +36,7 @@ def test_safetensors_are_taken_with_configuration_and_tokenizer(repository, tmp_
     save_file(TENSORS, repository / "model.safetensors")
     (repository / "pytorch_model.bin").write_bytes(b"never read")
     folder = fetch("owner/name", COMMIT, tmp_path / "model")
-    assert sorted(file.name for file in folder.iterdir()) == [
-        "config.json",
-        "model.safetensors",
-        "vocab.json",
-    ]
+    assert sorted(file.name for file in folder.iterdir()) == TAKEN
 
 
 def test_shards_are_taken_as_their_index_names_them(repository, tmp_path):
@@ -76,11 +73,7 @@ def test_allowed_pickles_become_safetensors_and_do_not_enter_the_folder(reposito
     )
     pin = PICKLED_OPT["facebook/opt-350m"]
     folder = fetch("facebook/opt-350m", pin, tmp_path / "model", allow_pickle_weights=True)
-    assert sorted(file.name for file in folder.iterdir()) == [
-        "config.json",
-        "model.safetensors",
-        "vocab.json",
-    ]
+    assert sorted(file.name for file in folder.iterdir()) == TAKEN
     found = load_file(folder / "model.safetensors")
     assert found.keys() == TENSORS.keys()
     assert all(torch.equal(found[key], TENSORS[key]) for key in TENSORS)

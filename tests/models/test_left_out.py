@@ -1,11 +1,11 @@
 """What a loader leaves out is what stands for it, tokens find their rows, and a base has finite outputs."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer as Backend
 
 from benchmark.errors import InputError
@@ -17,7 +17,16 @@ from benchmark.posttrain.base_model import load_base
 from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.tasks.suite_of_track import suite_of
 from benchmark.untrusted.model_folder import check_model
-from tests.tiny_model import WORDS, Params, add_token, change_weights, edit_json, write_model, write_tokenizer
+from tests.tiny_model import (
+    WORDS,
+    Params,
+    add_token,
+    change_weights,
+    edit_json,
+    shard,
+    write_model,
+    write_tokenizer,
+)
 
 HEAD = "lm_head.weight"
 
@@ -37,19 +46,23 @@ def folder(tmp_path: Path) -> Path:
     return target
 
 
-def shard(folder: Path) -> None:
-    """The head lies in a file of its own, before that of the embedding."""
-    params = load_file(folder / "model.safetensors")
-    (folder / "model.safetensors").unlink()
-    parts = {"a.safetensors": [HEAD], "b.safetensors": [name for name in params if name != HEAD]}
-    for file, names in parts.items():
-        save_file({name: params[name] for name in names}, folder / file)
-    index = {"weight_map": {name: file for file, names in parts.items() for name in names}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
-
-
 def bare(params: Params) -> Params:
     return {name.removeprefix("model."): tensor for name, tensor in params.items()}
+
+
+LAYOUTS: dict[str, Callable[[Path], object]] = {
+    "one file": lambda folder: None,
+    "shards": lambda folder: shard(folder, HEAD),
+    "no prefix": lambda folder: change_weights(folder, bare),
+}
+
+
+def refuse(folder: Path, said: str, load: Callable[[Path], object] = load_opt) -> None:
+    """What loads the folder and what checks it without loading refuse it, each in one line."""
+    for read in (load, check_model):
+        with pytest.raises(InputError, match=said) as refused:
+            read(folder)
+        assert "\n" not in str(refused.value)
 
 
 def one_value(params: Params) -> None:
@@ -71,22 +84,16 @@ def cut(params: Params) -> None:
 
 
 @pytest.mark.parametrize("edit", [one_value, of_its_own, rounded, cut])
-@pytest.mark.parametrize("layout", ["one file", "shards", "no prefix"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("flag", [True, None])
 def test_a_head_that_is_not_the_embedding_is_refused_loaded_or_not(folder, edit, layout, flag):
     change_weights(folder, edit)
     edit_json(folder / "config.json", tie_word_embeddings=flag)
-    if layout == "shards":
-        shard(folder)
-    elif layout == "no prefix":
-        change_weights(folder, bare)
-    for read in (load_opt, check_model):
-        with pytest.raises(InputError, match=r"lm_head\.weight") as refused:
-            read(folder)
-        assert "\n" not in str(refused.value)
+    LAYOUTS[layout](folder)
+    refuse(folder, r"lm_head\.weight")
 
 
-@pytest.mark.parametrize("layout", ["one file", "shards", "no prefix"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 def test_a_head_that_is_the_embedding_is_left_out(folder, layout, stored):
     """Of any type: float64 holds float32's values, and what was rounded is rounded in both."""
@@ -98,10 +105,7 @@ def test_a_head_that_is_the_embedding_is_left_out(folder, layout, stored):
         params[HEAD] = before.to(stored)
 
     change_weights(folder, store)
-    if layout == "shards":
-        shard(folder)
-    elif layout == "no prefix":
-        change_weights(folder, bare)
+    LAYOUTS[layout](folder)
     model = load_opt(folder)
     assert torch.equal(model.params[EMBEDDING], before)
     assert HEAD not in model.params
@@ -113,9 +117,7 @@ def test_a_tensor_that_stands_twice_is_refused(folder):
         params[EMBEDDING.removeprefix("model.")] = torch.zeros_like(params[EMBEDDING])
 
     change_weights(folder, double)
-    for read in (load_opt, check_model):
-        with pytest.raises(InputError, match="twice"):
-            read(folder)
+    refuse(folder, "twice")
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -132,9 +134,7 @@ def test_weights_beyond_float32_are_refused(folder):
         params[EMBEDDING][3, 2] = 1e39
 
     change_weights(folder, huge)
-    for read in (load_opt, check_model):
-        with pytest.raises(InputError, match="beyond float32"):
-            read(folder)
+    refuse(folder, "beyond float32")
 
 
 EVALUATION = EvaluationOptions(suite="micro12", select_documents=2)
@@ -169,18 +169,14 @@ def test_ids_with_gaps_keep_the_rows_up_to_the_largest(folder):
 def test_an_id_without_a_row_is_refused_loaded_or_not(folder):
     write_tokenizer(folder, {word: number + 9 * (number >= 20) for number, word in enumerate(WORDS)})
     told = rf"{len(WORDS)} tokens with ids up to {len(WORDS) + 8}, the embedding has {len(WORDS) + 8} rows"
-    for read in (base, check_model):
-        with pytest.raises(InputError, match=told):
-            read(folder)
+    refuse(folder, told, base)
 
 
 def test_an_added_token_without_a_row_is_refused(folder):
     backend = Backend.from_file(str(folder / "tokenizer.json"))
     backend.add_tokens([f"<new{number}>" for number in range(9)])
     backend.save(str(folder / "tokenizer.json"))
-    for read in (base, check_model):
-        with pytest.raises(InputError, match="rows"):
-            read(folder)
+    refuse(folder, "rows", base)
 
 
 def test_two_tokens_with_one_id_are_refused(folder):

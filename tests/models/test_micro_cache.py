@@ -65,9 +65,8 @@ def test_more_draws_leave_those_that_exist_alone(ladder: Ladder, tmp_path: Path)
 def test_a_draw_that_is_trained_again_alone_has_the_bytes_that_are_kept(
     ladder: Ladder, tmp_path: Path
 ) -> None:
-    kept = copied(ladder, "large", 1, tmp_path / "kept")
+    copied(ladder, "large", 1, tmp_path / "kept")
     retrain(ladder, "large", 1, tmp_path / "again")
-    assert (tmp_path / "again" / "model.safetensors").read_bytes() == kept
     for file in (tmp_path / "kept").iterdir():
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 

@@ -14,6 +14,7 @@ from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import RunStart, SoupMember
 from benchmark.posttrain.objective import text_loss
 from benchmark.settings.run_options import Posttrain
+from tests.tiny_model import random_opt
 
 TOKENS = (2, *(5 + (7 * place) % 50 for place in range(40)))
 STEPS = 6
@@ -26,9 +27,7 @@ def model() -> OptModel:
         vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, ffn_dim=32,
         max_position_embeddings=64, word_embed_proj_dim=16,
     )  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-    params = {name: 0.1 * torch.randn(shape, generator=generator) for name, shape in config.shapes().items()}
-    return OptModel(config, params)
+    return random_opt(config, 0.1)
 
 
 def start(model: OptModel, *, seed: int = 0, text_id: str = "text", **settings: object) -> RunStart:

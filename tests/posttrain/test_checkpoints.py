@@ -8,15 +8,14 @@ from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import CheckFailed
 from benchmark.models.opt import load_opt
 from benchmark.models.weights import weights_sha256
-from benchmark.posttrain.base_model import Base, load_base
+from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.checkpoints import keep_checkpoints, keep_run
 from benchmark.posttrain.record import RunRecord
 from benchmark.posttrain.run_cache import RunCache
 from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_requests import request
 from benchmark.settings.track_settings import Settings
-from benchmark.tasks.suite_of_track import suite_of
-from tests.posttrain.test_run_loop import settings_with
+from tests.posttrain.test_run_loop import base_with, settings_with
 
 TEXTS = micro_corpus("code", 2, 0)
 
@@ -28,8 +27,7 @@ def settings(keep: str) -> Settings:
 
 @pytest.fixture(scope="module")
 def base(tiny_rung: Path) -> Base:
-    one = settings("none")
-    return load_base("tiny", tiny_rung, suite_of(one.evaluation, documents=4), one.evaluation, one.execution)
+    return base_with(tiny_rung, settings("none"))
 
 
 @pytest.fixture(scope="module")

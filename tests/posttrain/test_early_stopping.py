@@ -13,20 +13,20 @@ def stopped_at(pairs: list[tuple[float, float]]) -> int | None:
     return None
 
 
-def test_two_epochs_below_both_bests_from_epoch_five_on_stop_the_run() -> None:
-    assert stopped_at([(0.5, 0.5), *[(0.4, 0.4)] * 9]) == 6
-
-
-def test_the_two_epochs_need_not_follow_one_another() -> None:
-    assert stopped_at([(0.5, 0.5)] * 5 + [(0.4, 0.4), (0.5, 0.4), (0.4, 0.4)]) == 7
-
-
-def test_one_family_at_its_best_keeps_the_run_going() -> None:
-    assert stopped_at([(0.5, 0.5), *[(0.4, 0.5)] * 14]) is None
-
-
-def test_a_new_best_counts_from_the_next_epoch_on() -> None:
-    assert stopped_at([(0.1, 0.1)] * 5 + [(0.9, 0.9), (0.8, 0.8), (0.8, 0.8)]) == 7
+@pytest.mark.parametrize(
+    ("pairs", "epoch"),
+    [
+        ([(0.5, 0.5), *[(0.4, 0.4)] * 9], 6),
+        ([(0.5, 0.5)] * 5 + [(0.4, 0.4), (0.5, 0.4), (0.4, 0.4)], 7),
+        ([(0.5, 0.5), *[(0.4, 0.5)] * 14], None),
+        ([(0.1, 0.1)] * 5 + [(0.9, 0.9), (0.8, 0.8), (0.8, 0.8)], 7),
+    ],
+    ids=["in a row", "not in a row", "one family at its best", "a new best counts from the next epoch on"],
+)
+def test_two_epochs_below_both_bests_from_epoch_five_on_stop_the_run(
+    pairs: list[tuple[float, float]], epoch: int | None
+) -> None:
+    assert stopped_at(pairs) == epoch
 
 
 @pytest.mark.parametrize(

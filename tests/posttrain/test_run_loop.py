@@ -61,12 +61,6 @@ def run(base: Base, settings: Settings, arm: str = "gap") -> RunResult:
     return execute_run(request(settings, base, "code", text, arm, 0), base.scorer)
 
 
-def test_a_run_is_the_same_twice(base: Base) -> None:
-    first, second = (run(base, settings_with()) for _ in range(2))
-    assert first.record == second.record
-    assert first.samples.equals(second.samples)
-
-
 def test_the_record_holds_step_0_and_every_step_after_it(base: Base) -> None:
     result = run(base, settings_with())
     steps = result.record.steps

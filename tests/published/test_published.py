@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from benchmark.errors import InputError
 from benchmark.published import step_choice
@@ -18,7 +19,7 @@ from benchmark.published.reanalysis import run_published
 from benchmark.published.sampling import COUNTED, NOTEBOOKS, POOL, check_notebooks
 from benchmark.published.source_files import FAMILIES, PARAMETERS, read_published
 from benchmark.schema.result_columns import COMPARISONS, ENTRIES, RUNS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, replace_in
 
 FINDINGS = ROOT / "docs" / "FINDINGS.md"
 COMMITTED = ROOT / "results" / "published"
@@ -56,6 +57,16 @@ def written(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 @pytest.fixture(scope="module")
 def facts(written: tuple[Path, list[str]]) -> dict:
     return json.loads((written[0] / "published.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def claims(written: tuple[Path, list[str]]) -> list[dict]:
+    return json.loads((written[0] / "claims.json").read_text())["claims"]
+
+
+@pytest.fixture
+def comparisons(written: tuple[Path, list[str]]) -> pd.DataFrame:
+    return pd.read_csv(written[0] / "comparisons.csv")
 
 
 def test_the_published_figures_come_out_to_four_decimals(facts: dict) -> None:
@@ -106,13 +117,11 @@ def test_tables_have_the_columns_of_the_schema_and_every_row_of_the_files(
     assert not runs.duplicated(["model", "arm", "corpus", "text_id", "seed"]).any()
 
 
-def test_a_comparison_is_a_t_test_over_texts(source: Path, written: tuple[Path, list[str]]) -> None:
-    from scipy.stats import ttest_1samp
-
+def test_a_comparison_is_a_t_test_over_texts(source: Path, comparisons: pd.DataFrame) -> None:
     raw = pd.read_csv(source / "dialog.csv").query("model == '1.3B' and corpora == 'Git.'")
     texts = raw.groupby("index")["average"].mean() - 0.1353267151862383
-    test = ttest_1samp(texts, 0)
-    row = pd.read_csv(written[0] / "comparisons.csv").query(
+    test = stats.ttest_1samp(texts, 0)
+    row = comparisons.query(
         "model == 'opt-1-3b' and corpus == 'code' and baseline_kind == 'rung' and scope == 'dialogue'"
     )
     interval = test.confidence_interval(0.95)
@@ -122,22 +131,16 @@ def test_a_comparison_is_a_t_test_over_texts(source: Path, written: tuple[Path, 
     assert row["n_texts"].item() == raw["index"].nunique()
 
 
-def test_the_largest_pair_has_no_data_and_nothing_is_called_comparable(
-    written: tuple[Path, list[str]],
-) -> None:
-    table = pd.read_csv(written[0] / "comparisons.csv")
-    largest = table[table["baseline"] == "opt-6-7b"]
+def test_the_largest_pair_has_no_data_and_nothing_is_called_comparable(comparisons: pd.DataFrame) -> None:
+    largest = comparisons[comparisons["baseline"] == "opt-6-7b"]
     assert set(largest["verdict"]) == {"no data"}
     assert largest["delta"].isna().all()
-    assert table["p_noninferior"].isna().all()
-    assert "comparable" not in set(table["verdict"])
+    assert comparisons["p_noninferior"].isna().all()
+    assert "comparable" not in set(comparisons["verdict"])
 
 
-def test_adjusted_p_values_are_holm_within_an_entry(written: tuple[Path, list[str]]) -> None:
-    from statsmodels.stats.multitest import multipletests
-
-    table = pd.read_csv(written[0] / "comparisons.csv").query("delta.notna()")
-    for _, entry in table.groupby(["model", "corpus"]):
+def test_adjusted_p_values_are_holm_within_an_entry(comparisons: pd.DataFrame) -> None:
+    for _, entry in comparisons.query("delta.notna()").groupby(["model", "corpus"]):
         family = entry[entry["scope"].isin(FAMILIES) & (entry["baseline_kind"] == "rung")]
         if family.empty:
             continue
@@ -145,27 +148,23 @@ def test_adjusted_p_values_are_holm_within_an_entry(written: tuple[Path, list[st
         np.testing.assert_allclose(family["p_adjusted"], expected, rtol=1e-5)
 
 
-def test_what_cannot_fail_is_not_tested(written: tuple[Path, list[str]]) -> None:
-    table = pd.read_csv(written[0] / "comparisons.csv").query("delta.notna()")
+def test_what_cannot_fail_is_not_tested(comparisons: pd.DataFrame, claims: list[dict]) -> None:
+    table = comparisons.query("delta.notna()")
     chosen = (table["baseline_kind"] == "base") & table["scope"].isin(FAMILIES)
     assert (table.loc[chosen, "delta"] >= 0).all() and set(table.loc[chosen, "verdict"]) == {"no test"}
     assert table.loc[chosen, ["p_value", "p_adjusted", "q_value", "mde"]].isna().all(axis=None)
     assert table.loc[~chosen, "p_value"].notna().all() and "no test" not in set(table.loc[~chosen, "verdict"])
-    claims = json.loads((written[0] / "claims.json").read_text())["claims"]
     assert all(part["p_value"] is None and part["p_adjusted"] is None for part in claims[0]["parts"])
 
 
-def test_claims_say_what_the_files_cannot_show(written: tuple[Path, list[str]]) -> None:
-    claims = {c["id"]: c for c in json.loads((written[0] / "claims.json").read_text())["claims"]}
-    assert {name: claim["outcome"] for name, claim in claims.items()} == {
-        "C1": "inconclusive",
-        "C2": "not reproduced",
-        "C3": "reproduced",
-        "C4": "inconclusive",
-    }
-    assert "could not have been negative" in claims["C1"]["sentence"]
-    assert all(part["delta"] is None for part in claims["C4"]["parts"])
-    assert any("6-7b" in part["baseline"] and part["note"] == "no data" for part in claims["C2"]["parts"])
+def test_claims_say_what_the_files_cannot_show(claims: list[dict]) -> None:
+    outcomes = ["inconclusive", "not reproduced", "reproduced", "inconclusive"]
+    assert [(claim["id"], claim["outcome"]) for claim in claims] == list(
+        zip(("C1", "C2", "C3", "C4"), outcomes, strict=True)
+    )
+    assert "could not have been negative" in claims[0]["sentence"]
+    assert all(part["delta"] is None for part in claims[3]["parts"])
+    assert any("6-7b" in part["baseline"] and part["note"] == "no data" for part in claims[1]["parts"])
 
 
 def test_choice_alone_reproduces_c1_where_nothing_changes(facts: dict) -> None:
@@ -283,18 +282,13 @@ def test_over_documents_only_the_smallest_model_s_classification_stands(facts: d
     assert [part["error"] for part in ours] == pytest.approx([error] * 3)
 
 
-def test_what_excludes_the_margin_over_texts_does_so_by_far(
-    written: tuple[Path, list[str]], facts: dict
-) -> None:
+def test_what_excludes_the_margin_over_texts_does_so_by_far(claims: list[dict], facts: dict) -> None:
     """So a p-value from the interval, corrected by Holm, moves no verdict."""
-    from scipy.stats import norm
-
-    claims = json.loads((written[0] / "claims.json").read_text())["claims"]
     gaps = {(figure["model"], figure["family"]): figure["gap"] for figure in facts["figures"]}
     excluded = [part for part in claims[1]["parts"] if part["outcome"] == "not reproduced"]
     assert len(excluded) == 7
     for part in excluded:
-        error = (part["ci_high"] - part["ci_low"]) / 2 / norm.ppf(0.975)
+        error = (part["ci_high"] - part["ci_low"]) / 2 / stats.norm.ppf(0.975)
         assert (part["delta"] + gaps[part["model"], part["scope"]] / 2) / error < -5.5
 
 
@@ -321,13 +315,6 @@ def copied(source: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(source, tmp_path / "full_results"))
 
 
-def _break(folder: Path, name: str, change: str, to: str) -> None:
-    path = folder / name
-    text = path.read_text()
-    assert change in text
-    path.write_text(text.replace(change, to, 1))
-
-
 @pytest.mark.parametrize(
     ("name", "change", "to", "message"),
     [
@@ -348,7 +335,7 @@ def _break(folder: Path, name: str, change: str, to: str) -> None:
 def test_a_file_that_is_not_the_study_s_is_refused(
     copied: Path, tmp_path: Path, name: str, change: str, to: str, message: str
 ) -> None:
-    _break(copied, name, change, to)
+    replace_in(copied / name, change, to)
     with pytest.raises(InputError, match=message) as refused:
         run_published(copied, tmp_path / "out")
     assert "\n" not in str(refused.value)

@@ -11,48 +11,44 @@ from benchmark.reports.citation import read_citation
 from benchmark.reports.entry_report import report
 from benchmark.schema.result_columns import COMPARISONS, ENTRIES
 
-ENTRY = {
-    "track": "micro",
-    "suite_version": "micro12-1",
-    "row_kind": "entry",
-    "model": "micro-1",
-    "arm": "gap",
-    "corpus": "code_x",
-    "parameters": 70_144,
-    "n_texts": 5,
-    "n_draws": 3,
-    "n_docs": 3840,
-    "score_all": 0.512345,
-    "score_all_low": 0.50123,
-    "score_all_high": 0.52345,
-    "score_dialogue": 0.2,
-    "effective_size": 81_234.5,
-    "effective_size_low": 70_144.0,
-    "effective_size_high": 120_000.0,
-    "effective_size_note": "interval reaches below the ladder",
-    "optimism": 0.0031,
-    "verification": "self-reported",
-}
-COMPARISON = {
-    "track": "micro",
-    "suite_version": "micro12-1",
-    "model": "micro-1",
-    "arm": "gap",
-    "corpus": "code_x",
-    "baseline": "micro-2",
-    "baseline_kind": "rung",
-    "baseline_arm": "none",
-    "measure": "score",
-    "scope": "all",
-    "delta": -0.0123,
-    "ci_low": -0.0234,
-    "ci_high": -0.0012,
-    "p_value": 0.03,
-    "p_adjusted": 0.00001,
-    "verdict": "inferior",
-    "n_texts": 5,
-    "n_draws": 3,
-}
+NAMED = {"track": "micro", "suite_version": "micro12-1", "model": "micro-1", "arm": "gap", "corpus": "code_x"}
+COUNTS = {"n_texts": 5, "n_draws": 3}
+ENTRY = (
+    NAMED
+    | COUNTS
+    | {
+        "row_kind": "entry",
+        "parameters": 70_144,
+        "n_docs": 3840,
+        "score_all": 0.512345,
+        "score_all_low": 0.50123,
+        "score_all_high": 0.52345,
+        "score_dialogue": 0.2,
+        "effective_size": 81_234.5,
+        "effective_size_low": 70_144.0,
+        "effective_size_high": 120_000.0,
+        "effective_size_note": "interval reaches below the ladder",
+        "optimism": 0.0031,
+        "verification": "self-reported",
+    }
+)
+COMPARISON = (
+    NAMED
+    | COUNTS
+    | {
+        "baseline": "micro-2",
+        "baseline_kind": "rung",
+        "baseline_arm": "none",
+        "measure": "score",
+        "scope": "all",
+        "delta": -0.0123,
+        "ci_low": -0.0234,
+        "ci_high": -0.0012,
+        "p_value": 0.03,
+        "p_adjusted": 0.00001,
+        "verdict": "inferior",
+    }
+)
 CFF = """cff-version: 1.2.0
 title: A bench
 version: 0.1.0
@@ -75,14 +71,8 @@ def results(tmp_path: Path) -> Path:
     rung = {"track": "micro", "row_kind": "rung", "model": "micro-2", "arm": "none", "corpus": "none"}
     single = {**COMPARISON, "scope": "piqa", "verdict": "superior"}
     control = {**COMPARISON, "baseline": "micro-1", "baseline_kind": "control", "baseline_arm": "random"}
-    missing = {
-        **COMPARISON,
-        "baseline": "micro-9",
-        "delta": None,
-        "ci_low": None,
-        "ci_high": None,
-        "verdict": "no data",
-    }
+    empty = dict.fromkeys(("delta", "ci_low", "ci_high"))
+    missing = {**COMPARISON, **empty, "baseline": "micro-9", "verdict": "no data"}
     other = {**COMPARISON, "corpus": "seen", "verdict": "comparable"}
     _write(tmp_path / "results" / "micro", [ENTRY, rung], [COMPARISON, single, control, missing, other])
     (tmp_path / "CITATION.cff").write_text(CFF)

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from small_data import TWELVE
+from small_data import TWELVE, write_jsonl
 
 from benchmark.errors import InputError
 from benchmark.tasks.clusters import cluster_table
@@ -20,7 +20,7 @@ def documents(suite, task, split):
 def rewrite(path, change):
     """Change the rows of a file of JSON lines: ``change`` takes the list of rows and gives another."""
     rows = change([json.loads(line) for line in path.read_text().splitlines()])
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(path, rows)
 
 
 def test_gap12_has_the_twelve_tasks_in_order_with_their_chance(small_data):
@@ -202,7 +202,7 @@ def _training_rows(folder):
         {"premise": f"The old {n} fell.", "choice1": "It broke.", "choice2": "It sang.", "label": n % 2}
         for n in range(40)
     ]
-    (folder / "tasks/copa/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(folder / "tasks/copa/train.jsonl", rows)
 
 
 def test_whole_tests_every_validation_document_and_pools_copas_labelled_rows(small_data):
@@ -345,48 +345,37 @@ def test_what_a_suite_cannot_be_is_refused_in_one_line(small_data, arguments, me
     assert "\n" not in str(refused.value)
 
 
+COPA, HELLASWAG = "tasks/copa/validation.jsonl", "tasks/hellaswag/validation.jsonl"
+PUBMED, WIZARD = (
+    f"official-gap/data/validation_data/{name}" for name in ("pubmed_qa.csv", "wizard_of_internet.json")
+)
+CHOICE = {"ctx": "a", "endings": ["b"], "label": 0}
 BROKEN = {
-    "no JSON": ("tasks/copa/validation.jsonl", "{\n", "line 1 is not JSON"),
+    "no JSON": (COPA, "{\n", "line 1 is not JSON"),
     "a list": ("tasks/math_qa/dev.json", "3", "is not a list of objects"),
-    "a missing column": ("tasks/copa/validation.jsonl", '{"premise": "a"}\n', "row 1 has no 'choice1'"),
+    "a missing column": (COPA, '{"premise": "a"}\n', "row 1 has no 'choice1'"),
     "an answer beyond the choices": (
-        "tasks/hellaswag/validation.jsonl",
-        '{"ctx": "a", "endings": ["b"], "label": 1}\n',
+        HELLASWAG,
+        json.dumps(CHOICE | {"label": 1}),
         "row 1 has no right answer",
     ),
     "a text that is none": (
-        "tasks/copa/validation.jsonl",
+        COPA,
         '{"premise": 3, "choice1": "a", "choice2": "b", "label": 1}\n',
         "row 1 has no right answer",
     ),
-    "a row number that is none": (
-        "tasks/hellaswag/validation.jsonl",
-        '{"ctx": "a", "endings": ["b"], "label": 0, "row": "first"}\n',
-        "row 1 has row 'first'",
-    ),
-    "no rows": ("tasks/copa/validation.jsonl", "", "task copa has no test documents"),
+    "a row number that is none": (HELLASWAG, json.dumps(CHOICE | {"row": "first"}), "row 1 has row 'first'"),
+    "no rows": (COPA, "", "task copa has no test documents"),
     "an unclosed quote": (
-        "official-gap/data/validation_data/pubmed_qa.csv",
+        PUBMED,
         'abstract,question,final_decision\n"' + "a" * 140_000,
         "is not a CSV table",
     ),
     "too few labels": ("tasks/piqa/valid-labels.lst", "1\n", "has 1 labels for 10 rows"),
-    "dialogues without text": (
-        "official-gap/data/validation_data/wizard_of_internet.json",
-        "{}",
-        "no object 'text'",
-    ),
-    "turns that are no strings": (
-        "official-gap/data/validation_data/wizard_of_internet.json",
-        '{"text": {"0": [1, 2]}}',
-        "not a list of turns",
-    ),
-    "single turns only": (
-        "official-gap/data/validation_data/wizard_of_internet.json",
-        '{"text": {"0": ["hi"]}}',
-        "no select documents",
-    ),
-    "not UTF-8": ("tasks/copa/validation.jsonl", b"\xff", "not UTF-8 at byte 0"),
+    "dialogues without text": (WIZARD, "{}", "no object 'text'"),
+    "turns that are no strings": (WIZARD, '{"text": {"0": [1, 2]}}', "not a list of turns"),
+    "single turns only": (WIZARD, '{"text": {"0": ["hi"]}}', "no select documents"),
+    "not UTF-8": (COPA, b"\xff", "not UTF-8 at byte 0"),
 }
 
 

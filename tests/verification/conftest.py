@@ -9,15 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
-from benchmark.models.opt import OptConfig, OptModel, save_opt
 from benchmark.schema.result_columns import SAMPLES
 from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json, write_json, write_parquet
 from benchmark.tasks import suite_of_track
 from tests.pipeline.small import run_stages
-from tests.submissions.conftest import model_template as model_template
+from tests.tiny_model import write_model
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
@@ -50,17 +48,11 @@ def one_suite() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory, model_template: Path) -> Path:
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track of one treated model and four texts in each corpus; its results are those of the machine `there`."""
     root = tmp_path_factory.mktemp("verified")
     for number, (name, hidden) in enumerate((("small", 8), ("large", 24))):
-        config = OptConfig(259, hidden, 1, 2, 2 * hidden, 256, hidden)
-        generator = torch.Generator().manual_seed(number)
-        params = {
-            key: 0.3 * torch.randn(shape, generator=generator) for key, shape in config.shapes().items()
-        }
-        save_opt(OptModel(config, params), root / "made" / name)
-        shutil.copyfile(model_template / "tokenizer.json", root / "made" / name / "tokenizer.json")
+        write_model(root / "made" / name, hidden=hidden, positions=256, scale=0.3, seed=number)
     for corpus in ("code", "seen"):
         lines = "".join(f"{corpus} {number}: {'so ' * number}it goes\n" for number in range(4))
         (root / "made" / f"{corpus}.txt").write_text(lines, encoding="utf-8")

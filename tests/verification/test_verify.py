@@ -1,6 +1,5 @@
 """`gapbench verify`: what was altered is flagged, what was not is not, and states follow from machines."""
 
-import csv
 import re
 import shutil
 from pathlib import Path
@@ -22,6 +21,8 @@ from benchmark.verification.compare_runs import RunName, draw_runs
 from benchmark.verification.recompute import same
 from benchmark.verification.run_record_check import check_records, entry_records
 from benchmark.verification.verify import repeat, verify
+from tests.conftest import replace_in
+from tests.pipeline.small import edit_csv, tree
 from tests.verification.conftest import Change, alter_samples
 
 ENTRY = "small/gap/code"
@@ -142,13 +143,13 @@ def figures(row: dict[str, str]) -> list[str]:
 
 def alter_table(path: Path, change: Change) -> None:
     """Apply `change` to the first row of the entry in a results table that holds a broken number."""
-    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    own = [row for row in rows if (row["model"], row["arm"], row["corpus"]) == ("small", "gap", "code")]
-    change(next(row for row in own if figures(row)))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+
+    def altered(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        own = [row for row in rows if (row["model"], row["arm"], row["corpus"]) == ("small", "gap", "code")]
+        change(next(row for row in own if figures(row)))
+        return rows
+
+    edit_csv(path, altered)
 
 
 @pytest.mark.parametrize(
@@ -318,9 +319,7 @@ def test_a_damaged_attestation_is_refused(paths: TrackPaths, pristine: Path) -> 
     renamed = path.rename(path.with_name("small--gap--seen.json"))
     with pytest.raises(InputError, match="belongs to"):
         verification_states(paths.attestations)
-    renamed.write_text(
-        renamed.read_text(encoding="utf-8").replace("reproduced", "excellent"), encoding="utf-8"
-    )
+    replace_in(renamed, "reproduced", "excellent")
     with pytest.raises(InputError, match="not an attestation"):
         verification_states(paths.attestations)
 
@@ -337,11 +336,11 @@ def test_looking_removes_nothing(paths: TrackPaths, pristine: Path) -> None:
     """Scoring drops the cells that the settings no longer name; a check may not."""
     stale = paths.run_group("small", "gone")
     shutil.copytree(paths.run_group("small", "code"), stale)
-    before = {path: path.read_bytes() for path in paths.root.rglob("*") if path.is_file()}
+    before = tree(paths.root, skip=())
     assert checked(paths, pristine).outcome == "agrees"
     (attestation,) = paths.attestations.iterdir()
-    after = {path: path.read_bytes() for path in paths.root.rglob("*") if path.is_file()}
-    assert after.keys() - before.keys() == {attestation}
+    after = tree(paths.root, skip=())
+    assert after.keys() - before.keys() == {attestation.relative_to(paths.root).as_posix()}
     assert before.items() <= after.items()
 
 
