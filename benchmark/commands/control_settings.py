@@ -6,6 +6,7 @@ draws may be split between processes.
 """
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
@@ -32,7 +33,7 @@ from benchmark.settings.load import load_settings
 from benchmark.settings.model_specs import MicroModel
 from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import code_digest, digest
-from benchmark.system.files import read_json, write_json
+from benchmark.system.files import write_json
 from benchmark.system.import_closure import modules
 from benchmark.system.marked_text import replace_between_markers
 from benchmark.tasks.suite_of_track import suite_of
@@ -100,7 +101,11 @@ def outcomes(
         done = list(_outcomes(settings, rung, draw, left))
         for control in left:
             write_json(stored[control.name], [asdict(one) for one in done if one.control == control.name])
-    return [ControlOutcome(**one) for path in stored.values() for one in read_json(path)]
+    return [
+        ControlOutcome(**one)
+        for path in stored.values()
+        for one in json.loads(path.read_text(encoding="utf-8"))
+    ]
 
 
 def _key(settings: Settings, rung: str, control: CandidateControl) -> str:
