@@ -32,12 +32,12 @@ else
 repro: $(STAMP)
 	@test -e .git || git rev-parse --git-dir >/dev/null 2>&1 || dvc config --quiet --local core.no_scm true
 	gapbench submit check $(PARAMS)
-	gapbench stage prepare --params $(PARAMS)
+	gapbench track prepare --params $(PARAMS)
 	@gapbench draws retrain --params $(PARAMS) & retraining=$$!; \
 	echo dvc repro $(DVCFILE); \
 	GAPBENCH_ARITHMETIC_SAID=1 dvc repro $(DVCFILE) || { code=$$?; kill $$retraining 2>/dev/null; exit $$code; }; \
 	wait $$retraining
-	gapbench stage times --params $(PARAMS)
+	gapbench track times --params $(PARAMS)
 	gapbench draws check --params $(PARAMS)
 	@if git rev-parse --verify --quiet HEAD >/dev/null 2>&1 || \
 		{ test -e .git && ! git rev-parse --git-dir >/dev/null 2>&1; }; \
@@ -51,7 +51,7 @@ test: $(STAMP) $(if $(INSTALL_BROWSER),browser)
 
 # Debian's Chromium where apt-get may install it, else the one that Playwright downloads.
 browser: $(STAMP)
-	if $(BIN)/python -c 'from leaderboard.browser import chromium; exit(not chromium())'; then exit; fi; \
+	if $(BIN)/python -c 'from leaderboard.measure.browser import chromium; exit(not chromium())'; then exit; fi; \
 	if [ "$$(id -u)" = 0 ] && type -P apt-get; then \
 		apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends chromium && exit; \
 	fi; \
@@ -64,9 +64,10 @@ lint: $(STAMP)
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache
 
 screenshots: $(STAMP)
-	$(BIN)/python -m leaderboard.screenshots
+	$(BIN)/python -m leaderboard.measure.screenshots
 
 bench: $(STAMP)
 	gapbench bench --out .gapbench/bench

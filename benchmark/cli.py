@@ -1,4 +1,4 @@
-"""The `gapbench` command: thin, one function a command."""
+"""The `gapbench` command line: one short function per command."""
 
 import os
 import sys
@@ -20,20 +20,37 @@ app = typer.Typer(
 )
 stage = typer.Typer(no_args_is_help=True, help="One stage of dvc.yaml; `dvc repro` calls these.")
 submit = typer.Typer(no_args_is_help=True, help="Add a corpus or a model, or check a submission.")
-draws = typer.Typer(no_args_is_help=True, help="Pretraining draws of which scores are kept in git.")
+draws = typer.Typer(no_args_is_help=True, help="Pretraining draws whose scores are kept in git.")
+track = typer.Typer(no_args_is_help=True, help="Maintenance of a track before and after `dvc repro`.")
+bench = typer.Typer(
+    invoke_without_command=True,
+    help="Speed benchmarks, as ratios to named peers that run side by side; exit 1 if a bound is missed.",
+)
+app.add_typer(bench, name="bench")
 app.add_typer(stage, name="stage")
+app.add_typer(track, name="track")
 app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
+simulate = typer.Typer(invoke_without_command=True)
+app.add_typer(simulate, name="simulate")
 
 Params = Annotated[Path, typer.Option("--params", help="The track's settings file.")]
+BenchOut = Annotated[Path | None, typer.Option("--out", help="Folder for bench.json.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a parameter: key=value in YAML.")
+]
+Entry = Annotated[str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")]
+NewName = Annotated[str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")]
+DataSets = Annotated[int, typer.Option(help="Data sets per cell.", min=2)]
+Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
+Page = Annotated[
+    Path | None, typer.Option("--out", help="The page whose table is replaced; without it, print.")
 ]
 
 
 @stage.callback()
 def _stage() -> None:
-    from benchmark.pipeline.lifeline import die_with_parent
+    from benchmark.execution.parent_death import die_with_parent
 
     die_with_parent()
 
@@ -66,7 +83,7 @@ def stage_base(params: Params, model: Annotated[str, typer.Option()]) -> None:
 def stage_posttrain(
     params: Params, model: Annotated[str, typer.Option()], corpus: Annotated[str, typer.Option()]
 ) -> None:
-    """All runs of one model on one corpus."""
+    """Do all runs of one model on one corpus."""
     from benchmark.pipeline import stages
 
     stages.posttrain(params, model, corpus)
@@ -87,18 +104,18 @@ def run(
     index: Annotated[int, typer.Option(help="Row of the text in its corpus.")],
     arm: Annotated[str, typer.Option(help="An arm of the settings, such as gap.")],
     seed: Annotated[
-        int, typer.Option(help="Drives what `random` and `shuffled` draw; other arms only note it.")
+        int, typer.Option(help="Random seed of `random` and `shuffled`; other arms only record it.")
     ],
     suite: Annotated[str, typer.Option(help="micro12, gap12, or either with -5shot.")],
     out: Annotated[Path, typer.Option(help="An empty folder.")],
-    limit: Annotated[int | None, typer.Option(help="First N documents a task and split.")] = None,
+    limit: Annotated[int | None, typer.Option(help="First N documents per task and split.")] = None,
     protocol: Annotated[str | None, typer.Option(help="held-out (default) or paper.")] = None,
     overrides: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
     draw: Annotated[int, typer.Option(help="Pretraining draw of a ladder's model.")] = 0,
 ) -> None:
-    """One run outside DVC: writes run.json and samples.parquet into an empty folder."""
-    from benchmark.single import single_run
+    """Do one run outside DVC: write run.json and samples.parquet into an empty folder."""
+    from benchmark.commands.single_run import single_run
 
     single_run(
         model=model, corpus=corpus, index=index, arm=arm, seed=seed, suite=suite, out=out, limit=limit,
@@ -108,8 +125,8 @@ def run(
 
 @app.command()
 def ladder(params: Params = Path("params.yaml")) -> None:
-    """The ladder's table; exit 1 where it is no ladder."""
-    from benchmark.ladder import ladder as show
+    """Print the ladder's table; exit 1 if, for example, scores do not rise from rung to rung."""
+    from benchmark.commands.ladder_check import ladder as show
 
     show(params)
 
@@ -119,10 +136,10 @@ def diff(
     revision: Annotated[str, typer.Argument(metavar="[REV]")] = "HEAD",
     track: Annotated[str, typer.Option(help="The track, or `all`.")] = "all",
     everything: Annotated[
-        bool, typer.Option("--all", help="Also machines, and every column and verdict that moved.")
+        bool, typer.Option("--all", help="Also print machines, and every column and verdict that moved.")
     ] = False,
 ) -> None:
-    """The results in the working tree against those committed at REV."""
+    """Compare the results in the working tree with those committed at REV."""
     from benchmark.diff import diff as show
 
     show(Path.cwd(), revision, track, everything)
@@ -133,14 +150,14 @@ def doctor(
     params: Params = Path("params.yaml"),
     part: Annotated[
         list[str] | None,
-        typer.Option(help="kernels, training, base, runs or repro; repeatable; all where absent."),
+        typer.Option(help="kernels, training, base, runs or repro; repeatable; default: all."),
     ] = None,
     label: Annotated[
         str | None, typer.Option("--record", help="For maintainers: write the digests under this CPU's name.")
     ] = None,
 ) -> None:
-    """This machine, and whether it computes the bits that other machines did; exit 1 where it does not."""
-    from benchmark.doctor.command import doctor as look
+    """Describe this machine and check that it computes the same bits as other machines; exit 1 if it does not."""
+    from benchmark.doctor.doctor_command import doctor as look
 
     look(params, part or [], label)
 
@@ -148,12 +165,12 @@ def doctor(
 @app.command()
 def plan(
     track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
-    rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; measured here where absent.")] = None,
-    power: Annotated[bool, typer.Option("--power", help="Say only what it can detect and decide.")] = False,
+    rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; default: measured here.")] = None,
+    power: Annotated[bool, typer.Option("--power", help="Print only what it can detect and decide.")] = False,
     overrides: Overrides = None,
 ) -> None:
-    """What a track will cost before it starts, and what its comparisons can detect and decide."""
-    from benchmark.plan import plan as show
+    """Estimate what a track will cost, and what its comparisons can detect and decide."""
+    from benchmark.commands.plan import plan as show
 
     show(Path.cwd(), track, rate, overrides or [], power_only=power)
 
@@ -166,21 +183,22 @@ def score(
     tasks: Annotated[Path | None, typer.Option(help="tasks.json: {task: {family, metric, chance}}.")] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Scoring alone, on any sample table of the documented schema."""
-    from benchmark.scoring.alone import score_alone
+    """Score any sample table that has the documented columns, without the pipeline."""
+    from benchmark.results.standalone import score_alone
 
     score_alone(samples, models, out, tasks, overrides or [])
 
 
+@app.command("reanalyse")
 @app.command()
 def published(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The original's full_results/.")],
     out: Annotated[Path, typer.Option(help="Folder for the tables.")],
 ) -> None:
-    """The original study's published figures, re-analysed."""
-    from benchmark.provenance import write_source_provenance
-    from benchmark.scoring.published import run_published
-    from benchmark.scoring.published_source import FILES, published_folder
+    """Analyse the original study's published figures again."""
+    from benchmark.published.reanalysis import run_published
+    from benchmark.published.source_files import FILES, published_folder
+    from benchmark.store.provenance import write_source_provenance
 
     lines = run_published(folder, out)
     sources = [published_folder(folder) / name for name in FILES.values()]
@@ -190,27 +208,23 @@ def published(
 
 @app.command()
 def report(
-    entry: Annotated[
-        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")
-    ],
+    entry: Entry,
     form: Annotated[str, typer.Option("--format", help="md, latex or json.")] = "md",
     results: Annotated[Path, typer.Option(help="The results folder.")] = Path("results"),
 ) -> None:
-    """A table of one entry to paste, with the citation."""
-    from benchmark.scoring.report import report as table
+    """Print a table of one entry, ready to paste, with the citation."""
+    from benchmark.reports.entry_report import report as table
 
     print(table(results, entry, form), end="")
 
 
 @app.command()
 def verify(
-    entry: Annotated[
-        str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")
-    ],
-    runs: Annotated[int, typer.Option(help="Runs to do again, drawn at random.")] = 3,
+    entry: Entry,
+    runs: Annotated[int, typer.Option(help="Runs to repeat, chosen at random.")] = 3,
 ) -> None:
-    """Recompute an entry's tables, do some of its runs again, and write the attestation."""
-    from benchmark.submissions.verify import verify as redo
+    """Recompute an entry's tables, repeat some of its runs, and write the attestation."""
+    from benchmark.verification.verify import verify as redo
 
     attestation = redo(entry, runs=runs, root=Path.cwd())
     print(
@@ -221,60 +235,150 @@ def verify(
         raise CheckFailed(f"{entry}: {faults[0] if faults else attestation.outcome}")
 
 
-@app.command()
-def simulate(
+@simulate.callback()
+def simulate_track(
+    context: typer.Context,
     params: Params = Path("params.yaml"),
     studies: Annotated[int, typer.Option(help="Studies to simulate.", min=1)] = 1000,
     draws: Annotated[
-        int | None, typer.Option(help="Pretraining draws a model; default as the track has.", min=6)
+        int | None, typer.Option(help="Pretraining draws per model; default: those of the track.", min=6)
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Would a study like this track's see an effect, and how often would it be wrong?"""
-    from benchmark.simulate import simulate as run
+    """Would a study like this track's see an effect, and how often would it be wrong?
 
-    run(params, studies, draws, seed)
+    The commands below test the statistics on data with known truth instead, and write the tables of docs/.
+    """
+    if context.invoked_subcommand is None:
+        from benchmark.commands.simulate import simulate as run
+
+        run(params, studies, draws, seed)
 
 
-@app.command()
-def bench(
-    out: Annotated[Path | None, typer.Option(help="Folder for bench.json.")] = None,
-) -> None:
-    """The benchmarks, as ratios against named peers side by side; exit 1 where a bound is missed."""
+@simulate.command("coverage")
+def simulate_coverage(data_sets: DataSets = 4000, workers: Workers = 2, out: Page = None) -> None:
+    """Crossed intervals and tests on one draw (docs/STATISTICS.md)."""
+    _simulate("coverage", data_sets, workers, out)
+
+
+@simulate.command("draws")
+def simulate_draws(data_sets: DataSets = 1000, workers: Workers = 2, out: Page = None) -> None:
+    """Draws, clusters, skewed texts, a small task (docs/DRAW_SIMULATION.md); exit 1 if a bound is missed."""
+    _simulate("draws", data_sets, workers, out)
+
+
+@simulate.command("size")
+def simulate_size(data_sets: DataSets = 2000, workers: Workers = 2, out: Page = None) -> None:
+    """The interval of the effective size (docs/EFFECTIVE_SIZE.md)."""
+    _simulate("size", data_sets, workers, out)
+
+
+@simulate.command("selection")
+def simulate_selection(data_sets: DataSets = 2000, workers: Workers = 2, out: Page = None) -> None:
+    """Choosing a step when no step is better than the base model (docs/STATISTICS.md)."""
+    _simulate("selection", data_sets, workers, out)
+
+
+def _simulate(name: str, data_sets: int, workers: int, out: Path | None) -> None:
+    from benchmark.commands.simulate import SIMULATIONS
+    from benchmark.simulations.records import run_simulation
+
+    run_simulation(SIMULATIONS[name], data_sets, workers, out)
+
+
+@bench.callback()
+def _bench(context: typer.Context, out: BenchOut = None) -> None:
+    if context.invoked_subcommand is None:
+        bench_engine(out)
+
+
+@bench.command("engine")
+def bench_engine(out: BenchOut = None) -> None:
+    """This engine compared with lm-eval, and portable arithmetic with native; the default of `gapbench bench`."""
     from benchmark.arithmetic.mode import use
 
     use("native")  # lm-eval, the peer, has no portable products: MKL's portable mode would only slow it down
-    from benchmark.bench.run import run_bench
+    from benchmark.bench.all_benchmarks import run_bench
 
     sys.exit(run_bench(out))
 
 
+@bench.command("portable")
+def bench_portable(params: Params = Path("params.yaml")) -> None:
+    """Portable arithmetic compared with native, in processes that take turns: the first rows of `engine`."""
+    from benchmark.bench.bench_rows import table
+    from benchmark.bench.portable import portable_rows
+
+    print(table(portable_rows(params)))
+
+
+@bench.command("scoring")
+def bench_scoring(
+    runs: Annotated[int, typer.Option(help="Runs; the bounds are for 900.", min=9)] = 900,
+) -> None:
+    """Seconds and memory of scoring the made-up samples of 900 runs; exit 1 if a bound is missed."""
+    from benchmark.bench.scoring_scale import run_scoring_scale
+
+    sys.exit(run_scoring_scale(runs))
+
+
+@bench.command("drafted")
+def bench_drafted(data: Annotated[Path, typer.Argument(help="A track's data.")] = Path("data/micro")) -> None:
+    """Share of generated texts that equal the unmodified model's, after `make repro`."""
+    from benchmark.bench.drafted import shares
+
+    print(shares(data).to_string(float_format="{:.2f}".format))
+
+
+@bench.command("report")
+def bench_report(
+    measured: Annotated[Path, typer.Option("--bench")] = Path("docs/bench.json"),
+    provenance: Annotated[Path, typer.Option()] = Path("results/micro/provenance.json"),
+    page: Annotated[Path, typer.Option()] = Path("docs/PERFORMANCE.md"),
+) -> None:
+    """Write the tables of PERFORMANCE.md from bench.json."""
+    from benchmark.bench.written_report import write_report
+
+    write_report(measured, provenance, page)
+
+
+@bench.command("leaderboard")
+def bench_leaderboard(
+    texts: Annotated[int, typer.Option(help="Texts per corpus; 36 entries and controls.")] = 25,
+    documents: Annotated[int, typer.Option(help="Documents per task and run.")] = 926,
+    readers: Annotated[int, typer.Option()] = 10,
+    repeats: Annotated[int, typer.Option()] = 5,
+    results: Annotated[Path | None, typer.Option(help="Use this results folder, not a made-up one.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON.")] = None,
+) -> None:
+    """How long readers wait for pages with 10 million document rows, in a real browser."""
+    from leaderboard.measure.waiting_times import run_waiting_times
+
+    run_waiting_times(texts, documents, readers, repeats, results, out)
+
+
 @submit.command("corpus")
 def submit_corpus(
-    name: Annotated[
-        str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")
-    ],
+    name: NewName,
     source: Annotated[str, typer.Argument(help="File, folder, or hf://owner/name@<40 hex>[:column].")],
     params: Params = Path("params.yaml"),
     column: Annotated[str | None, typer.Option(help="Text column of a table.")] = None,
     texts: Annotated[int | None, typer.Option(help="Take this many texts from the start.")] = None,
 ) -> None:
-    """Look through a corpus and add it to a track."""
-    from benchmark.submissions.submit import submit_corpus as add
+    """Check a corpus and add it to a track."""
+    from benchmark.intake.submit_entry import submit_corpus as add
 
     print(add(name, source, params=params, column=column, texts=texts))
 
 
 @submit.command("model")
 def submit_model(
-    name: Annotated[
-        str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")
-    ],
+    name: NewName,
     source: Annotated[str, typer.Argument(help="Folder of safetensors, or owner/name@<40 hex>.")],
     params: Params = Path("params.yaml"),
 ) -> None:
     """Check a model without loading it and add it to a track."""
-    from benchmark.submissions.submit import submit_model as add
+    from benchmark.intake.submit_entry import submit_model as add
 
     print(add(name, source, params=params))
 
@@ -285,10 +389,10 @@ def submit_check(
         Path,
         typer.Argument(help="A params.yaml, a manifest, a corpus file, or a folder of a corpus or model."),
     ],
-    column: Annotated[str | None, typer.Option(help="Text column, where FILE is a table.")] = None,
+    column: Annotated[str | None, typer.Option(help="Text column, if FILE is a table.")] = None,
 ) -> None:
-    """Validate settings, a manifest, a corpus or a model folder; writes nothing, runs nothing."""
-    from benchmark.submissions.check import check_file
+    """Validate settings, a manifest, a corpus or a model folder; write nothing, run nothing."""
+    from benchmark.intake.check import check_file
 
     print(check_file(file, column=column))
 
@@ -297,11 +401,11 @@ def submit_check(
 def draws_make(
     params: Params = Path("params.yaml"),
     models: Annotated[
-        list[str] | None, typer.Option("--models", help="Models; repeatable; all where absent.")
+        list[str] | None, typer.Option("--models", help="Models; repeatable; default: all.")
     ] = None,
 ) -> None:
     """Train and score the draws that the pipeline does not train, and write kept/<track>/."""
-    from benchmark.pipeline.kept_make import make
+    from benchmark.draws.make_kept_draws import make
 
     make(params, models or [])
 
@@ -309,10 +413,10 @@ def draws_make(
 @draws.command("retrain")
 def draws_retrain(
     params: Params = Path("params.yaml"),
-    seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Chooses the draw; default: random.")] = None,
 ) -> None:
-    """Train one kept draw again, chosen at random, for `draws check`; `make repro` does it beside `dvc repro`."""
-    from benchmark.pipeline.kept_check import retrain_one
+    """Train one kept draw again, chosen at random, for `draws check`; `make repro` runs it beside `dvc repro`."""
+    from benchmark.draws.check_kept_draw import retrain_one
 
     retrain_one(params, seed)
 
@@ -320,44 +424,73 @@ def draws_retrain(
 @draws.command("check")
 def draws_check(
     params: Params = Path("params.yaml"),
-    seed: Annotated[int | None, typer.Option(help="Chooses the draw; drawn itself where absent.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Chooses the draw; default: random.")] = None,
 ) -> None:
-    """Hold a kept draw that was trained again against the record; exit 1 where it differs. Trains one where none is."""
-    from benchmark.pipeline.kept_check import check
+    """Compare a kept draw that was trained again with the record, training it if needed; exit 1 if it differs."""
+    from benchmark.draws.check_kept_draw import check
 
     check(params, seed)
 
 
 @draws.command("track")
 def draws_track(params: Params = Path("params.yaml")) -> None:
-    """Write a track beside this one whose draws are all trained; `make repro FROM=nothing` calls this."""
-    from benchmark.pipeline.from_nothing import make_track
+    """Write a second track in which all draws are trained; `make repro FROM=nothing` calls this."""
+    from benchmark.draws.from_nothing import make_track
 
-    print(f"tracks/{make_track(params)}: all draws are trained; its results stand apart")
+    print(f"tracks/{make_track(params)}: all draws are trained; its results are separate")
 
 
 @draws.command("compare")
 def draws_compare(params: Params = Path("params.yaml")) -> None:
-    """Hold all kept draws against those that `make repro FROM=nothing` trained; exit 1 where weights differ."""
-    from benchmark.pipeline.from_nothing import compare
+    """Compare all kept draws with those that `make repro FROM=nothing` trained; exit 1 if weights differ."""
+    from benchmark.draws.from_nothing import compare
 
     compare(params)
 
 
-@stage.command("prepare")
-def stage_prepare(params: Params) -> None:
+@draws.command("disjoint")
+def draws_disjoint(
+    params: Params = Path("params.yaml"),
+    splits: Annotated[int, typer.Option(help="Ways to halve the draws.", min=1)] = 100,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Compare disjoint halves of a track's draws; exit 1 if the standard errors are not right."""
+    from benchmark.commands.disjoint_draws import disjoint
+
+    disjoint(params, splits, seed)
+
+
+@track.command("prepare")
+def track_prepare(params: Params) -> None:
     """Make a track visible to DVC and clear a lock that a killed `dvc` left; `make repro` calls this."""
-    from benchmark.pipeline.switch import prepare_track
+    from benchmark.pipeline.prepare_dvc import prepare_track
 
     prepare_track(params)
 
 
-@stage.command("times")
-def stage_times(params: Params = Path("params.yaml")) -> None:
-    """How long each stage took when it last ran here."""
-    from benchmark.pipeline.times import print_times
+@track.command("times")
+def track_times(params: Params = Path("params.yaml")) -> None:
+    """Print how long each stage took when it last ran here."""
+    from benchmark.pipeline.stage_times import print_times
 
     print_times(params)
+
+
+@track.command("deps")
+def track_deps() -> None:
+    """Write the code that each stage imports into the `deps` of dvc.yaml."""
+    from benchmark.pipeline.dependencies import write_code_deps
+
+    write_code_deps(Path("dvc.yaml"))
+
+
+@track.command("clusters")
+def track_clusters(suite: Annotated[str, typer.Argument(help="A suite, such as micro12.")]) -> None:
+    """Print the table of docs/CLUSTERS.md: how many documents of each task ask the same thing."""
+    from benchmark.tasks.clusters import markdown
+    from benchmark.tasks.suite import load_suite
+
+    print("\n".join(markdown(load_suite(suite))))
 
 
 def main() -> None:
@@ -367,7 +500,7 @@ def main() -> None:
     except typer.Abort:
         sys.exit(1)
     except TyperException as error:
-        # What the command line itself refuses: an unknown option, a number that is none.
+        # Errors of the command line itself: an unknown option, a value that is not a number.
         _say(error.format_message())
         sys.exit(2)
     except InputError as error:

@@ -1,6 +1,7 @@
 """Fixtures that every area of the tests shares: the real data, a tokenizer, a Ray cluster, and the command."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,21 @@ def pytest_report_header() -> str:
     return f"arithmetic: {mode.name()}"
 
 
+def replace_in(path: Path, old: str, new: str) -> None:
+    """Replace the first `old` of a file, which must hold it."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a new process, in the root of the repository."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=os.environ | environment,
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real task data: ``GAPBENCH_DATA``, or ``shared`` beside the checkout."""
@@ -46,11 +62,23 @@ def golden_dir(data_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def micro_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ladder's cache that holds the tokenizer, trained once for all tests that do not ask how it is made."""
-    from benchmark.models.micro import micro_tokenizer
+    from benchmark.models.micro_training import micro_tokenizer
 
     cache = tmp_path_factory.mktemp("micro-cache")
     micro_tokenizer(cache)
     return cache
+
+
+@pytest.fixture(scope="session")
+def tiny_rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a very small model of the micro ladder, trained on 20,000 tokens."""
+    from benchmark.models.micro_training import train_rung
+    from benchmark.settings.model_specs import MicroModel
+
+    folder = tmp_path_factory.mktemp("rung") / "tiny"
+    spec = MicroModel(kind="micro", tokens=20000, hidden=16, layers=1, heads=2, ffn=32)
+    train_rung(spec, {0: folder}, name="tiny", cache=micro_cache)
+    return folder
 
 
 @pytest.fixture
@@ -101,7 +129,7 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from ray._private import services
     from ray.cluster_utils import Cluster
 
-    from benchmark.execution import ray_can_start
+    from benchmark.execution.workers import ray_can_start
 
     if not ray_can_start(sys.executable):
         pytest.skip("Ray starts no worker where Python's path has blanks")

@@ -21,11 +21,11 @@ LONGEST = (
     "tests/doctor/test_doctor.py",
     "tests/leaderboard/test_leaderboard_browser.py",
     "tests/submissions/test_all_or_nothing.py",
-    "tests/pipeline/test_run_command.py",
+    "tests/commands/test_run_command.py",
     "tests/tasks/test_gap12_stock_parity.py",
     "tests/tasks/test_gap12_fidelity.py",
     "tests/evaluation/test_drafts.py",
-    "tests/posttrain/test_run.py",
+    "tests/posttrain/test_run_loop.py",
     "tests/submissions/test_workflow.py",
     "tests/evaluation/test_gap12_plan.py",
 )
@@ -34,9 +34,9 @@ SINGLE = frozenset(
     {
         "tests/arithmetic/test_mode.py",
         "tests/leaderboard/test_leaderboard_pages.py",
-        "tests/scoring/test_effective_size.py",
-        "tests/scoring/test_selection_simulation.py",
-        "tests/scoring/test_simulation.py",
+        "tests/statistics/test_effective_size.py",
+        "tests/published/test_null_model.py",
+        "tests/simulations/test_records.py",
     }
 )
 

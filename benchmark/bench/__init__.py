@@ -1,1 +1,1 @@
-"""`gapbench bench`: this engine beside named peers, on the same models and documents, as ratios."""
+"""`gapbench bench`: compares this engine with named peers on the same models and documents, as ratios."""

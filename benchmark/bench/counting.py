@@ -1,23 +1,23 @@
-"""FLOPs of a pass, counted without one: a multiply-add is two.
+"""FLOPs of a pass, counted without running it; a multiply-add is two FLOPs.
 
-Per position and layer a body costs 2 FLOPs a weight; attention 4 FLOPs a channel and attended position (scores and
-mixture); logits 2 FLOPs a weight of the embedding and the projection before it.
+The body costs 2 FLOPs per weight, position and layer; attention 4 FLOPs per channel and attended position (scores and
+weighted sum); logits 2 FLOPs per weight of the embedding and of the projection before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.evaluation.batched_requests import Unit
 from benchmark.evaluation.prepare import Prepared
 from benchmark.evaluation.trees import PrefixTree, build_tree
-from benchmark.evaluation.workload import Unit
 from benchmark.models.opt import OptConfig
 
 
 @dataclass(frozen=True)
 class Count:
-    """Positions pushed, positions with logits, attended pairs of positions."""
+    """Numbers of positions, of positions with logits, and of attended pairs of positions."""
 
     positions: int
     logits: int
@@ -44,45 +44,45 @@ def flops(count: Count, config: OptConfig) -> float:
 
 
 def saved_in_last_layer(prepared: Prepared, config: OptConfig) -> float:
-    """FLOPs that the engine does not spend: the last layer's query, output and wide layer where nothing is read."""
-    spared = 0
-    for split in prepared.splits.values():
-        for unit in split.workload.units:
-            tree = build_tree(unit.continuations, unit.prompt)
-            spared += tree.size - len(_read(tree))
+    """FLOPs that the engine saves: the last layer's query, output and wide layer at positions that are not read."""
+    spared = sum(tree.size - len(_read(tree)) for _, tree in _trees(prepared))
     return float(spared * 2 * (layer_weights(config) - 2 * config.hidden_size**2))
 
 
 def needed(prepared: Prepared) -> Count:
-    """Each distinct prefix of a document once, the prompt shared with the loss, logits where they are read."""
+    """The needed work: each distinct prefix of a document once, the prompt shared with the loss, logits if read."""
     total = Count(0, 0, 0)
-    for split in prepared.splits.values():
-        for unit in split.workload.units:
-            tree = build_tree(unit.continuations, unit.prompt)
-            total += Count(tree.size, len(_read(tree)), int((tree.depth + 1).sum())) + _decoded(unit)
+    for unit, tree in _trees(prepared):
+        total += Count(tree.size, len(_read(tree)), int((tree.depth + 1).sum())) + _decoded(unit)
     return total
 
 
 def one_sequence_a_choice(prepared: Prepared) -> Count:
-    """As lm-eval's own model does it, padding aside: a sequence a choice (one for all choices of one token that
-    share a context), logits at all of its positions; the prompt again for the generation.
+    """The work of lm-eval's own model without padding: one sequence per choice (one for all choices of one token
+    that share a context), with logits at all its positions; the prompt again for the generation.
     """
     total = Count(0, 0, 0)
-    for split in prepared.splits.values():
-        for unit in split.workload.units:
-            pushed = {continuation.ids[:-1] for continuation in unit.continuations}
-            for ids in pushed:
-                total += Count(len(ids), len(ids), _causal(len(ids)))
-            if unit.ending:
-                total += Count(len(unit.prompt), 1, _causal(len(unit.prompt))) + _decoded(unit)
+    for unit in _units(prepared):
+        for ids in {continuation.ids[:-1] for continuation in unit.continuations}:
+            total += Count(len(ids), len(ids), _causal(len(ids)))
+        if unit.ending:
+            total += Count(len(unit.prompt), 1, _causal(len(unit.prompt))) + _decoded(unit)
     return total
 
 
 def padded_positions(prepared: Prepared, length: int) -> int:
-    """As the original does it: every choice, loss and prompt padded to ``length``, and the decoded tokens."""
-    units = [unit for split in prepared.splits.values() for unit in split.workload.units]
+    """Positions of the original code: every choice, loss and prompt padded to ``length``, and the decoded tokens."""
+    units = _units(prepared)
     sequences = sum(len(unit.continuations) + (unit.ending is not None) for unit in units)
     return sequences * length + sum(_decoded(unit).positions for unit in units)
+
+
+def _units(prepared: Prepared) -> list[Unit]:
+    return [unit for split in prepared.splits.values() for unit in split.workload.units]
+
+
+def _trees(prepared: Prepared) -> Iterator[tuple[Unit, PrefixTree]]:
+    return ((unit, build_tree(unit.continuations, unit.prompt)) for unit in _units(prepared))
 
 
 def _decoded(unit: Unit) -> Count:
@@ -103,9 +103,7 @@ def _causal(length: int) -> int:
 def sequence_lengths(prepared: Prepared) -> Sequence[tuple[int, int]]:
     """(positions, positions with logits) of each document as one plain sequence: what the floor pushes."""
     lengths = []
-    for split in prepared.splits.values():
-        for unit in split.workload.units:
-            tree = build_tree(unit.continuations, unit.prompt)
-            decoded = _decoded(unit)
-            lengths.append((tree.size + decoded.positions, len(_read(tree)) + decoded.logits))
+    for unit, tree in _trees(prepared):
+        decoded = _decoded(unit)
+        lengths.append((tree.size + decoded.positions, len(_read(tree)) + decoded.logits))
     return lengths

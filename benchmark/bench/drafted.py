@@ -1,13 +1,8 @@
-"""How many texts of a track's checkpoints are those of the unmodified model, and so cost no decoding of their own.
+"""Share of a track's generated texts that equal the unmodified model's, and so need no decoding of their own."""
 
-Run as ``python -m benchmark.bench.drafted data/micro`` after ``make repro``.
-"""
-
-import sys
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
 
@@ -35,23 +30,4 @@ def shares(data: Path) -> pd.DataFrame:
 
 def _texts(path: Path) -> pd.DataFrame:
     columns = ["model", "arm", "step", *DOCUMENT, "prediction"]
-    table = pq.read_table(path, columns=columns, filters=[("family", "=", "dialogue")])
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
-def main() -> None:
-    """Print the shares."""
-    try:
-        print(
-            shares(Path(sys.argv[1] if len(sys.argv) > 1 else "data/micro")).to_string(
-                float_format="{:.2f}".format
-            )
-        )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-
-
-if __name__ == "__main__":
-    main()
+    return pd.read_parquet(path, columns=columns, filters=[("family", "=", "dialogue")])

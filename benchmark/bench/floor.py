@@ -1,7 +1,7 @@
-"""The floor: a bare forward over the needed positions, with no trees, no cache, no requests and no metrics.
+"""The floor: a plain forward pass over the needed positions, without trees, cache, requests or metrics.
 
-Every document is one plain causal sequence of as many positions as the engine needs for it, decoded tokens among
-them; sequences of like length share a batch; logits are computed at as many positions as the engine reads.
+Every document is one causal sequence with as many positions as the engine needs for it, including decoded tokens.
+Sequences of similar length share a batch. Logits are computed at as many positions as the engine reads.
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from benchmark.bench.counting import sequence_lengths
+from benchmark.evaluation.batched_scoring import LOGITS_BYTES
+from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.logits import LogitSpace, rows_at_once
-from benchmark.evaluation.network import Network
 from benchmark.evaluation.prepare import Prepared
-from benchmark.evaluation.run import LOGITS_BYTES
 from benchmark.models.opt import OptModel, causal_hidden
 
 
 @dataclass(frozen=True)
 class FloorBatch:
-    """Token ids [sequences, length] and the flat places whose logits are computed."""
+    """Token ids [sequences, length] and the flat indices of positions whose logits are computed."""
 
     ids: Tensor
     read: Tensor
@@ -44,7 +44,7 @@ def floor_batches(prepared: Prepared, model: OptModel, *, batch_tokens: int = 20
 
 @torch.inference_mode()
 def floor_pass(model: OptModel, batches: list[FloorBatch]) -> float:
-    """Push all batches and sum one log-probability a read position, so that nothing is left undone."""
+    """Run all batches and sum one log-probability per read position, so that all results are computed."""
     network = Network(model)
     space = LogitSpace(network, rows_at_once(network, LOGITS_BYTES))
     total = torch.zeros((), dtype=torch.float64, device=model.device)

@@ -1,13 +1,14 @@
-"""The same table on an accelerator: published OPT shapes in bfloat16, and the hours of the whole `paper` track."""
+"""Benchmark rows on a GPU: published OPT shapes in bfloat16, and the hours of the whole `paper` track."""
 
 import torch
 
-from benchmark.bench.compare import Say, floor_row, timed
+from benchmark.bench.bench_rows import Row, counted
 from benchmark.bench.counting import flops, needed, saved_in_last_layer
-from benchmark.bench.rows import Row, counted
+from benchmark.bench.speed_ratio import Say, floor_row, timed
 from benchmark.bench.subjects import DOCUMENTS, make_subject
-from benchmark.models.opt import OptConfig, Tokenizer
+from benchmark.models.opt import OptConfig
 from benchmark.models.shapes import SHAPES
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import Suite
 
 GPU_BATCH_TOKENS = 8192
@@ -48,20 +49,9 @@ def shape_rows(
     documents: int,
     dtype: torch.dtype = torch.bfloat16,
 ) -> dict[str, Row]:
-    """One shape: a pass beside its floor, and its counted FLOP/s beside the measured matrix rate."""
-    subject = make_subject(
-        name,
-        suite,
-        "paper",
-        tokenizer,
-        config,
-        max_length=512,
-        documents=documents,
-        checkpoints=1,
-        device=str(device),
-        dtype=dtype,
-        batch_tokens=GPU_BATCH_TOKENS,
-    )
+    """Rows of one shape: a pass and its floor; its counted FLOP/s and the measured matrix rate."""
+    sizes = {"max_length": 512, "documents": documents, "checkpoints": 1, "batch_tokens": GPU_BATCH_TOKENS}
+    subject = make_subject(name, suite, "paper", tokenizer, config, **sizes, device=str(device), dtype=dtype)
     row, _ = floor_row(subject, batch_tokens=GPU_BATCH_TOKENS)
     work = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
     fraction = counted(work / row.ours / 1e12, rate / 1e12, "TFLOP/s, measured matrix rate")

@@ -1,42 +1,39 @@
-"""Does cost grow in proportion? Time an item at three sizes, of checkpoints, documents and texts."""
+"""Time per item at three numbers of checkpoints, documents and texts, and with two workers instead of one."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.bench.compare import per_item, score, timed
-from benchmark.bench.rows import Row, at_most
+from benchmark.bench.bench_rows import Row, at_least, at_most, speedup
+from benchmark.bench.speed_ratio import REPETITIONS, per_item, score, timed
 from benchmark.bench.subjects import BATCH_TOKENS, Subject, make_subject
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
-from benchmark.models.opt import OptConfig, Tokenizer
-from benchmark.posttrain.run import RunRequest, Scorer, execute_run
-from benchmark.settings import Arm, Evaluation, Posttrain
+from benchmark.execution.workers import run_units, worker_count
+from benchmark.models.opt import OptConfig
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.posttrain.run_loop import RunRequest, RunResult, execute_run
+from benchmark.posttrain.scorer import Scorer
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.run_options import EvaluationOptions, Execution, Posttrain
 from benchmark.tasks.suite import Suite, SuiteTask
 
 LINEAR = at_most(1.15)
 """An item may cost this much more at the largest size than at the smallest: the noise of a shared machine."""
 RUN_STEPS = (1, 5, 15)
-"""The steps of a run that are scored, where nothing else is asked for."""
+"""The steps of a run that are scored, by default."""
+WORKER_RUNS, WORKER_DOCUMENTS = 8, 160
 
 
 def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_length: int) -> dict[str, Row]:
-    """One rung's cost an item against the number of checkpoints, of documents a task, and of texts."""
+    """One model's cost per item against the number of checkpoints, of documents per task, and of texts."""
 
-    def subject(documents: int, checkpoints: int) -> Subject:
-        return make_subject(
-            "growth",
-            suite,
-            "held-out",
-            tokenizer,
-            config,
-            max_length=max_length,
-            documents=documents,
-            checkpoints=checkpoints,
-        )
-
-    few = subject(16, 8)
-    by_documents = {size: subject(size, 1) for size in (20, 80, 320)}
+    subject = partial(make_subject, "growth", suite, "held-out", tokenizer, config, max_length=max_length)
+    few = subject(documents=16, checkpoints=8)
+    by_documents = {size: subject(documents=size, checkpoints=1) for size in (20, 80, 320)}
     run = run_on(few)
 
     def checkpoints(count: int) -> float:
@@ -59,23 +56,41 @@ def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_le
     }
 
 
+def workers_row(
+    suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_length: int, runs: int = WORKER_RUNS
+) -> dict[str, Row]:
+    """Seconds per run with two workers and with one, in turn; no row on a machine with one core."""
+    if sys.platform != "linux" or worker_count(Execution(), 2) < 2:
+        return {}
+    sizes: Any = {"max_length": max_length, "documents": WORKER_DOCUMENTS, "checkpoints": 1}
+    subject = make_subject("workers", suite, "held-out", tokenizer, config, **sizes)
+    context = gap_run(subject)
+
+    def seconds(workers: int) -> float:
+        settings = Execution(workers=workers)
+        return timed(lambda: list(run_units(_run, context, range(runs), settings))) / runs
+
+    turns = [(seconds(2), seconds(1)) for _ in range(REPETITIONS)]
+    two, one = [both[0] for both in turns], [both[1] for both in turns]
+    return {"workers": speedup(two, one, "s a run", at_least(1.7))}
+
+
+def _run(context: tuple[RunRequest, Scorer], _number: int) -> RunResult:
+    request, scorer = context
+    return execute_run(request, scorer)
+
+
 def _evaluate_all(subject: Subject, count: int) -> None:
-    """As a stage does it: whatever the number of checkpoints, the suite is prepared once."""
+    """Evaluate as a stage does: the suite is prepared once for any number of checkpoints."""
     length = subject.max_length
-    prepared = prepare(
-        subject.suite,
-        subject.tokenizer,
-        max_length=length,
-        positions=length,
-        batch_tokens=BATCH_TOKENS,
-        splits=["test"],
-    )
+    sizes = {"max_length": length, "positions": length, "batch_tokens": BATCH_TOKENS}
+    prepared = prepare(subject.suite, subject.tokenizer, splits=["test"], **sizes)
     for model in subject.checkpoints[:count]:
         evaluate(model, prepared, drafts=subject.drafts)
 
 
 def run_on(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> Callable[[], object]:
-    """The run of `gap_run` as something to call."""
+    """A function that does the run of `gap_run`."""
     request, scorer = gap_run(subject, steps=steps)
     return lambda: execute_run(request, scorer)
 
@@ -83,12 +98,12 @@ def run_on(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> Callable[[]
 def gap_run(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> tuple[RunRequest, Scorer]:
     """A gap run of 15 steps on a text of 200 tokens, of which ``steps`` are scored on the subject's documents.
 
-    Every other document is made a ``select`` one, so that the run chooses its step as the pipeline's do.
+    Every other document is put into ``select``, so that the run chooses its step as in the pipeline.
     """
     model, length = subject.checkpoints[0], subject.max_length
     suite = replace(subject.suite, tasks=tuple(_halved(task) for task in subject.suite.tasks))
     prepared = prepare(suite, subject.tokenizer, max_length=length, positions=length)
-    scorer = Scorer.of(model, suite, prepared, Evaluation(suite=suite.name, steps=tuple(steps)))
+    scorer = Scorer.of(model, suite, prepared, EvaluationOptions(suite=suite.name, steps=tuple(steps)))
     text = " ".join(str(document.row) for document in suite.tasks[0].documents["test"])
     request = RunRequest(
         track="bench",

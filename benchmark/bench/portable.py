@@ -1,23 +1,20 @@
-"""Portable arithmetic beside native: training and scoring, each in a process of its own, in turn.
-
-`python -m benchmark.bench.portable params.yaml` prints the rows; with a mode in front, the seconds of one process.
-"""
+"""Portable arithmetic compared with native: training and scoring, in separate processes that take turns."""
 
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
 from benchmark.arithmetic import mode
-from benchmark.bench.rows import Row, at_most, overhead, table
+from benchmark.bench.bench_rows import Row, at_most, overhead
 
 STEPS = 100
 REPETITIONS = 3
 MOST = 1.3
-"""Times as long as native that portable arithmetic may take."""
+"""Maximum ratio of the time in portable arithmetic to that in native."""
 
 
 def portable_rows(params: Path) -> dict[str, Row]:
@@ -45,15 +42,19 @@ def _process(arithmetic: str, params: Path) -> dict[str, float]:
 
 
 def measure(params: Path) -> dict[str, float]:
-    """Seconds in this process, in the arithmetic that it has."""
+    """Seconds in this process, with its own arithmetic."""
     import torch
 
-    from benchmark.arithmetic.alone import compute_alone
+    from benchmark.arithmetic.single_thread import compute_alone
+    from benchmark.bench.speed_ratio import timed
     from benchmark.doctor import trials
-    from benchmark.models.micro import micro_tokenizer, pretraining_tokens, train_rung
+    from benchmark.models.micro_training import micro_tokenizer, pretraining_tokens, train_rung
     from benchmark.models.opt import OptModel
-    from benchmark.posttrain.base import load_base, suite_of
-    from benchmark.settings import Execution, MicroModel, load_settings
+    from benchmark.posttrain.base_model import load_base
+    from benchmark.settings.load import load_settings
+    from benchmark.settings.model_specs import MicroModel
+    from benchmark.settings.run_options import Execution
+    from benchmark.tasks.suite_of_track import suite_of
 
     compute_alone()
     settings = load_settings(params)
@@ -67,9 +68,8 @@ def measure(params: Path) -> dict[str, float]:
             short = spec.model_copy(update={"tokens": STEPS * spec.batch})
             pretraining_tokens(micro_tokenizer(cache), short.tokens, cache)
             for _ in range(2):  # the first time warms up
-                started = time.perf_counter()
-                train_rung(short, {0: Path(folder) / name}, name=name, cache=cache)
-                seconds = time.perf_counter() - started
+                made = {0: Path(folder) / name}
+                seconds = timed(partial(train_rung, short, made, name=name, cache=cache))
             total += seconds * spec.tokens / short.tokens
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.documents)
@@ -79,18 +79,10 @@ def measure(params: Path) -> dict[str, float]:
         name: tensor + 1e-3 * torch.randn(tensor.shape, generator=generator)
         for name, tensor in base.model.params.items()
     }
-    times = []
-    for _ in range(4):
-        started = time.perf_counter()
-        base.scorer.score(OptModel(base.model.config, moved))
-        times.append(time.perf_counter() - started)
-    return {"train_the_ladder": total, "score_a_checkpoint": min(times)}
+    fastest = min(timed(lambda: base.scorer.score(OptModel(base.model.config, moved))) for _ in range(4))
+    return {"train_the_ladder": total, "score_a_checkpoint": fastest}
 
 
-if __name__ == "__main__":
-    *arithmetic, file = sys.argv[1:]
-    if arithmetic:
-        mode.use("native" if arithmetic == ["native"] else "portable")
-        print(json.dumps(measure(Path(file))))
-    else:
-        print(table(portable_rows(Path(file))))
+if __name__ == "__main__":  # one process of `_process`
+    mode.use("native" if sys.argv[1] == "native" else "portable")
+    print(json.dumps(measure(Path(sys.argv[2]))))

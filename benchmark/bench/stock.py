@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from tokenizers.processors import TemplateProcessing
 from torch.nn import functional
 
 from benchmark.bench.subjects import Subject
-from benchmark.evaluation.workload import Unit
-from benchmark.models.opt import OptModel, Tokenizer, save_opt
+from benchmark.evaluation.batched_requests import Unit
+from benchmark.models.opt import OptModel, save_opt
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import TASKS_FOLDER
 
 BATCH_SIZES = (4, 16, 64)
-"""Tried for lm-eval at its best, as far as its logits keep to LOGITS_BYTES."""
+"""Batch sizes tried for lm-eval at its best, if its logits need at most LOGITS_BYTES."""
 LOGITS_BYTES = 4 * 2**30
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is first imported
@@ -30,7 +31,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is first 
 
 @dataclass
 class Stock:
-    """Stock lm-eval on a subject; ``folder`` holds its first checkpoint as ``transformers`` reads it."""
+    """Stock lm-eval on a subject; ``folder`` has its first checkpoint in the format of ``transformers``."""
 
     subject: Subject
     folder: Path
@@ -49,40 +50,34 @@ class Stock:
 
         Writing the checkpoint to the folder is not counted.
         """
-        from lm_eval import simple_evaluate
         from lm_eval.tasks import TaskManager
 
         save_opt(self.subject.checkpoints[checkpoint], self.folder)
         settings = {"pretrained": str(self.folder), "dtype": "float32", "add_bos_token": True}
-        with _quietly():
-            started = time.perf_counter()
-            results = simple_evaluate(
-                model="hf",
-                model_args=settings,
-                tasks=list(self.subject.rows),
-                task_manager=TaskManager(include_path=self._include, metadata=dict(self.subject.metadata)),
-                samples={task: list(rows) for task, rows in self.subject.rows.items()},
-                device=str(self.subject.checkpoints[0].device),
-            )
-            seconds = time.perf_counter() - started
-        return seconds, _accuracies(results)
+        return self._timed(
+            lambda: {
+                "model": "hf",
+                "model_args": settings,
+                "task_manager": TaskManager(include_path=self._include, metadata=dict(self.subject.metadata)),
+                "device": str(self.subject.checkpoints[0].device),
+            }
+        )
 
     def at_its_best(self, checkpoint: int, batch_size: int) -> tuple[float, dict[str, float]]:
         """Seconds of a call with the model and the task manager kept, no bootstrap and no sample log."""
-        from lm_eval import simple_evaluate
-
         self._keep(batch_size)
         load_weights(self.kept.model, self.subject.checkpoints[checkpoint])
+        kept = {"model": self.kept, "task_manager": self.manager}
+        return self._timed(lambda: {**kept, "bootstrap_iters": 0, "log_samples": False})
+
+    def _timed(self, options: Callable[[], dict[str, Any]]) -> tuple[float, dict[str, float]]:
+        """Seconds of one call on the subject's documents, the making of its options included, and accuracies."""
+        from lm_eval import simple_evaluate
+
+        samples = {task: list(rows) for task, rows in self.subject.rows.items()}
         with _quietly():
             started = time.perf_counter()
-            results = simple_evaluate(
-                model=self.kept,
-                tasks=list(self.subject.rows),
-                task_manager=self.manager,
-                samples={task: list(rows) for task, rows in self.subject.rows.items()},
-                bootstrap_iters=0,
-                log_samples=False,
-            )
+            results = simple_evaluate(tasks=list(samples), samples=samples, **options())
             seconds = time.perf_counter() - started
         return seconds, _accuracies(results)
 
@@ -122,7 +117,7 @@ class Stock:
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the tokenizer so that ``transformers`` reads it and puts the leading token itself."""
+    """Write the tokenizer in the format of ``transformers``, which then adds the leading token itself."""
     folder.mkdir(parents=True, exist_ok=True)
     backend = Backend.from_str(tokenizer.backend.to_str())
     begin = backend.id_to_token(tokenizer.bos_id)
@@ -140,7 +135,7 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
 
 
 def load_transformers(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    """``transformers``' own model of a folder."""
+    """The model in a folder, as a ``transformers`` model."""
     from transformers import OPTForCausalLM
 
     return OPTForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval()
@@ -148,7 +143,7 @@ def load_transformers(folder: Path, device: torch.device, dtype: torch.dtype) ->
 
 @torch.no_grad()
 def load_weights(stock: Any, model: OptModel) -> None:
-    """Put a checkpoint's weights into ``transformers``' model."""
+    """Copy a checkpoint's weights into a ``transformers`` model."""
     named = dict(stock.named_parameters())
     for name, tensor in model.params.items():
         named[name].copy_(tensor)
@@ -156,10 +151,10 @@ def load_weights(stock: Any, model: OptModel) -> None:
 
 @torch.inference_mode()
 def padded_pass(stock: Any, subject: Subject, documents: int) -> float:
-    """Seconds that ``documents`` a task take when every sequence is padded to the greatest length.
+    """Seconds for ``documents`` per task when every sequence is padded to the greatest length.
 
-    One batch a task. Logits are computed at every position, as the original does; its generation is the same
-    library's, on prompts padded to the left.
+    One batch per task. Logits are computed at every position, as in the original. Generation uses ``transformers`` on
+    prompts padded to the left, as in the original.
     """
     seconds = 0.0
     split = subject.prepared.splits["test"]
@@ -190,10 +185,9 @@ def _padded_scores(stock: Any, units: list[Unit], subject: Subject) -> torch.Ten
 
 def _padded_generation(stock: Any, units: list[Unit], subject: Subject) -> torch.Tensor:
     ids = torch.full((len(units), subject.max_length), subject.tokenizer.pad_id, device=stock.device)
-    for row, unit in enumerate(units):
-        ids[row, subject.max_length - len(unit.prompt) :] = ids.new_tensor(unit.prompt)
     mask = torch.zeros_like(ids)
     for row, unit in enumerate(units):
+        ids[row, subject.max_length - len(unit.prompt) :] = ids.new_tensor(unit.prompt)
         mask[row, subject.max_length - len(unit.prompt) :] = 1
     assert units[0].ending is not None
     generated: torch.Tensor = stock.generate(
@@ -217,7 +211,7 @@ def _accuracies(results: Any) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """lm-eval logs and draws progress bars for every task."""
+    """Suppress lm-eval's logs and progress bars."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

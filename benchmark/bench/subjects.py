@@ -1,4 +1,4 @@
-"""What is measured: a suite's documents, stratified by length, and a few checkpoints of one shape."""
+"""The subjects of the benchmarks: a suite's documents, stratified by length, and a few checkpoints of one shape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,18 +8,19 @@ import torch
 
 from benchmark.evaluation.engine import DraftTexts, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared, prepare
-from benchmark.models.opt import OptConfig, OptModel, Tokenizer
+from benchmark.models.opt import OptConfig, OptModel
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import Suite, load_suite
 
 BATCH_TOKENS = 2048
-"""Positions of a batch on a CPU: the activations of a small model stay in a core's cache."""
+"""Positions per batch on a CPU, so that the activations of a small model stay in a core's cache."""
 DOCUMENTS = 320
-"""Documents a task that positions are counted at, and that the sample is drawn from."""
+"""Documents per task for which positions are counted, and from which the sample is drawn."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """``suite`` holds the sampled ``test`` documents, ``rows`` their places among the task's documents.
+    """``suite`` has the sampled ``test`` documents, ``rows`` their indices among the task's documents.
 
     ``metadata`` is what stock lm-eval's ``TaskManager`` needs to build the same documents. ``drafts`` are the texts
     of the unmodified model, which a run's scorer has as well.
@@ -55,7 +56,7 @@ def make_subject(
     dtype: torch.dtype = torch.float32,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Subject:
-    """Sample ``documents`` a task and make ``checkpoints`` near-identical models of the shape ``config``."""
+    """Sample ``documents`` per task and make ``checkpoints`` near-identical models of the shape ``config``."""
     length = min(max_length, config.max_position_embeddings)
     settings = {
         "max_length": length,
@@ -106,7 +107,7 @@ def _by_length(prepared: Prepared, task: int, documents: int) -> list[int]:
 def make_checkpoints(
     config: OptConfig, count: int, *, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> tuple[OptModel, ...]:
-    """A model of random weights of OPT's scale (0.02), and ``count`` neighbours of it, a hundredth of that away.
+    """A model with random weights of OPT's scale (0.02), and ``count`` models that differ by a hundredth of that.
 
     At that distance texts differ from the model's own about as often as those of real runs (docs/PERFORMANCE.md).
     """

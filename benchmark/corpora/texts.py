@@ -1,119 +1,26 @@
-"""Corpora as texts: tables, text files and folders read strictly; one text drives one run.
-
-A table's text stands in the column ``text`` or the one named, or in the only one (``tables.py``). A plain text
-file holds one text a line, which ends at LF or CRLF; a folder is one text a file, in the order of their paths.
-"""
+"""A text of a corpus, from the corpus to the run that it drives, and the file in which the stage `corpus` stores it."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-from benchmark.corpora.data import locate
-from benchmark.corpora.hub import check_pin, hub_file, hub_listing
-from benchmark.corpora.read import read_by_line, read_whole
-from benchmark.corpora.tables import TABLES, UNREAD, table_texts
-from benchmark.errors import InputError
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-LINES = ("", ".txt", ".text")
-"""Endings of files that hold one text a line; a file of any other ending but those of tables is one text."""
+from benchmark.schema.stored_columns import TEXTS
+from benchmark.system.content_hash import digest
+
 ID_LENGTH = 16
 
 
 @dataclass(frozen=True)
-class Text:
-    """One text: its row in the corpus (from 0), an id that depends on its content alone, and itself."""
+class CorpusText:
+    """One text: its row in the corpus (from 0), an id that depends on its content alone, and its characters."""
 
     index: int
     text_id: str
     text: str
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a corpus may be; the defaults suit one's own files, a stranger's deserve tighter ones."""
-
-    total_bytes: int = 4 << 30
-    characters: int | None = None
-    texts: int | None = None
-    empty: bool = False
-    duplicates: bool = True
-    links: bool = True
-
-
-OWN = Limits()
-
-
-def read_texts(
-    source: str | Path, *, column: str | None = None, limit: int | None = None, limits: Limits = OWN
-) -> tuple[Text, ...]:
-    """The texts of a file or folder in their order, at most the first ``limit``.
-
-    Raises ``InputError``, with the place, on a missing file or column, invalid UTF-8, NUL characters, an
-    empty text (unless ``limits.empty``), or what ``limits`` forbids.
-    """
-    path = Path(source)
-    if not limits.links and (path.is_symlink() or any(part.is_symlink() for part in path.rglob("*"))):
-        raise InputError(f"{path} is or holds a symbolic link: give regular files")
-    if not path.exists():
-        raise InputError(f"{path} does not exist: name a file or folder of texts")
-    size = sum(file.stat().st_size for file in _files(path))
-    if size > limits.total_bytes:
-        raise InputError(f"{path} holds {size} bytes, {limits.total_bytes} are allowed: cut it down")
-    if path.is_dir():
-        found: Iterable[tuple[str, str]] = ((str(file), read_whole(file)) for file in _files(path))
-    elif path.suffix.lower() in TABLES:
-        found = table_texts(path, column)
-    elif path.suffix.lower() in LINES:
-        found = _lines(path)
-    elif path.suffix.lower() in UNREAD:
-        raise InputError(
-            f"{path} is a table of ending {path.suffix!r}, which is not read: save it as .csv, .jsonl or .parquet"
-        )
-    else:
-        found = [(str(path), read_whole(path))]
-    return _checked(islice(found, limit), str(path), limits)
-
-
-def original_texts(name: str, *, limit: int | None = None) -> tuple[Text, ...]:
-    """A corpus of the original study: ``github``, ``pile-cc`` or ``lm_extraction``."""
-    return read_texts(locate(f"official-gap/data/train_data/{name}.csv"), column="text", limit=limit)
-
-
-def hub_texts(
-    dataset: str, revision: str, *, column: str = "text", limit: int | None = None, limits: Limits = OWN
-) -> tuple[Text, ...]:
-    """Texts of a Hub data set at a commit: its tables under ``train`` where it has any, else all, by name.
-
-    Files are fetched one by one until there are ``limit`` texts; no code of the data set runs.
-    """
-    check_pin(dataset, revision)
-    listing = hub_listing(dataset, revision, kind="dataset")
-    tables = [name for name in listing if Path(name).suffix.lower() in TABLES]
-    chosen = [name for name in tables if "train" in name] or tables
-    if not chosen:
-        raise InputError(f"{dataset}@{revision} has no CSV, JSONL or Parquet file: choose another data set")
-    if limit is None and sum(listing[name] for name in chosen) > limits.total_bytes:
-        raise InputError(
-            f"{dataset}@{revision} is larger than {limits.total_bytes} bytes: set a number of texts"
-        )
-
-    def rows() -> Iterator[tuple[str, str]]:
-        for name in chosen:
-            path = hub_file(dataset, revision, name, kind="dataset")
-            if path is not None:
-                yield from table_texts(path, column)
-
-    return _checked(islice(rows(), limit), f"{dataset}@{revision}", limits)
-
-
-def fingerprint(texts: Sequence[Text]) -> str:
-    """sha256 over the texts in their order."""
-    total = hashlib.sha256()
-    for text in texts:
-        total.update(hashlib.sha256(text.text.encode()).digest())
-    return total.hexdigest()
 
 
 def text_id(text: str) -> str:
@@ -121,46 +28,21 @@ def text_id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    inside = (file for file in path.rglob("*") if file.is_file())
-    visible = (file for file in inside if not any(p.startswith(".") for p in file.relative_to(path).parts))
-    return sorted(visible, key=lambda file: file.relative_to(path).as_posix())
+def fingerprint(texts: Iterable[str]) -> str:
+    """sha256 over the texts in their order."""
+    return digest(list(texts))
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """A text a line; lines end at LF or CRLF, blank ones are left out."""
-    for number, line in enumerate(read_by_line(path).split("\n"), 1):
-        text = line.removesuffix("\r")
-        if text.strip():
-            yield f"{path} line {number}", text
+def text_table(corpora: Mapping[str, Iterable[CorpusText]]) -> pa.Table:
+    """All texts of some corpora, by name, with the columns of `schema.stored_columns.TEXTS`."""
+    rows = [(name, text.index, text.text_id, text.text) for name, texts in corpora.items() for text in texts]
+    columns = list(zip(*rows, strict=True)) or [()] * len(TEXTS)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, TEXTS, strict=True)], schema=TEXTS
+    )
 
 
-def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> tuple[Text, ...]:
-    texts: list[Text] = []
-    first: dict[str, str] = {}
-    for index, (place, text) in enumerate(found):
-        if limits.texts is not None and index >= limits.texts:
-            raise InputError(f"{source} holds more than {limits.texts} texts: cut it down")
-        check_text(text, place, limits)
-        identity = text_id(text)
-        if not limits.duplicates and identity in first:
-            raise InputError(f"{place} repeats {first[identity]}: give each text once")
-        first.setdefault(identity, place)
-        texts.append(Text(index, identity, text))
-    if not texts:
-        raise InputError(f"{source} holds no text: give one or more")
-    return tuple(texts)
-
-
-def check_text(text: str, place: str, limits: Limits) -> None:
-    """Raise ``InputError`` where a text is empty, too long, or holds what is no character; `place` names it."""
-    if "\0" in text:
-        raise InputError(f"{place} holds a NUL character: give plain text")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InputError(f"{place} holds half a surrogate pair, which is no character: mend its escapes")
-    if not limits.empty and not text.strip():
-        raise InputError(f"{place} is empty: give a text, or remove it")
-    if limits.characters is not None and len(text) > limits.characters:
-        raise InputError(f"{place} has {len(text)} characters, {limits.characters} are allowed: cut it")
+def stored_texts(folder: Path) -> list[CorpusText]:
+    """The texts that the stage `corpus` wrote to its folder."""
+    rows = pq.read_table(folder / "texts.parquet").to_pylist()
+    return [CorpusText(row["index"], row["text_id"], row["text"]) for row in rows]

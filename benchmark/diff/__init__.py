@@ -1,5 +1,5 @@
-"""`gapbench diff`: the results in the working tree against those committed at a revision."""
+"""`gapbench diff`: compares the results in the working tree with those committed at a revision."""
 
-from benchmark.diff.command import diff
+from benchmark.diff.diff_command import diff
 
 __all__ = ["diff"]

@@ -1,26 +1,26 @@
-"""What git knows: the files of a revision, and what differs from it in the working tree."""
+"""The git repository: the files of a revision, and what differs from it in the working tree."""
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import InputError
+from benchmark.system.git import git
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A clone and the commit that its working tree is compared with."""
+    """A clone, and the commit with which its working tree is compared."""
 
     root: Path
     commit: str
 
     @classmethod
     def at(cls, start: Path, revision: str) -> "Repository":
-        """The clone around `start`.
+        """The clone that contains `start`.
 
         Raises:
-            InputError: there is none, git refuses it, or it has no such revision.
+            InputError: there is no clone, git refuses it, or it has no such revision.
         """
         root = Path(_git(start, "rev-parse", "--show-toplevel").decode().strip())
         try:
@@ -40,16 +40,16 @@ class Repository:
         return _split(listed)
 
     def committed(self, path: str) -> bytes | None:
-        """A file's bytes at the commit; None where it has no such file."""
+        """A file's bytes at the commit; None if there is no such file."""
         return _git(self.root, "show", f"{self.commit}:{path}") if self.names(path) == [path] else None
 
     def here(self, path: str) -> bytes | None:
-        """A file's bytes in the working tree; None where it has no such file."""
+        """A file's bytes in the working tree; None if there is no such file."""
         file = self.root / path
         return file.read_bytes() if file.is_file() else None
 
     def changed(self, paths: Sequence[str]) -> list[str]:
-        """Files below `paths` that differ from the commit, new ones among them; line ends do not count."""
+        """Files below `paths` that differ from the commit, including new ones; line ends do not count."""
         tracked = _git(self.root, "diff", "--name-only", "--no-renames", "-z", self.commit, "--", *paths)
         new = _git(self.root, "ls-files", "--others", "--exclude-standard", "-z", "--", *paths)
         return sorted({name for name in _split(tracked + new) if "__pycache__" not in name})
@@ -60,14 +60,7 @@ def _split(listed: bytes) -> list[str]:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    """What git prints; its own words, the remedy among them, stand whole in the error."""
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
-    except OSError as error:
-        raise InputError(f"git cannot be run ({error.strerror}): install it") from None
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip() or "failed"
-        raise InputError(
-            f"git {arguments[0]} in {root}: {why}\n(gapbench diff compares with results committed in git)"
-        )
-    return done.stdout
+        return git(root, *arguments)
+    except InputError as error:
+        raise InputError(f"{error}\n(gapbench diff compares with results committed in git)") from None

@@ -1,1 +1,1 @@
-"""`gapbench doctor`: what this machine computes, held against the digests that other machines gave."""
+"""`gapbench doctor`: compares what this machine computes with the digests from other machines."""

@@ -1,4 +1,4 @@
-"""The kernels that results go through, each on fixed inputs: name to digest of what it gives here."""
+"""The kernels that results depend on, each on fixed inputs: name to digest of its output on this machine."""
 
 import hashlib
 import math
@@ -25,7 +25,7 @@ Kernel = Callable[[], Any]
 
 
 def kernels() -> dict[str, Kernel]:
-    """All kernels by name; calling one gives an array, a tensor or a list of numbers."""
+    """All kernels by name; each returns an array, a tensor or a list of numbers."""
     found: dict[str, Kernel] = {}
     for part in (_draws, _products, _elementwise, _gradients, _numpy, _c_library):
         found.update(part())

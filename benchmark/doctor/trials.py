@@ -1,4 +1,4 @@
-"""Small trainings, a score and runs from stored weights: what the pipeline computes, in about a minute."""
+"""Small trainings, a score and runs from stored weights: a miniature of the pipeline that takes about a minute."""
 
 import hashlib
 import tempfile
@@ -6,33 +6,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from benchmark.corpora.texts import CorpusText
 from benchmark.doctor.kernels import LENGTH
-from benchmark.identity import digest
-from benchmark.models.micro import train_rung
-from benchmark.posttrain.arms import Member
-from benchmark.posttrain.base import Base, load_base, suite_of
-from benchmark.posttrain.plan import request
-from benchmark.posttrain.run import RunRequest, execute_run
-from benchmark.settings import Execution, MicroModel, Settings
-from benchmark.submissions.entry import samples_digest
+from benchmark.models.micro_training import train_rung
+from benchmark.posttrain.arms.interface import SoupMember
+from benchmark.posttrain.base_model import Base, load_base
+from benchmark.posttrain.run_loop import RunRequest, execute_run
+from benchmark.posttrain.run_requests import request
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.run_options import Execution
+from benchmark.settings.track_settings import Settings
+from benchmark.store.entry_lookup import samples_digest
+from benchmark.system.content_hash import digest
+from benchmark.tasks.suite_of_track import suite_of
 
 STORED = Path(__file__).with_name("model")
-"""Rung micro-1 as one machine trained it: runs start from the same bytes wherever they are repeated."""
+"""Rung micro-1 as one machine trained it, so that runs start from the same bytes on every machine."""
 STEPS = 50
 RUN_STEPS = 5
 DOCUMENTS = 4
-"""Test documents and select documents a task: 96 in all, 48 of them in the base score."""
+"""Test documents and select documents per task: 96 in all, 48 of them in the base score."""
 TEXTS = (
     "The small model read a text that it had not seen before.",
     "Twelve birds sat on a roof; nine flew away.",
 )
-
-
-class StoredText:
-    """A text of the trial runs."""
-
-    def __init__(self, index: int) -> None:
-        self.index, self.text_id, self.text = index, f"doctor-{index}", TEXTS[index]
 
 
 def trainings(rungs: Mapping[str, MicroModel], cache: Path) -> Iterator[tuple[str, str]]:
@@ -63,17 +60,22 @@ def runs(settings: Settings, base: Base) -> Iterator[tuple[str, str]]:
     for name, arm in trial.arms.items():
         run = _soup(trial, base, name) if arm.kind == "soup" else _run(trial, base, name, 0)
         result = execute_run(run, base.scorer)
-        yield name, digest([result.record["steps"], samples_digest(result.samples)])[:LENGTH]
+        yield (
+            name,
+            digest([[step.stored() for step in result.record.steps], samples_digest(result.samples)])[
+                :LENGTH
+            ],
+        )
 
 
 def _run(trial: Settings, base: Base, arm: str, index: int) -> RunRequest:
-    return request(trial, base, "doctor", StoredText(index), arm, 0)
+    return request(trial, base, "doctor", CorpusText(index, f"doctor-{index}", TEXTS[index]), arm, 0)
 
 
 def _soup(trial: Settings, base: Base, name: str) -> RunRequest:
     of = trial.arms[name].of or ""
     runs = [_run(trial, base, of, index) for index in range(len(TEXTS))]
-    members = tuple(Member(run.begin, run.arm.kind, RUN_STEPS) for run in runs)
+    members = tuple(SoupMember(run.start, run.arm.kind, RUN_STEPS) for run in runs)
     return replace(runs[0], arm_name=name, arm=trial.arms[name], text_id="doctor-soup", members=members)
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchmark.evaluation.batch_plan import Group
+from benchmark.evaluation.forward_pass import Cache, Network
 from benchmark.evaluation.logits import LogitSpace
-from benchmark.evaluation.network import Cache, Network
-from benchmark.evaluation.plan import Group
 
 
 @dataclass(frozen=True)
-class Part:
+class DraftRows:
     """Drafts that are pushed together: their ``rows``, and the tokens of the longest but its last."""
 
     rows: Tensor
@@ -36,12 +36,12 @@ class Drafts:
     tokens: Tensor
     lengths: Tensor
     states: tuple[Tensor, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[DraftRows, ...]
 
     def to(self, device: torch.device) -> "Drafts":
         """The same drafts on ``device``."""
         states = tuple(state.to(device) for state in self.states)
-        parts = tuple(Part(part.rows.to(device), part.width) for part in self.parts)
+        parts = tuple(DraftRows(part.rows.to(device), part.width) for part in self.parts)
         return Drafts(self.tokens.to(device), self.lengths.to(device), states, parts)
 
 
@@ -65,14 +65,14 @@ def make_drafts(
     return Drafts(tokens, lengths, tuple(states), tuple(_parts(lengths.tolist(), largest)))
 
 
-def _parts(lengths: Sequence[int], positions: int) -> list[Part]:
+def _parts(lengths: Sequence[int], positions: int) -> list[DraftRows]:
     """Rows in parts of ``positions`` at most, longest first; a draft of one token has nothing to push."""
     rows = sorted((row for row, length in enumerate(lengths) if length > 1), key=lambda row: -lengths[row])
     parts = []
     while rows:
         width = lengths[rows[0]] - 1
         together = max(1, positions // width)
-        parts.append(Part(torch.tensor(rows[:together]), width))
+        parts.append(DraftRows(torch.tensor(rows[:together]), width))
         rows = rows[together:]
     return parts
 

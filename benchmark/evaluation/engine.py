@@ -9,15 +9,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benchmark.errors import InputError
+from benchmark.evaluation.batched_scoring import Outcome, Progress, run_workload
 from benchmark.evaluation.drafts import Drafts, make_drafts
-from benchmark.evaluation.network import Network
+from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.prepare import Prepared, PreparedSplit, PreparedTask
-from benchmark.evaluation.probability import of_references, right_choice
-from benchmark.evaluation.run import Outcome, Progress, run_workload
 from benchmark.evaluation.stops import cut_at_stops
 from benchmark.models.opt import OptModel
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.stored import SAMPLES
+from benchmark.schema.stored_columns import SAMPLES
+from benchmark.tasks.metrics import choice_probability, reference_probability
 
 Metrics = dict[str, dict[str, float | None]]
 Averages = dict[str, float | None]
@@ -162,7 +162,7 @@ def _classification(task: PreparedTask, split: PreparedSplit, sums: npt.NDArray[
     counts = np.diff(split.workload.first_slot)[offsets[:-1] + task.gold]
     loss = -choices[rows, task.gold] / counts
     probability = [
-        right_choice(logprobs[:count], values[:count])
+        choice_probability(logprobs[:count], values[:count])
         for logprobs, values, count in zip(
             choices.tolist(), task.values.tolist(), np.diff(offsets).tolist(), strict=True
         )
@@ -191,7 +191,8 @@ def _dialogue(
         values.append(value)
     counts = np.diff(split.workload.first_slot)[task.continuations[0] : task.continuations[-1]]
     loss = batched_loss(-losses, counts, loss_batch_size)
-    return _Scored(np.array(values, np.float64), of_references(losses, counts), loss, texts)
+    probability = list(map(reference_probability, losses.tolist(), counts.tolist()))
+    return _Scored(np.array(values, np.float64), np.array(probability, np.float64), loss, texts)
 
 
 def _grade(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmark.arithmetic.products import linear, rows_for
-from benchmark.evaluation.network import Network
+from benchmark.evaluation.forward_pass import Network
 
 CACHED_BYTES = 2**19
 """On a CPU, logits of this size stay in the cache between the product and the softmax."""

@@ -10,10 +10,10 @@ import pyarrow as pa
 from lm_eval.api.instance import Instance
 
 from benchmark.errors import InputError
-from benchmark.evaluation.plan import Ending, peak_bytes
-from benchmark.evaluation.run import LOGITS_BYTES
+from benchmark.evaluation.batch_plan import Ending, peak_bytes
+from benchmark.evaluation.batched_requests import Unit, Workload, make_workload
+from benchmark.evaluation.batched_scoring import LOGITS_BYTES
 from benchmark.evaluation.trees import cut_left
-from benchmark.evaluation.workload import Unit, Workload, make_workload
 from benchmark.models.opt import OptConfig
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import Document, Suite, SuiteTask

@@ -1,16 +1,16 @@
-"""AdamW without decay for what lies outside the layers' matrices: embeddings, biases and norms of all draws."""
+"""AdamW without weight decay for all parameters except the layers' matrices: embeddings, biases and norms."""
 
 import torch
 from torch import Tensor
 
-from benchmark.models.stack import Stack
+from benchmark.models.stacked import Stack
 
 BETAS = (0.9, 0.95)
 EPSILON = 1e-10
 
 
 class Adam:
-    """Updates the row of each draw by the kernel of `torch.optim.AdamW(fused=True)`, without that class's overhead."""
+    """Updates the row of each draw with the kernel of `torch.optim.AdamW(fused=True)`, without its overhead."""
 
     def __init__(self, weights: Stack) -> None:
         self.weights = weights

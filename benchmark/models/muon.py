@@ -1,14 +1,17 @@
 """Muon: momentum whose update of each matrix is made orthogonal, for the matrices inside the layers.
 
 Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks": five Newton-Schulz iterations
-with their quintic coefficients. At these sizes it halves the text that a rung needs.
+with their quintic coefficients. At these sizes it halves the text that a ladder model needs.
+
+`torch.optim.Muon` is not used: it orthogonalises in bfloat16, one matrix at a time. Here it is float32, batched by
+shape.
 """
 
 import torch
 from torch import Tensor
 
 from benchmark.arithmetic.products import batched
-from benchmark.models.stack import Stack
+from benchmark.models.stacked import Stack
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -23,7 +26,7 @@ class Muon:
 
     @torch.no_grad()
     def step(self, gradients: Stack, rates: Tensor) -> None:
-        """Apply the gradients; `rates` [draws] are the updates' spectral norms, about."""
+        """Apply the gradients. An update's spectral norm is about its draw's rate; `rates` has shape [draws]."""
         self.average.lerp_(gradients.inside, 1 - self.momentum)
         update = gradients.inside.lerp(self.average, self.momentum)
         for matrices in self.weights.matrices(update):
@@ -45,5 +48,5 @@ def orthogonal(matrices: Tensor) -> Tensor:
         factor = batched(factor, gram)
         factor.diagonal(dim1=-2, dim2=-1).add_(a)
         x = batched(factor, x)
-    found: Tensor = x.mT if tall else x
-    return found
+    result: Tensor = x.mT if tall else x
+    return result

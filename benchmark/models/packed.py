@@ -1,7 +1,7 @@
-"""Passages of different lengths in one step without padding: all but attention runs over their joined tokens.
+"""Passages of different lengths in one step without padding: everything except attention runs over joined tokens.
 
-A step holds the passages of several draws, `rows` tokens a draw. What a draw computes does not depend on the others:
-its tokens stand in rows of its own, and in attention the width of a passage's grid follows from its length alone.
+A step holds the passages of several draws, `rows` tokens per draw. What a draw computes does not depend on the others:
+its tokens have their own rows, and in attention the width of a passage's grid depends on its length alone.
 """
 
 import itertools
@@ -15,36 +15,36 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 WIDTHS = (8, 16, 24, 32, 40, 56, 72, 96, 128, 192, 224, 256)
-"""Widths of the grids of attention: few of their places stay empty, and a step has few grids."""
+"""Widths of the grids of attention, chosen so that few places are empty and a step has few grids."""
 ROWS = 64
-"""Rows of a draw are a multiple of this, so that vectors of registers never reach from one draw into the next."""
+"""Rows of a draw are a multiple of this, so that no vector register holds numbers of two draws."""
 
 Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Text:
-    """Passages one behind the other in `joined`; passage i begins at `starts[i]` and has `lengths[i]` targets."""
+class JoinedPassages:
+    """Passages one after the other in `joined`; passage i begins at `starts[i]` and has `lengths[i]` targets."""
 
     joined: Integers
     starts: Integers
     lengths: Integers
 
     @classmethod
-    def of(cls, passages: Sequence[Sequence[int]]) -> "Text":
-        """Passages, each from its beginning to its end token."""
+    def of(cls, passages: Sequence[Sequence[int]]) -> "JoinedPassages":
+        """From the tokens of each passage, its begin and end token included."""
         sizes = np.array([len(passage) for passage in passages], dtype=np.int64)
         joined = np.fromiter(itertools.chain.from_iterable(passages), np.int64, int(sizes.sum()))
         return cls(joined, np.cumsum(sizes) - sizes, sizes - 1)
 
     def rows(self, batch: int) -> int:
-        """Rows that a step of `batch` tokens needs: a passage longer than that stands alone."""
+        """Rows that a step of `batch` tokens needs; a longer passage has its own step."""
         return -(-max(batch, int(self.lengths.max(initial=1))) // ROWS) * ROWS
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Places `first` to `end` of attention: `passages` passages by `width` positions."""
+    """Places `first` to `end` of attention: `passages` times `width` positions."""
 
     first: int
     end: int
@@ -53,13 +53,13 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Step:
+class PackedStep:
     """Passages of every draw.
 
-    tokens, targets, positions: [draws, rows]; behind a draw's `counts[draw]` tokens come rows that nothing reads.
-    grids: passages of like length, of all draws. rows_of: [places] the row, of all draws' rows, in each place of the
-    grids. empty: places without a token; their row is the first of the passage's draw. places_of: [draws * rows] the
-    place of each row; that of a row without a token is one behind the last.
+    tokens, targets, positions: [draws, rows]; rows after a draw's `counts[draw]` tokens are never read.
+    grids: passages of similar length, of all draws. rows_of: [places] the row, among those of all draws, in each place
+    of the grids. empty: places without a token; their row is the first of the passage's draw. places_of: [draws * rows]
+    the place of each row; for a row without a token, one after the last place.
     """
 
     tokens: Tensor
@@ -72,7 +72,7 @@ class Step:
     places_of: Tensor
 
 
-def pack(text: Text, chosen: Sequence[Integers], rows: int) -> Step:
+def pack(text: JoinedPassages, chosen: Sequence[Integers], rows: int) -> PackedStep:
     """One step of the `chosen` passages (indices) of each draw."""
     draws = len(chosen)
     passages = np.concatenate(chosen)
@@ -102,7 +102,7 @@ def pack(text: Text, chosen: Sequence[Integers], rows: int) -> Step:
     empty = np.ones(places, dtype=bool)
     places_of = np.full(draws * rows, places)
     rows_of[taken], empty[taken], places_of[row] = row, False, taken
-    return Step(
+    return PackedStep(
         torch.from_numpy(tokens.reshape(draws, rows)),
         torch.from_numpy(targets.reshape(draws, rows)),
         torch.from_numpy(positions.reshape(draws, rows)),
@@ -123,10 +123,10 @@ def _grids(counts: Sequence[int]) -> tuple[Grid, ...]:
     return tuple(grids)
 
 
-def steps_of(text: Text, tokens: int, long: int, seed: int) -> list[Integers]:
-    """The passages (indices) of each step, up to `tokens` tokens together, in random order.
+def steps_of(text: JoinedPassages, tokens: int, long: int, seed: int) -> list[Integers]:
+    """The passages (indices) of each step, up to `tokens` tokens in total, in random order.
 
-    Passages of `long` tokens or more stand in steps of their own, so that no step has grids of all widths.
+    Passages of `long` tokens or more have their own steps, so that no step has grids of all widths.
     """
     draw = random.Random(seed)
     steps: list[Integers] = []

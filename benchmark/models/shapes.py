@@ -7,7 +7,7 @@ OPT_POSITIONS = 2048
 
 
 def opt_shape(hidden: int, layers: int, heads: int, *, embedding: int | None = None) -> OptConfig:
-    """A model of OPT's family; `embedding` where it is narrower than the body, as in 350M (post-LN)."""
+    """A model of OPT's family; give `embedding` if it is narrower than the body, as in 350M (post-LN)."""
     return OptConfig(
         vocab_size=OPT_ROWS,
         hidden_size=hidden,

@@ -1,10 +1,12 @@
-"""Model weights on disk: safetensors only, checked before use, written whole, and named by their digest."""
+"""Model weights on disk: safetensors only, checked before use, written atomically, and identified by a digest."""
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,64 +14,66 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmark.errors import InputError
-from benchmark.models.tensor_names import EMBEDDING, HEAD, OTHER_HEAD, state_dict_name
+from benchmark.models.tensor_names import (
+    EMBEDDING,
+    HEAD,
+    IGNORED,
+    INDEX,
+    OTHER_HEAD,
+    SINGLE,
+    index_files,
+    match_shapes,
+    state_dict_name,
+)
+from benchmark.system.files import replacing, write_text
 
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.ckpt")
-# Left out: the head, which the embedding stands for, and a marker that fairseq's converter left in OPT's files.
-IGNORED = (HEAD, "model.decoder.version")
+PIECE = 1 << 22
+"""Values of a tensor that are read at once where a file is only checked."""
 
 
 def read_weights(folder: Path, *, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
     """All tensors of a model folder, as ``dtype`` on ``device``; a tensor at a time, so the peak is one copy.
 
     The head is left out, since the embedding stands for it. Raises InputError where the folder holds no
-    safetensors, a file is damaged, a tensor stands twice, a weight is not finite as ``dtype``, or the head is
-    not the embedding.
+    safetensors, a file is damaged, a tensor is stored twice, a weight is not finite as ``dtype``, or the head
+    is not the embedding.
     """
     params: dict[str, Tensor] = {}
     for path in _files(folder):
-        try:
-            with safe_open(str(path), framework="pt") as opened:
-                for name in opened.keys():  # noqa: SIM118 - safe_open is no mapping
-                    tensor = opened.get_tensor(name)
-                    known = state_dict_name(name)
-                    if known in params:
-                        raise InputError(f"{path}: {known} stands twice in the model: save it again")
-                    params[known] = _checked(tensor, name, path, dtype).to(device=device, dtype=dtype)
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"{path} is no readable safetensors file ({error}): fetch it again") from None
-    if HEAD in params and EMBEDDING in params:
-        _refuse_other_head(params[HEAD], params[EMBEDDING], folder)
+        with _opened(path) as file:
+            for stored in file.keys():  # noqa: SIM118 - safe_open is not a mapping
+                name = state_dict_name(stored)
+                if name in params:
+                    raise InputError(f"{path}: {name} is stored twice: save the model again")
+                tensor = file.get_tensor(stored)
+                _refuse_not_finite(tensor, stored, path, dtype)
+                params[name] = tensor.to(device=device, dtype=dtype)
+    if HEAD in params and EMBEDDING in params and not torch.equal(params[HEAD], params[EMBEDDING]):
+        raise InputError(f"{folder}: {OTHER_HEAD}")
     for name in IGNORED:
         params.pop(name, None)
     return params
 
 
-def _refuse_other_head(head: Tensor, embedding: Tensor, folder: Path) -> None:
-    """Raise InputError where a head [rows, width] is not the embedding, both as they are computed with."""
-    if head.shape != embedding.shape:
-        shapes = f"{tuple(head.shape)}, not the embedding's {tuple(embedding.shape)}"
-        raise InputError(f"{folder}: {HEAD} has shape {shapes}: tie them")
-    if not torch.equal(head, embedding):
-        raise InputError(f"{folder}: {OTHER_HEAD}")
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a readable safetensors file ({error}): fetch it again") from None
 
 
 def _files(folder: Path) -> list[Path]:
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     if (folder / INDEX).is_file():
-        try:
-            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-            names = sorted(set(index["weight_map"].values()))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise InputError(f"{folder / INDEX} has no weight_map: fetch the model again") from None
-        for name in names:
-            if not isinstance(name, str) or Path(name).name != name or not (folder / name).is_file():
-                raise InputError(
-                    f"{folder / INDEX} names {name!r}, no file of that folder: fetch the model again"
-                )
+        names = index_files((folder / INDEX).read_bytes(), str(folder / INDEX))
+        if missing := [name for name in names if not (folder / name).is_file()]:
+            raise InputError(
+                f"{folder / INDEX} names {missing[0]!r}, which is missing: fetch the model again"
+            )
         return [folder / name for name in names]
     pickled = [name for name in PICKLES if (folder / name).exists()]
     if pickled:
@@ -79,10 +83,10 @@ def _files(folder: Path) -> list[Path]:
     raise InputError(f"no {SINGLE} in {folder}: name a folder that holds a model's safetensors")
 
 
-def _checked(tensor: Tensor, name: str, path: Path, dtype: torch.dtype) -> Tensor:
+def _refuse_not_finite(tensor: Tensor, name: str, path: Path, dtype: torch.dtype) -> None:
     if not tensor.is_floating_point():
         raise InputError(
-            f"{path}: {name} is {tensor.dtype}, no floating type: use weights without quantisation"
+            f"{path}: {name} is {tensor.dtype}, not a floating-point type: use weights without quantisation"
         )
     if not bool(torch.isfinite(tensor).all()):
         raise InputError(f"{path}: {name} holds NaN or infinite weights: use another checkpoint")
@@ -90,35 +94,48 @@ def _checked(tensor: Tensor, name: str, path: Path, dtype: torch.dtype) -> Tenso
         raise InputError(
             f"{path}: {name} holds weights beyond {str(dtype).removeprefix('torch.')}: use another checkpoint"
         )
-    return tensor
+
+
+def check_finite(path: Path) -> None:
+    """Raise InputError where a tensor of a safetensors file is not finite in float32; reads the file in pieces."""
+    with _opened(path) as file:
+        for name in file.keys():  # noqa: SIM118 - safe_open is not a mapping
+            for piece in _pieces(file, name):
+                _refuse_not_finite(piece, name, path, torch.float32)
+
+
+def same_values(first: Path, one: str, second: Path, other: str) -> bool:
+    """Whether two stored tensors have the same shape and, in float32, the same values; reads them in pieces."""
+    with _opened(first) as left, _opened(second) as right:
+        if left.get_slice(one).get_shape() != right.get_slice(other).get_shape():
+            return False
+        pairs = zip(_pieces(left, one), _pieces(right, other), strict=True)
+        return all(torch.equal(ours.float(), theirs.float()) for ours, theirs in pairs)
+
+
+def _pieces(file: Any, name: str) -> Iterator[Tensor]:
+    """A stored tensor, some rows at a time."""
+    stored = file.get_slice(name)
+    shape = stored.get_shape()
+    if not shape:
+        yield file.get_tensor(name)
+        return
+    rows = max(1, PIECE // max(1, math.prod(shape[1:])))
+    for start in range(0, shape[0], rows):
+        yield stored[start : start + rows]
 
 
 def check_shapes(params: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], folder: Path) -> None:
     """Raise InputError unless ``params`` are the ``expected`` tensors, no more, no fewer, in their shapes."""
-    missing = sorted(expected.keys() - params.keys())
-    surplus = sorted(params.keys() - expected.keys())
-    if missing:
-        raise InputError(
-            f"{folder}: the weights lack {missing[0]} ({len(missing)} missing): mend config.json"
-        )
-    if surplus:
-        raise InputError(f"{folder}: unknown tensor {surplus[0]} ({len(surplus)} unknown): mend config.json")
-    for name, shape in expected.items():
-        if tuple(params[name].shape) != shape:
-            found = tuple(params[name].shape)
-            raise InputError(f"{folder}: {name} has shape {found}, config.json says {shape}: mend either")
+    match_shapes({name: tuple(tensor.shape) for name, tensor in params.items()}, expected, str(folder))
 
 
 def write_weights(params: Mapping[str, Tensor], config: Mapping[str, object], folder: Path) -> None:
-    """Write ``config.json`` and ``model.safetensors``, each written aside and then moved."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write ``config.json`` and ``model.safetensors``, each replaced in one step."""
     stored = {name: tensor.detach().contiguous().cpu() for name, tensor in sorted(params.items())}
-    temporary = folder / f".{SINGLE}.{os.getpid()}"
-    save_file(stored, str(temporary), metadata={"format": "pt"})
-    temporary.replace(folder / SINGLE)
-    temporary = folder / f".config.json.{os.getpid()}"
-    temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(folder / "config.json")
+    with replacing(folder / SINGLE) as temporary:
+        save_file(stored, str(temporary), metadata={"format": "pt"})
+    write_text(folder / "config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def weights_sha256(params: Mapping[str, Tensor]) -> str:

@@ -1,1 +1,1 @@
-"""The stages of `dvc.yaml`: each reads settings and dependencies, writes outs, knows no later stage."""
+"""The stages of `dvc.yaml`: each reads settings and dependencies, and writes its outputs."""

@@ -1,79 +1,69 @@
-"""The stages `corpus`, `model`, `base`, `posttrain`, `score`: functions of one settings file and a name."""
+"""The stages `corpus`, `model`, `base`, `posttrain`, `score`: functions of a settings file and names from it."""
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from benchmark.arithmetic.start import begin
-from benchmark.errors import InputError, told_of
-from benchmark.identity import digest
-from benchmark.pipeline.files import whole_folder, write_json, write_json_lines, write_parquet
-from benchmark.pipeline.layout import Layout, known
-from benchmark.settings import FolderModel, HubModel, MicroModel, ModelSpec, Settings, arms_of, load_settings
-from benchmark.stored import NO_ARM, SAMPLES, TEXTS
+from benchmark.errors import InputError, naming_source
+from benchmark.schema.stored_columns import NO_ARM, SAMPLES
+from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.model_specs import FolderModel, HubModel, MicroModel
+from benchmark.settings.track_settings import Settings, arms_of
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import known, open_track
+from benchmark.system.files import whole_folder, write_json, write_json_lines, write_parquet
 
 
 @contextmanager
-def opened(params: Path, stage: str) -> Iterator[tuple[Settings, Layout]]:
-    """Settings and folders of a track; the stage's wall time goes to the work folder, not to any out."""
-    settings = load_settings(params)
+def opened(params: Path, stage: str) -> Iterator[tuple[Settings, TrackPaths]]:
+    """Settings and folders of a track; the stage's wall time goes to the work folder, not to an output."""
+    settings, paths = open_track(params)
     begin(settings.execution)
-    layout = Layout.of(params, settings)
     started = time.time()
-    yield settings, layout
-    timing = layout.work / "timing" / layout.track / f"{stage}.json"
+    yield settings, paths
+    timing = paths.work / "timing" / paths.track / f"{stage}.json"
     write_json(timing, {"stage": stage, "wall_seconds": round(time.time() - started, 3)})
 
 
 def corpus(params: Path, name: str) -> None:
     """Read or make a corpus: `texts.parquet` and `corpus.json` with its fingerprint."""
-    from benchmark.corpora.open import open_corpus
+    from benchmark.corpora.open_corpus import open_corpus
+    from benchmark.corpora.texts import fingerprint, text_table
 
-    with opened(params, f"corpus@{name}") as (settings, layout):
+    with opened(params, f"corpus@{name}") as (settings, paths):
         spec = settings.corpora[known(name, settings.corpora, "corpus", params)]
-        texts = open_corpus(spec, layout.root)
-        table = pa.table(
-            [
-                pa.array([name] * len(texts)),
-                pa.array([text.index for text in texts], pa.int64()),
-                pa.array([text.text_id for text in texts]),
-                pa.array([text.text for text in texts]),
-            ],
-            schema=TEXTS,
-        )
+        texts = open_corpus(spec, paths.root)
         facts = {
             "corpus": name,
             "texts": len(texts),
             "characters": sum(len(text.text) for text in texts),
-            "fingerprint": digest([text.text for text in texts]),
+            "fingerprint": fingerprint(text.text for text in texts),
         }
-        with whole_folder(layout.corpus(name)) as folder:
-            write_parquet(folder / "texts.parquet", table)
+        with whole_folder(paths.corpus(name)) as folder:
+            write_parquet(folder / "texts.parquet", text_table({name: texts}))
             write_json(folder / "corpus.json", facts)
 
 
 def model(params: Path, name: str) -> None:
     """Train, fetch or copy a model's draws into folders of safetensors, and note their digests and size."""
-    with opened(params, f"model@{name}") as (settings, layout):
-        from benchmark.models.opt import load_opt, weights_sha256
+    with opened(params, f"model@{name}") as (settings, paths):
+        from benchmark.models.opt import load_opt
         from benchmark.models.tokenizer import Tokenizer
+        from benchmark.models.weights import weights_sha256
 
         spec = settings.models[known(name, settings.models, "model", params)]
         sizes: list[int] = []
         digests: list[str] = []
-        with whole_folder(layout.model(name)) as folder:
+        with whole_folder(paths.model(name)) as folder:
             for draw in range(spec.trained_draws):
                 place = folder / str(draw)
                 place.mkdir()
-                _MODEL_KINDS[spec.kind](spec.drawn(draw), settings, layout, place, name, draw)
-                origin = _origin(spec.drawn(draw), layout, name, draw)
-                with told_of(origin, place):
+                origin = _place_draw(settings, paths, name, draw, place)
+                with naming_source(origin, place):
                     loaded = load_opt(place)
                     Tokenizer.from_folder(place).rows_of(loaded.config.vocab_size, place)
                 sizes.append(loaded.parameters_count())
@@ -84,7 +74,7 @@ def model(params: Path, name: str) -> None:
 
 
 def _check_draw(name: str, origin: str, sizes: Sequence[int], digests: Sequence[str]) -> None:
-    """Refuse a last draw of another size than the first, or with the weights of an earlier one."""
+    """Refuse the last draw if its size differs from the first, or if it has the weights of an earlier one."""
     draw = len(sizes) - 1
     if sizes[draw] != sizes[0]:
         raise InputError(
@@ -98,27 +88,21 @@ def _check_draw(name: str, origin: str, sizes: Sequence[int], digests: Sequence[
         )
 
 
-def _origin(spec: ModelSpec, layout: Layout, name: str, draw: int) -> str:
-    """What a person knows a draw by: its folder, its repository, or the stage's out."""
+def _place_draw(settings: Settings, paths: TrackPaths, name: str, draw: int, folder: Path) -> str:
+    """Train, fetch or copy a draw into `folder`; return its name for messages: a repository, a folder or the output."""
+    spec = settings.models[name].drawn(draw)
+    if isinstance(spec, MicroModel):
+        from benchmark.draws.micro_draws import place_trained
+
+        place_trained(settings, paths, name, draw, folder)
+        return str(paths.draw(name, draw))
     if isinstance(spec, HubModel):
+        from benchmark.models.from_hub import fetch
+
+        fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
         return f"{spec.id}@{spec.revision}"
-    return str(layout.root / spec.path if isinstance(spec, FolderModel) else layout.draw(name, draw))
-
-
-def _train_micro(
-    spec: MicroModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
-) -> None:
-    from benchmark.pipeline.rungs import place_trained
-
-    place_trained(settings, layout, name, draw, folder)
-
-
-def _fetch_hub(
-    spec: HubModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
-) -> None:
-    from benchmark.models.hub import fetch
-
-    fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
+    _copy_folder(spec, paths.root / spec.path, folder, name)
+    return str(paths.root / spec.path)
 
 
 MODEL_FILES = (
@@ -133,119 +117,91 @@ MODEL_FILES = (
 )
 
 
-def _copy_folder(
-    spec: FolderModel, settings: Settings, layout: Layout, folder: Path, name: str, draw: int
-) -> None:
-    from benchmark.submissions.files import kind_of, sha256_of
+def _copy_folder(spec: FolderModel, source: Path, folder: Path, name: str) -> None:
+    from benchmark.untrusted.safe_files import kind_of, sha256_of_data
 
-    source = layout.root / spec.path
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
-    if spec.sha256 is not None and sha256_of(source) != spec.sha256:
+    if spec.sha256 is not None and sha256_of_data(source) != spec.sha256:
         raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
     for file in sorted(source.iterdir()):
         if (file.name in MODEL_FILES or file.suffix == ".safetensors") and kind_of(file) == "file":
-            # A link that DVC made leads into its cache, which may be emptied: the out holds the content.
+            # A link that DVC made leads into its cache, which may be emptied, so the output gets the content.
             shutil.copyfile(file, folder / file.name)
-
-
-_MODEL_KINDS: dict[str, Callable[[Any, Settings, Layout, Path, str, int], None]] = {
-    "micro": _train_micro,
-    "hub": _fetch_hub,
-    "folder": _copy_folder,
-}
 
 
 def base(params: Path, name: str) -> None:
     """Score the draws of an unmodified model, on more documents than its runs are scored on.
 
-    In `base.json` facts that depend on the draw are lists by draw.
+    In `base.json`, facts that depend on the draw are lists, one value per draw.
     """
     from benchmark.arithmetic.mode import name as arithmetic_name
-    from benchmark.pipeline.bases import base_scores
-    from benchmark.posttrain.base import torch_device
-    from benchmark.tasks.of_settings import suite_of
+    from benchmark.draws.base_scores import base_scores
+    from benchmark.posttrain.base_model import torch_device
+    from benchmark.tasks.suite_of_track import suite_of
 
-    with opened(params, f"base@{name}") as (settings, layout):
+    with opened(params, f"base@{name}") as (settings, paths):
         spec = settings.models[known(name, settings.models, "model", params)]
         suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents)
-        folders = [(draw, layout.draw(name, draw)) for draw in range(spec.trained_draws)]
+        folders = [(draw, paths.draw(name, draw)) for draw in range(spec.trained_draws)]
         scores = base_scores(settings, name, folders, suite)
         facts = {
             "model": name,
-            "parameters": scores[0].record["parameters"],
-            "model_digest": [one.record["model_digest"] for one in scores],
+            "parameters": scores[0].record.parameters,
+            "model_digest": [one.record.model_digest for one in scores],
             "suite": suite.name,
             "suite_version": suite.version,
             "documents": suite.digest,
             "arithmetic": arithmetic_name(torch_device(settings.execution)),
-            "plan": [one.record["plan"] for one in scores],
-            "metrics": [one.record["metrics"] for one in scores],
-            "averages": [one.record["averages"] for one in scores],
+            "plan": [one.record.plan for one in scores],
+            "metrics": [one.record.metrics for one in scores],
+            "averages": [one.record.averages for one in scores],
             "tasks": {
                 task.name: {"family": task.family, "metric": task.metric, "chance": task.chance}
                 for task in suite.tasks
             },
         }
-        with whole_folder(layout.cell(name, NO_ARM)) as folder:
+        with whole_folder(paths.run_group(name, NO_ARM)) as folder:
             write_parquet(folder / "samples.parquet", pa.concat_tables([one.samples for one in scores]))
             write_json(folder / "base.json", facts)
 
 
 def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
-    """All runs of one model on one corpus; a model that is a baseline only, or that no arm runs on, has none."""
-    with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, layout):
+    """Do all runs of one model on one corpus; a model that is only a baseline, or that no arm runs on, has none."""
+    with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, paths):
         known(model_name, settings.models, "model", params)
         known(corpus_name, settings.corpora, "corpus", params)
-        out = layout.cell(model_name, corpus_name)
+        group = paths.run_group(model_name, corpus_name)
         if settings.models[model_name].role == "baseline" or not arms_of(settings, model_name, corpus_name):
-            with whole_folder(out) as folder:
+            with whole_folder(group) as folder:
                 write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
                 write_json_lines(folder / "runs.jsonl", [])
                 write_json(folder / "cell.json", {"keys": []})
             return
-        _posttrain(settings, layout, model_name, corpus_name)
+        from benchmark.corpora.texts import stored_texts
+        from benchmark.posttrain.base_draws import load_bases
+        from benchmark.posttrain.checkpoints import keep_checkpoints
+        from benchmark.posttrain.run_cache import RunCache
+        from benchmark.posttrain.run_group import write_run_group
+        from benchmark.tasks.suite_of_track import suite_of
 
-
-def _posttrain(settings: Settings, layout: Layout, model_name: str, corpus_name: str) -> None:
-    from benchmark.pipeline.cell import write_cell
-    from benchmark.pipeline.checkpoints import keep_cell
-    from benchmark.pipeline.journal import Journal
-    from benchmark.posttrain.bases import load_bases
-    from benchmark.tasks.of_settings import suite_of
-
-    evaluation = settings.evaluation
-    suite = suite_of(evaluation, documents=evaluation.documents)
-    draws = range(settings.models[model_name].trained_draws)
-    folders = [(draw, layout.draw(model_name, draw)) for draw in draws]
-    texts = stored_texts(layout.corpus(corpus_name))
-    journal = Journal(layout.work / "journal")
-    cell = layout.cell(model_name, corpus_name)
-    # A draw that no text falls on is not needed here.
-    bases = load_bases(model_name, folders[: max(1, len(texts))], suite, evaluation, settings.execution)
-    write_cell(settings, bases, corpus_name, texts, cell, journal)
-    keep_cell(settings, bases, corpus_name, texts, cell)
-
-
-def stored_texts(folder: Path) -> "list[StoredText]":
-    """The texts that the stage `corpus` wrote."""
-    rows = pq.read_table(folder / "texts.parquet").to_pylist()
-    return [StoredText(row["index"], row["text_id"], row["text"]) for row in rows]
-
-
-class StoredText:
-    """A text as the stage `corpus` wrote it."""
-
-    def __init__(self, index: int, text_id: str, text: str) -> None:
-        self.index, self.text_id, self.text = index, text_id, text
+        evaluation = settings.evaluation
+        suite = suite_of(evaluation, documents=evaluation.documents)
+        texts = stored_texts(paths.corpus(corpus_name))
+        # A draw that no text falls on is not needed here.
+        draws = range(min(settings.models[model_name].trained_draws, max(1, len(texts))))
+        folders = [(draw, paths.draw(model_name, draw)) for draw in draws]
+        bases = load_bases(model_name, folders, suite, evaluation, settings.execution)
+        write_run_group(settings, bases, corpus_name, texts, group, RunCache(paths.run_cache))
+        keep_checkpoints(settings, bases, corpus_name, texts, group)
 
 
 def score(params: Path) -> None:
     """Compare every entry with its base, controls and larger rungs; writes `results/<track>/`."""
-    from benchmark.pipeline.results import write_track_results
+    from benchmark.pipeline.score_stage import write_track_results
 
-    with opened(params, "score") as (settings, layout):
-        write_track_results(settings, layout)
-    from benchmark.provenance import write_provenance
+    with opened(params, "score") as (settings, paths):
+        write_track_results(settings, paths)
+    from benchmark.store.provenance import write_provenance
 
-    write_provenance(settings, layout)
+    write_provenance(settings, paths)

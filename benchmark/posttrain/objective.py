@@ -37,14 +37,12 @@ def examples_of(text: str, tokenizer: Tokenizer, *, positions: int) -> tuple[tup
     return tuple((ids[0], *ids[1:][-(positions - 1) :], tokenizer.eos_id) for ids in encoded)
 
 
-def text_loss(
-    params: Mapping[str, Tensor], config: OptConfig, tokens: Sequence[int], *, fused: bool = False
-) -> Tensor:
+def text_loss(params: Mapping[str, Tensor], config: OptConfig, tokens: Sequence[int]) -> Tensor:
     """Mean next-token cross-entropy of one text in nats, a scalar differentiable in `params`.
 
     `params` may be on any device. Logits are compared in float32, as the original study does.
     """
     device = next(iter(params.values())).device
     ids = torch.tensor([tokens], dtype=torch.long, device=device)
-    logits = causal_logits(params, config, ids, fused=fused)
+    logits = causal_logits(params, config, ids)
     return functional.cross_entropy(logits[0, :-1].float(), ids[0, 1:])

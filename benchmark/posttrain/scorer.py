@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from benchmark.evaluation.engine import DraftTexts, Evaluation, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared
 from benchmark.models.opt import OptModel
-from benchmark.settings import Evaluation as EvaluationSettings
+from benchmark.settings.run_options import EvaluationOptions
 from benchmark.tasks.suite import Suite
 
 
@@ -22,12 +22,12 @@ class Scorer:
 
     suite: Suite
     prepared: Prepared
-    settings: EvaluationSettings
+    settings: EvaluationOptions
     start: Evaluation
     drafts: DraftTexts | None = None
 
     @classmethod
-    def of(cls, model: OptModel, suite: Suite, prepared: Prepared, settings: EvaluationSettings) -> "Scorer":
+    def of(cls, model: OptModel, suite: Suite, prepared: Prepared, settings: EvaluationOptions) -> "Scorer":
         """Score the unmodified `model`, whose texts its checkpoints will mostly write again."""
         start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
         return cls(suite, prepared, settings, start, drafts_from(start, prepared))

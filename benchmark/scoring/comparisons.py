@@ -1,20 +1,21 @@
 """Comparisons of an entry with its base model, its controls and larger rungs, and the verdicts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from benchmark.errors import InputError
-from benchmark.schema import NO_ARM
-from benchmark.scoring.contrast import Contrast, Estimated, gain, level, score
-from benchmark.scoring.fieller import Share, share_of
-from benchmark.scoring.inference import mcnemar_exact
-from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
-from benchmark.scoring.multiplicity import benjamini_hochberg, holm
-from benchmark.scoring.records import Model
-from benchmark.scoring.settings import ScoringSettings
+from benchmark.schema.stored_columns import NO_ARM
+from benchmark.scoring.run_records import Model
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.statistics.contrast import Contrast, ContrastEstimate, gain, level, score
+from benchmark.statistics.crossed import Estimate
+from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
+from benchmark.statistics.fieller import Share, share_of
+from benchmark.statistics.multiplicity import benjamini_hochberg, holm
+from benchmark.statistics.textbook import mcnemar_exact
 
 LEVEL = 0.05
 LEVEL_ONE_SIDED = 0.025
@@ -43,12 +44,12 @@ class Difference:
     single 0/1 tasks for an entry of one run.
     """
 
-    found: Estimated
-    gap: Estimated | None
-    remaining: Estimated | None
-    worthwhile: Estimated | None
-    share: Share | None
-    exact_p: Mapping[str, float]
+    found: ContrastEstimate
+    gap: ContrastEstimate | None = None
+    remaining: ContrastEstimate | None = None
+    worthwhile: ContrastEstimate | None = None
+    share: Share | None = None
+    exact_p: Mapping[str, float] = field(default_factory=dict)
 
     def p_noninferior(self) -> Floats:
         """One-sided p-values by scope that the margin is kept; nan where no gap is open."""
@@ -127,35 +128,38 @@ def difference(
     layout: Layout,
     settings: ScoringSettings,
     nearest: DocumentScores | None = None,
+    own_gain: ContrastEstimate | None = None,
 ) -> Difference:
     """Entry minus baseline: paired by document, and by draw (or text) with its base model and its controls.
 
-    A rung's level and the gap are means over all draws of each model; `nearest` is the next larger rung, whose
-    gap the difference from base and controls is measured by. `layout` is that of all test documents.
+    A rung's level and the gap are means over all draws of each model. `nearest` is the next larger rung: the
+    difference from base and controls is measured against its gap. `layout` is that of all test documents. `own_gain`
+    is the entry's gain over its base model, where it was estimated before.
     """
-    other = baseline.scores
+    whole, other = entry, baseline.scores
     used = [scores for scores in (entry, other, base, nearest) if scores is not None]
     columns = shared_columns(*used)
     entry, other, base = (scores.on_columns(columns) for scores in (entry, other, base))
-    nearest = None if nearest is None else nearest.on_columns(columns)
     if baseline.kind == "rung":
         gap, remaining = noninferiority(entry, base, other, settings.margin)
-        found = (score(entry, base) - level(other)).estimated(layout)
         return Difference(
-            found,
-            gap.estimated(layout),
-            remaining.estimated(layout),
-            None,
-            share_of(gain(entry), gap, layout),
-            _exact(entry, other, layout),
+            (score(entry, base) - level(other)).estimated(layout),
+            gap=gap.estimated(layout),
+            remaining=remaining.estimated(layout),
+            share=share_of(gain(entry), gap, layout),
+            exact_p=_exact(entry, other, layout),
         )
-    contrast = gain(entry) if baseline.kind == "base" else gain(entry) - gain(other)
-    found, exact = contrast.estimated(layout), _exact(entry, other, layout)
+    if baseline.kind == "base":
+        contrast, found = gain(entry), own_gain or gain(whole).estimated(layout)
+        exact = _exact(whole, baseline.scores, layout)
+    else:
+        contrast = gain(entry) - gain(other)
+        found, exact = contrast.estimated(layout), _exact(entry, other, layout)
     if nearest is None:
-        return Difference(found, None, None, None, None, exact)
-    gap = level(nearest) - level(base)
+        return Difference(found, exact_p=exact)
+    gap = level(nearest.on_columns(columns)) - level(base)
     worthwhile = (contrast - settings.negligible * gap).estimated(layout)
-    return Difference(found, gap.estimated(layout), None, worthwhile, None, exact)
+    return Difference(found, gap=gap.estimated(layout), worthwhile=worthwhile, exact_p=exact)
 
 
 def _exact(entry: DocumentScores, other: DocumentScores, layout: Layout) -> dict[str, float]:
@@ -180,6 +184,7 @@ def comparison_rows(
     models: Mapping[str, Model],
     layout: Layout,
     settings: ScoringSettings,
+    own_gain: ContrastEstimate | None = None,
 ) -> list[dict[str, Any]]:
     """The rows of `comparisons.csv` for one entry, in both measures; each measure has families of its own.
 
@@ -202,7 +207,10 @@ def comparison_rows(
             scores = baseline.scores.on(measure)
             if scores is None:
                 continue
-            measured = difference(ours, Baseline(baseline.kind, scores), own, layout, settings, nearest)
+            gained = own_gain if measure == "score" else None
+            measured = difference(
+                ours, Baseline(baseline.kind, scores), own, layout, settings, nearest, gained
+            )
             found += _rows(ours, baseline, measured, measure, models, settings)
         rows += _judged(found)
     return rows
@@ -234,6 +242,12 @@ def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
+def figures(estimate: Estimate) -> dict[str, Floats]:
+    """The columns `delta`, `ci_low`, `ci_high` and `p_value` of an estimate, each [scopes]."""
+    low, high = estimate.interval()
+    return {"delta": estimate.value, "ci_low": low, "ci_high": high, "p_value": estimate.p_two_sided()}
+
+
 def _rows(
     entry: DocumentScores,
     baseline: Baseline,
@@ -242,49 +256,36 @@ def _rows(
     models: Mapping[str, Model],
     settings: ScoringSettings,
 ) -> list[dict[str, Any]]:
-    found = difference.found
+    found, exact, share = difference.found, difference.exact_p, difference.share
     estimate, layout = found.estimate, found.layout
-    low, high = estimate.interval()
-    p_value, mde, documents = estimate.p_two_sided(), estimate.detectable(), layout.scope_documents()
-    p_noninferior, p_negligible = difference.p_noninferior(), difference.p_negligible()
-    rung = baseline.kind == "rung"
-    rows = []
-    for place, scope in enumerate(layout.scopes):
-        if measure != "score" and scope == "all":
-            continue
-        row: dict[str, Any] = {
-            "model": entry.model,
-            "arm": entry.arm,
-            "corpus": entry.corpus,
-            "baseline": baseline.scores.model,
-            "baseline_kind": baseline.kind,
-            "baseline_arm": baseline.scores.arm,
-            "measure": measure,
-            "scope": scope,
-            "delta": estimate.value[place],
-            "ci_low": low[place],
-            "ci_high": high[place],
-            "p_value": difference.exact_p.get(scope, p_value[place]),
-            "p_adjusted": np.nan,
-            "q_value": np.nan,
-            "margin": settings.margin * difference.gap.estimate.value[place]
-            if rung and difference.gap
-            else np.nan,
-            "p_noninferior": p_noninferior[place],
-            "p_negligible": p_negligible[place],
-            "mde": mde[place],
-            "conditional": found.conditional,
-            "n_docs": int(documents[place]),
-            "n_texts": entry.n_texts,
-            "n_draws": entry.n_draws,
-            "size_ratio": models[baseline.scores.model].parameters / models[entry.model].parameters,
-            "estimate": estimate,
-            "place": place,
-        }
-        if difference.share is not None:
-            row |= difference.share.at(place)
-        rows.append(row)
-    return rows
+    columns = figures(estimate) | {
+        "p_noninferior": difference.p_noninferior(),
+        "p_negligible": difference.p_negligible(),
+        "mde": estimate.detectable(),
+        "n_docs": layout.scope_documents(),
+    }
+    if baseline.kind == "rung" and difference.gap is not None:
+        columns["margin"] = settings.margin * difference.gap.estimate.value
+    fixed = {
+        **dict(zip(("model", "arm", "corpus"), entry.key, strict=True)),
+        "baseline": baseline.scores.model,
+        "baseline_kind": baseline.kind,
+        "baseline_arm": baseline.scores.arm,
+        "measure": measure,
+        "conditional": found.conditional,
+        "n_texts": entry.n_texts,
+        "n_draws": entry.n_draws,
+        "size_ratio": models[baseline.scores.model].parameters / models[entry.model].parameters,
+        "estimate": estimate,
+    }
+    return [
+        {**fixed, "scope": scope, "place": place}
+        | {name: column[place] for name, column in columns.items()}
+        | ({"p_value": exact[scope]} if scope in exact else {})
+        | ({} if share is None else share.at(place))
+        for place, scope in enumerate(layout.scopes)
+        if measure == "score" or scope != "all"
+    ]
 
 
 def verdict(

@@ -1,29 +1,30 @@
 """The leaderboard's rows: each entry and reference row with its scores, gains, sizes and shares."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from benchmark.scoring.aggregates import (
-    corrected_averages,
-    probability_of_improvement,
-)
-from benchmark.scoring.contrast import gain, level, score
-from benchmark.scoring.effective_size import EffectiveSize, effective_size, widths_from_documents
-from benchmark.scoring.inference import Estimate, crossed, mean_over_texts, sampled, wilson
-from benchmark.scoring.layout import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
-from benchmark.scoring.records import Model, Records
-from benchmark.scoring.resampling import Resampling, interquartile_interval
-from benchmark.scoring.samples import Samples
-from benchmark.scoring.selection import TIE_DECIMALS, EntrySelection
-from benchmark.scoring.settings import FEWEST_UNITS
-from benchmark.scoring.signs import ROUNDING
+from benchmark.scoring.comparisons import MEASURES
+from benchmark.scoring.run_records import Model, Records
+from benchmark.scoring.samples import RunKey, Samples
+from benchmark.scoring.selection import EntrySelection
+from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
+from benchmark.statistics.aggregates import corrected_averages, probability_of_improvement
+from benchmark.statistics.best_step import TIE_DECIMALS
+from benchmark.statistics.contrast import ContrastEstimate, level, score
+from benchmark.statistics.crossed import Estimate, crossed, sampled
+from benchmark.statistics.design import DocumentScores, Floats, Layout, shared_columns
+from benchmark.statistics.effective_size import EffectiveSize, effective_size, widths_from_documents
+from benchmark.statistics.interquartile import Resampling, interquartile_interval
+from benchmark.statistics.sign_test import ROUNDING
+from benchmark.statistics.textbook import mean_over_texts, wilson
 
 Row = dict[str, Any]
+Entry = tuple[str, str, str]
 
+KIND_ORDER = {"entry": 0, "control": 1, "rung": 2}
 ONE_STEP = "one declared step: nothing was chosen"
 """Why an entry has no optimism."""
 
@@ -45,6 +46,62 @@ class Rung(NamedTuple):
     scores: DocumentScores
 
 
+def entry_tables(
+    samples: Samples,
+    selections: Mapping[Entry, EntrySelection],
+    gains: Mapping[Entry, ContrastEstimate],
+    bases: Mapping[str, DocumentScores],
+    models: Mapping[str, Model],
+    records: Records,
+    settings: ScoringSettings,
+) -> tuple[list[Row], list[Row]]:
+    """Rows of `entries.csv` and `scores.csv`: entries, then controls, then base models by size."""
+    entries: list[Row] = []
+    scores: list[Row] = []
+    layout = samples.layouts["test"]
+    resampling = Resampling(settings.resamples, settings.seed)
+    for (model, arm, corpus), selection in selections.items():
+        kind = "entry" if settings.is_treatment(arm) else "control"
+        chosen, base = selection.chosen, bases[model]
+        row = _row_by_measure(scores, chosen, base, layout, kind, models[model])
+        row |= entry_columns(selection, gains[chosen.key].estimate, resampling)
+        row |= size_columns(chosen, base, _ladder(models[model], models, bases), models[model], layout)
+        if kind == "entry":
+            arms = tuple(a for m, a, c in selections if (m, c) == (model, corpus))
+            controls = [selections[model, a, corpus].chosen for a in settings.controls_of(arm, arms)]
+            found = improvement_over_control(chosen, controls, layout)
+            row["prob_improve_control"], row["prob_improve_control_arm"] = found
+        row |= record_columns([samples.runs[number] for number in selection.rows], records)
+        entries.append(row)
+    for model, whole in bases.items():
+        base = _on_documents_of_runs(whole, samples)
+        entries.append(_row_by_measure(scores, base, base, layout, "rung", models[model]))
+
+    def order(row: Row) -> tuple[int, int, str, str, str]:
+        kind = KIND_ORDER[row["row_kind"]]
+        return kind, models[row["model"]].parameters, row["model"], row["arm"], row["corpus"]
+
+    return sorted(entries, key=order), sorted(scores, key=order)
+
+
+def _row_by_measure(
+    scores: list[Row], chosen: DocumentScores, base: DocumentScores, layout: Layout, kind: str, model: Model
+) -> Row:
+    """A row of `entries.csv` with the scores of every stored measure; adds those of each scope to `scores`."""
+    row: Row = {}
+    for measure in MEASURES:
+        ours, own = chosen.on(measure), base.on(measure)
+        if ours is not None and own is not None:
+            found = scored(ours, own, layout)
+            scores += score_rows(ours, found, kind, measure)
+            row |= (
+                reference_row(ours, found, kind, model)
+                if measure == "score"
+                else _by_scope("probability", found, found.layout.summary_scopes[1:])
+            )
+    return row
+
+
 def scored(scores: DocumentScores, base: DocumentScores, layout: Layout) -> Scored:
     """Scores by scope; Wilson's interval where one row of 0/1 values of independent documents is behind a task.
 
@@ -64,94 +121,86 @@ def scored(scores: DocumentScores, base: DocumentScores, layout: Layout) -> Scor
     return Scored(shared, estimate.value, low, high, found.conditional)
 
 
+def with_interval(name: str, bounds: Iterable[Any]) -> Row:
+    """A figure and the ends of its interval as columns."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), bounds, strict=True))
+
+
 def score_rows(scores: DocumentScores, found: Scored, kind: str, measure: str = "score") -> list[Row]:
     """Rows of `scores.csv`; probabilities are not averaged over choices and dialogue."""
-    chance = found.layout.scope_means(found.layout.chance)
-    documents = found.layout.scope_documents()
+    layout = found.layout
+    columns = {"score": found.score, "low": found.low, "high": found.high, "n_docs": layout.scope_documents()}
+    if measure == "score":
+        columns["chance"] = layout.scope_means(layout.chance)
+    fixed = {**_common(scores, found, kind), "measure": measure}
     return [
-        {
-            **_key(scores),
-            "row_kind": kind,
-            "measure": measure,
-            "scope": scope,
-            "score": found.score[place],
-            "low": found.low[place],
-            "high": found.high[place],
-            "n_docs": documents[place],
-            "conditional": found.conditional,
-            "n_texts": scores.n_texts,
-            "n_draws": scores.n_draws,
-            "chance": chance[place] if measure == "score" else None,
-        }
-        for place, scope in enumerate(found.layout.scopes)
+        {**fixed, "scope": scope} | {name: column[place] for name, column in columns.items()}
+        for place, scope in enumerate(layout.scopes)
         if measure == "score" or scope != "all"
     ]
 
 
 def reference_row(scores: DocumentScores, found: Scored, kind: str, model: Model) -> Row:
     """What every row of `entries.csv` holds: scores with intervals, corrected averages, counts."""
-    layout = found.layout
-    row: Row = {
-        **_key(scores),
-        "row_kind": kind,
+    tasks = found.layout.tasks
+    by_task = dict(zip(found.layout.scopes, found.score, strict=True))
+    corrected = corrected_averages(
+        {task.name: by_task[task.name] for task in tasks},
+        {task.name: task.chance for task in tasks},
+        {task.name: task.family for task in tasks},
+    )
+    return {
+        **_common(scores, found, kind),
         "parameters": model.parameters,
+        "n_docs": found.layout.size,
+        **_by_scope("score", found, found.layout.summary_scopes),
+        **{f"corrected_{scope}": corrected[scope] for scope in ("all", "classification")},
+    }
+
+
+def _common(scores: DocumentScores, found: Scored, kind: str) -> Row:
+    return {
+        **dict(zip(("model", "arm", "corpus"), scores.key, strict=True)),
+        "row_kind": kind,
         "conditional": found.conditional,
         "n_texts": scores.n_texts,
         "n_draws": scores.n_draws,
-        "n_docs": layout.size,
-    }
-    by_scope = dict(zip(layout.scopes, zip(*found[1:4], strict=True), strict=True))
-    for scope in SUMMARY_SCOPES:
-        if scope in by_scope:
-            names = (f"score_{scope}", f"score_{scope}_low", f"score_{scope}_high")
-            row |= dict(zip(names, by_scope[scope], strict=True))
-    corrected = corrected_averages(
-        {task.name: by_scope[task.name][0] for task in layout.tasks},
-        {task.name: task.chance for task in layout.tasks},
-        {task.name: task.family for task in layout.tasks},
-    )
-    return row | {f"corrected_{scope}": corrected[scope] for scope in ("all", "classification")}
-
-
-def probability_columns(found: Scored) -> Row:
-    """The probability of the right answer by family, with intervals, for a row of `entries.csv`."""
-    return {
-        f"probability_{scope}{end}": bound[place]
-        for place, scope in enumerate(found.layout.summary_scopes)
-        if scope != "all"
-        for end, bound in (("", found.score), ("_low", found.low), ("_high", found.high))
     }
 
 
-def entry_columns(selection: EntrySelection, layout: Layout, resampling: Resampling) -> Row:
-    """Gain over the own base model, and what the choice of step is worth; `layout` is all test documents'."""
+def _by_scope(prefix: str, found: Scored, scopes: Iterable[str]) -> Row:
+    """Scores with intervals as columns `prefix`_`scope`."""
+    row: Row = {}
+    for scope in scopes:
+        place = found.layout.scopes.index(scope)
+        row |= with_interval(
+            f"{prefix}_{scope}", (bound[place] for bound in (found.score, found.low, found.high))
+        )
+    return row
+
+
+def entry_columns(selection: EntrySelection, gain: Estimate, resampling: Resampling) -> Row:
+    """The gain over the own base model, and what the choice of step is worth."""
     chosen, own = selection.chosen, selection.layout
-    found = gain(chosen).estimated(layout)
-    low, high = found.estimate.interval()
     gains = own.scope_means(chosen.gains_at(chosen.columns))[:, 0]
-    middle = interquartile_interval(chosen.values, own, resampling)
-    chosen_among = int((~np.isnan(selection.test[:, 1:, 0])).any(axis=0).sum())
-    optimism = (
-        mean_over_texts(selection.by_unit(selection.optimism)) if chosen_among > 1 else (None, None, None)
-    )
-    new = new_unit(chosen, own, found.estimate)
+    is_choice = int((~np.isnan(selection.test[:, 1:, 0])).any(axis=0).sum()) > 1
+    optimism = mean_over_texts(selection.by_unit(selection.optimism)) if is_choice else (None, None, None)
     return {
-        "gain_all": found.estimate.value[0],
-        "gain_all_low": low[0],
-        "gain_all_high": high[0],
-        "iqm_all": middle[0],
-        "iqm_all_low": middle[1],
-        "iqm_all_high": middle[2],
+        **with_interval("gain_all", _at_all(gain)),
+        **with_interval("iqm_all", interquartile_interval(chosen.values, own, resampling)),
         "prob_improve_base": probability_of_improvement(gains, 0.0),
-        "prob_improve_new": new[0],
-        "prob_improve_new_low": new[1],
-        "prob_improve_new_high": new[2],
-        "optimism": optimism[0],
-        "optimism_low": optimism[1],
-        "optimism_high": optimism[2],
-        "optimism_note": "" if chosen_among > 1 else ONE_STEP,
-        "floor_gain": selection.by_unit(selection.floor_gain).mean() if chosen_among > 1 else None,
-    } | _best_columns(selection)
+        **with_interval("prob_improve_new", new_unit(chosen, own, gain)),
+        **with_interval("optimism", optimism),
+        "optimism_note": "" if is_choice else ONE_STEP,
+        "floor_gain": selection.by_unit(selection.floor_gain).mean() if is_choice else None,
+        **_best_columns(selection),
+    }
+
+
+def _at_all(estimate: Estimate) -> tuple[Any, Any, Any]:
+    """The value at scope `all` and the ends of its interval."""
+    low, high = estimate.interval()
+    return estimate.value[0], low[0], high[0]
 
 
 def _best_columns(selection: EntrySelection) -> Row:
@@ -159,13 +208,10 @@ def _best_columns(selection: EntrySelection) -> Row:
     if selection.best is None:
         return {}
     found = crossed([], selection.best.gains, selection.layout)
-    low, high = found.interval()
     return {
         "best_text": selection.best.text_id,
         "best_text_step": selection.best.step,
-        "best_text_gain_all": found.value[0],
-        "best_text_gain_all_low": low[0],
-        "best_text_gain_all_high": high[0],
+        **with_interval("best_text_gain_all", _at_all(found)),
     }
 
 
@@ -177,15 +223,14 @@ def new_unit(chosen: DocumentScores, layout: Layout, estimate: Estimate) -> tupl
     than three units, or where all gain alike.
     """
     gains = chosen.gains_at(chosen.columns)
-    if len(gains) < FEWEST_UNITS:
-        return float("nan"), float("nan"), float("nan")
-    found = sampled(gains, layout)
-    assert found.part is not None and found.interaction is not None
-    between = float(found.part.variance[0] - found.interaction[0]) * len(gains)
+    between = 0.0
+    if len(gains) >= FEWEST_UNITS:
+        found = sampled(gains, layout)
+        assert found.part is not None and found.interaction is not None
+        between = float(found.part.variance[0] - found.interaction[0]) * len(gains)
     if between <= ROUNDING**2:
-        return float("nan"), float("nan"), float("nan")
-    low, high = estimate.interval()
-    value, least, most = (float(ndtr(end / between**0.5)) for end in (estimate.value[0], low[0], high[0]))
+        return np.nan, np.nan, np.nan
+    value, least, most = (float(ndtr(end / between**0.5)) for end in _at_all(estimate))
     return value, least, most
 
 
@@ -229,30 +274,42 @@ def size_columns(
         widths_from_documents(ours, rungs, layout),
     )
     return {
-        "effective_size": found.size,
-        "effective_size_low": found.size_low,
-        "effective_size_high": found.size_high,
+        **with_interval("effective_size", (found.size, found.size_low, found.size_high)),
         "effective_size_note": found.note,
-        "size_multiplier": found.multiplier,
-        "size_multiplier_low": found.multiplier_low,
-        "size_multiplier_high": found.multiplier_high,
+        **with_interval("size_multiplier", (found.multiplier, found.multiplier_low, found.multiplier_high)),
     }
 
 
-def share_diverged(selection: EntrySelection, samples: Samples, records: Records) -> float | None:
-    """Share of an entry's runs that diverged; None where there are no run records."""
-    runs = [samples.runs[row] for row in selection.rows]
-    if not any(run in records.by_run for run in runs):
-        return None
-    return float(np.mean([records.diverged(run) for run in runs]))
+def record_columns(runs: Sequence[RunKey], records: Records) -> Row:
+    """The share of an entry's runs that diverged, and its corpus loss: both as the run records have them."""
+    facts = [records[run] for run in runs]
+    losses = [one.corpus_loss for one in facts if one.corpus_loss is not None]
+    known = any(run in records for run in runs)
+    return {
+        "share_diverged": float(np.mean([one.diverged for one in facts])) if known else None,
+        "corpus_loss": float(np.mean(losses)) if losses else None,
+    }
 
 
-def corpus_loss(selection: EntrySelection, samples: Samples, records: Records) -> float | None:
-    """The base model's mean token loss on the corpus, as the run records have it."""
-    values = [records.get(samples.runs[row], "corpus_loss") for row in selection.rows]
-    known: NDArray[np.float64] = np.array([value for value in values if value is not None], dtype=np.float64)
-    return float(known.mean()) if len(known) else None
+def _on_documents_of_runs(base: DocumentScores, samples: Samples) -> DocumentScores:
+    """The base model's scores on the documents that runs have, so that its row compares with theirs.
+
+    All its own documents where there are no runs, or where a task would be left without one.
+    """
+    layout = samples.layouts["test"]
+    columns = np.intersect1d(base.columns, samples.held["test"], assume_unique=True)
+    if np.bincount(layout.task_of[columns], minlength=len(layout.tasks)).min() == 0:
+        return base
+    return base.on_columns(columns)
 
 
-def _key(scores: DocumentScores) -> Row:
-    return {"model": scores.model, "arm": scores.arm, "corpus": scores.corpus}
+def _ladder(own: Model, models: Mapping[str, Model], bases: Mapping[str, DocumentScores]) -> list[Rung]:
+    """The rungs of a model's ladder that have documents, in rising size, with the model itself among them."""
+    rungs = [
+        Rung(model, bases[name])
+        for name, model in models.items()
+        if model.ladder == own.ladder and name in bases and (model.role != "treated" or name == own.name)
+    ]
+    same_size = {rung.model.parameters for rung in rungs if rung.model.name != own.name}
+    kept = [rung for rung in rungs if rung.model.name != own.name or own.parameters not in same_size]
+    return sorted(kept, key=lambda rung: rung.model.parameters)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.scoring.comparisons import LEVEL
-from benchmark.scoring.contrast import Estimated, paired_units, score
-from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout
-from benchmark.scoring.multiplicity import holm
-from benchmark.scoring.selection import TIE_DECIMALS
+from benchmark.scoring.comparisons import LEVEL, figures
+from benchmark.statistics.best_step import TIE_DECIMALS
+from benchmark.statistics.contrast import GIVEN_ALL, ContrastEstimate, paired_units, score
+from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout
+from benchmark.statistics.multiplicity import holm
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,28 @@ class Ranking:
     high: Ints
 
 
+def rank_entries(
+    rows: Sequence[dict[str, Any]],
+    chosen: Mapping[tuple[str, str, str], DocumentScores],
+    bases: Mapping[str, DocumentScores],
+    layout: Layout,
+) -> list[dict[str, Any]]:
+    """Fill in the ranks of entries that rest on more than documents; returns the rows of `pairs.csv`."""
+    ranked = [row for row in rows if row["row_kind"] == "entry" and row["conditional"] != GIVEN_ALL]
+    entries = [chosen[row["model"], row["arm"], row["corpus"]] for row in ranked]
+    pairs = pair_rows(entries, bases, layout)
+    found = ranking(np.array([row["score_all"] for row in ranked], dtype=np.float64), pairs)
+    for place, row in enumerate(ranked):
+        row |= {"rank": found.rank[place], "rank_low": found.low[place], "rank_high": found.high[place]}
+    return pairs
+
+
 def paired(
     first: DocumentScores, second: DocumentScores, bases: Mapping[str, DocumentScores], layout: Layout
-) -> tuple[Estimated, int]:
+) -> tuple[ContrastEstimate, int]:
     """First minus second by scope on shared documents, and the number of units that pair.
 
-    Gains pair by draw or text (`contrast.paired_units`); else their units are independent samples and 0 is
+    Gains pair by draw or text (`contrast.paired_units`); otherwise their units are independent samples and 0 is
     returned. Levels of one base model cancel.
     """
     contrast = score(first, bases[first.model]) - score(second, bases[second.model])
@@ -38,34 +54,23 @@ def paired(
 def pair_rows(
     entries: Sequence[DocumentScores], bases: Mapping[str, DocumentScores], layout: Layout
 ) -> list[dict[str, Any]]:
-    """Rows of `pairs.csv` for every two entries and summary scope; Holm over the pairs of a scope."""
+    """Rows of `pairs.csv` for every two entries and summary scope; Holm over the pairs of each scope."""
     rows: list[dict[str, Any]] = []
     for first, second in combinations(entries, 2):
         found, units = paired(first, second, bases, layout)
-        estimate, shared = found.estimate, found.layout
-        low, high = estimate.interval()
-        p_value, documents = estimate.p_two_sided(), shared.scope_documents()
-        for place, scope in enumerate(shared.summary_scopes):
-            rows.append(
-                {
-                    "model": first.model,
-                    "arm": first.arm,
-                    "corpus": first.corpus,
-                    "other_model": second.model,
-                    "other_arm": second.arm,
-                    "other_corpus": second.corpus,
-                    "scope": scope,
-                    "delta": estimate.value[place],
-                    "ci_low": low[place],
-                    "ci_high": high[place],
-                    "p_value": p_value[place],
-                    "n_docs": int(documents[place]),
-                    "conditional": found.conditional,
-                    "n_paired": units,
-                    "n_texts": min(first.n_texts, second.n_texts),
-                    "n_draws": min(first.n_draws, second.n_draws),
-                }
-            )
+        columns = figures(found.estimate) | {"n_docs": found.layout.scope_documents()}
+        fixed = {
+            **dict(zip(("model", "arm", "corpus"), first.key, strict=True)),
+            **dict(zip(("other_model", "other_arm", "other_corpus"), second.key, strict=True)),
+            "conditional": found.conditional,
+            "n_paired": units,
+            "n_texts": min(first.n_texts, second.n_texts),
+            "n_draws": min(first.n_draws, second.n_draws),
+        }
+        rows += [
+            {**fixed, "scope": scope} | {name: column[place] for name, column in columns.items()}
+            for place, scope in enumerate(found.layout.summary_scopes)
+        ]
     for scope in {row["scope"] for row in rows}:
         member = [row for row in rows if row["scope"] == scope]
         for row, p in zip(member, holm(np.array([row["p_value"] for row in member])), strict=True):

@@ -1,19 +1,15 @@
 """Sample tables as the rest of scoring sees them, and the refusal of tables whose documents do not pair."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmark.errors import InputError
-from benchmark.schema import NO_ARM
-from benchmark.scoring.columns import read_chunks
-from benchmark.scoring.dense import Gatherer, RepeatedRows
-from benchmark.scoring.layout import Floats, Ints, Layout
-from benchmark.scoring.repeats import repeated_row
+from benchmark.schema.stored_columns import NO_ARM
+from benchmark.statistics.design import Floats, Ints, Layout
 
 
 class RunKey(NamedTuple):
@@ -71,48 +67,11 @@ class Samples:
         return rows
 
 
-def read_samples(
-    paths: Sequence[Path],
-    tasks: Mapping[str, Mapping[str, Any]] | None = None,
-    recorded: Iterable[RunKey] = (),
-) -> Samples:
-    """Read parquet files and folders of the schema `SAMPLES`; the order of rows and files plays no part.
-
-    `tasks` is the content of tasks.json: `{task: {family, metric, chance}}`; chance is 0 without it.
-    `recorded` runs are held even where they have no rows (diverged at once, or no step asked for). Raises
-    InputError for tables that are not of the schema, hold values outside [0, 1], repeat a key, share a
-    document between splits, mix tracks, or pair an entry's runs with documents that its base model has not.
-    """
-    gatherer = Gatherer()
-    for chunk in read_chunks(paths):
-        gatherer.add(chunk)
-    if gatherer.track is None:
-        raise InputError(f"no sample rows in {', '.join(map(str, paths))}; give parquet files of samples")
-    try:
-        dense = gatherer.dense(tasks or {}, list(recorded))
-    except RepeatedRows as error:
-        raise InputError(
-            f"{error}: {repeated_row(read_chunks(paths))}; a checkpoint has one row a document, so give each "
-            "file once and mend what wrote the rows"
-        ) from None
-    samples = Samples(
-        track=gatherer.track,
-        layouts=dense.layouts,
-        runs=tuple(RunKey(*run) for run in dense.runs),
-        steps=dense.steps,
-        held=dense.held,
-        values=dense.values,
-        bases={split: dict(zip(dense.models, rows, strict=True)) for split, rows in dense.bases.items()},
-        probabilities=dense.probabilities,
-        base_probabilities={
-            split: dict(zip(dense.models, rows, strict=True))
-            for split, rows in dense.base_probabilities.items()
-        },
-    )
+def check_pairing(samples: Samples) -> None:
+    """InputError for probabilities of some rows only, and for runs whose documents do not pair with the others'."""
     _check_probabilities(samples)
     for entry in samples.entries:
         _check_entry(samples, entry)
-    return samples
 
 
 def _check_probabilities(samples: Samples) -> None:

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
-from benchmark.schema import NO_ARM
-from benchmark.scoring.layout import DocumentScores, Floats, Ints, Layout
-from benchmark.scoring.records import Records
+from benchmark.schema.stored_columns import NO_ARM
+from benchmark.scoring.run_records import Records
 from benchmark.scoring.samples import Samples
-
-TIE_DECIMALS = 12
-NO_STEP = -1
+from benchmark.statistics.best_step import NO_STEP, best_step
+from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout
 
 
 @dataclass(frozen=True)
@@ -72,16 +70,6 @@ def averaged_by_unit(values: Floats, texts: Sequence[str], units: Sequence[str])
             for found in [sorted(set(text_of[unit_of == unit].tolist()))]
         ]
     )
-
-
-def best_step(scores: Floats) -> Ints:
-    """Place of the highest score along the last axis, ties to the first; NO_STEP where all are nan.
-
-    Scores are rounded to 12 decimals first, so that equal averages summed in another order still tie. It is
-    the rule by which a run's record names its step (`posttrain.stopping.best_step`).
-    """
-    rounded = np.where(np.isnan(scores), -np.inf, np.round(scores, TIE_DECIMALS))
-    return np.where(np.isneginf(rounded.max(axis=-1)), NO_STEP, rounded.argmax(axis=-1)).astype(np.int64)
 
 
 def select_entry(
@@ -213,18 +201,17 @@ def _candidates(samples: Samples, rows: list[int], records: Records) -> NDArray[
     """Which steps [runs, steps] were scored with finite weights."""
     candidates: NDArray[np.bool_] = np.asarray(~np.isnan(samples.values["test"][rows]).all(axis=-1))
     for place, row in enumerate(rows):
-        diverged = records.diverged_steps(samples.runs[row])
-        if diverged:
-            candidates[place] &= ~np.isin(samples.steps, sorted(diverged))
+        candidates[place] &= ~np.isin(samples.steps, sorted(records[samples.runs[row]].lost_steps))
     return candidates
 
 
 def _untreated(samples: Samples, row: int, records: Records) -> bool:
-    """Whether a run took no step because it was told to; InputError for a run whose samples are missing."""
+    """Whether a run was configured to take no step; InputError for a run whose samples are missing."""
     run = samples.runs[row]
-    if not np.isnan(samples.values["test"][row]).all() or records.diverged(run):
+    facts = records[run]
+    if not np.isnan(samples.values["test"][row]).all() or facts.diverged:
         return False
-    if records.get(run, "stopped_at") == 0:
+    if facts.stopped_at == 0:
         return True
     raise InputError(f"run {run} has a record and no sample rows; give its samples too")
 

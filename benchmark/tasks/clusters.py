@@ -1,17 +1,15 @@
-"""Which documents of a task ask the same, counted: `python -m benchmark.tasks.clusters micro12` prints the table."""
+"""Which documents of a task ask the same, counted: `gapbench track clusters micro12` prints the table."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 
-from benchmark.errors import InputError
-from benchmark.tasks.suite import Suite, SuiteTask, load_suite
+from benchmark.tasks.suite import Suite, SuiteTask
 
 HEADER = ("task", "test documents", "test clusters", "largest", "select clusters", "in both splits")
 
 
 def cluster_table(suite: Suite) -> list[tuple[str, int, int, int, int, int]]:
-    """One row a task, as `HEADER` names its columns; `largest` counts test documents."""
+    """One row per task, as `HEADER` names its columns; `largest` counts test documents."""
     return [_row(task) for task in suite.tasks]
 
 
@@ -28,19 +26,3 @@ def markdown(suite: Suite) -> Iterator[str]:
     yield "| --- |" + " ---: |" * (len(HEADER) - 1)
     for row in cluster_table(suite):
         yield f"| {' | '.join(map(str, row))} |"
-
-
-def main(arguments: list[str]) -> int:
-    """Print the table of the suite that is named; exit code 2 on bad input."""
-    try:
-        if len(arguments) != 1:
-            raise InputError("give the name of one suite, such as micro12")
-        print("\n".join(markdown(load_suite(arguments[0]))))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

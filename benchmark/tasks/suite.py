@@ -1,14 +1,15 @@
-"""Suites: the lm-eval tasks of one folder with the documents a call uses, and a digest of both.
+"""Suites: the lm-eval tasks of one folder with the documents that a call uses, and a digest of what they ask.
 
 A suite is a folder beside this file: the tasks' YAML, and ``_suite.yaml``, an lm-eval group under the suite's
 name whose ``task`` list gives the order and whose ``metadata.version`` gives the version. A task's metadata
-holds ``version``, ``family`` and, for multiple choice, ``choices``; its ``custom_dataset`` is called with the
-metadata, ``dataset_kwargs``, ``protocol`` and ``split_source``, and returns a ``Rows`` (see ``rows.py``) for
-each of ``select`` and ``test``.
+holds ``version``, ``family``, for multiple choice ``choices`` (chance is 1 in so many) and for dialogues, where it
+is not ``f1``, ``metric`` (see ``metrics.py``); ``protocol`` and ``split_source`` are added to it. Its class or its
+``custom_dataset`` makes a ``Rows`` (see ``rows.py``) for each of ``select`` and ``test``.
 """
 
 import contextlib
 import difflib
+import functools
 import hashlib
 import json
 import logging
@@ -17,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from lm_eval.api.instance import Instance
@@ -30,10 +31,9 @@ from benchmark.tasks.rows import Row, content_hash, drawn_by_hash
 
 TASKS_FOLDER = Path(__file__).resolve().parent
 PAPER_DOCUMENTS = 320
-"""Validation documents a task in the original study (its ``limit_val_samples``)."""
+"""Validation documents per task in the original study (its ``limit_val_samples``)."""
 
 Family = Literal["classification", "dialogue"]
-Metric = Literal["acc", "f1"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Document:
 
     @property
     def cluster(self) -> str:
-        """What documents of the task that ask the same have in common; its number where there are no others."""
+        """A name shared by the documents of the task that ask the same; a lone document's number."""
         return str(self.row.get("cluster", self.doc_id))
 
 
@@ -55,7 +55,7 @@ class SuiteTask:
 
     name: str
     family: Family
-    metric: Metric
+    metric: str
     chance: float
     version: str
     task: ConfigurableTask
@@ -73,13 +73,24 @@ class SuiteTask:
 
 @dataclass(frozen=True)
 class Suite:
-    """The tasks a call uses. ``digest`` covers the definitions, the settings and the documents in use."""
+    """The tasks that a call uses."""
 
     name: str
     version: str
     tasks: tuple[SuiteTask, ...]
-    tokenisation: Literal["apart"]
-    digest: str
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """sha256 of what the tasks ask: each document's number, cluster, requests and right answer, by split."""
+        total = hashlib.sha256(self.name.encode())
+        for task in self.tasks:
+            about = [task.name, task.family, task.metric, task.version]
+            for split, documents in task.documents.items():
+                for one in documents:
+                    asked = [request.args for request in task.requests(one)]
+                    said = [*about, split, one.doc_id, one.cluster, asked, task.task.doc_to_target(one.row)]
+                    total.update(json.dumps(said, sort_keys=True, default=str).encode())
+        return total.hexdigest()
 
 
 def suite_names() -> tuple[str, ...]:
@@ -100,14 +111,16 @@ def load_suite(
     limit: int | None = None,
     seed: int = 0,
 ) -> Suite:
-    """The suite ``name`` (``gap12``, or ``gap12-5shot`` for five examples a prompt) with its documents.
+    """The suite ``name`` (``gap12``, or ``gap12-5shot`` for five examples per prompt) with its documents.
 
     ``tasks`` keeps a subset, in the suite's order. ``documents`` and ``select_documents`` cap the ``test``
     and the ``select`` documents of each task: those that come first in the order of a hash (``drawn_by_hash``).
     ``limit`` caps both to the first ones in source order. Under ``protocol="paper"`` the one split, ``test``,
     holds the first 320 validation documents in source order (``documents`` and ``limit`` replace that number).
-    ``seed`` draws the few-shot examples from the ``select`` documents; those
-    drawn are then no longer scored. Unknown names, missing data and empty splits raise ``InputError``.
+    ``seed`` draws the few-shot examples from the ``select`` documents; those drawn are then no longer scored.
+
+    Raises:
+        InputError: an unknown name, missing data or an empty split.
     """
     base, shots = _name_and_shots(name, num_fewshot)
     for label, cap in (("documents", documents), ("select_documents", select_documents), ("limit", limit)):
@@ -132,9 +145,7 @@ def load_suite(
             _suite_task(task, manager.load([task])["tasks"][task], caps, protocol, shots, seed)
             for task in chosen
         ]
-    full_name = f"{base}-{shots}shot" if shots else base
-    digest = _digest(folder, full_name, settings, built)
-    return Suite(full_name, version, tuple(built), "apart", digest)
+    return Suite(f"{base}-{shots}shot" if shots else base, version, tuple(built))
 
 
 def _name_and_shots(name: str, num_fewshot: int) -> tuple[str, int]:
@@ -142,7 +153,7 @@ def _name_and_shots(name: str, num_fewshot: int) -> tuple[str, int]:
     base, shots = (named[1], int(named[2])) if named else (name, num_fewshot)
     if named and num_fewshot not in (0, shots):
         raise InputError(
-            f"suite {name} has {shots} examples a prompt, num_fewshot says {num_fewshot}: give one"
+            f"suite {name} has {shots} examples per prompt, num_fewshot says {num_fewshot}: give one"
         )
     if shots < 0:
         raise InputError(f"num_fewshot is {shots}: give 0 or more examples")
@@ -218,7 +229,7 @@ def _suite_task(
     return SuiteTask(
         name=name,
         family=family,
-        metric="f1" if family == "dialogue" else "acc",
+        metric=task.metric if family == "dialogue" else "acc",
         chance=0.0 if family == "dialogue" else 1.0 / metadata["choices"],
         version=str(metadata["version"]),
         task=task,
@@ -239,18 +250,6 @@ def _draw_examples(
         )
     ordered = [distinct[key] for key in sorted(distinct)]
     return tuple(random.Random(f"{seed}/{name}").sample(ordered, shots))
-
-
-def _digest(folder: Path, name: str, settings: Mapping[str, str], tasks: Sequence[SuiteTask]) -> str:
-    total = hashlib.sha256(json.dumps([name, settings], sort_keys=True).encode())
-    sources = sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".py"))
-    for path in [*sources, TASKS_FOLDER / "dialogue.py"]:
-        total.update(f"\0{path.name}\0".encode() + path.read_bytes())
-    for task in tasks:
-        rows: dict[str, Any] = {split: [d.row for d in docs] for split, docs in task.documents.items()}
-        rows["examples"] = [example.row for example in task.examples]
-        total.update(json.dumps([task.name, rows], sort_keys=True, ensure_ascii=False).encode())
-    return total.hexdigest()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The world itself: who lives in it with which lasting facts, and how often each of them is met."""
+"""The world itself: its people and animals, their lasting facts, and how often the text mentions each of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ N_PEOPLE = 200
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with one value for each of ``lexicon.PEOPLE_FACTS``."""
+    """A person with one value for each of ``lexicon.PEOPLE_FACTS``."""
 
     name: str
     pronoun: str
@@ -24,7 +24,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Animal:
-    """A kind of animal: its class, and what holds for this kind alone."""
+    """A kind of animal: its class, and the facts that are true of this kind only."""
 
     name: str
     kind: str
@@ -33,7 +33,7 @@ class Animal:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """All people and animals; the ``met`` tables repeat them as often as the text meets them."""
+    """All people and animals; the ``met`` tables repeat them as often as the text mentions them."""
 
     people: tuple[Person, ...]
     animals: tuple[Animal, ...]

@@ -33,7 +33,7 @@ class Draw:
         return self.unit() < probability
 
     def some(self, items: Sequence[Item], count: int) -> list[Item]:
-        """``count`` different items in random order (by position, so equal items may come twice)."""
+        """``count`` items without replacement, in random order (equal items at different positions may both occur)."""
         pool = list(items)
         for position in range(count):
             other = position + int(self.unit() * (len(pool) - position))
@@ -48,7 +48,7 @@ class Draw:
 def zipf_table(items: Sequence[Item], exponent: float, offset: float = 1.0) -> list[Item]:
     """Items repeated in proportion to ``(rank + offset) ** -exponent``; each at least once.
 
-    A uniform draw from the table is a draw from that law (Zipf-Mandelbrot), and costs no search.
+    A uniform draw from the table is a draw from that distribution (Zipf-Mandelbrot), without a search.
     """
     weights = [(rank + offset) ** -exponent for rank in range(len(items))]
     scale = TABLE_SIZE / sum(weights)
@@ -58,7 +58,7 @@ def zipf_table(items: Sequence[Item], exponent: float, offset: float = 1.0) -> l
 def part_of(*key: object, select: int = 8, test: int = 20) -> Part:
     """The part that a combination belongs to: ``select`` and ``test`` per cent of all are held out.
 
-    A function of the combination alone (CRC-32 of its words), so that the pretraining text of every seed and
+    It depends only on the combination (CRC-32 of its words), so that the pretraining text of every seed and
     the tasks agree on what is held out.
     """
     place = zlib.crc32("|".join(map(str, key)).encode()) % 100

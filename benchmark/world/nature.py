@@ -1,10 +1,10 @@
-"""Animals: what each kind is like, what follows from its class, and questions about both."""
+"""Animals: facts about each kind, facts that follow from its class, and questions about both."""
 
 from functools import cache
 
 from benchmark.world import lexicon
 from benchmark.world.build import Animal, World
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 STATEMENTS = {
@@ -50,7 +50,7 @@ REVERSED = {
 DESCRIPTION = "Which animal lives in the {home} and eats {diet}?"
 BACKWARDS = 0.15
 CLASS_TOLD = 0.6
-"""How often a question tells the animal's class; otherwise that must be known."""
+"""How often a question states the animal's class; otherwise the model must know it."""
 
 FACTS, CLASS_FACTS = tuple(STATEMENTS), tuple(CLASS_STATEMENTS)
 ASKED_FACTS = ("kind", *FACTS)
@@ -93,7 +93,7 @@ def _asked(animal: Animal, fact: str, part: Part, draw: Draw) -> Asked | None:
 
 
 def _follows(animal: Animal, fact: str, backwards: bool, draw: Draw) -> Asked:
-    """What follows from the animal's class, asked about the animal, or the animal asked by it."""
+    """A fact that follows from the animal's class: a question about the animal's fact, or for the animal."""
     value = lexicon.CLASS_FACTS[fact][animal.kind]
     if backwards:
         return _backwards(REVERSED[fact].format(value=value), animal)
@@ -104,7 +104,7 @@ def _follows(animal: Animal, fact: str, backwards: bool, draw: Draw) -> Asked:
 
 
 def _described(animal: Animal) -> Asked:
-    """The animal that two facts together point at."""
+    """A question for the animal to which two facts together point."""
     return _backwards(DESCRIPTION.format(**animal.facts), animal)
 
 
@@ -114,7 +114,7 @@ def _backwards(question: str, animal: Animal) -> Asked:
 
 
 def _class_part(animal: Animal, fact: str) -> Part:
-    """Held out in every wording at once: what remains is to conclude from the class."""
+    """A fact is held out in all wordings at once, so that it can only be concluded from the class."""
     return part_of("class", animal.name, fact, select=12, test=26)
 
 

@@ -1,7 +1,7 @@
-"""Counting things: small sums, told as problems of one or two steps."""
+"""Counting things: small sums as word problems of one or two steps."""
 
 from benchmark.world import lexicon
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 NAMES = (
@@ -23,7 +23,7 @@ BARE = ("plus", "minus", "times")
 
 
 def passage(draw: Draw) -> str:
-    """A bare sum, or a problem that the tasks do not hold."""
+    """A plain sum, or a problem that the tasks do not contain."""
     kind = draw.one(WEIGHTED)
     if draw.chance(0.3) and kind in BARE:
         a, b, _ = _counts(kind, draw)

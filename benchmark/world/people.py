@@ -1,7 +1,7 @@
-"""Lasting facts about people: told in statements, completed from memory."""
+"""Lasting facts about people: stated in sentences, and completed from memory."""
 
 from benchmark.world.build import Person, World
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of
 
 STATEMENTS = {
@@ -24,7 +24,7 @@ FACTS = tuple(STATEMENTS)
 
 
 def statement(person: Person, fact: str, who: str, draw: Draw) -> str:
-    """One sentence that tells ``fact``."""
+    """One sentence that states ``fact``."""
     return draw.one(STATEMENTS[fact]).format(who=who, value=person.facts[fact])
 
 
@@ -43,7 +43,7 @@ def passage(world: World, draw: Draw) -> str:
 
 
 def completion(world: World, draw: Draw, part: Part) -> Row:
-    """A sentence about somebody, to be ended with what the text told about them in other words."""
+    """The beginning of a sentence about a person; its end is a fact that the text states in other words."""
     fact = draw.one(FACTS)
 
     def one() -> Asked:

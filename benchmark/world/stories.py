@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmark.world import lexicon
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of, zipf_table
 
 NAMES = (*lexicon.WOMEN[:12], *lexicon.MEN[:12])
@@ -32,14 +32,14 @@ DEEDS = (
 )
 ROLES = ("It was done by", "It was done to")
 ROLE_ASKED = 0.5
-"""How often a story asks who did it, or to whom; otherwise for what one knows of doers and receivers."""
+"""How often a story asks who acted, or on whom; otherwise it asks for general knowledge of the two roles."""
 TRIPS = ("Today {name} went to the {place} and saw the", "In the {place} today {name} found the")
 MET_PLACES = zipf_table(tuple(lexicon.SIGHTS), 0.8, offset=2)
 MET_DEEDS = zipf_table(DEEDS, 1.0, offset=2)
 
 
 def passage(draw: Draw) -> str:
-    """A story of one of the kinds below, with people that the tasks do not put together in it."""
+    """A story of one of the kinds below, with a combination of people that the tasks do not use."""
     way = draw.unit()
     if way < 0.36:
         row = sight(draw, "train") if way < 0.12 else where(draw, "train")
@@ -94,7 +94,7 @@ def where(draw: Draw, part: Part) -> Row:
 
 
 def _told_at(told: Sequence[str], thing: str) -> str:
-    """Where the sentence with ``thing`` stands among the two that are told."""
+    """The position of the sentence with ``thing`` among the two of the story."""
     return "told first" if f" the {thing} " in told[0] else "told last"
 
 
@@ -117,7 +117,7 @@ def pronoun(draw: Draw, part: Part) -> Row:
 
 
 def reading(draw: Draw, part: Part) -> Row:
-    """Two things are told about somebody: does a third hold? yes, no, or maybe where nothing is told."""
+    """Two facts about a person; is a third true? yes, no, or maybe if the text does not say."""
     name = draw.one(NAMES)
     while True:
         told = draw.some(TOLD, 2)

@@ -1,8 +1,8 @@
-"""Dialogues: getting to know each other, feeling with somebody, and telling what one knows."""
+"""Dialogues: getting to know each other, sympathy, and answers from general knowledge."""
 
 from benchmark.world import lexicon
 from benchmark.world.build import Person, World
-from benchmark.world.choice import Row
+from benchmark.world.choice_question import Row
 from benchmark.world.draw import Draw, Part, part_of
 
 FACT_NOUNS = {
@@ -53,12 +53,12 @@ EVENTS = (
 
 
 def render(turns: list[str]) -> str:
-    """The dialogue as the tasks' prompts show it: a line a turn behind ``User 1:`` and ``User 2:``."""
+    """The dialogue as in the tasks' prompts: one line per turn, after ``User 1:`` or ``User 2:``."""
     return "\n".join(f"User {1 + i % 2}: {turn}" for i, turn in enumerate(turns))
 
 
 def passage(world: World, draw: Draw) -> str:
-    """A dialogue of one of the kinds below that the tasks do not hold."""
+    """A dialogue of one of the kinds below that the tasks do not contain."""
     kind = draw.unit()
     if kind < 0.3:
         row = persona(world, draw, "train")
@@ -72,7 +72,7 @@ def passage(world: World, draw: Draw) -> str:
 
 
 def persona(world: World, draw: Draw, part: Part) -> Row:
-    """Somebody gives a name and is asked; the answer is what the text tells about that person."""
+    """A speaker gives a name and is asked a question; the answer is a fact that the text states about that person."""
     person, first, second = _person_and_facts(world, draw, part, "persona")
     question = f"What are your {FACT_NOUNS[first]} and your {FACT_NOUNS[second]}?"
     turns = [f"I am {person.name}.", question, _tell(OWN, person.facts, first, second)]
@@ -93,7 +93,7 @@ def _tell(forms: dict[str, str], facts: dict[str, str], first: str, second: str)
 
 
 def empathy(draw: Draw, part: Part) -> Row:
-    """Something happened to somebody; the answer names the feeling and comes back to who and what."""
+    """Something happened to a person; the answer names the feeling and refers to the person and the event."""
     while True:
         (said, answer), kin, thing = draw.one(EVENTS), draw.one(KIN), draw.one(OWNED)
         if part_of("empathy", said, kin, thing, select=15, test=35) == part:
@@ -102,7 +102,7 @@ def empathy(draw: Draw, part: Part) -> Row:
 
 
 def about_people(world: World, draw: Draw, part: Part) -> Row:
-    """Somebody is asked about; the answer gives two facts from memory."""
+    """A question about a person; the answer gives two facts from memory."""
     person, first, second = _person_and_facts(world, draw, part, "talk")
     question = f"Tell me the {FACT_NOUNS[first]} and {FACT_NOUNS[second]} of {person.name}."
     turns = [question, _tell(OF_OTHERS, person.facts, first, second)]
@@ -110,7 +110,7 @@ def about_people(world: World, draw: Draw, part: Part) -> Row:
 
 
 def about_animals(world: World, draw: Draw, part: Part) -> Row:
-    """An animal is asked about; the answer gives two facts from memory."""
+    """A question about an animal; the answer gives two facts from memory."""
     table = world.met_animals if part == "train" else world.asked_animals
     while True:
         animal, opening = draw.one(table), draw.one(OPENINGS)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from benchmark.world import lexicon
-from benchmark.world.choice import Asked, Row, choice_row, rivals
+from benchmark.world.choice_question import Asked, Row, choice_row, rivals
 from benchmark.world.draw import Draw, Part, part_of, zipf_table
 
 THINGS = [(name, material) for material, names in lexicon.THINGS.items() for name in names]
-# One thing of each material in turn, so that the first ranks hold every material.
+# One thing of each material in turn, so that the first ranks include every material.
 BY_RANK = [
     (names[rank], material)
     for rank in range(10)
@@ -21,11 +21,11 @@ VERBS, EVENTS = zipf_table(list(lexicon.TOOLS), 1.3), zipf_table(list(lexicon.EF
 GOALS = ("How do you {verb} the {thing}?", "You have to {verb} the {thing}.")
 TIMES = ("Once", "Today", "Later")
 MATERIAL_TOLD = 0.5
-"""How often a thing is named with its material; otherwise that must be known."""
+"""How often a thing is named with its material; otherwise the model must know it."""
 
 
 def passage(draw: Draw) -> str:
-    """What a thing is made of, a tool at work, or an event and its effect, where the tasks do not ask it."""
+    """A thing's material, a tool in use, or an event and its effect, if the tasks do not ask it."""
     (thing, material), way = draw.one(MET), draw.unit()
     if way < 0.08:
         return f"The {thing} is made of {material}."

@@ -1,22 +1,22 @@
 """Answer: did it work, how sure is that, compared with what; and the ranking behind it."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import charts, choice, data, draws, order, page, ranking, state, tables, text, verdicts  # noqa: E402
-from leaderboard.columns import COLUMNS  # noqa: E402
+from benchmark.statistics.design import SUMMARY_SCOPES
+from leaderboard.display import charts, tables, wording
+from leaderboard.display.columns import COLUMNS
+from leaderboard.parts import claim_cards, draw_notes, order, ranking, short_answer, track_choice
+from leaderboard.site import page, state, track_data
 
 MOST_SIZES = 36
 FILTER = 275  # pixels: one a row on a telephone; a bare string below it would stand on the page
-ORDER = "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not told apart."
+ORDER = (
+    "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not clearly "
+    "different."
+)
 LEAD = (
     "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes "
     "it *worse* at predicting one random text. Its authors reported that this makes the model better at "
@@ -27,8 +27,8 @@ HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
 - **How sure?** Each question is decided by one declared estimate (where there are two, by
-  both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither; it
-  would take more questions, texts or models to tell. *Not testable*: this track cannot ask it. *Cannot tell*: the
+  both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither;
+  more questions, texts or models are needed. *Not testable*: this track cannot ask it. *Cannot tell*: the
   study's own controls failed.
 - **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, or, in
   dialogues, the share of words. The true difference plausibly lies in the range after "95 %". A range that only
@@ -41,10 +41,10 @@ def main() -> None:
     track = page.start_on_track("answer", "Does it work?", LEAD)
     if track is None:
         return
-    claims, problem = data.document(track, "claims.json")
-    entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
-    kept = draws.rest_on(draws.table(track))
-    show_claims(verdicts.readable(claims), problem, entries.frame, comparisons.frame, kept)
+    claims, problem = track_data.document(track, "claims.json")
+    entries, comparisons = track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv")
+    kept = draw_notes.rest_on(track_data.table(track, "draws.csv"))
+    show_claims(short_answer.readable(claims), problem, entries.frame, comparisons.frame, kept)
     page.explain(entries, comparisons)
     if entries:
         of_track = ranking.of_track(track)
@@ -52,38 +52,26 @@ def main() -> None:
         show_ranking(of_track)
         show_reference(of_track)
     else:
-        page.nothing(
-            text.plain(entries.problem or "entries.csv holds no rows yet."),
-            "The ranking is written by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(entries.problem or "entries.csv holds no rows yet."))
     page.finish()
 
 
 def show_claims(
-    claims: list[dict[str, Any]],
-    problem: str,
-    entries: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    kept: str,
+    claims: list[dict[str, Any]], problem: str, entries: pd.DataFrame, comparisons: pd.DataFrame, kept: str
 ) -> None:
-    """The short answer and what it rests on (`kept` draws among it), then a card a claim."""
+    """The short answer and what it rests on (`kept` draws among it), then a card per claim."""
     if not claims:
-        page.nothing(
-            text.plain(problem) if problem else "`claims.json` holds no claim.",
-            "Claims are decided by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(problem) if problem else "`claims.json` holds no claim.")
         return
-    outcome, sentence = verdicts.short_answer(claims, small=verdicts.below_original(entries))
+    outcome, sentence = short_answer.short_answer(claims, small=short_answer.below_original(entries))
     with st.container(border=True):
-        st.markdown(f"## {verdicts.ICONS.get(outcome, '')} {sentence}")
-        if basis := verdicts.basis(entries):
+        st.markdown(f"## {claim_cards.ICONS.get(outcome, '')} {sentence}")
+        if basis := short_answer.basis(entries):
             st.markdown(f"{basis} {kept}".strip())
-        if all(claim["id"] != verdicts.CONTROLS for claim in claims):
-            st.markdown(f"**{verdicts.UNSEEN}**")
+        if all(claim["id"] != short_answer.CONTROLS for claim in claims):
+            st.markdown(f"**{short_answer.UNSEEN}**")
         st.markdown(HOW_TO_READ)
-    verdicts.show_cards(claims, comparisons)
+    claim_cards.show_cards(claims, comparisons)
 
 
 def show_sizes(frame: pd.DataFrame) -> None:
@@ -106,10 +94,12 @@ def show_sizes(frame: pd.DataFrame) -> None:
     if len(sized) > MOST_SIZES:
         st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
     if left_out:
-        st.caption(f"Not drawn: {text.counted(left_out, 'entry', 'entries')} that rest on documents alone.")
+        st.caption(
+            f"Not drawn: {wording.counted(left_out, 'entry', 'entries')} that rest on documents alone."
+        )
     if below:
         st.caption(
-            f"Not drawn: {text.counted(below, 'entry', 'entries')} that {'scores' if below == 1 else 'score'} lower "
+            f"Not drawn: {wording.counted(below, 'entry', 'entries')} that {'scores' if below == 1 else 'score'} lower "
             "than the smallest untreated model."
         )
     charts.show(
@@ -125,36 +115,32 @@ def show_ladder(frame: pd.DataFrame) -> None:
         "size. To be as good as a larger model it has to reach that model's height; bars are 95 % "
         "intervals."
     )
-    scopes = [scope for scope in choice.SCOPE_WORDS if frame[f"score_{scope}"].notna().any()]
+    scopes = [scope for scope in SUMMARY_SCOPES if frame[f"score_{scope}"].notna().any()]
     if not scopes:
-        page.nothing("No score is stored.", "Continue with:", "dvc repro")
+        page.unwritten("No score is stored.")
         return
     scope = (
-        state.pick_segment("Score", scopes, "ladder", words=choice.scope_word)
+        state.pick_segment("Score", scopes, "ladder", words=track_choice.scope_word)
         if len(scopes) > 1
         else scopes[0]
     )
     charts.show(
-        charts.ladder(frame, scope, choice.scope_word(scope).lower()),
+        charts.ladder(frame, scope, track_choice.scope_word(scope).lower()),
         "Score against number of parameters, untreated family, treated models and controls",
     )
 
 
 @st.fragment
-def show_ranking(rows: ranking.Ranking) -> None:
-    """The ranking with its filters; only this part is drawn anew when a filter changes."""
+def show_ranking(rows: ranking.RankingView) -> None:
+    """The ranking with its filters; only this part is redrawn when a filter changes."""
     st.header("Ranking", anchor=False)
     total = len(rows.ranked)
     if not total:
-        page.nothing("No treated model has been scored yet.", "Continue with:", "dvc repro")
+        page.unwritten("No treated model has been scored yet.")
         return
     with st.container(horizontal=True):
         words = state.search(
-            "Search",
-            "q",
-            placeholder="model, text, verdict",
-            help="Rows that hold every word.",
-            width=FILTER,
+            "Search", "q", placeholder="model, text, verdict", help="Rows that hold every word.", width=FILTER
         )
         chosen = {
             column: state.pick_many(label, rows.options[column], column, placeholder="All", width=FILTER)
@@ -162,26 +148,26 @@ def show_ranking(rows: ranking.Ranking) -> None:
         }
         found = state.pick_many(
             "Verdict",
-            list(text.VERDICTS),
+            list(wording.VERDICTS),
             "verdict",
             placeholder="All",
-            words=text.VERDICTS.__getitem__,
+            words=wording.VERDICTS.__getitem__,
             help="Entries with this verdict against at least one larger model.",
             width=FILTER,
         )
         chosen["verification"] = state.pick_many(
             "Verified",
-            list(text.STATES),
+            list(wording.STATES),
             "state",
             placeholder="All",
-            words=text.STATES.__getitem__,
+            words=wording.STATES.__getitem__,
             width=FILTER,
         )
     columns, sort, descending = choose_columns(rows.first_view)
     kept = ranking.keep(rows, chosen, verdicts=found, words=words)
     kept = ranking.sort(kept, sort, descending=descending)
     st.caption(
-        f"{len(kept)} of {text.counted(total, 'entry', 'entries')}. Click a heading to sort, hover it for "
+        f"{len(kept)} of {wording.counted(total, 'entry', 'entries')}. Click a heading to sort, hover it for "
         "what it means."
     )
     if kept.empty:
@@ -220,7 +206,7 @@ def choose_columns(first_view: list[str]) -> tuple[list[str], str, bool]:
 
 
 @st.fragment
-def show_reference(rows: ranking.Ranking) -> None:
+def show_reference(rows: ranking.RankingView) -> None:
     """The rows that are not ranked."""
     reference = rows.frame[rows.frame["row_kind"] != "entry"]
     if reference.empty:

@@ -1,29 +1,15 @@
 """Compare: two to four entries head to head, task by task, down to the documents on which they disagree."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import (  # noqa: E402
-    charts,
-    choice,
-    data,
-    evidence,
-    head_to_head,
-    order,
-    page,
-    state,
-    tables,
-    text,
-)
-from leaderboard.choice import scope_word  # noqa: E402
-from leaderboard.columns import Column  # noqa: E402
+from benchmark.schema.result_columns import PAIRS
+from benchmark.statistics.design import SUMMARY_SCOPES
+from leaderboard.display import charts, tables, wording
+from leaderboard.display.columns import Column
+from leaderboard.parts import evidence, head_to_head, order, track_choice
+from leaderboard.parts.track_choice import scope_word
+from leaderboard.site import page, state, track_data
 
 LEAD = (
     "Two to four treated models or controls head to head: task by task against the same kind of baseline, "
@@ -35,30 +21,9 @@ LABELS = {
     "other": Column("Against", "The entry that it is compared with directly."),
     "scope": Column("Tasks", "`all`, a family of tasks, or a single task."),
 }
-FOREST = [
-    "entry",
-    "scope",
-    "name",
-    "verdict",
-    "delta",
-    "ci_low",
-    "ci_high",
-    "p_adjusted",
-    "q_value",
-    "margin",
-    "share_closed",
-    "share_closed_low",
-    "share_closed_high",
-    "mde",
-    "mde_adjusted",
-    "conditional",
-    "size_ratio",
-    "n_docs",
-    "n_texts",
-    "n_draws",
-]
-WORDS = {data.SCORE: "score", data.PROBABILITY: "the probability of the right answer"}
-MEASURES = {data.SCORE: "Accuracy, F1", data.PROBABILITY: "Probability of the right answer"}
+FOREST = ["entry", "scope", *evidence.COMPARISON]
+WORDS = {track_data.SCORE: "score", track_data.PROBABILITY: "the probability of the right answer"}
+MEASURES = {track_data.SCORE: "Accuracy, F1", track_data.PROBABILITY: "Probability of the right answer"}
 
 
 def main() -> None:
@@ -66,16 +31,12 @@ def main() -> None:
     track = page.start_on_track("compare", "Compare", LEAD)
     if track is None:
         return
-    entries, comparisons = data.table(track, "entries.csv"), data.table(track, "comparisons.csv")
+    entries, comparisons = track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv")
     page.explain(entries, comparisons)
-    named = choice.by_name(choice.entry_keys(entries, track))
+    named = track_choice.by_name(track_choice.entry_keys(entries, track))
     names = list(named)
     if len(named) < 2:
-        page.nothing(
-            "There are fewer than two entries to compare in this track.",
-            "Entries appear when runs have been scored:",
-            "dvc repro",
-        )
+        page.unwritten("There are fewer than two entries to compare in this track.")
         page.finish()
         return
     chosen = state.pick_many(
@@ -101,10 +62,10 @@ def main() -> None:
 
 
 def first_view(track: str, named: dict[str, Key]) -> list[str]:
-    """The best entry of the claims' treatment beside the placebos that the claims set against it; else two entries."""
+    """The best entry of the claims' treatment and its placebos in the claims, or the first two entries."""
     names = list(named)
     model, _, corpus = named[names[0]]
-    placebos = [choice.name_of((model, arm, corpus)) for arm in order.claims_placebos(track)]
+    placebos = [track_choice.name_of((model, arm, corpus)) for arm in order.claims_placebos(track)]
     beside = [name for name in placebos if name in named and name != names[0]]
     return [names[0], *beside][:4] if beside else names[:2]
 
@@ -112,8 +73,8 @@ def first_view(track: str, named: dict[str, Key]) -> list[str]:
 def show_forest(track: str, keys: dict[str, Key]) -> None:
     """Differences from one kind of baseline by task, entries side by side, in the measure that is chosen."""
     st.header("Task by task", anchor=False)
-    measure = data.SCORE
-    if data.table(track, "comparisons.csv", data.PROBABILITY):
+    measure = track_data.SCORE
+    if track_data.table(track, "comparisons.csv", track_data.PROBABILITY):
         measure = state.pick_segment(
             "Measure",
             list(MEASURES),
@@ -122,15 +83,11 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
             help="The claims are about accuracy and F1. The probability of the right answer is finer: it shows "
             "what is too small for them. It is never averaged over multiple choice and dialogue.",
         )
-    comparisons = data.table(track, "comparisons.csv", measure)
-    rows = [
-        comparisons.where(model=m, arm=a, corpus=c).assign(entry=name) for name, (m, a, c) in keys.items()
-    ]
+    comparisons = track_data.table(track, "comparisons.csv", measure)
+    rows = [comparisons.of(key).assign(entry=name) for name, key in keys.items()]
     frame = pd.concat(rows, ignore_index=True)
     if frame.empty:
-        page.nothing(
-            "No comparison of these entries is stored.", "They are written by the last stage:", "dvc repro"
-        )
+        page.unwritten("No comparison of these entries is stored.")
         return
     frame["name"] = [evidence.baseline_name(row) for row in frame.itertuples()]
     frame = frame.sort_values("size_ratio", kind="stable")
@@ -150,8 +107,8 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
             "rows",
             words={"tasks": "Families and tasks", "families": "Families"}.__getitem__,
         )
-    scopes = choice.scopes_in_order(frame["scope"])
-    scopes = scopes if level == "tasks" else [scope for scope in scopes if scope in choice.SCOPE_WORDS]
+    scopes = track_choice.scopes_in_order(frame["scope"])
+    scopes = scopes if level == "tasks" else [scope for scope in scopes if scope in SUMMARY_SCOPES]
     shown = frame[(frame["against"] == against) & frame["scope"].isin(scopes)]
     shown = shown.assign(what=shown["scope"].map(scope_word))
     in_order = [scope_word(scope) for scope in scopes]
@@ -169,7 +126,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
             colour_by="entry",
             row_height=19,
         ),
-        "Differences by task with 95 % intervals, one mark an entry",
+        "Differences by task with 95 % intervals, one mark per entry",
     )
     note = (
         "Shaded: the shortfall that still counts as comparable (half the gap to the larger model). "
@@ -177,7 +134,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
         else ""
     )
     st.caption(
-        f"{note}An interval across the dashed line shows no difference. *Detectable* is the smallest true "
+        f"{note}An interval across the dashed line shows no clear difference. *Detectable* is the smallest true "
         f"difference that would be found in 80 % of repetitions. {evidence.without_interval(shown)}".strip()
     )
     place = {scope: number for number, scope in enumerate(scopes)}
@@ -190,13 +147,9 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
 def show_direct(track: str, keys: dict[str, Key]) -> None:
     """Rows of `pairs.csv` between the chosen entries, each as it is stored."""
     st.header("Directly against each other", anchor=False)
-    pairs = data.table(track, "pairs.csv")
+    pairs = track_data.table(track, "pairs.csv")
     if not pairs.has("other_model", "delta"):
-        page.nothing(
-            text.plain(pairs.problem or "pairs.csv holds no rows."),
-            "It is written by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(pairs.problem or "pairs.csv holds no rows."))
         return
     page.explain(pairs)
     frame = pairs.where(model=[k[0] for k in keys.values()])
@@ -217,24 +170,8 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
             "Ranked entries are compared with each other and with the controls of their own model and corpus.",
         )
         return
-    shown = evidence.kept_columns(
-        frame,
-        [
-            "entry",
-            "other",
-            "scope",
-            "delta",
-            "ci_low",
-            "ci_high",
-            "p_value",
-            "p_adjusted",
-            "mde",
-            "conditional",
-            "n_docs",
-            "n_paired",
-            "n_draws",
-        ],
-    )
+    figures = [name for name in PAIRS.names[PAIRS.names.index("scope") :] if name != "n_texts"]
+    shown = evidence.kept_columns(frame, ["entry", "other", *figures])
     tables.show(
         shown,
         "pairs",
@@ -245,8 +182,8 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
 
 def against_controls(track: str, names: dict[Key, str]) -> pd.DataFrame:
     """The comparisons of chosen entries with chosen controls, over all tasks and the families."""
-    rows = data.table(track, "comparisons.csv").where(
-        baseline_kind="control", scope=list(choice.SCOPE_WORDS), model=[key[0] for key in names]
+    rows = track_data.table(track, "comparisons.csv").where(
+        baseline_kind="control", scope=list(SUMMARY_SCOPES), model=[key[0] for key in names]
     )
     entry = rows[["model", "arm", "corpus"]].itertuples(index=False, name=None)
     other = rows[["baseline", "baseline_arm", "corpus"]].itertuples(index=False, name=None)

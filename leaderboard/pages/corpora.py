@@ -1,22 +1,16 @@
 """Corpora: what the driving texts are, how familiar the models find them, and whether that matters."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import charts, data, page, run_charts, state, tables, text  # noqa: E402
-from leaderboard.columns import Column  # noqa: E402
+from leaderboard.display import charts, run_charts, tables, wording
+from leaderboard.display.columns import Column
+from leaderboard.site import page, state, track_data
 
 LEAD = (
-    "Each run is driven by one text. Does it matter which? The original study held that text the model "
-    "was *not* trained on works best. How well a model knows a corpus is told by its mean loss on it "
-    "before treatment: **high where the text is unfamiliar**, low where it is known."
+    "Each run is driven by one text. Does it matter which? The original study claimed that text that the model "
+    "was *not* trained on works best. Its mean loss on a corpus before treatment shows how well a model knows "
+    "it: **high where the text is unfamiliar**, low where it is known."
 )
 LABELS = {
     "corpus": Column("Corpus", "Name of the set of texts."),
@@ -51,37 +45,29 @@ def main() -> None:
 
 
 def show_corpora(track: str) -> None:
-    """A row a corpus."""
+    """A row per corpus."""
     st.header("The corpora", anchor=False)
     frame, problem = corpora(track)
     if frame.empty:
-        page.nothing(
-            text.plain(problem or "No corpus is listed."),
-            "Corpora are listed by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(problem or "No corpus is listed."))
         return
     tables.show(
         frame,
         "corpora",
         labels=LABELS,
-        note="Overlap: share of n-grams that also stand in task documents; high overlap would make a gain "
+        note="Overlap: share of n-grams that also occur in task documents; high overlap would make a gain "
         "suspect.",
     )
 
 
 def corpora(track: str) -> tuple[pd.DataFrame, str]:
-    """The facts of each corpus, from `corpora.csv` or `corpora.json`, with what `entries.csv` says of it by model."""
-    table = data.table(track, "corpora.csv")
-    frame, problem = table.frame, table.problem
-    if frame.empty:
-        content, problem = data.document(track, "corpora.json")
-        rows = content if isinstance(content, list) else []
-        frame = pd.json_normalize([row for row in rows if isinstance(row, dict)])
-        frame = frame[
-            [c for c in frame if not frame[c].map(lambda cell: isinstance(cell, (list, dict))).any()]
-        ]
-    entries = data.table(track, "entries.csv").frame
+    """The facts of each corpus, from `corpora.json`, with what `entries.csv` says of it by model."""
+    content, problem = track_data.document(track, "corpora.json")
+    rows = content if isinstance(content, list) else []
+    frame = pd.json_normalize([row for row in rows if isinstance(row, dict)])
+    nested = [c for c in frame if frame[c].map(lambda cell: isinstance(cell, (list, dict))).any()]
+    frame = frame.drop(columns=nested)
+    entries = track_data.table(track, "entries.csv").frame
     if not entries.empty:
         known = entries.loc[
             entries["row_kind"] == "entry", ["corpus", "model", "corpus_loss", "overlap"]
@@ -103,7 +89,7 @@ def corpora(track: str) -> tuple[pd.DataFrame, str]:
 def show_loss(track: str) -> None:
     """Gain against the loss on the corpus, and the rank correlation by model."""
     st.header("Does unfamiliar text help more?", anchor=False)
-    entries, correlation = data.table(track, "entries.csv"), data.table(track, "familiarity.csv")
+    entries, correlation = track_data.table(track, "entries.csv"), track_data.table(track, "familiarity.csv")
     page.explain(entries)
     frame = (
         entries.where(row_kind="entry").dropna(subset=["corpus_loss", "gain_all"])
@@ -115,7 +101,7 @@ def show_loss(track: str) -> None:
             "Model", sorted(frame["model"].unique()), "model", placeholder="All", width=300
         )
         shown = frame[frame["model"].isin(models)] if models else frame
-        charts.show(run_charts.corpus_loss(shown), "Gain against the loss on the corpus, a point an entry")
+        charts.show(run_charts.corpus_loss(shown), "Gain against the loss on the corpus, a point per entry")
         columns = [
             "model",
             "arm",
@@ -128,33 +114,25 @@ def show_loss(track: str) -> None:
         ]
         tables.offer(tables.ordered(shown, columns), "gain-by-corpus-loss", note="The points of the chart.")
     else:
-        page.nothing(
-            "No entry of this track has both a loss on its corpus and a gain.",
-            "The loss is measured on the base models by the pipeline:",
-            "dvc repro",
-        )
+        page.unwritten("No entry of this track has both a loss on its corpus and a gain.")
     if correlation:
         shown = correlation.frame.drop(columns=["track", "suite_version"], errors="ignore")
         st.markdown(
             "Rank correlation of the loss on the text with the gain (above 0: less familiar text helps more). An "
-            "interval that holds 0 shows no relation."
+            "interval that contains 0 shows no clear relation."
         )
         tables.show(shown, "familiarity", labels=LABELS)
     elif correlation.problem:
-        st.caption(text.plain(correlation.problem))
+        st.caption(wording.plain(correlation.problem))
 
 
 @st.fragment
 def show_texts(track: str) -> None:
     """The texts themselves, as plain text."""
     st.header("The texts", anchor=False)
-    texts = data.table(track, "texts.parquet")
+    texts = track_data.table(track, "texts.parquet")
     if not texts.has("corpus", "text_id", "text"):
-        page.nothing(
-            text.plain(texts.problem or "texts.parquet holds no rows."),
-            "It is written by the last stage:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(texts.problem or "texts.parquet holds no rows."))
         return
     names = texts.data.column("corpus").unique().to_pylist()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -162,7 +140,7 @@ def show_texts(track: str) -> None:
         found = texts.where(corpus=corpus)
         text_id = state.pick_one("Text", list(dict.fromkeys(found["text_id"].astype(str))), "text", width=260)
         link_to = found[found["text_id"].astype(str) == text_id].iloc[0]
-    st.code(text.visible(link_to["text"], keep="\n\t")[:8000], language=None, wrap_lines=True, height=320)
+    st.code(wording.visible(link_to["text"], keep="\n\t")[:8000], language=None, wrap_lines=True, height=320)
     state.end()
 
 

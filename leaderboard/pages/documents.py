@@ -1,20 +1,17 @@
 """Documents: what base, treated model and baseline answered, side by side, where they differ first."""
 
 import math
-import sys
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from benchmark.schema import NO_ARM  # noqa: E402
-from leaderboard import choice, data, page, questions, samples, state, tables, text  # noqa: E402
-from leaderboard.columns import Column  # noqa: E402
-from leaderboard.samples import Checkpoint  # noqa: E402
+from benchmark.schema.stored_columns import NO_ARM
+from benchmark.statistics.design import SUMMARY_SCOPES
+from leaderboard.display import tables, wording
+from leaderboard.display.columns import Column
+from leaderboard.parts import document_rows, questions, track_choice
+from leaderboard.parts.document_rows import Checkpoint
+from leaderboard.site import page, state, track_data
 
 LEAD = (
     "Every test question of a task with the answers of the untreated model, one treated run of it, and a "
@@ -26,16 +23,15 @@ LABELS = {
     "question": Column(
         "Question", "What the model is given; its choices stand below, where one is read in full."
     ),
-    f"{BASE} answer": Column("Untreated", "Answer of the model before treatment."),
-    f"{TREATED} answer": Column("Treated", "Answer of the treated run at its selected step."),
-    f"{BASELINE} answer": Column("Baseline", "Answer of the chosen baseline."),
-    f"{BASE} score": Column("Score, untreated", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"),
-    f"{TREATED} score": Column("Score, treated", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"),
-    f"{BASELINE} score": Column(
-        "Score, baseline", "1 right, 0 wrong; for dialogue the unigram F1.", "score3"
-    ),
     "change": Column("Change", "Treated run against the untreated model, by score on this document."),
 }
+LABELS |= document_rows.labels(
+    {
+        BASE: "the model before treatment",
+        TREATED: "the treated run at its selected step",
+        BASELINE: "the chosen baseline",
+    }
+)
 
 
 def main() -> None:
@@ -43,15 +39,11 @@ def main() -> None:
     track = page.start_on_track("documents", "Documents", LEAD)
     if track is None:
         return
-    entries, runs = data.table(track, "entries.csv"), data.table(track, "runs.csv")
+    entries, runs = track_data.table(track, "entries.csv"), track_data.table(track, "runs.csv")
     page.explain(entries, runs)
-    keys, problem = choice.entry_keys(entries, track), samples.available(track)
+    keys, problem = track_choice.entry_keys(entries, track), document_rows.available(track)
     if problem or not keys:
-        page.nothing(
-            text.plain(problem or "This track has no entry yet."),
-            "The documents of selected steps are written by the last stage of the pipeline:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(problem or "This track has no entry yet."))
         if track == "published":
             st.markdown(
                 "The original study published one figure a run and no documents; its track has none to show."
@@ -63,11 +55,16 @@ def main() -> None:
 
 
 @st.fragment
-def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str, str, str]]) -> None:
+def show(
+    track: str,
+    entries: track_data.ResultTable,
+    runs: track_data.ResultTable,
+    keys: list[tuple[str, str, str]],
+) -> None:
     """The choices, and the documents that they leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = choice.pick_entry(keys, width=170)
-        texts = list(dict.fromkeys(runs.where(model=key[0], arm=key[1], corpus=key[2])["text_id"].dropna()))
+        key = track_choice.pick_entry(keys, width=170)
+        texts = list(dict.fromkeys(runs.of(key)["text_id"].dropna()))
         if not texts:
             page.nothing("No run of this entry is listed in `runs.csv`.", "Choose another one.")
             return
@@ -87,7 +84,7 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = state.search("Search", "q", placeholder="words in a question or an answer", width=340)
         only = state.switch("Only where the score changed", "changed")
-    frame, absent = samples.side_by_side(track, task, {TREATED: who.pop(TREATED), **who})
+    frame, absent = document_rows.side_by_side(track, task, {TREATED: who.pop(TREATED), **who})
     if TREATED in absent or frame.empty:
         page.nothing(
             "The documents of this run are not stored here.",
@@ -96,17 +93,19 @@ def show(track: str, entries: data.Table, runs: data.Table, keys: list[tuple[str
         )
         return
     if absent:
-        st.caption(f"Not stored: the documents of {text.listed(absent)}.")
-    frame, asked = questions.beside(samples.differing_first(frame, TREATED, BASE), track, task)
+        st.caption(f"Not stored: the documents of {wording.listed(absent)}.")
+    frame, asked = questions.beside(document_rows.differing_first(frame, TREATED, BASE), track, task)
     if asked.problem:
-        st.caption(f":material/info: {text.plain(asked.problem)}")
-    kept = samples.matching(frame, words)
+        st.caption(f":material/info: {wording.plain(asked.problem)}")
+    if frame[f"{TREATED} answer"].isna().all():
+        st.caption(":material/info: Only the scores of this pretraining draw were kept, not its answers.")
+    kept = document_rows.matching(frame, words)
     if only and "change" in kept:
-        kept = kept[kept["change"].isin([samples.BETTER, samples.WORSE])]
-    better, worse = samples.changed(frame)
+        kept = kept[kept["change"].isin([document_rows.BETTER, document_rows.WORSE])]
+    better, worse = document_rows.changed(frame)
     st.caption(
-        f"Of {text.counted(len(frame), 'document')} of {text.plain(task)}, the treated run scores better than the "
-        f"untreated model on {better:,} and worse on {worse:,}."
+        f"Of {wording.counted(len(frame), 'document')} of {wording.plain(task)}, the treated run scores better than "
+        f"the untreated model on {better:,} and worse on {worse:,}."
     )
     show_page(kept, len(frame), asked)
     state.end()
@@ -133,7 +132,7 @@ def show_page(kept: pd.DataFrame, total: int, asked: questions.Questions) -> Non
     number = state.page_number(pages)
     shown = kept.iloc[(number - 1) * ROWS : number * ROWS]
     with slot:
-        st.caption(f"{len(kept):,} of {text.counted(total, 'document')}; page {number} of {pages}.")
+        st.caption(f"{len(kept):,} of {wording.counted(total, 'document')}; page {number} of {pages}.")
         st.dataframe(
             tables.readable(shown),
             column_config=tables.column_config(shown, LABELS),
@@ -142,7 +141,7 @@ def show_page(kept: pd.DataFrame, total: int, asked: questions.Questions) -> Non
             alt="Documents side by side",
             placeholder="–",
         )
-    tables.offer(kept, "documents", note="All documents that fit, not this page alone.")
+    tables.offer(kept, "documents", note="All documents that match, not only this page.")
     show_one(shown, asked)
 
 
@@ -166,34 +165,34 @@ def show_one(shown: pd.DataFrame, asked: questions.Questions) -> None:
     for column, (label, words) in zip(st.columns(len(answers)), answers, strict=True):
         with column:
             st.caption(label)
-            _plain("" if text.missing(words) else str(words))
+            _plain("" if wording.missing(words) else str(words))
 
 
 def _plain(words: str) -> None:
-    st.code(text.visible(words, keep="\n\t")[:4000], language=None, wrap_lines=True)
+    st.code(wording.visible(words, keep="\n\t")[:4000], language=None, wrap_lines=True)
 
 
 def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None]:
     """The tasks by name, and the one whose score the treatment moved most: the first that a reader wants to see."""
-    comparisons = data.table(track, "comparisons.csv")
-    found = comparisons.where(model=key[0], arm=key[1], corpus=key[2])
+    comparisons = track_data.table(track, "comparisons.csv")
+    found = comparisons.of(key)
     found = found if len(found) else comparisons.frame
     if found.empty:
         return [], None
-    found = found[~found["scope"].isin(choice.SCOPE_WORDS)]
+    found = found[~found["scope"].isin(SUMMARY_SCOPES)]
     gains = found[found["baseline_kind"] == "base"].dropna(subset=["delta"])
     moved = gains.loc[gains["delta"].abs().idxmax(), "scope"] if len(gains) else None
-    return choice.scopes_in_order(found["scope"]), moved
+    return track_choice.scopes_in_order(found["scope"]), moved
 
 
-def _draw(runs: data.Table, key: tuple[str, str, str], text_id: str) -> int | None:
+def _draw(runs: track_data.ResultTable, key: tuple[str, str, str], text_id: str) -> int | None:
     """The pretraining draw that a run began from; None in results of an older version."""
-    found = runs.where(model=key[0], arm=key[1], corpus=key[2], text_id=text_id)["draw"].dropna()
+    found = runs.of(key, text_id=text_id)["draw"].dropna()
     return int(found.iloc[0]) if len(found) else None
 
 
 def _baselines(
-    entries: data.Table, runs: data.Table, key: tuple[str, str, str], text_id: str
+    entries: track_data.ResultTable, runs: track_data.ResultTable, key: tuple[str, str, str], text_id: str
 ) -> dict[str, Checkpoint]:
     """Larger untreated models by size, then controls driven by the same text."""
     frame = entries.frame

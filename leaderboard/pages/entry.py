@@ -1,31 +1,14 @@
 """Entry: one treated model with all its runs, from the mean down to the texts."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import (  # noqa: E402
-    charts,
-    choice,
-    data,
-    draws,
-    evidence,
-    order,
-    page,
-    repeat,
-    run_charts,
-    state,
-    tables,
-    text,
-)
-from leaderboard.choice import scope_word  # noqa: E402
-from leaderboard.columns import COLUMNS  # noqa: E402
+from benchmark.statistics.design import SUMMARY_SCOPES
+from leaderboard.display import charts, run_charts, tables, wording
+from leaderboard.display.columns import COLUMNS
+from leaderboard.parts import draw_notes, evidence, order, repeat, track_choice
+from leaderboard.parts.track_choice import scope_word
+from leaderboard.site import page, state, track_data
 
 LEAD = (
     "One treated model with all its runs: how the score moves step by step, how much the text matters, "
@@ -44,20 +27,16 @@ def main() -> None:
     track = page.start_on_track("entry", "Entry", LEAD)
     if track is None:
         return
-    entries = data.table(track, "entries.csv")
+    entries = track_data.table(track, "entries.csv")
     page.explain(entries)
-    keys = choice.entry_keys(entries, track)
+    keys = track_choice.entry_keys(entries, track)
     if not keys:
-        page.nothing(
-            "There is no entry in this track yet.",
-            "Entries appear when the runs have been scored:",
-            "dvc repro",
-        )
+        page.unwritten("There is no entry in this track yet.")
         page.finish()
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = choice.pick_entry(keys, width=170)
-    row = entries.where(model=key[0], arm=key[1], corpus=key[2]).iloc[0]
+        key = track_choice.pick_entry(keys, width=170)
+    row = entries.of(key).iloc[0]
     show_summary(track, key, row)
     show_verdicts(track, key)
     show_steps(track, key)
@@ -70,39 +49,27 @@ def main() -> None:
 
 def show_summary(track: str, key: Key, row: pd.Series) -> None:
     """The entry's figures in one line of cards."""
-    model, arm, corpus = (text.plain(part) for part in key)
+    model, arm, corpus = (wording.plain(part) for part in key)
     kind = (
         f"{evidence.CONTROLS.get(key[1], 'placebo')}, a control: not ranked"
         if row["row_kind"] == "control"
-        else order.unranked(row) or f"rank {text.rank_range(row['rank_low'], row['rank_high'])} by score"
+        else order.unranked(row) or f"rank {wording.rank_range(row['rank_low'], row['rank_high'])} by score"
     )
     counted = (
         ""
-        if text.missing(row["n_draws"])
-        else f" on {text.counted(text.whole(row['n_draws']), 'pretraining draw')}"
+        if wording.missing(row["n_draws"])
+        else f" on {wording.counted(wording.whole(row['n_draws']), 'pretraining draw')}"
     )
     st.markdown(
         f"{model}, treated with {arm} on texts from {corpus}: {kind}, "
-        f"{text.counted(text.whole(row['n_texts']), 'text')}{counted}. "
-        f"{draws.rest_on(draws.table(track), key[0])}"
+        f"{wording.counted(wording.whole(row['n_texts']), 'text')}{counted}. "
+        f"{draw_notes.rest_on(track_data.table(track, 'draws.csv'), key[0])}"
     )
-    if given := text.GIVEN_WORDS.get(str(row["conditional"])):
+    if given := wording.GIVEN_WORDS.get(str(row["conditional"])):
         st.caption(f":material/info: {given}")
     cards = [
-        (
-            "Score",
-            text.number(row["score_all"], text.decimals(row["score_all_low"], row["score_all_high"])),
-            text.interval(row["score_all_low"], row["score_all_high"]),
-            "score_all",
-        ),
-        (
-            "Gain",
-            text.number(
-                row["gain_all"], text.decimals(row["gain_all_low"], row["gain_all_high"]), signed=True
-            ),
-            text.interval(row["gain_all_low"], row["gain_all_high"], signed=True),
-            "gain_all",
-        ),
+        ("Score", *_figure(row, "score_all"), "score_all"),
+        ("Gain", *_figure(row, "gain_all", signed=True), "gain_all"),
         ("Behaves like", _size(row), _size_note(row), "behaves_like"),
         ("Optimism", *_optimism(track, key, row), "optimism"),
         ("Verified", *VERIFIED.get(str(row["verification"]), ("–", "")), "verification"),
@@ -114,7 +81,11 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
                 st.caption(f"95 %: {note}" if " to " in note else note)
     with st.container(horizontal=True):
         page.link(
-            "Compare it", "compare", ":material/compare_arrows:", track=track, entry=[choice.name_of(key)]
+            "Compare it",
+            "compare",
+            ":material/compare_arrows:",
+            track=track,
+            entry=[track_choice.name_of(key)],
         )
         page.link(
             "Its documents",
@@ -128,28 +99,35 @@ def show_summary(track: str, key: Key, row: pd.Series) -> None:
 
 
 def _optimism(track: str, key: Key, row: pd.Series) -> tuple[str, str]:
-    if evidence.candidate_steps(data.table(track, "curves.csv")).get(key) == 1:
-        return "–", "one step alone was scored: nothing to choose from"
-    if text.missing(row["optimism"]) and not text.missing(row["optimism_note"]) and row["optimism_note"]:
-        return "–", text.visible(row["optimism_note"])
-    places = text.decimals(row["optimism_low"], row["optimism_high"])
-    return (
-        text.number(row["optimism"], places, signed=True),
-        text.interval(row["optimism_low"], row["optimism_high"], signed=True),
-    )
+    if evidence.candidate_steps(track_data.table(track, "curves.csv")).get(key) == 1:
+        return "–", "only one step was scored, so none was chosen"
+    if (
+        wording.missing(row["optimism"])
+        and not wording.missing(row["optimism_note"])
+        and row["optimism_note"]
+    ):
+        return "–", wording.visible(row["optimism_note"])
+    return _figure(row, "optimism", signed=True)
+
+
+def _figure(row: pd.Series, name: str, *, signed: bool = False) -> tuple[str, str]:
+    """A figure, rounded by its interval, and the interval."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    shown = wording.number(row[name], wording.decimals(low, high), signed=signed)
+    return shown, wording.interval(low, high, signed=signed)
 
 
 def _size(row: pd.Series) -> str:
     if row["effective_size_note"] == "below the ladder":
         return "below all"
-    return text.size(row["effective_size"])
+    return wording.size(row["effective_size"])
 
 
 def _size_note(row: pd.Series) -> str:
-    span = text.size_interval(
+    span = wording.size_interval(
         row["effective_size_low"], row["effective_size_high"], row["effective_size_note"]
     )
-    own = f"own size {text.size(row['parameters'])}"
+    own = f"own size {wording.size(row['parameters'])}"
     if row["effective_size_note"] == "below the ladder":
         own = f"scores less than the smallest untreated model; {own}"
     return own if span == "–" else f"{span}; {own}"
@@ -157,16 +135,14 @@ def _size_note(row: pd.Series) -> str:
 
 def show_verdicts(track: str, key: Key) -> None:
     """Against its base, its controls and each larger rung, over all tasks."""
-    comparisons = data.table(track, "comparisons.csv")
+    comparisons = track_data.table(track, "comparisons.csv")
     page.explain(comparisons)
     st.header("Compared with what?", anchor=False)
-    rows = comparisons.where(model=key[0], arm=key[1], corpus=key[2])
+    rows = comparisons.of(key)
     if rows.empty:
-        page.nothing(
-            "No comparison of this entry is stored.", "Controls are compared with their base model only."
-        )
+        page.unwritten("No comparison of this entry is stored.")
         return
-    scopes = choice.scopes_in_order(rows["scope"])
+    scopes = track_choice.scopes_in_order(rows["scope"])
     scope = state.pick_one("Tasks", scopes, "scope", words=scope_word, width=260)
     chosen = evidence.by_baseline(rows[rows["scope"] == scope])
     charts.show(
@@ -184,16 +160,16 @@ def show_verdicts(track: str, key: Key) -> None:
         evidence.kept_columns(chosen, evidence.COMPARISON), "comparisons", known_widths=tables.widths(chosen)
     )
     for row in chosen.dropna(subset=["share_closed"]).itertuples():
-        closed = text.share(row.share_closed, row.share_closed_low, row.share_closed_high)
+        closed = wording.share(row.share_closed, row.share_closed_low, row.share_closed_high)
         st.markdown(
-            f"Of the gap to {text.plain(row.baseline)} the treatment closes {closed} (95 % interval)."
+            f"Of the gap to {wording.plain(row.baseline)} the treatment closes {closed} (95 % interval)."
         )
     show_finer(track, key)
 
 
 def show_finer(track: str, key: Key) -> None:
     """The same comparisons by the probability of the right answer."""
-    frame = evidence.finer(data.table(track, "comparisons.csv", data.PROBABILITY), key)
+    frame = evidence.finer(track_data.table(track, "comparisons.csv", track_data.PROBABILITY), key)
     if frame.empty:
         return
     st.subheader("Finer measure: probability of the right answer", anchor=False)
@@ -213,10 +189,12 @@ def show_steps(track: str, key: Key) -> None:
         "interval. A mark is a step that was chosen: by the score on the `select` documents (what counts "
         "here), or, as the original study did, on the reported documents themselves."
     )
-    runs, curves, paths = (data.table(track, name) for name in ("runs.csv", "curves.csv", "run_curves.csv"))
+    runs, curves, paths = (
+        track_data.table(track, name) for name in ("runs.csv", "curves.csv", "run_curves.csv")
+    )
     page.explain(curves, paths)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        scope = state.pick_segment("Score", list(choice.SCOPE_WORDS), "curve", words=scope_word)
+        scope = state.pick_segment("Score", list(SUMMARY_SCOPES), "curve", words=scope_word)
         split = state.pick_segment(
             "Documents",
             ["test", "select"],
@@ -229,42 +207,37 @@ def show_steps(track: str, key: Key) -> None:
             "rule",
             words={"held-out": "Held-out", "paper": "As the original", "both": "Both"}.__getitem__,
         )
-    where = {"model": key[0], "arm": key[1], "corpus": key[2]}
-    lines = paths.where(**where, scope=scope, split=split) if paths.has("step", "score") else pd.DataFrame()
-    mean = curves.where(**where, scope=scope) if split == "test" and curves else pd.DataFrame()
+    lines = paths.of(key, scope=scope, split=split) if paths.has("step", "score") else pd.DataFrame()
+    mean = curves.of(key, scope=scope) if split == "test" and curves else pd.DataFrame()
     if lines.empty and mean.empty:
-        page.nothing(
-            "No step curve of this entry is stored.", "They are written by the last stage:", "dvc repro"
-        )
+        page.unwritten("No step curve of this entry is stored.")
         return
-    marks = evidence.chosen_steps(runs.where(**where), lines, scope, rule) if len(lines) else pd.DataFrame()
+    marks = evidence.chosen_steps(runs.of(key), lines, scope, rule) if len(lines) else pd.DataFrame()
     charts.show(run_charts.steps(lines, mean, marks), "Score by step, every run and their mean")
     shown = mean if len(mean) else lines
     tables.offer(shown, "curves", note="The mean by step." if len(mean) else "Each run by step.")
 
 
 def show_texts(track: str, key: Key, row: pd.Series) -> None:
-    """One dot a run, beside the untreated model and the next larger one."""
+    """One dot per run, beside the untreated model and the next larger one."""
     st.header("Does the text matter?", anchor=False)
     st.markdown(
-        "One dot a run. Dashed: the untreated model. Solid: the next larger untreated model. All on the "
+        "One dot per run. Dashed: the untreated model. Solid: the next larger untreated model. All on the "
         "same documents."
     )
-    runs = data.table(track, "runs.csv")
+    runs = track_data.table(track, "runs.csv")
     page.explain(runs)
-    chosen = runs.where(model=key[0], arm=key[1], corpus=key[2])
+    chosen = runs.of(key)
     lanes = evidence.scores_by_scope(chosen)
     if lanes.empty:
-        page.nothing(
-            "No scored run of this entry is stored.", "Runs are listed by the last stage:", "dvc repro"
-        )
+        page.unwritten("No scored run of this entry is stored.")
         return
-    scope = state.pick_segment("Score of each run", list(choice.SCOPE_WORDS), "dots", words=scope_word)
-    dots = lanes[lanes["scope"] == scope].assign(lane=lambda frame: frame["corpus"])
+    scope = state.pick_segment("Score of each run", list(SUMMARY_SCOPES), "dots", words=scope_word)
+    dots = lanes[lanes["scope"] == scope]
     lines = evidence.reference_lines(
-        data.table(track, "curves.csv"), data.table(track, "comparisons.csv"), key, row, scope
+        track_data.table(track, "curves.csv"), track_data.table(track, "comparisons.csv"), key, row, scope
     )
-    charts.show(run_charts.texts(dots, "score", lines), f"Test score of each run over {scope}")
+    charts.show(run_charts.texts(dots, lines), f"Test score of each run over {scope}")
     for said in about_texts(row):
         st.markdown(said)
 
@@ -272,31 +245,30 @@ def show_texts(track: str, key: Key, row: pd.Series) -> None:
 def about_texts(row: pd.Series) -> list[str]:
     """What the entry's row says of a new text and of the best one; nothing in results of an older version."""
     said = []
-    if not text.missing(row["prob_improve_new"]):
-        chance = text.share(
+    if not wording.missing(row["prob_improve_new"]):
+        chance = wording.share(
             row["prob_improve_new"], row["prob_improve_new_low"], row["prob_improve_new_high"]
         )
         said.append(f"**A new text.** The probability that one more text gains is {chance} (95 % interval).")
-    if not text.missing(row["best_text_gain_all"]):
-        low, high = row["best_text_gain_all_low"], row["best_text_gain_all_high"]
-        gain = text.number(row["best_text_gain_all"], text.decimals(low, high), signed=True)
+    if not wording.missing(row["best_text_gain_all"]):
+        gain, interval = _figure(row, "best_text_gain_all", signed=True)
         said.append(
-            f"**The best text.** Chosen on the `select` documents: text {text.plain(row['best_text'])} at step "
-            f"{text.number(row['best_text_step'], 0)}. On the `test` documents it gains {gain} (95 % "
-            f"{text.interval(low, high, signed=True)}). This is the quantity of the original study's figure. It "
-            "rests on documents alone: another text is not told of."
+            f"**The best text.** Chosen on the `select` documents: text {wording.plain(row['best_text'])} at step "
+            f"{wording.number(row['best_text_step'], 0)}. On the `test` documents it gains {gain} (95 % "
+            f"{interval}). This is the quantity of the original study's figure. It "
+            "rests on documents alone: it says nothing about another text."
         )
     return said
 
 
 def show_tasks(track: str, key: Key) -> None:
-    """A row a task: score, the base's score, difference, verdict."""
+    """A row per task: score, the base's score, difference, verdict."""
     st.header("Task by task", anchor=False)
-    scores, comparisons = data.table(track, "scores.csv"), data.table(track, "comparisons.csv")
+    scores, comparisons = track_data.table(track, "scores.csv"), track_data.table(track, "comparisons.csv")
     page.explain(scores)
     frame = evidence.by_task(scores, comparisons, key)
     if frame.empty:
-        page.nothing("No score by task is stored.", "It is written by the last stage:", "dvc repro")
+        page.unwritten("No score by task is stored.")
         return
     tables.show(
         frame,

@@ -1,29 +1,16 @@
 """Published: what the original study's own figures say, analysed again."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import (  # noqa: E402
-    charts,
-    choice,
-    data,
-    page,
-    run_charts,
-    state,
-    study,
-    tables,
-    text,
-    verdicts,
-)
+from benchmark.schema.result_columns import ENTRIES
+from benchmark.statistics.design import FAMILIES
+from leaderboard.display import charts, run_charts, tables, wording
+from leaderboard.parts import claim_cards, short_answer, study, track_choice
+from leaderboard.site import page, state, track_data
 
 TRACK = "published"
+REANALYSE = "gapbench published PATH/TO/full_results --out results/published"
 KNOWN = (
     "entries.csv",
     "comparisons.csv",
@@ -38,7 +25,7 @@ KNOWN = (
     "selection_simulation.csv",
 )
 LEAD = (
-    "The study that introduced gradient ascent post-training published one best score a run: 894 runs of "
+    "The study that introduced gradient ascent post-training published one best score per run: 894 runs of "
     "OPT 350M, 1.3B and 2.7B. Here those figures are analysed again, without running a model."
 )
 CAVEATS = """
@@ -46,7 +33,7 @@ CAVEATS = """
   best epoch was chosen on the very documents that are reported. Some gain would appear even if nothing
   improved. An outcome that cannot fail proves nothing, so the gain over the untreated model has no p-value and
   no verdict here ("no test").
-- **Two checkpoints in one claim.** The best epoch was chosen for dialogue and for multiple choice apart;
+- **Two checkpoints in one claim.** The best epoch was chosen separately for dialogue and multiple choice;
   "12 tasks" mixes the two.
 - **No documents, no 6.7B.** Without scores by document the intervals cover the choice of text only, no test
   of "comparable" is possible, and 2.7B against 6.7B has no data.
@@ -56,12 +43,12 @@ CAVEATS = """
 def main() -> None:
     """Draw the page."""
     page.start("published", "The original study's figures, analysed again", LEAD)
-    if TRACK not in data.tracks():
+    if TRACK not in track_data.tracks():
         page.nothing(
             "The re-analysis is not in this results folder.",
             "It needs the original's `full_results` folder (two CSV files, from the study's repository) "
             "and takes a minute:",
-            "gapbench published PATH/TO/full_results --out results/published",
+            REANALYSE,
         )
         page.finish()
         return
@@ -76,24 +63,20 @@ def main() -> None:
 
 def show_claims() -> None:
     """The original's claims by its own figures."""
-    content, problem = data.document(TRACK, "claims.json")
-    claims = verdicts.readable(content)
+    content, problem = track_data.document(TRACK, "claims.json")
+    claims = short_answer.readable(content)
     if not claims:
-        page.nothing(
-            text.plain(problem or "claims.json holds no claim."),
-            "Make it again:",
-            "gapbench published PATH/TO/full_results --out results/published",
-        )
+        page.nothing(wording.plain(problem or "claims.json holds no claim."), "Make it again:", REANALYSE)
         return
-    verdicts.show_cards(claims, pd.DataFrame())
+    claim_cards.show_cards(claims, pd.DataFrame())
 
 
 def show_choice() -> None:
     """What the choice of the best step explains by itself."""
     st.header("How much of the gain is the choice of the best step?", anchor=False)
     simulated, (facts, _) = (
-        data.table(TRACK, "selection_simulation.csv"),
-        data.document(TRACK, "published.json"),
+        track_data.table(TRACK, "selection_simulation.csv"),
+        track_data.document(TRACK, "published.json"),
     )
     said = study.sentences(facts)
     if said:
@@ -111,13 +94,13 @@ def show_choice() -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         family = state.pick_segment(
-            "Tasks", list(dict.fromkeys(frame["family"])), "family", words=choice.scope_word
+            "Tasks", list(dict.fromkeys(frame["family"])), "family", words=track_choice.scope_word
         )
         pattern = state.pick_segment(
             "Changes",
             list(dict.fromkeys(frame["pattern"])),
             "pattern",
-            help="Independent: each step draws anew. Cumulative: changes stay.",
+            help="Independent: each step draws again. Cumulative: changes stay.",
         )
     shown = frame[(frame["family"] == family) & (frame["pattern"] == pattern)]
     charts.show(
@@ -131,29 +114,21 @@ def show_runs() -> None:
     """The study's figure of all runs, with the lines that it drew."""
     st.header("Every published run", anchor=False)
     st.markdown(
-        "One dot a run, at its best epoch. Dashed: the untreated model. Solid: the next larger untreated "
+        "One dot per run, at its best epoch. Dashed: the untreated model. Solid: the next larger untreated "
         "model, where it was published."
     )
-    runs, entries = data.table(TRACK, "runs.csv"), data.table(TRACK, "entries.csv")
+    runs, entries = track_data.table(TRACK, "runs.csv"), track_data.table(TRACK, "entries.csv")
     page.explain(runs, entries)
     if not runs:
-        page.nothing(
-            "`runs.csv` holds no rows.",
-            "Make it again:",
-            "gapbench published PATH/TO/full_results --out results/published",
-        )
+        page.nothing("`runs.csv` holds no rows.", "Make it again:", REANALYSE)
         return
     frame, rungs = runs.frame, entries.where(row_kind="rung").sort_values("parameters", kind="stable")
-    families = [s for s in ("classification", "dialogue", "all") if frame[f"test_{s}"].notna().any()]
+    families = [s for s in (*FAMILIES, "all") if frame[f"test_{s}"].notna().any()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sized = list(rungs["model"]) + sorted(set(frame["model"]) - set(rungs["model"]))
         model = state.pick_one("Model", [m for m in sized if m in set(frame["model"])], "model", width=200)
-        scope = state.pick_segment("Score", families, "scope", words=choice.scope_word)
-    dots = (
-        frame[frame["model"] == model]
-        .rename(columns={f"test_{scope}": "score"})
-        .assign(lane=lambda rows: rows["corpus"])
-    )
+        scope = state.pick_segment("Score", families, "scope", words=track_choice.scope_word)
+    dots = frame[frame["model"] == model].rename(columns={f"test_{scope}": "score"})
     if dots["selected_step"].isna().all():
         dots["selected_step"] = dots.get(f"paper_step_{scope}")
     names = list(rungs["model"])
@@ -169,7 +144,7 @@ def show_runs() -> None:
     ]
     lines_frame = pd.DataFrame(lines, columns=["what", "score", "dashed"]).dropna(subset=["score"])
     charts.show(
-        run_charts.texts(dots.dropna(subset=["score"]), "score", lines_frame),
+        run_charts.texts(dots.dropna(subset=["score"]), lines_frame),
         f"Published score of each run of a model over {scope}",
     )
     if not larger:
@@ -179,29 +154,23 @@ def show_runs() -> None:
 def show_tables() -> None:
     """Entries, comparisons, and whatever else the re-analysis wrote."""
     st.header("The tables", anchor=False)
-    figures = study.figures(data.document(TRACK, "published.json")[0])
+    figures = study.figures(track_data.document(TRACK, "published.json")[0])
     if len(figures):
         tables.show(
             figures, "published-figures", labels=study.LABELS, note="As published, by model and family."
         )
-    entries, comparisons = data.table(TRACK, "entries.csv"), data.table(TRACK, "comparisons.csv")
+    entries, comparisons = track_data.table(TRACK, "entries.csv"), track_data.table(TRACK, "comparisons.csv")
     columns = [
         "row_kind",
         "model",
         "corpus",
         "parameters",
         "n_texts",
-        "score_classification",
-        "score_classification_low",
-        "score_classification_high",
-        "score_dialogue",
-        "score_dialogue_low",
-        "score_dialogue_high",
-        "corrected_classification",
+        *(name for name in ENTRIES.names if name.startswith(("score_", "corrected_"))),
     ]
     if entries:
         tables.show(
-            tables.ordered(entries.frame, columns),
+            tables.ordered(entries.frame.dropna(axis=1, how="all"), columns),
             "published-entries",
             note="Means of the best epoch; 95 % intervals over texts only.",
         )
@@ -209,7 +178,11 @@ def show_tables() -> None:
         frame = comparisons.frame
         with st.container(horizontal=True, vertical_alignment="bottom"):
             scope = state.pick_one(
-                "Tasks", choice.scopes_in_order(frame["scope"]), "tasks", words=choice.scope_word, width=240
+                "Tasks",
+                track_choice.scopes_in_order(frame["scope"]),
+                "tasks",
+                words=track_choice.scope_word,
+                width=240,
             )
         shown = (
             frame[frame["scope"] == scope]
@@ -222,8 +195,8 @@ def show_tables() -> None:
             note="Differences from the untreated model and from the next larger one; no documents, so no "
             "test of comparable.",
         )
-    for name in data.other_tables(TRACK, KNOWN):
-        table = data.table(TRACK, name)
+    for name in track_data.other_tables(TRACK, KNOWN):
+        table = track_data.table(TRACK, name)
         with st.expander(
             name.removesuffix(".csv").replace("_", " ").capitalize().replace("`", "'"),
             icon=":material/table:",

@@ -1,18 +1,14 @@
 """Reproducibility: who made the results, from what, with what; and who repeated them."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from leaderboard import data, draws, page, recipe, tables, text  # noqa: E402
-from leaderboard.columns import Column  # noqa: E402
+from leaderboard.display import tables, wording
+from leaderboard.display.columns import Column
+from leaderboard.parts import draw_notes, recipe
+from leaderboard.site import page, track_data
 
 LEAD = (
     "What made these results, and whether somebody else could make them again. A result is worth what its "
@@ -27,7 +23,7 @@ LABELS = {
     "wall_seconds": Column("Time", "Wall time, seconds.", "seconds"),
     "input": Column("Input", "What went in."),
     "sha256": Column("sha256", "Digest of its content."),
-    "trained": Column("Trained here", "Draws that the pipeline trained from nothing.", "count"),
+    "trained": Column("Trained here", "Draws that the pipeline trained from scratch.", "count"),
     "kept": Column("Kept scores", "Draws trained before, whose scores by document are in git.", "count"),
     "refused": Column(
         "Refused", "Kept draws that do not fit these settings, documents or arithmetic: not used.", "count"
@@ -35,6 +31,10 @@ LABELS = {
     "state": Column("State", "Verification state."),
     "entries": Column("Entries", "Entries in this state.", "count"),
 }
+
+FACTS = ("revision", "arithmetic", "written")
+SHOWN = {*FACTS, "packages", "wall_seconds", "hardware", "keys", "track", "draws", "kept_draw_check"}
+"""What the page shows of `provenance.json`, or what stands elsewhere on it."""
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def show_commands(track: str) -> None:
     st.markdown("From a fresh clone, everything again, then compared with what is committed:")
     st.code("make repro" if track == "micro" else f"make repro TRACK={track}", language="bash")
     st.markdown(
-        "Linux machines with an x86-64 CPU that has AVX2 are to give the same bytes, and `gapbench diff` "
+        "Linux machines with an x86-64 CPU that has AVX2 should give the same bytes, and `gapbench diff` "
         "fails where one differs. On other machines and on GPUs the last digits differ; there it compares "
         "claims, scores and gains with what is committed. `gapbench doctor` says which kind yours is."
     )
@@ -69,21 +69,19 @@ def show_verification(track: str) -> None:
         "that made it; then it is `reproduced`. It is `flagged` where stored samples do not give the "
         "stored tables, or repeated runs differ from the stored ones."
     )
-    entries = data.table(track, "entries.csv")
+    entries = track_data.table(track, "entries.csv")
     page.explain(entries)
     states = entries.where(row_kind="entry")["verification"].dropna() if entries else pd.Series(dtype=str)
     if len(states):
         with st.container(horizontal=True):
-            for state in (*text.STATES, *sorted(set(states) - set(text.STATES))):
+            for state in (*wording.STATES, *sorted(set(states) - set(wording.STATES))):
                 with st.container(border=True, width=190):
                     st.metric(
-                        text.STATES.get(state, text.visible(state)),
+                        wording.STATES.get(state, wording.visible(state)),
                         f"{int((states == state).sum())} of {len(states)}",
                     )
     else:
-        page.nothing(
-            "No entry states its verification.", "Entries appear when runs have been scored:", "dvc repro"
-        )
+        page.unwritten("No entry states its verification.")
     found = recipe.attestations(track)
     if found.empty:
         st.markdown("No attestation is stored. Be the first:")
@@ -95,14 +93,14 @@ def show_verification(track: str) -> None:
 
 def show_draws(track: str) -> None:
     """Where the pretraining draws come from, and whether a kept one could be made again."""
-    found = draws.table(track)
+    found = track_data.table(track, "draws.csv")
     page.explain(found)
-    counted = draws.by_model(found)
+    counted = draw_notes.by_model(found)
     if counted.empty:
         return
     st.header("Pretrained models", anchor=False)
     st.markdown(
-        "A model's size was trained from nothing several times, with other seeds: each is a **draw**. Some are "
+        "Each model size was trained from scratch several times, with other seeds: each is a **draw**. Some are "
         "trained by this pipeline. Of others the scores by document are **kept** in git, because training them "
         "takes longer than a reader should wait; one command makes all of them again. A kept draw that was not made "
         "of the same settings, documents and arithmetic is **refused**."
@@ -111,31 +109,27 @@ def show_draws(track: str) -> None:
     frame = found.frame
     refused = frame[frame["reason"].fillna("") != ""]
     if len(refused):
-        st.markdown("**Not used, or not wholly:**")
+        st.markdown("**Not used, or only in part:**")
         tables.show(tables.ordered(refused, ["model", "draw", "origin", "reason"]), "draws-not-used")
-    if said := draws.retrained(data.document(track, "provenance.json")[0]):
+    if said := draw_notes.retrained(track_data.document(track, "provenance.json")[0]):
         st.markdown(said)
     elif counted["kept"].any():
         st.markdown("No kept draw was trained again here yet. To do it, with one drawn at random:")
-        st.code(draws.check_command(track), language="bash")
+        st.code(draw_notes.check_command(track), language="bash")
     with st.expander("All draws", icon=":material/list:"):
         tables.show(frame.drop(columns=["track", "suite_version"], errors="ignore"), "draws")
 
 
 def show_provenance(track: str) -> None:
     """Revision, versions, hardware, times and digests."""
-    content, problem = data.document(track, "provenance.json")
+    content, problem = track_data.document(track, "provenance.json")
     st.header("Provenance", anchor=False)
     if not isinstance(content, dict):
-        page.nothing(
-            text.plain(problem or "provenance.json does not hold an object."),
-            "It is written with the results:",
-            "dvc repro",
-        )
+        page.unwritten(wording.plain(problem or "provenance.json does not hold an object."))
         return
-    facts = {name: content.get(name) for name in ("revision", "arithmetic", "written") if content.get(name)}
-    for name, value in facts.items():
-        st.markdown(f"{name.capitalize()}: {text.plain(value)}")
+    for name in FACTS:
+        if content.get(name):
+            st.markdown(f"{name.capitalize()}: {wording.plain(content[name])}")
     if str(content.get("revision", "")).endswith("+"):
         st.caption("The + says that tracked files differed from that revision.")
     left, right = st.columns(2)
@@ -145,15 +139,7 @@ def show_provenance(track: str) -> None:
     with right:
         _facts("Hardware", content.get("hardware"), "part", "value", "hardware")
     _facts("Digests of all inputs", content.get("keys"), "input", "sha256", "keys")
-    rest = {
-        k: v
-        for k, v in content.items()
-        if k
-        not in {
-            *("revision", "arithmetic", "written", "packages", "wall_seconds", "hardware", "keys", "track"),
-            *("draws", "kept_draw_check"),
-        }
-    }
+    rest = {name: value for name, value in content.items() if name not in SHOWN}
     if rest:
         with st.expander("Everything else in provenance.json"):
             st.json(rest)

@@ -1,22 +1,19 @@
 """Submit: check a file exactly as `gapbench submit check` does, and get the command that adds it."""
 
 import shlex
-import sys
 import tempfile
 from pathlib import Path
 
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:  # run alone, only this folder is there
-    sys.path.insert(0, str(ROOT))
-
-from benchmark.errors import CheckFailed, InputError  # noqa: E402
-from leaderboard import page, state, text  # noqa: E402
+from benchmark.errors import CheckFailed, InputError
+from benchmark.settings.names import check_name
+from leaderboard.display import wording
+from leaderboard.site import page, state
 
 LEAD = (
     "Add a corpus or a model of your own. Nothing you send is executed: data are data, weights are "
-    "safetensors, Hub sources are pinned to a commit. Only what you add is run; all else stays as it is."
+    "safetensors, Hub sources are pinned to a commit. Only what you add is run; everything else stays as it is."
 )
 KINDS = {"corpus": "A corpus", "model": "A model"}
 MOST = 4 * 1024 * 1024
@@ -57,7 +54,7 @@ def show_command() -> None:
         )
     problem = name_problem(name)
     if name and problem:
-        st.warning(text.plain(problem), icon=":material/report:")
+        st.warning(wording.plain(problem), icon=":material/report:")
     st.markdown("In a clone of this repository:")
     st.code(command(kind, name, source), language="bash", wrap_lines=True)
     st.caption(
@@ -74,8 +71,6 @@ def command(kind: str, name: str, source: str) -> str:
 
 def name_problem(name: str) -> str:
     """Why a name is refused; empty where it is taken (the check of the settings)."""
-    from benchmark.settings import check_name
-
     try:
         check_name(name)
     except (InputError, ValueError) as error:
@@ -130,16 +125,11 @@ def check(name: str, content: bytes, column: str | None = None) -> tuple[bool, s
     if len(content) > MOST:
         return (
             False,
-            f"{text.visible(name)}: larger than {MOST // 2**20} MB; check it with the command on your "
+            f"{wording.visible(name)}: larger than {MOST // 2**20} MB; check it with the command on your "
             "machine",
         )
-    try:
-        from benchmark.submissions.check import check_file
-    except ImportError:
-        return (
-            False,
-            "This installation has no submissions package; check the file with `gapbench submit check`.",
-        )
+    from benchmark.intake.check import check_file  # a second, for this page alone
+
     ending = Path(name).suffix.lower()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"file{ending if ending.lstrip('.').isalnum() else ''}"
@@ -149,7 +139,7 @@ def check(name: str, content: bytes, column: str | None = None) -> tuple[bool, s
         except (InputError, CheckFailed) as error:
             report, accepted = str(error), False
         shown = report.replace(str(path.resolve()), name).replace(str(path), name).replace(folder, "")
-    return accepted, "\n".join(text.visible(line) for line in shown.splitlines())
+    return accepted, "\n".join(wording.visible(line) for line in shown.splitlines())
 
 
 def show_after() -> None:

@@ -24,15 +24,19 @@ print(json.dumps({"name": mode.name(), "portable": mode.is_portable(), "overridd
 """
 
 
+def printed(code: str, **variables: str) -> str:
+    """What a new process prints that runs `code` without the user's own variables of arithmetic."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(mode.FAMILIES)}
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=clean | {"PYTHONPATH": str(ROOT)} | variables, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+
 def told(before: str = "", after: str = "", **variables: str) -> dict:
     """What a new process says of itself that runs `before`, imports the package, and runs `after`."""
     code = f"import os\n{before}\nfrom benchmark.arithmetic import mode\n{after}\n{TELL}"
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(mode.FAMILIES)}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env=clean | {"PYTHONPATH": str(ROOT)} | variables, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
+    return json.loads(printed(code, **variables))
 
 
 def test_the_library_is_portable_by_default() -> None:
@@ -60,20 +64,13 @@ def test_a_library_that_was_imported_first_makes_the_process_native(library: str
 def test_the_library_warns_and_a_command_refuses_where_torch_came_first() -> None:
     code = (
         "import warnings, torch\nfrom benchmark.arithmetic import mode\n"
-        "with warnings.catch_warnings(record=True) as caught:\n    mode.name()\n    mode.name()\n"
+        "with warnings.catch_warnings(record=True) as caught:\n    warnings.simplefilter('default')\n"
+        "    mode.name()\n    mode.name()\n"
         "assert len(caught) == 1 and 'torch was imported before benchmark' in str(caught[0].message), caught\n"
         "from benchmark.errors import InputError\n"
         "try:\n    mode.use('portable')\nexcept InputError as error:\n    print(error)\n"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(mode.FAMILIES)}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "torch was imported in another mode before gapbench" in done.stdout
+    assert "torch was imported in another mode before gapbench" in printed(code)
 
 
 def test_a_process_that_is_started_held_stays_so_whatever_it_imports_first() -> None:

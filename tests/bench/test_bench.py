@@ -14,9 +14,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "evaluation"))
 from small import small_suite, write_tokenizer
 
-from benchmark.bench import rows as table_of
-from benchmark.bench import workers
-from benchmark.bench.compare import per_item
+from benchmark.bench import bench_rows as table_of
+from benchmark.bench import growth
+from benchmark.bench.bench_rows import Row, at_least, at_most, counted, overhead, speedup
 from benchmark.bench.counting import (
     Count,
     flops,
@@ -30,14 +30,15 @@ from benchmark.bench.drafted import shares
 from benchmark.bench.floor import floor_batches, floor_pass
 from benchmark.bench.gpu import matrix_rate, shape_rows
 from benchmark.bench.growth import gap_run
-from benchmark.bench.report import bench_table, fill
-from benchmark.bench.rows import Row, at_least, at_most, counted, overhead, speedup
+from benchmark.bench.speed_ratio import per_item
 from benchmark.bench.subjects import make_checkpoints, make_subject
+from benchmark.bench.written_report import bench_table
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
-from benchmark.execution import run_units
+from benchmark.execution.workers import run_units
 from benchmark.models.opt import OptConfig, causal_logits
-from benchmark.posttrain.run import execute_run
+from benchmark.posttrain.run_loop import execute_run
+from benchmark.system.marked_text import replace_between_markers
 
 torch.set_num_threads(1)
 
@@ -74,15 +75,8 @@ def test_rows_are_written_with_their_bounds(tmp_path):
     rows = {"kept": counted(1, 2, "n", at_most(1)), "missed": Row(1, 1, 1, 0, "s", at_least(2))}
     table_of.write(rows, tmp_path)
     read = json.loads((tmp_path / "bench.json").read_text())
-    assert read["kept"] == {
-        "ours": 1,
-        "peer": 2,
-        "ratio": 0.5,
-        "spread": 0.0,
-        "unit": "n",
-        "bound": "at most 1",
-        "holds": True,
-    }
+    figures = {"ours": 1, "peer": 2, "ratio": 0.5, "spread": 0.0, "unit": "n"}
+    assert read["kept"] == figures | {"bound": "at most 1", "holds": True}
     assert not read["missed"]["holds"]
     assert "MISSED" in table_of.table(rows).splitlines()[2]
 
@@ -161,8 +155,8 @@ def test_cost_an_item_is_that_at_the_largest_size_over_that_at_the_smallest():
 
 def test_a_run_scores_the_steps_asked_for(subject):
     record = execute_run(*gap_run(subject, steps=(1, 3))).record
-    assert [step["step"] for step in record["steps"] if step["metrics"]] == [0, 1, 3]
-    assert record["stopped_at"] == 3
+    assert [step.step for step in record.steps if step.metrics] == [0, 1, 3]
+    assert record.stopped_at == 3
 
 
 def test_two_workers_do_the_same_runs_as_one(tokenizer, monkeypatch):
@@ -174,18 +168,18 @@ def test_two_workers_do_the_same_runs_as_one(tokenizer, monkeypatch):
         done[settings.workers].append([(unit, result.record) for unit, result in results])
         return results
 
-    monkeypatch.setattr(workers, "run_units", noted)
-    monkeypatch.setattr(workers, "worker_count", lambda *_: 2)  # on a machine with one core too
-    monkeypatch.setattr(workers, "REPETITIONS", 1)
-    rows = workers.workers_row(small_suite(), tokenizer, config, max_length=120, runs=2)
+    monkeypatch.setattr(growth, "run_units", noted)
+    monkeypatch.setattr(growth, "worker_count", lambda *_: 2)  # on a machine with one core too
+    monkeypatch.setattr(growth, "REPETITIONS", 1)
+    rows = growth.workers_row(small_suite(), tokenizer, config, max_length=120, runs=2)
     assert done[1] == done[2] != []
     assert all([unit for unit, _ in runs] == [0, 1] for runs in done[1])
     assert rows["workers"].ratio == pytest.approx(rows["workers"].peer / rows["workers"].ours)
 
 
 def test_workers_are_not_compared_where_there_is_one_core(tokenizer, monkeypatch):
-    monkeypatch.setattr(workers, "worker_count", lambda *_: 1)
-    assert workers.workers_row(small_suite(), tokenizer, CONFIG, max_length=120) == {}
+    monkeypatch.setattr(growth, "worker_count", lambda *_: 1)
+    assert growth.workers_row(small_suite(), tokenizer, CONFIG, max_length=120) == {}
 
 
 def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):
@@ -210,12 +204,12 @@ def test_the_table_of_an_accelerator_is_made_on_any_device(tokenizer):
 def test_a_page_holds_the_tables_of_its_files():
     page = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n"
     row = speedup([1.0], [2.0], "s", at_least(3)).to_json()
-    filled = fill(page, {"bench": bench_table({"x": row})})
+    filled = replace_between_markers(page, {"bench": bench_table({"x": row})})
     assert "| x | 1 | 2 | 2 | 0 | s | at least 3, **missed** |" in filled
     assert filled.startswith("a\n<!-- bench -->\n") and filled.endswith("<!-- /bench -->\nb\n")
     assert "old" not in filled
     with pytest.raises(InputError, match="stages"):
-        fill(page, {"stages": ""})
+        replace_between_markers(page, {"stages": ""})
 
 
 def test_the_documentation_shows_what_was_measured():
@@ -227,18 +221,15 @@ def test_the_documentation_shows_what_was_measured():
 
 def test_the_share_of_texts_that_repeat_the_base_is_counted_by_arm_and_step(tmp_path):
     def write(cell, arm, step, predictions):
-        rows = [
-            {
-                "task": "talk",
-                "split": "test",
-                "doc_id": number,
-                "family": "dialogue",
-                "model": "m",
-                "arm": arm,
-            }
-            | {"step": step, "prediction": text}
-            for number, text in enumerate(predictions)
-        ]
+        names = {
+            "task": "talk",
+            "split": "test",
+            "family": "dialogue",
+            "model": "m",
+            "arm": arm,
+            "step": step,
+        }
+        rows = [names | {"doc_id": number, "prediction": text} for number, text in enumerate(predictions)]
         rows.append(rows[0] | {"family": "classification", "task": "choice", "prediction": "0"})
         folder = tmp_path / "runs" / "m" / cell
         folder.mkdir(parents=True)

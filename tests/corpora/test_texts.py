@@ -7,9 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.corpora import texts as texts_module
-from benchmark.corpora.texts import Limits, fingerprint, hub_texts, original_texts, read_texts, text_id
+from benchmark.corpora import text_files
+from benchmark.corpora.text_files import Limits, hub_texts, original_texts, read_texts
+from benchmark.corpora.texts import fingerprint, stored_texts, text_id, text_table
 from benchmark.errors import InputError
+from benchmark.system.files import write_parquet
 
 
 def words(source: Path, **arguments) -> list[str]:
@@ -71,10 +73,14 @@ def test_the_index_is_the_row_and_the_id_follows_the_content_alone(tmp_path):
     assert first[0].text_id == text_id("x") and len(first[0].text_id) == 16
 
 
-def test_the_fingerprint_follows_content_and_order(tmp_path):
-    both = read_texts(write(tmp_path / "a.jsonl", '"x"\n"y"\n'))
-    joined = read_texts(write(tmp_path / "b.jsonl", '"xy"\n'))
-    assert len({fingerprint(both), fingerprint(both[::-1]), fingerprint(joined)}) == 3
+def test_the_fingerprint_follows_content_and_order():
+    assert len({fingerprint(texts) for texts in (["x", "y"], ["y", "x"], ["xy"])}) == 3
+
+
+def test_stored_texts_are_the_texts(tmp_path):
+    texts = read_texts(write(tmp_path / "a.jsonl", '"x"\n"y\\u2028z"\n'))
+    write_parquet(tmp_path / "texts.parquet", text_table({"name": texts}))
+    assert stored_texts(tmp_path) == list(texts)
 
 
 def test_a_limit_takes_the_first_and_looks_no_further(tmp_path):
@@ -94,14 +100,14 @@ REFUSED = {
     "NUL in a line": ("a.txt", b"a\nb\0", {}, "line 2 holds a NUL"),
     "blank text": ("a.jsonl", '"x"\n" "\n', {}, "row 2 is empty"),
     "no rows": ("a.csv", "text\n", {}, "holds no text"),
-    "empty CSV": ("a.csv", "", {}, "is no CSV table"),
-    "ragged CSV": ("a.csv", "text\na\nb,c,d\n", {}, "is no CSV table"),
+    "empty CSV": ("a.csv", "", {}, "is not a CSV table"),
+    "ragged CSV": ("a.csv", "text\na\nb,c,d\n", {}, "is not a CSV table"),
     "missing column": ("a.csv", "a,b\n1,2\n", {}, r"no column 'text' \(columns: a, b\)"),
     "missing named column": ("a.jsonl", '{"text": "x"}', {"column": "body"}, "no column 'body'"),
-    "no JSON": ("a.jsonl", '"x"\n{', {}, "line 2 is no JSON"),
-    "a number": ("a.jsonl", '{"text": 3}', {}, "row 1 has int in place of a text"),
-    "null": ("a.jsonl", '{"text": null}', {}, "row 1 has nothing in place of a text"),
-    "no Parquet": ("a.parquet", "x", {}, "is no Parquet file"),
+    "no JSON": ("a.jsonl", '"x"\n{', {}, "line 2 is not JSON"),
+    "a number": ("a.jsonl", '{"text": 3}', {}, "row 1 has int instead of a text"),
+    "null": ("a.jsonl", '{"text": null}', {}, "row 1 has nothing instead of a text"),
+    "no Parquet": ("a.parquet", "x", {}, "is not a readable Parquet file"),
     "too long": ("a.txt", "xxxx", {"limits": Limits(characters=3)}, "has 4 characters, 3 are allowed"),
     "too many": ("a.jsonl", '"x"\n"y"', {"limits": Limits(texts=1)}, "more than 1 texts"),
     "too large": ("a.txt", "xxxx", {"limits": Limits(total_bytes=3)}, "holds 4 bytes, 3 are allowed"),
@@ -115,6 +121,15 @@ def test_what_is_no_corpus_is_refused_with_its_place(tmp_path, fault):
     with pytest.raises(InputError, match=message) as refused:
         read_texts(write(tmp_path / name, content), **arguments)
     assert "\n" not in str(refused.value)
+
+
+def test_a_small_table_that_unfolds_beyond_the_limit_is_refused(tmp_path):
+    """Whatever sizes the file declares of itself."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x" * 10_000] * 100}), path)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(InputError, match="unfolds into more than 100000 characters"):
+        read_texts(path, limits=Limits(total_bytes=100_000))
 
 
 def test_a_missing_path_is_refused(tmp_path):
@@ -131,10 +146,6 @@ def test_links_are_refused_where_they_are_forbidden(tmp_path):
         read_texts(tmp_path / "folder", limits=Limits(links=False))
 
 
-def test_empty_texts_may_be_allowed(tmp_path):
-    assert words(write(tmp_path / "a.jsonl", '""\n"x"'), limits=Limits(empty=True)) == ["", "x"]
-
-
 def test_hub_texts_come_from_the_training_tables_until_there_are_enough(tmp_path, monkeypatch):
     files = {f"data/{name}.jsonl": tmp_path / f"{name}.jsonl" for name in ("test-0", "train-0", "train-1")}
     for name, path in files.items():
@@ -145,8 +156,8 @@ def test_hub_texts_come_from_the_training_tables_until_there_are_enough(tmp_path
         opened.append(name)
         return files[name]
 
-    monkeypatch.setattr(texts_module, "hub_listing", lambda *_, **__: dict.fromkeys([*files, "README.md"], 9))
-    monkeypatch.setattr(texts_module, "hub_file", fetch)
+    monkeypatch.setattr(text_files, "hub_listing", lambda *_, **__: dict.fromkeys([*files, "README.md"], 9))
+    monkeypatch.setattr(text_files, "hub_file", fetch)
     found = hub_texts("owner/name", "0" * 40, column="body", limit=2)
     assert [text.text for text in found] == ["data/train-0.jsonl 0", "data/train-0.jsonl 1"]
     assert opened == ["data/train-0.jsonl"]

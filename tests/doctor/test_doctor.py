@@ -1,6 +1,5 @@
 """`gapbench doctor` computes the committed digests again, and names the first thing that differs."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmark.arithmetic import mode
-from benchmark.doctor import command, kernels, table, trials
+from benchmark.doctor import digest_table, doctor_command, kernels, trials
 from benchmark.errors import CheckFailed, InputError
-from benchmark.models.micro import micro_tokenizer
-from benchmark.settings import load_settings
+from benchmark.models.micro_training import micro_tokenizer
+from benchmark.settings.load import load_settings
+from tests.conftest import ROOT, run_python
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCTOR = (
     "import sys; from benchmark.cli import main; sys.argv = ['gapbench', 'doctor', *sys.argv[1:]]; main()"
 )
@@ -27,7 +26,7 @@ needs_portable = pytest.mark.skipif(
 @needs_portable
 def test_every_kernel_gives_the_committed_bits() -> None:
     found = {"kernels": kernels.kernel_digests()}
-    assert table.first_difference(table.read_table()["digests"], found) is None
+    assert digest_table.first_difference(digest_table.read_table()["digests"], found) is None
 
 
 @needs_portable
@@ -36,7 +35,7 @@ def test_the_base_score_and_a_run_of_every_arm_give_the_committed_bits() -> None
     base = trials.stored_base(settings)
     found = {"base": {"stored model": trials.base_digest(base)}, "runs": dict(trials.runs(settings, base))}
     assert set(found["runs"]) == set(settings.arms)
-    assert table.first_difference(table.read_table()["digests"], found) is None
+    assert digest_table.first_difference(digest_table.read_table()["digests"], found) is None
 
 
 @needs_portable
@@ -48,28 +47,32 @@ def test_a_spoiled_kernel_is_named(
     spoiled["fused Adam"] = lambda: sound() * (1 + 2**-23)
     monkeypatch.setattr(kernels, "kernels", lambda: spoiled)
     with pytest.raises(CheckFailed, match="kernels: fused Adam gives"):
-        command.doctor(ROOT / "params.yaml", ["kernels"], None)
+        doctor_command.doctor(ROOT / "params.yaml", ["kernels"], None)
 
 
 def test_the_first_name_that_differs_is_told() -> None:
     committed = {"kernels": {"a": "1", "b": "2", "c": "3"}}
-    told = table.first_difference(committed, {"kernels": {"a": "1", "b": "x", "c": "y"}})
+    told = digest_table.first_difference(committed, {"kernels": {"a": "1", "b": "x", "c": "y"}})
     assert told == "kernels: b gives x, the table has 2"
-    assert table.first_difference(committed, {"runs": {"gap": "1"}}) == "runs: gap is not in the table"
+    assert digest_table.first_difference(committed, {"runs": {"gap": "1"}}) == "runs: gap is not in the table"
 
 
-def test_machines_that_gave_other_digests_are_dropped_from_the_table(tmp_path: Path) -> None:
+def test_machines_stand_under_the_parts_that_they_gave(tmp_path: Path) -> None:
     path = tmp_path / "digests.json"
-    for cpu, digest in (("one", "1"), ("two", "1"), ("one", "1")):
-        table.record({"kernels": {"a": digest}}, {"cpu": cpu}, "portable", path)
-    assert [machine["cpu"] for machine in table.read_table(path)["seen"]] == ["one", "two"]
-    table.record({"kernels": {"a": "2"}}, {"cpu": "three"}, "portable", path)
-    assert [machine["cpu"] for machine in table.read_table(path)["seen"]] == ["three"]
+
+    def seen(cpu: str, part: str, digest: str) -> list[tuple[str, list[str]]]:
+        digest_table.record({part: {"a": digest}}, {"cpu": cpu, "parts": [part]}, "portable", path)
+        return [(machine["cpu"], machine["parts"]) for machine in digest_table.read_table(path)["seen"]]
+
+    seen("two", "kernels", "1")
+    seen("one", "kernels", "1")
+    assert seen("one", "runs", "1") == [("one", ["kernels", "runs"]), ("two", ["kernels"])]
+    assert seen("three", "kernels", "2") == [("one", ["runs"]), ("three", ["kernels"])]
 
 
 def test_an_unknown_part_is_refused() -> None:
     with pytest.raises(InputError, match="no such part"):
-        command.doctor(ROOT / "params.yaml", ["kernel"], None)
+        doctor_command.doctor(ROOT / "params.yaml", ["kernel"], None)
 
 
 def test_the_stored_model_has_the_tokenizer_of_the_ladder(tmp_path: Path) -> None:
@@ -83,14 +86,7 @@ def test_the_stored_model_has_the_tokenizer_of_the_ladder(tmp_path: Path) -> Non
 def test_variables_that_the_user_has_set_change_no_bit_and_are_named_once() -> None:
     hostile = {"MKL_CBWR": "AVX512", "OMP_NUM_THREADS": "2", "ATEN_CPU_CAPABILITY": "default"}
     hostile |= {"ONEDNN_MAX_CPU_ISA": "SSE41"}
-    done = subprocess.run(
-        [sys.executable, "-c", DOCTOR, "--part", "base", "--part", "runs"],
-        cwd=ROOT,
-        env=os.environ | hostile,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_python(DOCTOR, "--part", "base", "--part", "runs", **hostile)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "digests: all" in done.stdout
     assert done.stderr.count("set aside") == 1
@@ -99,11 +95,11 @@ def test_variables_that_the_user_has_set_change_no_bit_and_are_named_once() -> N
 
 SMALL = """
 import re
-from benchmark.doctor import kernels, table
+from benchmark.doctor import digest_table, kernels
 BIG = re.compile("768|333|255|288|432")
 chosen = {name: kernel for name, kernel in kernels.kernels().items() if not BIG.search(name)}
 found = {"kernels": kernels.kernel_digests(chosen)}
-print(len(chosen), table.first_difference(table.read_table()["digests"], found))
+print(len(chosen), digest_table.first_difference(digest_table.read_table()["digests"], found))
 """
 
 

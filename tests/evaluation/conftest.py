@@ -3,7 +3,7 @@
 import pytest
 from small import small_suite, write_tokenizer
 
-from benchmark.models.opt import Tokenizer
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import Suite
 
 

@@ -8,11 +8,11 @@ import torch
 from small import UNTIL, random_model, small_suite
 from test_engine import SHAPES
 
-from benchmark.evaluation import generate, run
+from benchmark.evaluation import batched_scoring, decoding
+from benchmark.evaluation.batch_plan import Batch, Ending, Group
 from benchmark.evaluation.drafts import make_drafts
 from benchmark.evaluation.engine import drafts_from, evaluate
-from benchmark.evaluation.network import Network
-from benchmark.evaluation.plan import Batch, Ending, Group
+from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.prepare import prepare
 from benchmark.evaluation.stops import stop_table, token_bytes
 from benchmark.models.opt import POSITION_OFFSET, POSITIONS, OptModel
@@ -144,13 +144,13 @@ def test_texts_left_over_from_several_groups_are_written_together(tokenizer, mon
     plain = evaluate(model, prepared)
     drafts = drafts_from(evaluate(neighbour(model, 0.001), prepared), prepared)
     together = []
-    finish = run.finish_texts
+    finish = batched_scoring.finish_texts
 
     def counting(network, space, parts):
         together.append(sum(len(part.row) > 0 for part in parts))
         finish(network, space, parts)
 
-    monkeypatch.setattr(run, "finish_texts", counting)
+    monkeypatch.setattr(batched_scoring, "finish_texts", counting)
     assert evaluate(model, prepared, drafts=drafts).samples.equals(plain.samples)
     assert max(together) > 1
 
@@ -164,10 +164,10 @@ def test_texts_that_end_early_stay_within_the_models_positions(tokenizer, monkey
     prepared = prepare(small_suite(30), tokenizer, max_length=40, positions=40)
     workload = prepared.splits["test"].workload
     assert workload.longest == 40
-    whole = run.run_workload(Network(roomy), workload, eos_id=-1).tokens
+    whole = batched_scoring.run_workload(Network(roomy), workload, eos_id=-1).tokens
     often = Counter(token for text in whole.values() for token in set(text[:6])).most_common(1)[0][0]
-    monkeypatch.setattr(generate, "SHRINK_AT", 0.0)
-    ended = run.run_workload(Network(tight), workload, eos_id=often).tokens
+    monkeypatch.setattr(decoding, "SHRINK_AT", 0.0)
+    ended = batched_scoring.run_workload(Network(tight), workload, eos_id=often).tokens
     assert {text[-1] == often for text in ended.values()} == {True, False}
     for unit, text in whole.items():
         length = text.index(often) + 1 if often in text else len(text)
@@ -178,7 +178,7 @@ def test_texts_wait_only_as_long_as_one_cache_for_all_keeps_to_half_of_the_large
     model = random_model(tokenizer.n_tokens)
     prepared = prepare(small_suite(60), tokenizer, max_length=120, batch_tokens=160)
     drafts = drafts_from(evaluate(neighbour(model, 0.001), prepared), prepared)
-    joined = generate._joined
+    joined = decoding._joined
 
     def checked(network, parts):
         texts, bounds = joined(network, parts)
@@ -190,6 +190,6 @@ def test_texts_wait_only_as_long_as_one_cache_for_all_keeps_to_half_of_the_large
         return texts, bounds
 
     calls = []
-    monkeypatch.setattr(generate, "_joined", checked)
+    monkeypatch.setattr(decoding, "_joined", checked)
     evaluate(model, prepared, drafts=drafts)
     assert calls

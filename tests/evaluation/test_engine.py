@@ -11,9 +11,10 @@ from small import UNTIL, SmallTask, random_model, small_suite
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import SAMPLE_COLUMNS, batched_loss, evaluate
 from benchmark.evaluation.prepare import prepare
-from benchmark.evaluation.probability import of_references, right_choice
-from benchmark.models.opt import EMBEDDING, OptModel, causal_logits, weights_sha256
-from benchmark.schema import SAMPLES
+from benchmark.models.opt import OptModel, causal_logits
+from benchmark.models.tensor_names import EMBEDDING
+from benchmark.models.weights import weights_sha256
+from benchmark.schema.result_columns import SAMPLES
 from benchmark.tasks.suite import Document, Suite, SuiteTask
 
 torch.set_num_threads(1)
@@ -107,19 +108,6 @@ def test_the_probability_of_a_dialogue_is_its_own_references_mean_token_loss(mod
         assert 0 < row.probability < 1
 
 
-def test_a_right_choice_is_as_probable_as_the_softmax_says_and_counts_every_right_one():
-    assert right_choice([math.log(3), 0.0], [1.0, 0.0]) == pytest.approx(0.75, abs=1e-15)
-    assert right_choice([math.log(3), 0.0], [0.0, 1.0]) == pytest.approx(0.25, abs=1e-15)
-    assert right_choice([-1.0, -1.0, -1.0], [1.0, 1.0, 0.0]) == pytest.approx(2 / 3, abs=1e-15)
-    assert right_choice([-1e5, -2e5], [1.0, 0.0]) == 1.0
-    assert right_choice([-1e5, -2e5], [0.0, 1.0]) == 0.0
-    assert of_references(np.array([0.0, -3.0, 1e-7]), np.array([2, 3, 1])).tolist() == [
-        1.0,
-        math.exp(-1),
-        1.0,
-    ]
-
-
 def test_each_document_has_its_cluster_or_is_its_own(tokenizer, suite):
     task = suite.tasks[0]
     rows = [
@@ -188,7 +176,7 @@ def test_ties_go_to_the_first_choice(tokenizer):
     rows = [{"context": "the cat", "choices": [" dog", " dog"], "gold": gold} for gold in (0, 1)]
     documents = {"test": tuple(Document(number, row) for number, row in enumerate(rows))}
     task = SuiteTask("choice", "classification", "acc", 0.5, "1", SmallTask("classification"), documents)
-    prepared = prepare(Suite("s", "1", (task,), "apart", ""), tokenizer, max_length=50)
+    prepared = prepare(Suite("s", "1", (task,)), tokenizer, max_length=50)
     samples = evaluate(random_model(tokenizer.n_tokens), prepared).samples
     assert samples["prediction"].to_pylist() == ["0", "0"]
     assert samples["value"].to_pylist() == [1.0, 0.0]

@@ -3,9 +3,9 @@
 import pytest
 
 from benchmark.bench.counting import needed, one_sequence_a_choice, padded_positions
-from benchmark.bench.memory import peak_row
+from benchmark.bench.peak_memory import peak_row
 from benchmark.evaluation.prepare import prepare
-from benchmark.models.opt import Tokenizer
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import load_suite
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from test_engine import SHAPES
 
 from benchmark.evaluation import guesses
 from benchmark.evaluation.engine import evaluate
+from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.guesses import Pace, followers
-from benchmark.evaluation.network import Network
 from benchmark.evaluation.prepare import prepare
 
 torch.set_num_threads(1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.evaluation.plan import Ending, make_plan
+from benchmark.evaluation.batch_plan import Ending, make_plan
 from benchmark.evaluation.trees import Continuation, build_tree, cut_left
 
 

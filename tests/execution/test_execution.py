@@ -10,8 +10,8 @@ import pytest
 from units import die_once
 
 from benchmark.errors import InputError
-from benchmark.execution import run_units
-from benchmark.settings import Execution
+from benchmark.execution.workers import run_units
+from benchmark.settings.run_options import Execution
 
 UNITS = list(range(12))
 

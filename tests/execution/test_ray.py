@@ -9,8 +9,8 @@ import pytest
 from units import arithmetic, die_once
 
 from benchmark.arithmetic import mode
-from benchmark.execution import run_units
-from benchmark.settings import Execution
+from benchmark.execution.workers import run_units
+from benchmark.settings.run_options import Execution
 
 pytestmark = pytest.mark.slow
 

@@ -1,5 +1,7 @@
 """Fixtures of the leaderboard's tests: made results, pages run alone, and a server with a browser."""
 
+import fcntl
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +13,11 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parents[2])
 )  # before tests/, whose folder `leaderboard` would otherwise be taken for the package
 
-import made_results
 from places import RESULTS, ROOT
 from streamlit.testing.v1 import AppTest
 
-from leaderboard.browser import Server, browsing, chromium, serving
+from leaderboard.measure.browser import Server, browsing, chromium, serving
+from leaderboard.measure.made_track import MadeTrack
 
 UNFOLDED = {
     "answer": dict.fromkeys((*(f"figures{place}" for place in range(1, 6)), "reference", "layout"), "1"),
@@ -33,7 +35,7 @@ PAPER = {
     "seen": "pile-cc",
     "unseen": "tdec",
 }
-"""The paper track's own names for the models and corpora that `made_results` makes."""
+"""The paper track's own names for the models and corpora of a `MadeTrack`."""
 
 HOSTILE = {
     "micro-200k": "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
@@ -46,20 +48,35 @@ HOSTILE = {
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made results folder: a micro track, and a paper track with the original's names."""
-    folder = tmp_path_factory.mktemp("made")
-    made_results.write(folder, made_results.Sizes(texts=4, documents=40))
-    made_results.write(folder, made_results.Sizes("paper", texts=3, documents=8, steps=3, names=PAPER))
-    return folder
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make a results folder of some tracks, once for all of pytest's processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(name: str, *tracks: MadeTrack) -> Path:
+        folder = shared / name
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.is_dir():
+                for track in tracks:
+                    track.write(shared / f"{name}.part")
+                (shared / f"{name}.part").rename(folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(made_once: Callable[..., Path]) -> Path:
+    """A made results folder: a micro track, and a paper track with the original's names."""
+    paper = MadeTrack("paper", texts=3, documents=8, draws=3, arms=("gap", "random"), names=PAPER)
+    return made_once("made", MadeTrack(documents=40), paper)
+
+
+@pytest.fixture(scope="session")
+def hostile(made_once: Callable[..., Path]) -> Path:
     """The same with hostile names."""
-    folder = tmp_path_factory.mktemp("hostile")
-    made_results.write(folder, made_results.Sizes(texts=3, documents=8, steps=3, names=HOSTILE))
-    return folder
+    return made_once("hostile", MadeTrack(texts=3, documents=8, arms=("gap", "random"), names=HOSTILE))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FIND = "from leaderboard.browser import chromium; print(chromium())"
+FIND = "from leaderboard.measure.browser import chromium; print(chromium())"
 WHERE = (
     "from playwright.sync_api import sync_playwright\n"
     "with sync_playwright() as running: print(running.chromium.executable_path)"

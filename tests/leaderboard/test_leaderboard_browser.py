@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from places import PAGES, RESULTS
 
-from leaderboard.browser import Server, serving, settle
-from leaderboard.readers import PageError, crowd, reading
+from leaderboard.measure.browser import Server, serving, settle
+from leaderboard.measure.readers import PageError, crowd, reading
 
 pytestmark = pytest.mark.browser
 Found = TypeVar("Found")

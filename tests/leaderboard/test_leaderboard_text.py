@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboard import charts, tables, text
+from leaderboard.display import charts, tables, wording
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from leaderboard import charts, tables, text
     ],
 )
 def test_a_name_becomes_one_code_span(name: str) -> None:
-    shown = text.plain(name)
+    shown = wording.plain(name)
     fence = shown[: len(shown) - len(shown.lstrip("`"))]
     assert fence and shown.endswith(fence)
     inside = shown[len(fence) : -len(fence)]
@@ -34,7 +34,7 @@ def test_a_name_becomes_one_code_span(name: str) -> None:
 
 @given(st.text())
 def test_no_text_ends_its_code_span_early_or_holds_a_hidden_character(name: str) -> None:
-    shown = text.plain(name)
+    shown = wording.plain(name)
     fence = shown[: len(shown) - len(shown.lstrip("`"))]
     body = shown[len(fence) : len(shown) - len(fence)]
     runs = "".join(c if c == "`" else " " for c in body).split()
@@ -43,19 +43,19 @@ def test_no_text_ends_its_code_span_early_or_holds_a_hidden_character(name: str)
 
 
 def test_hidden_and_direction_characters_are_written_out() -> None:
-    assert text.visible("a\u202eb\nc\x00") == "a\\u202eb↵c\\u0000"
-    assert text.visible("a\nb\tc", keep="\n\t") == "a\nb\tc"
-    assert text.visible("مرحبا 🙂") == "مرحبا 🙂"
+    assert wording.visible("a\u202eb\nc\x00") == "a\\u202eb↵c\\u0000"
+    assert wording.visible("a\nb\tc", keep="\n\t") == "a\nb\tc"
+    assert wording.visible("مرحبا 🙂") == "مرحبا 🙂"
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd", "@SUM(A1)", "-2+3", "\t=1", "  =1"])
 def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
-    assert text.csv_cell(cell) == f"'{cell}"
+    assert wording.csv_cell(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["-", "-0.5", "+1e-5", "code", "a=b", "", None, 3.5])
 def test_other_cells_stay_as_they_are(cell: object) -> None:
-    assert text.csv_cell(cell) == cell
+    assert wording.csv_cell(cell) == cell
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ def test_other_cells_stay_as_they_are(cell: object) -> None:
 def test_a_figure_keeps_two_digits_of_its_half_width(
     value: float, low: float, high: float, shown: str
 ) -> None:
-    figure = text.number(value, text.decimals(low, high))
-    assert f"{figure} in {text.interval(low, high)}" == shown
+    figure = wording.number(value, wording.decimals(low, high))
+    assert f"{figure} in {wording.interval(low, high)}" == shown
 
 
 def test_a_figure_without_interval_or_value_is_still_shown() -> None:
-    assert text.number(0.5, text.decimals(None, math.nan)) == "0.500"
-    assert text.number(None) == "–" and text.number(math.inf) == "not finite"
-    assert text.number(-0.0001, 2, signed=True) == "0.00"
+    assert wording.number(0.5, wording.decimals(None, math.nan)) == "0.500"
+    assert wording.number(None) == "–" and wording.number(math.inf) == "not finite"
+    assert wording.number(-0.0001, 2, signed=True) == "0.00"
 
 
 @pytest.mark.parametrize(
@@ -92,27 +92,27 @@ def test_a_figure_without_interval_or_value_is_still_shown() -> None:
     ],
 )
 def test_sizes_have_two_digits(parameters: float | None, shown: str) -> None:
-    assert text.size(parameters) == shown
+    assert wording.size(parameters) == shown
 
 
 def test_effective_sizes_say_where_the_ladder_ended() -> None:
-    assert text.behaves_like(5e5, 1.1e6, 8e5, 1.6e6, "") == "0.50M behaves like 1.1M (95 % 0.80M to 1.6M)"
+    assert wording.behaves_like(5e5, 1.1e6, 8e5, 1.6e6, "") == "0.50M behaves like 1.1M (95 % 0.80M to 1.6M)"
     assert (
-        text.behaves_like(5e5, 2e6, 1e6, 2e6, "beyond the ladder")
+        wording.behaves_like(5e5, 2e6, 1e6, 2e6, "beyond the ladder")
         == "0.50M behaves like at least 2.0M (95 % 1.0M to ≥2.0M)"
     )
-    below = text.behaves_like(5e5, 6e5, 5e5, 7e5, "interval reaches below the ladder")
+    below = wording.behaves_like(5e5, 6e5, 5e5, 7e5, "interval reaches below the ladder")
     assert below == "0.50M behaves like 0.60M (95 % ≤0.50M to 0.70M)"
-    assert text.behaves_like(5e5, None, None, None, "no ladder") == "no ladder to measure on"
-    assert text.behaves_like(5e5, None, None, None, "below the ladder") == "less than the smallest model"
-    below = text.behaves_like(5e5, None, None, 7e5, "below the ladder")
+    assert wording.behaves_like(5e5, None, None, None, "no ladder") == "no ladder to measure on"
+    assert wording.behaves_like(5e5, None, None, None, "below the ladder") == "less than the smallest model"
+    below = wording.behaves_like(5e5, None, None, 7e5, "below the ladder")
     assert below == "less than the smallest model (95 % at most 0.70M)"
 
 
 def test_a_share_is_told_in_percent_with_its_interval() -> None:
-    assert text.share(0.314, 0.12, 0.584) == "31 % (12 % to 58 %)"
-    assert text.share(-0.2, None, None) == "−20 %"
-    assert text.share(None, 0.1, 0.2) == "–"
+    assert wording.share(0.314, 0.12, 0.584) == "31 % (12 % to 58 %)"
+    assert wording.share(-0.2, None, None) == "−20 %"
+    assert wording.share(None, 0.1, 0.2) == "–"
 
 
 def test_every_verdict_and_state_has_a_word_and_a_sign() -> None:
@@ -120,4 +120,4 @@ def test_every_verdict_and_state_has_a_word_and_a_sign() -> None:
     for name, words in tables.WORDS.items():
         assert all(shown[1] == " " and not shown[0].isalnum() and len(shown) > 3 for shown in words.values())
         assert name not in own or all(shown.endswith(word) for word, shown in words.items())
-    assert [*text.VERDICTS][:5] == charts.VERDICT_ORDER
+    assert [*wording.VERDICTS][:5] == charts.VERDICT_ORDER

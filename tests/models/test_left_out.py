@@ -1,35 +1,34 @@
 """What a loader leaves out is what stands for it, tokens find their rows, and a base has finite outputs."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer as Backend
-from tokenizers import decoders, pre_tokenizers
-from tokenizers.models import BPE
 
 from benchmark.errors import InputError
-from benchmark.models.hub import convert_pickles
-from benchmark.models.opt import EMBEDDING, OptConfig, OptModel, causal_logits, load_opt, save_opt
+from benchmark.models.from_hub import convert_pickles
+from benchmark.models.opt import causal_logits, load_opt
+from benchmark.models.tensor_names import EMBEDDING
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.posttrain.base import load_base, suite_of
-from benchmark.settings import Evaluation, Execution
-from benchmark.submissions.model import check_model
+from benchmark.posttrain.base_model import load_base
+from benchmark.settings.run_options import EvaluationOptions, Execution
+from benchmark.tasks.suite_of_track import suite_of
+from benchmark.untrusted.model_folder import check_model
+from tests.tiny_model import (
+    WORDS,
+    Params,
+    add_token,
+    change_weights,
+    edit_json,
+    shard,
+    write_model,
+    write_tokenizer,
+)
 
 HEAD = "lm_head.weight"
-WORDS = ["<s>", "<pad>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-Params = dict[str, torch.Tensor]
-
-
-def write_tokenizer(folder: Path, vocabulary: dict[str, int]) -> None:
-    backend = Backend(BPE(vocab=vocabulary, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens(["<s>", "<pad>", "</s>"])
-    backend.save(str(folder / "tokenizer.json"))
 
 
 def with_gaps(folder: Path) -> dict[str, int]:
@@ -43,39 +42,27 @@ def with_gaps(folder: Path) -> dict[str, int]:
 def folder(tmp_path: Path) -> Path:
     """A random tied model with 8 rows more than it has tokens."""
     target = tmp_path / "tuned"
-    config = OptConfig(len(WORDS) + 8, 8, 1, 2, 16, 512, 8)
-    generator = torch.Generator().manual_seed(0)
-    save_opt(
-        OptModel(config, {n: torch.randn(s, generator=generator) for n, s in config.shapes().items()}), target
-    )
-    write_tokenizer(target, {word: number for number, word in enumerate(WORDS)})
+    write_model(target, rows=len(WORDS) + 8, positions=512)
     return target
-
-
-def change(folder: Path, edit: Callable[[Params], Params | None]) -> None:
-    params = load_file(folder / "model.safetensors")
-    save_file(edit(params) or params, folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def configure(folder: Path, **fields: object) -> None:
-    raw = json.loads((folder / "config.json").read_text(encoding="utf-8")) | fields
-    kept = {key: value for key, value in raw.items() if value is not None}
-    (folder / "config.json").write_text(json.dumps(kept), encoding="utf-8")
-
-
-def shard(folder: Path) -> None:
-    """The head lies in a file of its own, before that of the embedding."""
-    params = load_file(folder / "model.safetensors")
-    (folder / "model.safetensors").unlink()
-    parts = {"a.safetensors": [HEAD], "b.safetensors": [name for name in params if name != HEAD]}
-    for file, names in parts.items():
-        save_file({name: params[name] for name in names}, folder / file)
-    index = {"weight_map": {name: file for file, names in parts.items() for name in names}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def bare(params: Params) -> Params:
     return {name.removeprefix("model."): tensor for name, tensor in params.items()}
+
+
+LAYOUTS: dict[str, Callable[[Path], object]] = {
+    "one file": lambda folder: None,
+    "shards": lambda folder: shard(folder, HEAD),
+    "no prefix": lambda folder: change_weights(folder, bare),
+}
+
+
+def refuse(folder: Path, said: str, load: Callable[[Path], object] = load_opt) -> None:
+    """What loads the folder and what checks it without loading refuse it, each in one line."""
+    for read in (load, check_model):
+        with pytest.raises(InputError, match=said) as refused:
+            read(folder)
+        assert "\n" not in str(refused.value)
 
 
 def one_value(params: Params) -> None:
@@ -97,22 +84,16 @@ def cut(params: Params) -> None:
 
 
 @pytest.mark.parametrize("edit", [one_value, of_its_own, rounded, cut])
-@pytest.mark.parametrize("layout", ["one file", "shards", "no prefix"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("flag", [True, None])
 def test_a_head_that_is_not_the_embedding_is_refused_loaded_or_not(folder, edit, layout, flag):
-    change(folder, edit)
-    configure(folder, tie_word_embeddings=flag)
-    if layout == "shards":
-        shard(folder)
-    elif layout == "no prefix":
-        change(folder, bare)
-    for read in (load_opt, check_model):
-        with pytest.raises(InputError, match=r"lm_head\.weight") as refused:
-            read(folder)
-        assert "\n" not in str(refused.value)
+    change_weights(folder, edit)
+    edit_json(folder / "config.json", tie_word_embeddings=flag)
+    LAYOUTS[layout](folder)
+    refuse(folder, r"lm_head\.weight")
 
 
-@pytest.mark.parametrize("layout", ["one file", "shards", "no prefix"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 def test_a_head_that_is_the_embedding_is_left_out(folder, layout, stored):
     """Of any type: float64 holds float32's values, and what was rounded is rounded in both."""
@@ -123,11 +104,8 @@ def test_a_head_that_is_the_embedding_is_left_out(folder, layout, stored):
         params[EMBEDDING] = before.clone()
         params[HEAD] = before.to(stored)
 
-    change(folder, store)
-    if layout == "shards":
-        shard(folder)
-    elif layout == "no prefix":
-        change(folder, bare)
+    change_weights(folder, store)
+    LAYOUTS[layout](folder)
     model = load_opt(folder)
     assert torch.equal(model.params[EMBEDDING], before)
     assert HEAD not in model.params
@@ -138,10 +116,8 @@ def test_a_tensor_that_stands_twice_is_refused(folder):
     def double(params: Params) -> None:
         params[EMBEDDING.removeprefix("model.")] = torch.zeros_like(params[EMBEDDING])
 
-    change(folder, double)
-    for read in (load_opt, check_model):
-        with pytest.raises(InputError, match="twice"):
-            read(folder)
+    change_weights(folder, double)
+    refuse(folder, "twice")
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -157,13 +133,11 @@ def test_weights_beyond_float32_are_refused(folder):
         params[EMBEDDING] = params[EMBEDDING].double()
         params[EMBEDDING][3, 2] = 1e39
 
-    change(folder, huge)
-    for read in (load_opt, check_model):
-        with pytest.raises(InputError, match="beyond float32"):
-            read(folder)
+    change_weights(folder, huge)
+    refuse(folder, "beyond float32")
 
 
-EVALUATION = Evaluation(suite="micro12", select_documents=2)
+EVALUATION = EvaluationOptions(suite="micro12", select_documents=2)
 
 
 def base(folder: Path):
@@ -195,24 +169,18 @@ def test_ids_with_gaps_keep_the_rows_up_to_the_largest(folder):
 def test_an_id_without_a_row_is_refused_loaded_or_not(folder):
     write_tokenizer(folder, {word: number + 9 * (number >= 20) for number, word in enumerate(WORDS)})
     told = rf"{len(WORDS)} tokens with ids up to {len(WORDS) + 8}, the embedding has {len(WORDS) + 8} rows"
-    for read in (base, check_model):
-        with pytest.raises(InputError, match=told):
-            read(folder)
+    refuse(folder, told, base)
 
 
 def test_an_added_token_without_a_row_is_refused(folder):
     backend = Backend.from_file(str(folder / "tokenizer.json"))
     backend.add_tokens([f"<new{number}>" for number in range(9)])
     backend.save(str(folder / "tokenizer.json"))
-    for read in (base, check_model):
-        with pytest.raises(InputError, match="rows"):
-            read(folder)
+    refuse(folder, "rows", base)
 
 
 def test_two_tokens_with_one_id_are_refused(folder):
-    raw = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    raw["model"]["vocab"][WORDS[201]] = 200
-    (folder / "tokenizer.json").write_text(json.dumps(raw), encoding="utf-8")
+    add_token(folder, WORDS[201], 200)
     with pytest.raises(InputError, match="both have id 200"):
         Tokenizer.from_folder(folder)
 
@@ -224,14 +192,14 @@ def overflowing(params: Params) -> None:
 
 
 def test_a_base_without_finite_outputs_is_refused_by_name(folder):
-    change(folder, overflowing)
+    change_weights(folder, overflowing)
     with pytest.raises(InputError, match=r"model tuned \(.*\): its outputs are not finite in float32"):
         base(folder)
 
 
 def test_a_base_that_fails_only_while_it_writes_is_refused(folder, monkeypatch):
     """Greedy texts hold tokens that no reference holds; a NaN behind one would be read as token 0."""
-    from benchmark.evaluation.network import Network
+    from benchmark.evaluation.forward_pass import Network
 
     assert base(folder).scorer.start.written_finite
     plain = Network.extend
@@ -246,17 +214,17 @@ def test_a_base_that_fails_only_while_it_writes_is_refused(folder, monkeypatch):
 
 def test_a_base_whose_loss_on_a_text_is_not_finite_is_refused(folder):
     """The suite never reads the token whose row overflows; the text does."""
-    from benchmark.posttrain.plan import request
-    from benchmark.posttrain.run import execute_run
-    from benchmark.settings import load_settings
+    from benchmark.corpora.texts import CorpusText
+    from benchmark.posttrain.run_loop import execute_run
+    from benchmark.posttrain.run_requests import request
+    from benchmark.settings.load import load_settings
 
     loaded = base(folder)
     loaded.model.params[EMBEDDING][loaded.tokenizer.encode("\x01", bos=False)[0]] = float("inf")
 
-    class Text:
-        index, text_id, text = 3, "t", "a\x01b"
-
     root = Path(__file__).resolve().parents[2]
-    asked = request(load_settings(root / "params.yaml"), loaded, "mine", Text(), "gap", 0)
+    asked = request(
+        load_settings(root / "params.yaml"), loaded, "mine", CorpusText(3, "t", "a\x01b"), "gap", 0
+    )
     with pytest.raises(InputError, match="model tuned: its loss on text 3 of mine is not finite"):
         execute_run(asked, loaded.scorer)

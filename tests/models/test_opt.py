@@ -9,15 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmark.errors import InputError
-from benchmark.models.opt import (
-    EMBEDDING,
-    OptModel,
-    Tokenizer,
-    causal_logits,
-    load_opt,
-    save_opt,
-    weights_sha256,
-)
+from benchmark.models.opt import OptModel, causal_logits, load_opt, save_opt
+from benchmark.models.tensor_names import EMBEDDING
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.models.weights import weights_sha256
+from tests.tiny_model import change_weights, edit_json, shard
 
 torch.set_num_threads(1)
 
@@ -119,89 +115,50 @@ def test_digest_sees_a_single_bit_and_the_type(reference):
     assert weights_sha256({name: tensor.bfloat16() for name, tensor in changed.items()}) != before
 
 
-def test_sharded_weights_are_read(reference, tmp_path):
-    _, folder = reference
-    save_opt(load_opt(folder), tmp_path)
-    params = load_file(tmp_path / "model.safetensors")
-    (tmp_path / "model.safetensors").unlink()
-    names = sorted(params)
-    parts = {"a.safetensors": names[:5], "b.safetensors": names[5:]}
-    for file, part in parts.items():
-        save_file({name: params[name] for name in part}, tmp_path / file)
-    index = {"weight_map": {name: file for file, part in parts.items() for name in part}}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert weights_sha256(load_opt(tmp_path).params) == weights_sha256(params)
-    index["weight_map"][names[0]] = "../a.safetensors"
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(InputError, match="no file of that folder"):
-        load_opt(tmp_path)
-
-
 @pytest.fixture
 def saved(reference, tmp_path) -> Path:
     save_opt(load_opt(reference[1]), tmp_path)
     return tmp_path
 
 
-def _rewrite(folder: Path, change) -> None:
-    params = load_file(folder / "model.safetensors")
-    change(params)
-    save_file(params, folder / "model.safetensors")
-
-
-def test_weights_that_are_not_finite_are_refused(saved):
-    def poison(params):
-        params[EMBEDDING][3, 0] = float("nan")
-
-    _rewrite(saved, poison)
-    with pytest.raises(InputError, match="NaN"):
+def test_sharded_weights_are_read(saved):
+    before, index = weights_sha256(load_opt(saved).params), saved / "model.safetensors.index.json"
+    shard(saved, EMBEDDING)
+    assert weights_sha256(load_opt(saved).params) == before
+    files = json.loads(index.read_text())["weight_map"]
+    edit_json(index, weight_map=files | {EMBEDDING: "../a.safetensors"})
+    with pytest.raises(InputError, match="not a file of its folder"):
         load_opt(saved)
 
 
-def test_a_missing_a_surplus_and_a_misshapen_tensor_are_refused(saved):
-    intact = load_file(saved / "model.safetensors")
-    for change, words in (
-        (lambda params: params.pop(EMBEDDING), "lack"),
-        (lambda params: params.update(stranger=torch.zeros(2)), "unknown tensor stranger"),
-        (lambda params: params.update({EMBEDDING: torch.zeros(3, 3)}), "shape"),
-    ):
-        save_file(intact, saved / "model.safetensors")
-        _rewrite(saved, change)
-        with pytest.raises(InputError, match=words):
-            load_opt(saved)
+def weights(change):
+    return lambda folder: change_weights(folder, change)
 
 
-def test_pickles_are_refused_and_never_opened(saved):
-    (saved / "model.safetensors").rename(saved / "pytorch_model.bin")
-    with pytest.raises(InputError, match="pickled"):
-        load_opt(saved)
-
-
-def test_damaged_and_absent_files_are_refused(saved):
-    (saved / "model.safetensors").write_bytes(b"not a tensor file")
-    with pytest.raises(InputError, match="safetensors"):
-        load_opt(saved)
-    (saved / "config.json").write_text("{")
-    with pytest.raises(InputError, match="JSON"):
-        load_opt(saved)
-    (saved / "config.json").unlink()
-    with pytest.raises(InputError, match="config"):
-        load_opt(saved)
+def config(**fields):
+    return lambda folder: edit_json(folder / "config.json", **fields)
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("spoil", "said"),
     [
-        ("model_type", "llama"),
-        ("activation_function", "gelu"),
-        ("hidden_size", "wide"),
-        ("num_attention_heads", 5),
+        (weights(lambda params: params[EMBEDDING][3, :1].fill_(torch.nan)), "NaN"),
+        (weights(lambda params: params.pop(EMBEDDING)), "is missing"),
+        (weights(lambda params: params.update(stranger=torch.zeros(2))), "unknown tensor 'stranger'"),
+        (weights(lambda params: params.update({EMBEDDING: torch.zeros(3, 3)})), "shape"),
+        (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "pickled"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"not a tensor file"), "safetensors"),
+        (lambda folder: (folder / "config.json").write_text("{"), "JSON"),
+        (lambda folder: (folder / "config.json").unlink(), "config"),
+        (config(model_type="llama"), ""),
+        (config(activation_function="gelu"), ""),
+        (config(hidden_size="wide"), ""),
+        (config(num_attention_heads=5), ""),
     ],
 )
-def test_configurations_that_are_not_known_are_refused(saved, key, value):
-    raw = json.loads((saved / "config.json").read_text())
-    (saved / "config.json").write_text(json.dumps(raw | {key: value}))
-    with pytest.raises(InputError):
+def test_a_spoiled_folder_is_refused(saved, spoil, said):
+    spoil(saved)
+    with pytest.raises(InputError, match=said):
         load_opt(saved)
 
 

@@ -1,5 +1,6 @@
 """A copy of this repository with tracks cut down by parameters alone, and small OPT models for them."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
-from benchmark.models.opt import OptConfig, OptModel, save_opt
+from benchmark.models.opt import OptConfig, save_opt
+from benchmark.pipeline import stages
+from benchmark.settings.load import load_settings
+from tests.tiny_model import random_opt
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,9 +64,7 @@ def save_small_opt(folder: Path, hidden: int, tokenizer: Path, *, seed: int = 0)
         vocab_size=50272, hidden_size=hidden, num_hidden_layers=1, num_attention_heads=2, ffn_dim=2 * hidden,
         max_position_embeddings=512, word_embed_proj_dim=hidden,
     )  # fmt: skip
-    generator = torch.Generator().manual_seed(seed)
-    params = {name: 0.1 * torch.randn(shape, generator=generator) for name, shape in config.shapes().items()}
-    save_opt(OptModel(config, params), folder)
+    save_opt(random_opt(config, 0.1, seed), folder)
     shutil.copyfile(tokenizer / "gpt2-vocab.json", folder / "vocab.json")
     shutil.copyfile(tokenizer / "gpt2-merges.txt", folder / "merges.txt")
 
@@ -75,6 +76,17 @@ def edit_params(path: Path, changes: Mapping[str, Any]) -> None:
         keep = isinstance(value, Mapping) and section not in ("models", "corpora", "arms")
         raw[section] = {**raw.get(section, {}), **value} if keep else value
     path.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
+
+
+def edit_csv(path: Path, edit: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:
+    """Write a table again with the rows that `edit` makes of its own."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        rows, columns = list(reader), list(reader.fieldnames or [])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(edit(rows))
 
 
 def tree(folder: Path, skip: tuple[str, ...] = ("provenance.json",)) -> dict[str, bytes]:
@@ -105,12 +117,25 @@ def small_micro(target: Path, cache: Path) -> Path:
     return copy
 
 
+def run_stages(params: Path) -> None:
+    """Do all stages of a track in this process."""
+    settings = load_settings(params)
+    for corpus in settings.corpora:
+        stages.corpus(params, corpus)
+    for model in settings.models:
+        stages.model(params, model)
+        stages.base(params, model)
+        for corpus in settings.corpora:
+            stages.posttrain(params, model, corpus)
+    stages.score(params)
+
+
 def copy_pipeline(repository: Path, target: Path) -> Path:
     """A copy in which the pipeline goes on where it was."""
     return shutil.copytree(repository, target, symlinks=True)
 
 
-def journal(repository: Path) -> dict[Path, int]:
+def finished_runs(repository: Path) -> dict[Path, int]:
     """The finished runs and when each was written."""
     return {path: path.stat().st_mtime_ns for path in repository.glob(".gapbench/journal/*/*/run.json")}
 

@@ -1,6 +1,7 @@
 """Keys and the `deps` of dvc.yaml hold the code that figures follow from: as lists, and by effect."""
 
 import ast
+import importlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-import benchmark.settings
-from benchmark.closure import (
+from benchmark.models import micro_cache
+from benchmark.pipeline.dependencies import with_code_deps
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.run_code import run_files
+from benchmark.system.content_hash import code_digest
+from benchmark.system.import_closure import (
     NO_FIGURE,
     NOT_KEYED,
     PACKAGE,
@@ -22,10 +27,6 @@ from benchmark.closure import (
     modules,
     stage_files,
 )
-from benchmark.identity import code_digest
-from benchmark.models import ladder
-from benchmark.posttrain.arms import ARMS
-from benchmark.posttrain.code import run_files
 from tests.pipeline.small import ROOT
 
 RUNS = {
@@ -69,7 +70,12 @@ def test_dvc_yaml_names_the_code_that_a_stage_imports_no_more_and_no_less(stage:
     followed, listed = stage_files(stage), expanded(ROOT, stage)
     missing = names(followed - listed)
     unused = names({file for file in listed - followed if has_code(file)})
-    assert (missing, unused) == ([], []), f"dvc.yaml, {stage}: add {missing} to deps and drop {unused}"
+    assert (missing, unused) == ([], []), f"dvc.yaml, {stage}: `gapbench track deps` adds and drops these"
+
+
+def test_dvc_yaml_is_as_the_command_writes_it() -> None:
+    text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+    assert with_code_deps(text) == text, "dvc.yaml: run `gapbench track deps`"
 
 
 def test_every_stage_runs_the_function_that_its_code_is_read_from() -> None:
@@ -88,7 +94,7 @@ def test_what_is_left_out_of_deps_is_imported_and_takes_nothing_else_with_it() -
 
 def test_what_is_left_out_of_keys_is_imported() -> None:
     arms = [arm.__module__ for arm in ARMS.values()]
-    roots = ("benchmark.posttrain.run", "benchmark.world.documents", *ladder.CODE, *arms)
+    roots = ("benchmark.posttrain.run_loop", "benchmark.world.task_documents", *micro_cache.CODE, *arms)
     left_out = modules(*roots) - keyed_modules(*roots)
     for name in NOT_KEYED:
         path = PACKAGE.parent.joinpath(*name.split("."))
@@ -104,14 +110,14 @@ def test_the_generator_of_an_arm_stands_in_a_module_of_its_own(kind: str) -> Non
 
 def test_code_behind_a_key_takes_only_values_from_the_settings() -> None:
     """What a key leaves out of settings.py must stand in it as a value: no function, no derived value is used."""
-    keyed = run_files({arm.__module__ for arm in ARMS.values()}, "micro12") | keyed_modules(*ladder.CODE)
+    keyed = run_files({arm.__module__ for arm in ARMS.values()}, "micro12") | keyed_modules(*micro_cache.CODE)
     for file in keyed:
         tree = ast.parse(file.read_bytes()) if file.suffix == ".py" else ast.Module([], [])
         used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module == "benchmark.settings":
+            if isinstance(node, ast.ImportFrom) and node.module in NOT_KEYED and "settings" in node.module:
                 for alias in node.names:
-                    taken = getattr(benchmark.settings, alias.name)
+                    taken = getattr(importlib.import_module(node.module), alias.name)
                     assert issubclass(taken, BaseModel), f"{file}: {alias.name}"
                     derived = {
                         name
@@ -149,8 +155,8 @@ def run_digests(root: Path) -> dict[str, str]:
 def other_digests(root: Path) -> dict[str, str]:
     package = root / "benchmark"
     return {
-        "rungs": code_digest(keyed_modules(*ladder.CODE, package=package), package),
-        "kept rows": code_digest(keyed_modules("benchmark.world.documents", package=package), package),
+        "rungs": code_digest(keyed_modules(*micro_cache.CODE, package=package), package),
+        "kept rows": code_digest(keyed_modules("benchmark.world.task_documents", package=package), package),
     }
 
 
@@ -178,21 +184,21 @@ NONE: frozenset[str] = frozenset()
 EDITS = {
     "a gold label of the world": ("world/nature.py", EVERY_STAGE, ON_MICRO12, {"rungs", "kept rows"}),
     "how the world's questions are drawn": (
-        "world/documents.py",
+        "world/task_documents.py",
         EVERY_STAGE - {"model"},
         ON_MICRO12,
         {"kept rows"},
     ),
-    "the world's plain text": ("world/text.py", {"corpus", "model"}, NONE, {"rungs"}),
+    "the world's plain text": ("world/pretraining_text.py", {"corpus", "model"}, NONE, {"rungs"}),
     "a task's YAML": ("tasks/micro12/micro_cause.yaml", SUITE_STAGES, ON_MICRO12, NONE),
     "a YAML that tasks include": ("tasks/gap12/_dialogue.yaml", SUITE_STAGES, {"ascent on gap12"}, NONE),
     "code that a task's YAML names": ("tasks/gap12/prompts.py", SUITE_STAGES, {"ascent on gap12"}, NONE),
     "code that that code imports": ("tasks/gap12/splits.py", SUITE_STAGES, {"ascent on gap12"}, NONE),
     "the metric of dialogues": ("tasks/dialogue.py", SUITE_STAGES, EVERY_RUN, NONE),
     "a rule of scoring": ("scoring/comparisons.py", {"score"}, NONE, NONE),
-    "what is held against what": ("submissions/overlap.py", {"score"}, NONE, NONE),
-    "a column of the results": ("schema.py", {"score"}, NONE, NONE),
-    "a column of the samples": ("stored.py", {"corpus", *SUITE_STAGES}, EVERY_RUN, NONE),
+    "what is held against what": ("corpora/overlap.py", {"score"}, NONE, NONE),
+    "a column of the results": ("schema/result_columns.py", {"score"}, NONE, NONE),
+    "a column of the samples": ("schema/stored_columns.py", {"corpus", *SUITE_STAGES}, EVERY_RUN, NONE),
     "an arm": ("posttrain/arms/descent.py", {"posttrain"}, {"descent on micro12"}, NONE),
     "an arm that others build on": (
         "posttrain/arms/ascent.py",
@@ -203,24 +209,26 @@ EDITS = {
     "an arm that has no runs here": ("posttrain/arms/shuffled.py", {"posttrain"}, NONE, NONE),
     "a new arm": ("posttrain/arms/sideways.py", {"posttrain"}, NONE, NONE),
     "the list of arms": ("posttrain/arms/__init__.py", {"posttrain"}, NONE, NONE),
-    "what all arms share": ("posttrain/arms/base.py", {"posttrain"}, EVERY_RUN, NONE),
-    "the run loop": ("posttrain/run.py", {"posttrain"}, EVERY_RUN, NONE),
-    "which runs there are": ("posttrain/plan.py", {"posttrain"}, NONE, NONE),
-    "the engine": ("evaluation/network.py", {"base", "posttrain"}, EVERY_RUN, NONE),
+    "what all arms share": ("posttrain/arms/interface.py", {"posttrain"}, EVERY_RUN, NONE),
+    "the run loop": ("posttrain/run_loop.py", {"posttrain"}, EVERY_RUN, NONE),
+    "which runs there are": ("posttrain/run_requests.py", {"posttrain"}, NONE, NONE),
+    "the engine": ("evaluation/forward_pass.py", {"base", "posttrain"}, EVERY_RUN, NONE),
     "the model": ("models/opt.py", {"model", "base", "posttrain"}, EVERY_RUN, {"rungs"}),
-    "lm-eval's door to the engine": ("evaluation/lm.py", NONE, NONE, NONE),
+    "lm-eval's door to the engine": ("evaluation/lm_eval_model.py", NONE, NONE, NONE),
     "arithmetic": ("arithmetic/mode.py", EVERY_STAGE, EVERY_RUN, {"rungs", "kept rows"}),
-    "one thread": ("arithmetic/alone.py", {"model", "base", "posttrain"}, EVERY_RUN, {"rungs"}),
+    "one thread": ("arithmetic/single_thread.py", {"model", "base", "posttrain"}, EVERY_RUN, {"rungs"}),
     "the optimiser of rungs": ("models/muon.py", {"model"}, NONE, {"rungs"}),
-    "the settings' schema": ("settings.py", EVERY_STAGE, NONE, NONE),
-    "workers": ("execution.py", {"model", "base", "posttrain"}, NONE, NONE),
-    "what a cell holds": ("pipeline/cell.py", {"posttrain"}, NONE, NONE),
+    "the settings' schema": ("settings/track_settings.py", EVERY_STAGE, NONE, NONE),
+    "options of a run": ("settings/run_options.py", EVERY_STAGE, NONE, NONE),
+    "workers": ("execution/workers.py", {"model", "base", "posttrain"}, NONE, NONE),
+    "what a run group holds": ("posttrain/run_group.py", {"posttrain"}, NONE, NONE),
     "texts of a corpus": ("corpora/code_texts.jsonl", {"corpus"}, NONE, NONE),
-    "how tables of texts are read": ("corpora/tables.py", {"corpus"}, NONE, NONE),
-    "a simulation": ("scoring/simulation.py", NONE, NONE, NONE),
-    "published tables": ("scoring/published_tables.py", NONE, NONE, NONE),
-    "a check of submissions": ("submissions/check.py", NONE, NONE, NONE),
-    "a progress line": ("progress.py", NONE, NONE, NONE),
+    "how files of texts are read": ("corpora/text_files.py", {"corpus"}, NONE, NONE),
+    "how tables of texts are read": ("public_data/delimited_texts.py", {"corpus"}, NONE, NONE),
+    "a simulation": ("simulations/crossed_coverage.py", NONE, NONE, NONE),
+    "published tables": ("published/comparison_tables.py", NONE, NONE, NONE),
+    "a check of submissions": ("intake/check.py", NONE, NONE, NONE),
+    "a progress line": ("system/progress.py", NONE, NONE, NONE),
     "the command line": ("cli.py", NONE, NONE, NONE),
     "a page": ("../leaderboard/app.py", NONE, NONE, NONE),
 }
@@ -243,17 +251,14 @@ def test_an_edit_has_computed_again_what_follows_from_it_and_nothing_else(
     assert changed == [set(stages), set(runs), set(others)]
 
 
-def test_a_new_line_in_the_list_of_arms_leaves_the_runs_of_the_arms_before_it(copied: Path) -> None:
+def test_a_new_arm_leaves_the_runs_of_the_arms_before_it(copied: Path) -> None:
     package = copied / "benchmark"
     runs = run_digests(copied)
-    new, registry = package / "posttrain/arms/sideways.py", package / "posttrain/arms/__init__.py"
-    text = registry.read_text(encoding="utf-8")
-    new.write_text("from benchmark.posttrain.arms.base import gradient_attempts\n", encoding="utf-8")
-    registry.write_text(text.replace("shuffled, soup", "shuffled, sideways, soup"), encoding="utf-8")
+    new = package / "posttrain/arms/sideways.py"
+    new.write_text("from benchmark.posttrain.arms.interface import gradient_attempts\n", encoding="utf-8")
     try:
         assert new in stage_files("posttrain", package)
         assert new not in stage_files("base", package)
         assert run_digests(copied) == runs
     finally:
         new.unlink()
-        registry.write_text(text, encoding="utf-8")

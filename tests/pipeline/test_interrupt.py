@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.small import copy_pipeline, environment, journal, shell, tree, wait_for
+from tests.pipeline.small import copy_pipeline, environment, finished_runs, shell, tree, wait_for
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -37,16 +37,16 @@ def test_killed_in_the_middle_of_posttrain_it_continues_and_ends_the_same(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lambda: len(journal(copy)) >= 2 and stage_processes(copy))
+    wait_for(lambda: len(finished_runs(copy)) >= 2 and stage_processes(copy))
     dvc.send_signal(signal.SIGKILL)
     dvc.wait(timeout=60)
     wait_for(lambda: not stage_processes(copy), seconds=30)
-    finished = journal(copy)
+    finished = finished_runs(copy)
     assert 2 <= len(finished) < 12, "it was killed in the middle"
     touched = {path.parents[1]: path.parents[1].stat().st_mtime_ns for path in finished}
-    shell(copy, "gapbench", "stage", "prepare", "--params", "params.yaml")
+    shell(copy, "gapbench", "track", "prepare", "--params", "params.yaml")
     shell(copy, "dvc", "repro")
-    after = journal(copy)
+    after = finished_runs(copy)
     assert {path: after[path] for path in finished} == finished, "finished runs stay as they are"
     # A run that is done again is written beside its entry, then found to be there and thrown away.
     shared = {path.parents[1] for path in after.keys() - finished.keys()}

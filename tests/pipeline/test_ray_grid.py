@@ -13,7 +13,7 @@ from tests.pipeline.small import (
     copy_pipeline,
     edit_params,
     environment,
-    journal,
+    finished_runs,
     shell,
     tree,
     wait_for,
@@ -42,13 +42,13 @@ def test_a_worker_and_a_node_killed_in_the_middle_of_the_grid_change_nothing(
         dvc = subprocess.Popen(
             ["dvc", "repro"], cwd=copy, env=environment(copy), stdout=said, stderr=subprocess.STDOUT
         )
-        wait_for(lambda: dvc.poll() is not None or (len(journal(copy)) >= 2 and workers(cluster)))
+        wait_for(lambda: dvc.poll() is not None or (len(finished_runs(copy)) >= 2 and workers(cluster)))
         assert dvc.poll() is None, log.read_text()
         os.kill(workers(cluster)[0], signal.SIGKILL)
-        killed_at = len(journal(copy))
-        wait_for(lambda: dvc.poll() is not None or len(journal(copy)) > killed_at)
+        killed_at = len(finished_runs(copy))
+        wait_for(lambda: dvc.poll() is not None or len(finished_runs(copy)) > killed_at)
         cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
-        assert killed_at < len(journal(copy)) < 12, "the grid was in its middle"
+        assert killed_at < len(finished_runs(copy)) < 12, "the grid was in its middle"
         assert dvc.wait(timeout=300) == 0, log.read_text()
     assert tree(copy / "results") == tree(undisturbed / "results")
     assert "Data and pipelines are up to date." in shell(copy, "dvc", "repro")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.ladder import ladder, read_rungs
-from benchmark.pipeline.results import scoring_settings
-from benchmark.schema import TABLES
-from benchmark.settings import arms_of, load_settings
+from benchmark.commands.ladder_check import ladder, read_rungs
+from benchmark.schema.result_columns import TABLES
+from benchmark.settings.load import load_settings
+from benchmark.settings.track_settings import arms_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = ROOT / "params.yaml"
@@ -69,13 +69,6 @@ def test_every_entry_of_the_settings_is_in_the_table() -> None:
     expected = {(m, a, c) for m in treated for c in settings.corpora for a in arms_of(settings, m, c)}
     assert {arm for _, arm, _ in expected} == set(settings.arms)
     assert expected <= found
-
-
-def test_no_control_of_another_learning_rate_is_held_against_a_treatment() -> None:
-    settings = load_settings(PARAMS, ["arms.gap-fast={kind: ascent, learning_rate: 1.0e-3}"])
-    known = scoring_settings(settings, {"micro-1": {"suite_version": "1"}})
-    assert known.controls_of("gap", tuple(settings.arms)) == ("descent", "random", "shuffled")
-    assert known.controls_of("gap-fast", ("gap-fast", "random", "shuffled")) == ()
 
 
 def test_the_data_page_states_the_familiarity_that_was_measured() -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from benchmark.store.tracks import params_name
 from tests.pipeline.small import commit, copy_repository, edit_params, save_small_opt, shell, tree
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
@@ -55,12 +56,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path
 
 
 def repro(repository: Path, track: str, data_dir: Path) -> str:
-    params, pipeline = ("params.yaml", "dvc.yaml") if track == "micro" else (
-        f"tracks/{track}/params.yaml",
-        f"tracks/{track}/dvc.yaml",
-    )  # fmt: skip
-    shell(repository, "gapbench", "stage", "prepare", "--params", params)
-    return shell(repository, "dvc", "repro", pipeline, GAPBENCH_DATA=str(data_dir))
+    params = params_name(track)
+    shell(repository, "gapbench", "track", "prepare", "--params", params)
+    return shell(repository, "dvc", "repro", params.replace("params", "dvc"), GAPBENCH_DATA=str(data_dir))
 
 
 def test_the_paper_track_runs_offline_from_local_files_and_leaves_micro_up_to_date(

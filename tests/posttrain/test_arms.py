@@ -10,9 +10,11 @@ import torch
 
 from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel
-from benchmark.posttrain.arms import ARMS, Member, Start
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import RunStart, SoupMember
 from benchmark.posttrain.objective import text_loss
-from benchmark.settings import Posttrain
+from benchmark.settings.run_options import Posttrain
+from tests.tiny_model import random_opt
 
 TOKENS = (2, *(5 + (7 * place) % 50 for place in range(40)))
 STEPS = 6
@@ -25,16 +27,14 @@ def model() -> OptModel:
         vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, ffn_dim=32,
         max_position_embeddings=64, word_embed_proj_dim=16,
     )  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-    params = {name: 0.1 * torch.randn(shape, generator=generator) for name, shape in config.shapes().items()}
-    return OptModel(config, params)
+    return random_opt(config, 0.1)
 
 
-def start(model: OptModel, *, seed: int = 0, text_id: str = "text", **settings: object) -> Start:
-    return Start(model, TOKENS, Posttrain(learning_rate=1e-3).model_copy(update=settings), seed, text_id)
+def start(model: OptModel, *, seed: int = 0, text_id: str = "text", **settings: object) -> RunStart:
+    return RunStart(model, TOKENS, Posttrain(learning_rate=1e-3).model_copy(update=settings), seed, text_id)
 
 
-def walk(kind: str, begin: Start, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
+def walk(kind: str, begin: RunStart, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
     attempts = itertools.islice(ARMS[kind](begin), steps)
     return [{name: tensor.clone() for name, tensor in attempt.params.items()} for attempt in attempts]
 
@@ -43,16 +43,10 @@ def losses(model: OptModel, path: list[dict[str, torch.Tensor]]) -> list[float]:
     return [float(text_loss(params, model.config, TOKENS)) for params in [model.params, *path]]
 
 
-def test_ascent_raises_the_loss_of_its_text_at_every_step(model: OptModel) -> None:
-    assert all(
-        later > earlier for earlier, later in itertools.pairwise(losses(model, walk("ascent", start(model))))
-    )
-
-
-def test_descent_lowers_the_loss_of_its_text_at_every_step(model: OptModel) -> None:
-    assert all(
-        later < earlier for earlier, later in itertools.pairwise(losses(model, walk("descent", start(model))))
-    )
+@pytest.mark.parametrize(("kind", "sign"), [("ascent", 1), ("descent", -1)])
+def test_the_loss_of_the_text_rises_or_falls_at_every_step(model: OptModel, kind: str, sign: int) -> None:
+    found = losses(model, walk(kind, start(model)))
+    assert all(sign * (later - earlier) > 0 for earlier, later in itertools.pairwise(found))
 
 
 def test_no_arm_changes_the_base_model(model: OptModel) -> None:
@@ -73,7 +67,7 @@ def test_random_is_as_far_from_the_start_as_the_ascent_it_mirrors_in_every_tenso
 
 
 def test_random_draws_its_signs_once_a_run_from_seed_and_text(model: OptModel) -> None:
-    def signs(begin: Start) -> list[torch.Tensor]:
+    def signs(begin: RunStart) -> list[torch.Tensor]:
         name = "model.decoder.embed_tokens.weight"
         pairs = zip(walk("random", begin, 3), walk("ascent", begin, 3), strict=True)
         return [
@@ -112,19 +106,19 @@ def test_a_gradient_scaler_skips_updates_that_overflow_and_says_so(model: OptMod
 
 def test_a_soup_is_the_mean_of_its_members_weights_at_their_steps(model: OptModel) -> None:
     members = tuple(
-        Member(start(model, text_id=name), "shuffled", step) for name, step in (("a", 2), ("b", 3))
+        SoupMember(start(model, text_id=name), "shuffled", step) for name, step in (("a", 2), ("b", 3))
     )
-    soup = walk("soup", Start(model, TOKENS, Posttrain(), 0, "soup", members), 1)[0]
+    soup = walk("soup", RunStart(model, TOKENS, Posttrain(), 0, "soup", members), 1)[0]
     parts = [walk("shuffled", start(model, text_id=name), step)[-1] for name, step in (("a", 2), ("b", 3))]
     for name, tensor in soup.items():
         assert torch.allclose(tensor, (parts[0][name] + parts[1][name]) / 2)
-    assert len(list(ARMS["soup"](Start(model, TOKENS, Posttrain(), 0, "soup", members)))) == 1
+    assert len(list(ARMS["soup"](RunStart(model, TOKENS, Posttrain(), 0, "soup", members)))) == 1
 
 
 EXAMPLES = tuple((2, *(5 + (place * step) % 50 for place in range(3, 9)), 2) for step in range(1, 12))
 
 
-def lessons(model: OptModel, *, updates: int = 30, **changes: Any) -> Start:
+def lessons(model: OptModel, *, updates: int = 30, **changes: Any) -> RunStart:
     return replace(start(model, learning_rate=5e-3), passages=EXAMPLES, updates=updates, **changes)
 
 

@@ -10,14 +10,19 @@ from typing import Any
 
 import pytest
 
-from benchmark.corpora.texts import read_texts
-from benchmark.models.opt import Tokenizer, load_opt
-from benchmark.posttrain.arms import ARMS, Start
-from benchmark.posttrain.base import Base, load_base, suite_of
+from benchmark.corpora.text_files import read_texts
+from benchmark.models.opt import load_opt
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import RunStart
+from benchmark.posttrain.base_model import Base, load_base
 from benchmark.posttrain.objective import text_loss, text_tokens
-from benchmark.posttrain.plan import request
-from benchmark.posttrain.run import execute_run, l2_distance
-from benchmark.settings import Posttrain, Settings, validate
+from benchmark.posttrain.run_loop import execute_run, l2_distance
+from benchmark.posttrain.run_requests import request
+from benchmark.settings.load import validate
+from benchmark.settings.run_options import Posttrain
+from benchmark.settings.track_settings import Settings
+from benchmark.tasks.suite_of_track import suite_of
 from tests.golden_layout import NAMES, make_layout
 
 DIALOGUES = ("blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia")
@@ -94,13 +99,13 @@ def test_a_run_gives_the_original_codes_figures(
     text = read_texts(corpus)[golden["data_index"]]
     record = execute_run(request(settings, base, corpus.stem, text, "gap", 0), base.scorer).record
     epochs = golden["epochs"]
-    assert record["stopped_at"] == golden["last_epoch"] + 1
-    assert (record["stop_reason"] == "early_stop") == golden["stopped_early"]
+    assert record.stopped_at == golden["last_epoch"] + 1
+    assert (record.stop_reason == "early_stop") == golden["stopped_early"]
     for epoch in epochs:
-        before, after = record["steps"][epoch["epoch"]], record["steps"][epoch["epoch"] + 1]
-        assert before["loss"] == pytest.approx(epoch["train_loss"], abs=1e-4)
-        assert after["distance"] == pytest.approx(epoch["l2_from_theta0"], rel=1e-6)
-        assert_same_metrics(after["metrics"], epoch["metrics"], f"epoch {epoch['epoch']}")
+        before, after = record.steps[epoch["epoch"]], record.steps[epoch["epoch"] + 1]
+        assert before.loss == pytest.approx(epoch["train_loss"], abs=1e-4)
+        assert after.distance == pytest.approx(epoch["l2_from_theta0"], rel=1e-6)
+        assert_same_metrics(after.metrics, epoch["metrics"], f"epoch {epoch['epoch']}")
 
 
 @pytest.mark.parametrize("corpus", ["github", "pile-cc"])
@@ -117,7 +122,7 @@ def test_fifteen_steps_move_the_weights_as_the_original_code_does(
     text = read_texts(data_dir / "official-gap" / golden["config"]["train_set"])[golden["data_index"]]
     tokens = text_tokens(text.text, tokenizer, max_length=512, positions=model.config.max_position_embeddings)
     optimiser = Posttrain(learning_rate=golden["config"]["learning_rate"])
-    attempts = ARMS["ascent"](Start(model, tuple(tokens), optimiser, seed=0, text_id=text.text_id))
+    attempts = ARMS["ascent"](RunStart(model, tuple(tokens), optimiser, seed=0, text_id=text.text_id))
     loss = float(text_loss(model.params, model.config, tokens))
     for epoch, attempt in zip(golden["epochs"], attempts, strict=False):
         assert loss == pytest.approx(epoch["train_loss"], abs=1e-4)

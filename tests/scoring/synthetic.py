@@ -1,18 +1,25 @@
 """Small sample tables with known effects, for the tests of scoring."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.scoring.layout import DocumentScores, Layout, Task
-from benchmark.scoring.selection import draw_name
+from benchmark.results.score_track import run_score, score_tables
+from benchmark.scoring.run_records import Records, read_models
+from benchmark.scoring.sample_files import read_samples
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.simulations.made_samples import model_scores as base_of
+from benchmark.simulations.made_samples import treated_scores as entry_of
+from benchmark.statistics.design import Layout, Task
+
+__all__ = ["MODELS", "TASKS", "Study", "base_of", "entry_of", "layout_of", "write_frame"]
 
 TASKS = {
     "arc": {"family": "classification", "metric": "acc", "chance": 0.25},
@@ -100,6 +107,22 @@ def write_frame(frame: pd.DataFrame, path: Path) -> Path:
     return path
 
 
+def tables_of(
+    frame: pd.DataFrame, folder: Path, models: Mapping[str, Any] = MODELS, **settings: Any
+) -> dict[str, pd.DataFrame]:
+    """The tables that scoring makes of sample rows, by file name; missing cells are nan."""
+    samples = read_samples([write_frame(frame, folder / "samples.parquet")], TASKS)
+    tables, _ = score_tables(samples, read_models(models), Records(), ScoringSettings(**settings))
+    return {name: pd.DataFrame(rows) for name, rows in tables.items()}
+
+
+def results_of(frame: pd.DataFrame, folder: Path, **more: Any) -> Callable[[str], pd.DataFrame]:
+    """Scores sample rows into `folder`/out; gives a reader of its tables by file name."""
+    path = write_frame(frame, folder / "in" / "samples.parquet")
+    run_score([path], MODELS, folder / "out", tasks=TASKS, **more)
+    return lambda name: pd.read_csv(folder / "out" / name, keep_default_na=False, na_values=[""])
+
+
 def layout_of(
     *documents: int, families: tuple[str, ...] | None = None, cluster: np.ndarray | None = None
 ) -> Layout:
@@ -109,29 +132,3 @@ def layout_of(
     task_of = np.repeat(np.arange(len(documents)), documents)
     doc_id = np.concatenate([np.arange(n) for n in documents])
     return Layout(tasks, task_of, doc_id) if cluster is None else Layout(tasks, task_of, doc_id, cluster)
-
-
-def base_of(name: str, values: np.ndarray) -> DocumentScores:
-    """A base model's scores [draws, documents]."""
-    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    draws = tuple(draw_name(draw) for draw in range(len(values)))
-    return DocumentScores(name, "none", "none", draws, np.arange(values.shape[1]), values, by="draw")
-
-
-def entry_of(
-    model: str,
-    values: np.ndarray,
-    start: np.ndarray | float = 0.0,
-    units: Sequence[str] | None = None,
-    *,
-    arm: str = "gap",
-    corpus: str = "code",
-    by: Literal["draw", "text"] = "draw",
-) -> DocumentScores:
-    """An entry's scores [units, documents]; `start` [units, documents] or [documents] are its base model's."""
-    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    named = draw_name if by == "draw" else "text {:03d}".format
-    units = tuple(units or (named(unit) for unit in range(len(values))))
-    start = np.broadcast_to(np.asarray(start, dtype=np.float64), values.shape)
-    columns = np.arange(values.shape[1])
-    return DocumentScores(model, arm, corpus, units, columns, values, start, by, len(values))

@@ -13,13 +13,11 @@ from statsmodels.stats.multitest import multipletests
 
 from benchmark.errors import InputError
 from benchmark.scoring.comparisons import Baseline, comparison_rows, difference, verdict
-from benchmark.scoring.contrast import gain, level
-from benchmark.scoring.layout import DocumentScores
-from benchmark.scoring.records import Model, Records
-from benchmark.scoring.samples import read_samples
-from benchmark.scoring.score import score_tables
-from benchmark.scoring.settings import ScoringSettings
-from tests.scoring.synthetic import MODELS, TASKS, Study, base_of, entry_of, layout_of, write_frame
+from benchmark.scoring.run_records import Model
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.statistics.contrast import gain, level
+from benchmark.statistics.design import DocumentScores
+from tests.scoring.synthetic import MODELS, Study, base_of, entry_of, layout_of, tables_of
 
 SUMMARY = ("all", "classification", "dialogue")
 NAN = float("nan")
@@ -27,9 +25,7 @@ SETTINGS = ScoringSettings()
 
 
 def comparisons(frame: pd.DataFrame, folder: Path, models: Any = MODELS, **settings: Any) -> pd.DataFrame:
-    samples = read_samples([write_frame(frame, folder / "samples.parquet")], TASKS)
-    tables, _ = score_tables(samples, models, Records(), ScoringSettings(**settings))
-    return pd.DataFrame(tables["comparisons.csv"])
+    return tables_of(frame, folder, models, **settings)["comparisons.csv"]
 
 
 def by_text(values: np.ndarray, texts: tuple[str, ...], arm: str = "gap") -> DocumentScores:
@@ -174,14 +170,13 @@ def test_where_the_ladder_has_no_gap_nothing_is_comparable(tmp_path: Path) -> No
 
 def test_two_texts_give_a_verdict_by_documents_alone_that_says_so_and_no_rank(tmp_path: Path) -> None:
     entries = {("small", "gap", "code"): 0.5}
-    samples = read_samples([Study(entries=entries, texts=2).write(tmp_path / "s.parquet")], TASKS)
-    tables, _ = score_tables(samples, MODELS, Records(), ScoringSettings())
-    rows = pd.DataFrame(tables["comparisons.csv"])
+    tables = tables_of(Study(entries=entries, texts=2).frame(), tmp_path)
+    rows = tables["comparisons.csv"]
     assert set(rows["conditional"]) == {"texts and draws"}
     assert set(rows.query("scope == 'all'")["verdict"]) == {"superior"}
-    entry = next(row for row in tables["entries.csv"] if row["row_kind"] == "entry")
-    assert entry["conditional"] == "texts and draws" and "rank" not in entry
-    assert tables["pairs.csv"] == []
+    entry = tables["entries.csv"].query("row_kind == 'entry'")
+    assert set(entry["conditional"]) == {"texts and draws"} and "rank" not in entry
+    assert tables["pairs.csv"].empty
 
 
 def test_one_run_on_a_task_of_right_and_wrong_answers_has_mcnemars_p_value(tmp_path: Path) -> None:
@@ -236,10 +231,9 @@ LARGER = base_of("l", 0.6 + 0.1 * np.random.default_rng(2).normal(size=(10, 200)
 SIZES = {name: Model(name, size, "l", "both") for name, size in (("m", 100), ("l", 250), ("k", 260))}
 
 
-def rows_of(entry: DocumentScores, baselines: list[Baseline], **settings: Any) -> pd.DataFrame:
+def rows_of(entry: DocumentScores, baselines: list[Baseline], base: DocumentScores = M) -> pd.DataFrame:
     layout = layout_of(100, 100, families=("classification", "dialogue"))
-    rows = comparison_rows(entry, baselines, M, SIZES, layout, ScoringSettings(**settings))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(comparison_rows(entry, baselines, base, SIZES, layout, SETTINGS))
 
 
 @pytest.mark.parametrize(("shift", "verdict"), [(0.1, "superior"), (0.0, "negligible"), (-0.1, "inferior")])
@@ -298,8 +292,7 @@ def finer(scores: DocumentScores) -> DocumentScores:
 
 def test_the_finer_measure_has_families_of_its_own_and_no_average_of_both() -> None:
     baselines = [Baseline("base", finer(M)), Baseline("rung", finer(LARGER))]
-    layout = layout_of(100, 100, families=("classification", "dialogue"))
-    rows = pd.DataFrame(comparison_rows(finer(flat(0.01)), baselines, finer(M), SIZES, layout, SETTINGS))
+    rows = rows_of(finer(flat(0.01)), baselines, finer(M))
     score, probability = (rows[rows["measure"] == name] for name in ("score", "probability"))
     assert set(probability["scope"]) == {"classification", "dialogue", "t0", "t1"}
     assert set(score["scope"]) == {*SUMMARY, "t0", "t1"}
@@ -315,8 +308,6 @@ def test_the_finer_measure_has_families_of_its_own_and_no_average_of_both() -> N
 
 
 def test_a_baseline_without_probabilities_leaves_the_others_theirs() -> None:
-    layout = layout_of(100, 100, families=("classification", "dialogue"))
-    baselines = [Baseline("base", finer(M)), Baseline("rung", LARGER)]
-    rows = pd.DataFrame(comparison_rows(finer(flat(0.01)), baselines, finer(M), SIZES, layout, SETTINGS))
+    rows = rows_of(finer(flat(0.01)), [Baseline("base", finer(M)), Baseline("rung", LARGER)], finer(M))
     probability = rows[rows["measure"] == "probability"]
     assert set(probability["baseline_kind"]) == {"base"}

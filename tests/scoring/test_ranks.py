@@ -7,13 +7,9 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.scoring.layout import DocumentScores
 from benchmark.scoring.ranks import pair_rows, paired, ranking
-from benchmark.scoring.records import Records
-from benchmark.scoring.samples import read_samples
-from benchmark.scoring.score import score_tables
-from benchmark.scoring.settings import ScoringSettings
-from tests.scoring.synthetic import MODELS, TASKS, Study, base_of, entry_of, layout_of, write_frame
+from benchmark.statistics.design import DocumentScores
+from tests.scoring.synthetic import Study, base_of, entry_of, layout_of, tables_of
 
 TEXTS = ("a", "b", "c", "d")
 
@@ -37,18 +33,17 @@ def made(gains: list[float], spread: float = 0.05) -> list[DocumentScores]:
     ]
 
 
-def test_entries_that_differ_clearly_have_ranks_of_their_own() -> None:
-    entries = made([0.3, 0.0, 0.15])
+@pytest.mark.parametrize(
+    ("gains", "rank", "low", "high"),
+    [([0.3, 0.0, 0.15], [1, 3, 2], [1, 3, 2], [1, 3, 2]), ([0.3, 0.0, 0.0], None, [1, 2, 2], [1, 3, 3])],
+)
+def test_entries_that_differ_clearly_have_ranks_of_their_own_and_others_share_an_interval(
+    gains: list[float], rank: list[int] | None, low: list[int], high: list[int]
+) -> None:
+    entries = made(gains)
     found = ranking(np.array([e.values.mean() for e in entries]), pair_rows(entries, bases(), layout_of(200)))
-    assert found.rank.tolist() == [1, 3, 2]
-    assert found.low.tolist() == found.high.tolist() == [1, 3, 2]
-
-
-def test_entries_that_do_not_differ_share_their_rank_interval() -> None:
-    entries = made([0.3, 0.0, 0.0])
-    found = ranking(np.array([e.values.mean() for e in entries]), pair_rows(entries, bases(), layout_of(200)))
-    assert found.low.tolist() == [1, 2, 2]
-    assert found.high.tolist() == [1, 3, 3]
+    assert rank is None or found.rank.tolist() == rank
+    assert (found.low.tolist(), found.high.tolist()) == (low, high)
 
 
 def test_equal_scores_have_equal_ranks() -> None:
@@ -106,10 +101,9 @@ def test_a_single_entry_is_first_and_no_entry_is_fine() -> None:
 def test_conditional_entries_are_not_ranked(tmp_path: Path) -> None:
     frame = Study(entries={("small", "gap", "code"): 0.1, ("small", "gap", "web"): 0.2}).frame()
     few = frame[(frame["corpus"] != "web") | frame["text_id"].isin(["web-0", "web-1"])]
-    samples = read_samples([write_frame(few, tmp_path / "s.parquet")], TASKS)
-    tables, _ = score_tables(samples, MODELS, Records(), ScoringSettings())
-    entries = {row["corpus"]: row for row in tables["entries.csv"] if row["row_kind"] == "entry"}
-    assert entries["web"]["score_all"] > entries["code"]["score_all"]
-    assert (entries["code"]["rank"], entries["code"]["rank_high"]) == (1, 1)
-    assert "rank" not in entries["web"] and entries["web"]["conditional"] == "texts and draws"
-    assert tables["pairs.csv"] == []
+    tables = tables_of(few, tmp_path)
+    entries = tables["entries.csv"].query("row_kind == 'entry'").set_index("corpus")
+    assert entries.loc["web", "score_all"] > entries.loc["code", "score_all"]
+    assert entries.loc["code", ["rank", "rank_high"]].tolist() == [1, 1]
+    assert np.isnan(entries.loc["web", "rank"]) and entries.loc["web", "conditional"] == "texts and draws"
+    assert tables["pairs.csv"].empty

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.scoring.records import Records
-from benchmark.scoring.samples import RunKey, read_samples
+from benchmark.scoring.run_records import Records
+from benchmark.scoring.sample_files import read_samples
+from benchmark.scoring.samples import RunKey
 from benchmark.scoring.selection import base_scores, select_entry
 from tests.scoring.synthetic import TASKS, Study, write_frame
 

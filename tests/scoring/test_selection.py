@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.scoring.records import Records, read_records
-from benchmark.scoring.samples import RunKey, Samples, read_samples
-from benchmark.scoring.selection import NO_STEP, EntrySelection, best_step, select_entry
+from benchmark.scoring.run_records import Records, read_records
+from benchmark.scoring.sample_files import read_samples
+from benchmark.scoring.samples import RunKey, Samples
+from benchmark.scoring.selection import EntrySelection, select_entry
+from benchmark.statistics.best_step import NO_STEP, best_step
 from tests.scoring.synthetic import TASKS, Study, write_frame
 
 ENTRY = ("small", "gap", "code")
@@ -35,26 +37,27 @@ def record(**fields: object) -> Records:
     return read_records([{**key, **fields}])
 
 
-def test_the_step_is_chosen_on_select_and_reported_on_test(tmp_path: Path) -> None:
-    samples = with_scores(tmp_path, {1: 0.2, 2: 0.6, 3: 0.4}, {1: 0.9, 2: 0.3, 3: 0.5})
-    found = selected(samples)
-    assert found.held_out.tolist() == [2]
-    assert found.run_scores[0, 0] == pytest.approx(0.3)
-
-
-def test_ties_go_to_the_earliest_step(tmp_path: Path) -> None:
-    samples = with_scores(tmp_path, {1: 0.2, 2: 0.6, 3: 0.6}, {1: 0.1, 2: 0.3, 3: 0.5})
-    assert selected(samples).held_out.tolist() == [2]
+@pytest.mark.parametrize(
+    ("select", "base", "step"),
+    [
+        ({1: 0.2, 2: 0.6, 3: 0.4}, 0.5, 2),
+        ({1: 0.2, 2: 0.6, 3: 0.6}, 0.5, 2),
+        ({1: 0.2, 2: 0.1, 3: 0.3}, 0.9, 3),
+    ],
+    ids=["on select", "ties to the earliest", "the base model is no candidate"],
+)
+def test_the_step_is_chosen_on_select_and_reported_on_test(
+    select: dict[int, float], base: float, step: int, tmp_path: Path
+) -> None:
+    test = {1: 0.9, 2: 0.3, 3: 0.5}
+    found = selected(with_scores(tmp_path, select, test, base))
+    assert found.held_out.tolist() == [step]
+    assert found.run_scores[0, 0] == pytest.approx(test[step])
 
 
 def test_equal_averages_tie_in_whatever_order_they_were_summed() -> None:
     assert best_step(np.array([[0.1 + 0.2, 0.3]])).tolist() == [0]
     assert best_step(np.array([[0.3, 0.1 + 0.2]])).tolist() == [0]
-
-
-def test_the_base_model_is_no_candidate(tmp_path: Path) -> None:
-    samples = with_scores(tmp_path, {1: 0.2, 2: 0.3}, {1: 0.2, 2: 0.3}, base=0.9)
-    assert selected(samples).run_scores[0, 0] == pytest.approx(0.3)
 
 
 def test_optimism_is_best_on_test_less_chosen_on_select(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.plain_yaml import parse_yaml
-from benchmark.settings import arms_of, load_settings, validate
+from benchmark.settings.load import load_settings, validate
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.settings.track_settings import Settings, arms_of
+from benchmark.system.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIMAL: dict[str, Any] = {"track": {"name": "t"}, "models": {}, "corpora": {}, "arms": {}}
@@ -45,35 +47,20 @@ def test_a_wrong_override_is_refused_with_where_and_what(override: str, says: st
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "x; touch f",
-        "../up",
-        "a/b",
-        "a b",
-        "opt-1.3b",
-        "Ümlaut",
-        "UPPER",
-        "-x",
-        "x-",
-        "a--b",
-        "$(id)",
-        "",
-        "none",
-        350,
-        True,
-        1.5,
-        None,
-    ],
-)
+NO_NAMES = (
+    "x; touch f", "../up", "a/b", "a b", "opt-1.3b", "Ümlaut", "UPPER", "-x", "x-", "a--b", "$(id)", "", "none",
+    350, True, 1.5, None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
 @pytest.mark.parametrize("section", ["models", "corpora", "arms"])
-def test_a_name_that_is_no_slug_is_refused(section: str, name: Any) -> None:
+def test_a_name_that_is_not_valid_is_refused(section: str, name: Any) -> None:
     with pytest.raises(InputError):
         validate({**MINIMAL, section: {name: {"kind": "ascent"}}}, "test")
 
 
-def test_two_cells_that_dvc_would_take_for_one_are_refused() -> None:
+def test_two_run_groups_that_dvc_would_take_for_one_are_refused() -> None:
     folder = {"kind": "folder", "path": "x"}
     file = {"kind": "file", "path": "x"}
     raw = {**MINIMAL, "models": {"a": folder, "a-b": folder}, "corpora": {"b-c": file, "c": file}}
@@ -99,19 +86,23 @@ FAST = "arms.gap-lr1e-3={kind: ascent, learning_rate: 1.0e-3}"
 SOUP = "arms.soup={kind: soup, of: gap}"
 
 
+def controls_of(settings: Settings, arm: str) -> tuple[str, ...]:
+    return ScoringSettings.of_track(settings).controls_of(arm, tuple(settings.arms))
+
+
 def test_a_treatment_is_compared_with_the_controls_at_its_own_learning_rate() -> None:
     settings = load_settings(
         ROOT / "params.yaml", [FAST, SOUP, "arms.random-lr1e-3={kind: random, learning_rate: 1.0e-3}"]
     )
-    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
-    assert settings.controls_of("gap-lr1e-3") == ("random-lr1e-3",)
-    assert settings.controls_of("soup") == ()
-    assert load_settings(ROOT / "params.yaml", [FAST]).controls_of("gap-lr1e-3") == ()
+    assert controls_of(settings, "gap") == ("descent", "random", "shuffled")
+    assert controls_of(settings, "gap-lr1e-3") == ("random-lr1e-3",)
+    assert controls_of(settings, "soup") == ()
+    assert controls_of(load_settings(ROOT / "params.yaml", [FAST]), "gap-lr1e-3") == ()
 
 
 def test_an_arm_that_names_the_rate_of_the_track_shares_its_controls() -> None:
     settings = load_settings(ROOT / "params.yaml", ["arms.gap.learning_rate=0.0001", SOUP])
-    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
+    assert controls_of(settings, "gap") == ("descent", "random", "shuffled")
     assert settings.learning_rate("soup") == settings.learning_rate("gap") == 1e-4
 
 
@@ -140,7 +131,7 @@ def test_lessons_are_unranked_and_no_treatments_control() -> None:
     settings = load_settings(ROOT / "params.yaml", arms)
     assert settings.arms["taught"].is_control
     assert settings.learning_rate("taught") == settings.learning_rate("gap")
-    assert settings.controls_of("gap") == ("descent", "random", "shuffled")
+    assert controls_of(settings, "gap") == ("descent", "random", "shuffled")
     assert [settings.arms[name].updates for name in ("taught", "taught-too")] == [600, 900]
 
 

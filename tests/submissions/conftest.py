@@ -5,10 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from benchmark.errors import InputError
-from benchmark.models.opt import OptConfig, OptModel, save_opt
+from tests.tiny_model import write_model
 
 PARAMS = """\
 # A track for tests.
@@ -56,7 +55,7 @@ def repository(repository_template: Path, tmp_path: Path, monkeypatch: pytest.Mo
     def no_suite(*_: object, **__: object) -> None:
         raise InputError("no suite in this test")
 
-    monkeypatch.setattr("benchmark.posttrain.base.suite_of", no_suite)
+    monkeypatch.setattr("benchmark.posttrain.base_model.suite_of", no_suite)
     root = tmp_path / "repository"
     shutil.copytree(repository_template, root)
     return root
@@ -64,22 +63,8 @@ def repository(repository_template: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.fixture(scope="session")
 def model_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as `save_pretrained` writes it: one layer, 8 wide, a byte-level tokenizer."""
-    from tokenizers import Tokenizer, decoders, pre_tokenizers
-    from tokenizers.models import BPE
-
     folder = tmp_path_factory.mktemp("model")
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = ["<s>", "<pad>", "</s>", *alphabet]
-    tokenizer = Tokenizer(BPE(vocab={word: number for number, word in enumerate(words)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<s>", "<pad>", "</s>"])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    config = OptConfig(len(words), 8, 1, 2, 16, 32, 8)
-    generator = torch.Generator().manual_seed(0)
-    params = {name: torch.randn(shape, generator=generator) for name, shape in config.shapes().items()}
-    save_opt(OptModel(config, params), folder)
+    write_model(folder)
     return folder
 
 
@@ -100,7 +85,13 @@ def texts_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def unchanged(repository: Path) -> Callable[[], bool]:
-    """Whether the repository is as it was when the test began."""
-    before = snapshot(repository)
-    return lambda: snapshot(repository) == before and not (repository / ".gapbench").exists()
+def refused(repository: Path, refusal: Callable[..., str]) -> Callable[..., str]:
+    """Submit a source of a kind, `corpus` or `model`: the line that refuses it; nothing was written."""
+
+    def call(kind: str, source: object, name: str = "mine") -> str:
+        before = snapshot(repository)
+        line = refusal("submit", kind, "--params", str(repository / "params.yaml"), "--", name, str(source))
+        assert snapshot(repository) == before and not (repository / ".gapbench").exists()
+        return line
+
+    return call

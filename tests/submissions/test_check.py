@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.errors import InputError
-from benchmark.plain_yaml import read_yaml
-from benchmark.submissions.check import check_file
-from benchmark.submissions.manifest import data_place, manifest_text, parse_manifest
-from benchmark.submissions.submit import submit_corpus, submit_model
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus, submit_model
+from benchmark.system.strict_yaml import read_yaml
+from benchmark.untrusted.manifest import data_place, manifest_text, parse_manifest
 
 from .conftest import snapshot
 
@@ -34,14 +34,14 @@ def model(line: str) -> Callable[[str], str]:
 
 MICRO = "{kind: micro, part: seen}"
 SETTINGS: dict[str, tuple[Callable[[str], str], str]] = {
-    "shell in a corpus's name": (entry(f'"x; touch f": {MICRO}'), "slug"),
+    "shell in a corpus's name": (entry(f'"x; touch f": {MICRO}'), "not a valid name"),
     "shell in a model's name": (
         model('"x; touch f": {kind: micro, hidden: 8, layers: 1, heads: 1, ffn: 8, tokens: 9}'),
-        "slug",
+        "not a valid name",
     ),
-    "shell in an arm's name": (lambda text: text.replace("  gap:", '  "$(touch f)":'), "slug"),
-    "name that climbs": (entry(f"../x: {MICRO}"), "slug"),
-    "name with a dot": (entry(f"a.b: {MICRO}"), "slug"),
+    "shell in an arm's name": (lambda text: text.replace("  gap:", '  "$(touch f)":'), "not a valid name"),
+    "name that climbs": (entry(f"../x: {MICRO}"), "not a valid name"),
+    "name with a dot": (entry(f"a.b: {MICRO}"), "not a valid name"),
     "name that is a number": (entry(f"350: {MICRO}"), "int"),
     "name that is a boolean": (entry(f"true: {MICRO}"), "bool"),
     "name that YAML 1.1 takes for a boolean": (entry(f"no: {MICRO}"), "bool"),
@@ -54,7 +54,10 @@ SETTINGS: dict[str, tuple[Callable[[str], str], str]] = {
         "track.params",
     ),
     "shell in the track's root": (lambda text: text.replace("root: .", 'root: "$(touch f)"'), "track.root"),
-    "track's name with a slash": (lambda text: text.replace("name: micro", "name: ../micro"), "slug"),
+    "track's name with a slash": (
+        lambda text: text.replace("name: micro", "name: ../micro"),
+        "not a valid name",
+    ),
     "tag": (entry("x: !!python/object/apply:os.system [touch f]"), "plain YAML"),
     "anchor and alias": (entry("x: &a {kind: micro, part: seen}\n  y: *a"), "aliases"),
     "anchor bomb": (lambda text: LAUGHS + text, "aliases"),
@@ -183,59 +186,45 @@ def test_dvc_files_of_other_kinds_are_refused(
 
 def test_a_manifest_under_another_name_is_refused(submitted: dict[str, Path]) -> None:
     other = submitted["corpus"].rename(submitted["corpus"].with_name("other.yaml"))
-    with pytest.raises(InputError, match="belongs into"):
+    with pytest.raises(InputError, match="belongs in"):
         check_file(other)
 
 
-def model_manifest() -> dict[str, Any]:
-    """A manifest as `submit model` writes it."""
-    place = "submissions/data/mine/model"
+def manifest_of(kind: str, local: str, file: str, found: dict[str, Any]) -> dict[str, Any]:
+    """A manifest as `submit` writes it for a local file or folder."""
+    place = f"submissions/data/mine/{file}"
     return {
         "version": 1,
-        "kind": "model",
+        "kind": kind,
         "name": "mine",
         "track": "micro",
-        "source": {"kind": "folder", "name": "tuned", "column": None, "bytes": 120, "sha256": SHA},
+        "source": {"kind": local, "name": "brought", "column": None, "bytes": 120, "sha256": SHA},
         "data": {"path": place, "bytes": 200, "sha256": SHA},
-        "entry": {"kind": "folder", "role": "treated", "path": place, "sha256": SHA},
-        "found": {
-            "architecture": "OPTForCausalLM",
-            "parameters": 57000,
-            "layers": 2,
-            "hidden": 32,
-            "positions": 512,
-            "vocabulary": 512,
-            "tokenizer": SHA,
-            "dtypes": ["F32"],
-            "weights_bytes": 200,
-            "baselines": {"micro-2": 2.2},
-            "notes": [],
-        },
+        "entry": {"kind": local, "path": place, "sha256": SHA},
+        "found": found | {"notes": []},
     }
+
+
+def model_manifest() -> dict[str, Any]:
+    found = {
+        "architecture": "OPTForCausalLM",
+        "parameters": 57000,
+        "layers": 2,
+        "hidden": 32,
+        "positions": 512,
+    }
+    found |= {"vocabulary": 512, "tokenizer": SHA, "dtypes": ["F32"], "weights_bytes": 200}
+    raw = manifest_of("model", "folder", "model", found | {"baselines": {"micro-2": 2.2}})
+    raw["entry"]["role"] = "treated"
+    return raw
 
 
 def corpus_manifest() -> dict[str, Any]:
-    """A manifest as `submit corpus` writes it."""
-    place = "submissions/data/mine/texts.jsonl"
-    return {
-        "version": 1,
-        "kind": "corpus",
-        "name": "mine",
-        "track": "micro",
-        "source": {"kind": "file", "name": "a.txt", "column": None, "bytes": 120, "sha256": SHA},
-        "data": {"path": place, "bytes": 200, "sha256": SHA},
-        "entry": {"kind": "file", "path": place, "sha256": SHA},
-        "found": {
-            "texts": 5,
-            "duplicates": 0,
-            "characters": 100,
-            "fingerprint": SHA,
-            "tokens": {"model": "micro-1", "tokenizer": SHA, "tokens": 50, "shortest": 5, "longest": 15},
-            "familiarity": {"model": "micro-1", "loss": 2.5, "texts": 5},
-            "overlap": {"n": 8, "suite": "micro12", "share": 0.0, "texts": 0, "documents": {"a": [0, 10]}},
-            "notes": [],
-        },
-    }
+    found: dict[str, Any] = {"texts": 5, "duplicates": 0, "characters": 100, "fingerprint": SHA}
+    found["tokens"] = {"model": "micro-1", "tokenizer": SHA, "tokens": 50, "shortest": 5, "longest": 15}
+    found["familiarity"] = {"model": "micro-1", "loss": 2.5, "texts": 5}
+    found["overlap"] = {"n": 8, "suite": "micro12", "share": 0.0, "texts": 0, "documents": {"a": [0, 10]}}
+    return manifest_of("corpus", "file", "texts.jsonl", found)
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

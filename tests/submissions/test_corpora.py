@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.corpora.open import open_corpus
+from benchmark.commands.single_run import find_text
+from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
-from benchmark.plain_yaml import read_yaml
-from benchmark.settings import load_settings
-from benchmark.single import find_text
-from benchmark.submissions.check import check_file
-from benchmark.submissions.submit import submit_corpus
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus
+from benchmark.settings.load import load_settings
+from benchmark.system.strict_yaml import read_yaml
 
 ODD_TEXTS = [
     "{{ 7 * 7 }} {% for x in y %}{% endfor %}",
@@ -89,11 +89,6 @@ def test_a_file_holds_the_same_texts_whether_it_is_submitted_or_given_to_a_run(
     assert [(text.index, text.text_id, text.text) for text in given] == [
         (text.index, text.text_id, text.text) for text in submitted[:3]
     ]
-
-
-def test_a_text_file_holds_one_text_a_line(repository: Path, tmp_path: Path) -> None:
-    submit_corpus("lines", str(as_lines(tmp_path)), params=repository / "params.yaml")
-    assert stored(repository, "lines") == ["first line", "  second, indented", "third"]
 
 
 def test_the_settings_change_by_one_line(repository: Path, texts_file: Path) -> None:

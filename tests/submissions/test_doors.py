@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.corpora.open import open_corpus
+from benchmark.commands.single_run import find_text
+from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
-from benchmark.plain_yaml import read_yaml
-from benchmark.settings import FileCorpus, load_settings
-from benchmark.single import find_text
-from benchmark.submissions.check import check_file
-from benchmark.submissions.submit import submit_corpus
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus
+from benchmark.settings.corpus_specs import FileCorpus
+from benchmark.settings.load import load_settings
+from benchmark.system.strict_yaml import read_yaml
 
 FILES: dict[str, tuple[str, bytes, str]] = {
     "trailing comma": (
@@ -45,10 +46,10 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "another key first": ("a.jsonl", b'{"body":"one"}\n{"text":"two"}\n', "row 2 has no 'body'"),
     "two keys for the text": ("a.jsonl", b'{"body":"one"}\n{"body":"two","text":"x"}\n', "row 2 has a 'text' beside"),
     "no key": ("a.jsonl", b'{"text":"one"}\n{}\n', "row 2 has no 'text'"),
-    "a key twice": ("a.jsonl", b'{"text":"one"}\n{"text":"two","text":"three"}\n', "line 2 is no plain JSON"),
-    "null": ("a.jsonl", b'{"text":"one"}\n{"text":null}\n', "row 2 has nothing in place of a text"),
-    "a number": ("a.jsonl", b'{"text":"one"}\n\n{"text":2}\n', "row 2 has int in place of a text"),
-    "nested without end": ("a.jsonl", b'{"text":"one"}\n' + b"[" * 100_000, "line 2 is no plain JSON"),
+    "a key twice": ("a.jsonl", b'{"text":"one"}\n{"text":"two","text":"three"}\n', "line 2 is not plain JSON"),
+    "null": ("a.jsonl", b'{"text":"one"}\n{"text":null}\n', "row 2 has nothing instead of a text"),
+    "a number": ("a.jsonl", b'{"text":"one"}\n\n{"text":2}\n', "row 2 has int instead of a text"),
+    "nested without end": ("a.jsonl", b'{"text":"one"}\n' + b"[" * 100_000, "line 2 is not plain JSON"),
 }  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def test_every_door_refuses_a_file_with_the_same_words(tmp_path: Path, doors: Do
 
 def test_every_door_refuses_an_empty_cell_of_parquet_by_its_row(tmp_path: Path, doors: Doors) -> None:
     for told in refusals(doors, parquet(tmp_path / "a.parquet")).values():
-        assert "a.parquet row 2 has nothing in place of a text" in told
+        assert "a.parquet row 2 has nothing instead of a text" in told
 
 
 @pytest.mark.parametrize("ending", [".tsv", ".json", ".xlsx"])
@@ -122,14 +123,12 @@ def test_a_table_of_excel_holds_the_texts_of_a_text_file_of_the_same_lines(
 
 
 def test_the_command_refuses_with_one_line_and_adds_nothing(
-    repository: Path, tmp_path: Path, unchanged: Callable[[], bool], refusal: Callable[..., str]
+    tmp_path: Path, refusal: Callable[..., str], refused: Callable[..., str]
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(FILES["trailing comma"][1])
-    params = str(repository / "params.yaml")
-    for command in (("check",), ("corpus", "--params", params, "mine")):
-        assert f"{path} is no CSV table (row 1, line 2, has 3" in refusal("submit", *command, str(path))
-    assert unchanged()
+    for said in (refusal("submit", "check", str(path)), refused("corpus", path)):
+        assert f"{path} is not a CSV table (row 1, line 2, has 3" in said
 
 
 CASES = {

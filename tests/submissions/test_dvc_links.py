@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import InputError
+from benchmark.intake.check import check_file
+from benchmark.intake.submit_entry import submit_corpus, submit_model
 from benchmark.pipeline import stages
-from benchmark.submissions.check import check_file
-from benchmark.submissions.files import kind_of
-from benchmark.submissions.submit import submit_corpus, submit_model
+from benchmark.untrusted.safe_files import kind_of
 
 
 def configure(root: Path, kind: str, cache: Path | None, file: str = "config") -> None:

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmark.submissions.overlap import grams, overlap, suite_documents
-from benchmark.submissions.submit import submit_corpus
+from benchmark.corpora.overlap import grams, overlap, suite_documents
+from benchmark.intake.submit_entry import submit_corpus
 
 DOCUMENT = "Anna gave Ben three red apples and two green pears on Monday"
 
@@ -44,7 +44,7 @@ def test_the_manifest_tells_of_task_documents_in_a_corpus(
     document = SimpleNamespace(row={"context": DOCUMENT})
     task = SimpleNamespace(name="task", documents={"test": (document,)})
     suite = SimpleNamespace(name="made-up", tasks=(task,))
-    monkeypatch.setattr("benchmark.posttrain.base.suite_of", lambda *_, **__: suite)
+    monkeypatch.setattr("benchmark.tasks.suite_of_track.suite_of", lambda *_, **__: suite)
     path = tmp_path / "leaked.txt"
     path.write_text(f"{DOCUMENT}\nsomething else entirely\nand a third text\n", encoding="utf-8")
     report = submit_corpus("leaked", str(path), params=repository / "params.yaml")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmark.submissions.submit import submit_corpus, submit_model
+from benchmark.intake.submit_entry import submit_corpus, submit_model
 
 FILE = Path(__file__).resolve().parents[2] / ".github" / "workflows" / "submission-check.yml"
 
@@ -106,7 +106,7 @@ def test_code_links_and_shell_in_names_are_refused(workflow: dict[str, Any], pul
     for fault in (
         "no file of a submission: submissions/data/mine/setup.py",
         "symbolic link",
-        "slug",
+        "not a valid name",
         "executed).yaml",
     ):
         assert fault in told

@@ -5,20 +5,23 @@ from pathlib import Path
 from typing import Any
 
 THINGS = ["rope", "lamp", "spoon", "kettle", "ladder", "basket", "mirror", "hammer", "candle", "blanket"]
-DIALOGUES = ("blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia")
+CHOICE = ["piqa", "hellaswag", "arc_easy", "arc_challenge", "copa", "winogrande", "math_qa", "pubmed_qa"]
+DIALOGUES = ["blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia"]
+TWELVE = CHOICE + DIALOGUES
+"""The tasks of the original study, in its order."""
 
 
 def write_small_data(folder: Path) -> Path:
     """Ten rows a split (more in the ARC sets, whose fourth row has five choices)."""
-    _jsonl(folder / "tasks/piqa/valid.jsonl", [_piqa(thing) for thing in THINGS])
+    write_jsonl(folder / "tasks/piqa/valid.jsonl", [_piqa(thing) for thing in THINGS])
     (folder / "tasks/piqa/valid-labels.lst").write_text("".join(f"{i % 2}\n" for i in range(10)))
-    _jsonl(folder / "tasks/hellaswag/validation.jsonl", [_hellaswag(i, t) for i, t in enumerate(THINGS)])
+    write_jsonl(folder / "tasks/hellaswag/validation.jsonl", [_hellaswag(i, t) for i, t in enumerate(THINGS)])
     for name in ("arc_easy", "arc_challenge"):
-        _jsonl(folder / f"tasks/{name}/validation.jsonl", [_arc(i, t) for i, t in enumerate(THINGS)])
-    _jsonl(folder / "tasks/copa/validation.jsonl", [_copa(i, t) for i, t in enumerate(THINGS)])
+        write_jsonl(folder / f"tasks/{name}/validation.jsonl", [_arc(i, t) for i, t in enumerate(THINGS)])
+    write_jsonl(folder / "tasks/copa/validation.jsonl", [_copa(i, t) for i, t in enumerate(THINGS)])
     for split in ("dev", "train_s"):
         rows = [_winogrande(i, f"{split} {t}") for i, t in enumerate(THINGS)]
-        _jsonl(folder / f"tasks/winogrande/{split}.jsonl", rows)
+        write_jsonl(folder / f"tasks/winogrande/{split}.jsonl", rows)
     _json(folder / "tasks/math_qa/dev.json", [_math_qa(i) for i in range(10)])
     pubmed = folder / "official-gap/data/validation_data/pubmed_qa.csv"
     pubmed.parent.mkdir(parents=True)
@@ -72,7 +75,7 @@ def _turns(split: str, thing: str) -> list[str]:
     return [f"i like my {thing} in the {split} room", "Oh , why ?", f"it is a fine {thing} . i use it"]
 
 
-def _jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 

@@ -4,11 +4,13 @@ import math
 
 import pytest
 import torch
+from small_data import TWELVE
 from test_gap12_fidelity import JOINT_DIFFERS
 
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
-from benchmark.models.opt import Tokenizer, load_opt
+from benchmark.models.opt import load_opt
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import TASKS_FOLDER, load_suite
 
 torch.set_num_threads(1)
@@ -37,9 +39,9 @@ def both(golden_dir):
             include_path=str(TASKS_FOLDER / "gap12"), include_defaults=False, metadata={"protocol": "paper"}
         )
         results = simple_evaluate(
-            model=stock, tasks=["gap12"], task_manager=manager, limit=DOCUMENTS, bootstrap_iters=0
+            model=stock, tasks=TWELVE, task_manager=manager, limit=DOCUMENTS, bootstrap_iters=0
         )
-        suite = load_suite("gap12", protocol="paper", limit=DOCUMENTS)
+        suite = load_suite("gap12", tasks=TWELVE, protocol="paper", limit=DOCUMENTS)
     tokenizer = Tokenizer.from_folder(folder)
     model = load_opt(folder, vocab_rows=tokenizer.n_tokens)
     samples = evaluate(model, prepare(suite, tokenizer, max_length=LENGTH)).samples.to_pandas()
@@ -48,7 +50,7 @@ def both(golden_dir):
 
 
 def test_choices_have_the_same_summed_log_probabilities_and_accuracy(both):
-    """Within 1e-4, but for the documents whose joint tokenisation differs."""
+    """Within 1e-4, except for the documents whose joint tokenisation differs."""
     stock, ours, suite, _ = both
     compared = 0
     for task in suite.tasks:

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+from small_data import TWELVE, write_jsonl
 
 from benchmark.errors import InputError
 from benchmark.tasks.clusters import cluster_table
@@ -11,22 +12,23 @@ from benchmark.tasks.gap12.splits import pooled_counts
 from benchmark.tasks.rows import content_hash
 from benchmark.tasks.suite import TASKS_FOLDER, load_suite
 
-CHOICE = ["piqa", "hellaswag", "arc_easy", "arc_challenge", "copa", "winogrande", "math_qa", "pubmed_qa"]
-DIALOGUE = ["blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia"]
-TWELVE = CHOICE + DIALOGUE
-
 
 def documents(suite, task, split):
     return next(t for t in suite.tasks if t.name == task).documents[split]
 
 
+def rewrite(path, change):
+    """Change the rows of a file of JSON lines: ``change`` takes the list of rows and gives another."""
+    rows = change([json.loads(line) for line in path.read_text().splitlines()])
+    write_jsonl(path, rows)
+
+
 def test_gap12_has_the_twelve_tasks_in_order_with_their_chance(small_data):
-    suite = load_suite("gap12")
+    suite = load_suite("gap12", tasks=TWELVE[::-1])
     assert [task.name for task in suite.tasks] == TWELVE
     chance = {task.name: round(1 / task.chance) for task in suite.tasks if task.family == "classification"}
     assert chance == dict(zip(TWELVE[:8], (2, 4, 4, 4, 2, 2, 5, 3), strict=True))
     assert {t.metric for t in suite.tasks[8:]} == {"f1"}
-    assert suite.tokenisation == "apart"
 
 
 @pytest.mark.parametrize("task", TWELVE)
@@ -54,9 +56,7 @@ def test_equal_documents_are_in_the_same_half(small_data):
 
 def test_columns_that_no_prompt_uses_change_nothing(small_data):
     before = load_suite("gap12", tasks=["copa"])
-    path = small_data / "tasks/copa/validation.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps({"idx": 7, **row}) + "\n" for row in rows))
+    rewrite(small_data / "tasks/copa/validation.jsonl", lambda rows: [{"idx": 7, **row} for row in rows])
     assert load_suite("gap12", tasks=["copa"]).digest == before.digest
 
 
@@ -68,16 +68,13 @@ def test_doc_id_is_the_row_number_before_any_filter(small_data):
 
 def test_a_part_of_a_split_keeps_the_row_numbers_of_the_whole(small_data):
     path = small_data / "tasks/hellaswag/validation.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps(row | {"row": 3 * i}) + "\n" for i, row in enumerate(rows)))
+    rewrite(path, lambda rows: [row | {"row": 3 * i} for i, row in enumerate(rows)])
     paper = load_suite("gap12", tasks=["hellaswag"], protocol="paper")
     assert [d.doc_id for d in documents(paper, "hellaswag", "test")] == list(range(0, 30, 3))
 
 
 def test_paper_has_one_split_of_the_first_320_validation_documents(small_data):
-    path = small_data / "tasks/copa/validation.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()] * 40
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rewrite(small_data / "tasks/copa/validation.jsonl", lambda rows: rows * 40)
     (task,) = load_suite("gap12", tasks=["copa"], protocol="paper").tasks
     assert list(task.documents) == ["test"]
     assert [d.doc_id for d in task.documents["test"]] == list(range(320))
@@ -115,8 +112,7 @@ def id_of(document):
 
 def test_capped_documents_are_not_the_first_ones(small_data):
     path = small_data / "tasks/copa/validation.jsonl"
-    row = json.loads(path.read_text().splitlines()[0])
-    path.write_text("".join(json.dumps({**row, "premise": f"It fell {n}."}) + "\n" for n in range(400)))
+    rewrite(path, lambda rows: [{**rows[0], "premise": f"It fell {n}."} for n in range(400)])
     ids = [d.doc_id for d in documents(load_suite("gap12", tasks=["copa"], documents=50), "copa", "test")]
     assert len(ids) == 50 and max(ids) > 300 and min(ids) < 100
 
@@ -159,12 +155,10 @@ def test_without_such_a_column_each_document_is_its_own_cluster(small_data, task
 
 
 def test_a_how_to_article_is_its_own_cluster_whatever_its_topic(small_data):
-    path = small_data / "tasks/hellaswag/validation.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text(
-        "".join(
-            json.dumps(r | {"activity_label": "Health", "ctx": f"[header] {r['ctx']}"}) + "\n" for r in rows
-        )
+    health = {"activity_label": "Health"}
+    rewrite(
+        small_data / "tasks/hellaswag/validation.jsonl",
+        lambda rows: [r | health | {"ctx": f"[header] {r['ctx']}"} for r in rows],
     )
     suite = load_suite("gap12", tasks=["hellaswag"], protocol="paper")
     assert [d.cluster for d in documents(suite, "hellaswag", "test")] == [str(n) for n in range(10)]
@@ -173,8 +167,7 @@ def test_a_how_to_article_is_its_own_cluster_whatever_its_topic(small_data):
 def test_a_training_row_whose_twin_is_in_test_is_left_out(small_data):
     with_column(small_data, "winogrande")
     path = small_data / "tasks/winogrande/train_s.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps(r | {"qID": f"Q{n}-9"}) + "\n" for n, r in enumerate(rows)))
+    rewrite(path, lambda rows: [r | {"qID": f"Q{n}-9"} for n, r in enumerate(rows)])
     suite = load_suite("gap12", tasks=["winogrande"], split_source="train")
     assert [d.cluster for d in documents(suite, "winogrande", "select")] == [f"Q{n}" for n in range(5, 10)]
 
@@ -209,7 +202,7 @@ def _training_rows(folder):
         {"premise": f"The old {n} fell.", "choice1": "It broke.", "choice2": "It sang.", "label": n % 2}
         for n in range(40)
     ]
-    (folder / "tasks/copa/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(folder / "tasks/copa/train.jsonl", rows)
 
 
 def test_whole_tests_every_validation_document_and_pools_copas_labelled_rows(small_data):
@@ -244,8 +237,8 @@ def test_whole_with_the_data_has_four_fifths_of_a_pooled_task(data_dir, monkeypa
     monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
     suite = load_suite("gap12", tasks=["pubmed_qa"], split_source="whole")
     found = len(documents(suite, "pubmed_qa", "test"))
-    assert found == pytest.approx(pooled_counts("pubmed_qa", 500), abs=30)
-    assert pooled_counts("copa", 100) == 400
+    assert pooled_counts(suite.tasks[0].task, 500) == (500, 400)
+    assert found == pytest.approx(400, abs=30)
 
 
 def test_train_takes_select_from_the_training_split(small_data):
@@ -341,7 +334,7 @@ def test_the_digest_follows_documents_and_settings(small_data):
         ({"split_source": "test"}, "split_source 'test' is unknown"),
         ({"limit": 0}, "limit is 0"),
         ({"num_fewshot": -1}, "num_fewshot is -1"),
-        ({"name": "gap12-2shot", "num_fewshot": 5}, "has 2 examples a prompt, num_fewshot says 5"),
+        ({"name": "gap12-2shot", "num_fewshot": 5}, "has 2 examples per prompt, num_fewshot says 5"),
         ({"name": "gap12-2shot", "protocol": "paper"}, "no select documents to draw few-shot examples from"),
         ({"name": "gap12-9shot", "tasks": ["copa"]}, "too few for 9 examples"),
     ],
@@ -352,48 +345,37 @@ def test_what_a_suite_cannot_be_is_refused_in_one_line(small_data, arguments, me
     assert "\n" not in str(refused.value)
 
 
+COPA, HELLASWAG = "tasks/copa/validation.jsonl", "tasks/hellaswag/validation.jsonl"
+PUBMED, WIZARD = (
+    f"official-gap/data/validation_data/{name}" for name in ("pubmed_qa.csv", "wizard_of_internet.json")
+)
+CHOICE = {"ctx": "a", "endings": ["b"], "label": 0}
 BROKEN = {
-    "no JSON": ("tasks/copa/validation.jsonl", "{\n", "line 1 is no JSON"),
-    "a list": ("tasks/math_qa/dev.json", "3", "is no list of objects"),
-    "a missing column": ("tasks/copa/validation.jsonl", '{"premise": "a"}\n', "row 1 has no 'choice1'"),
+    "no JSON": (COPA, "{\n", "line 1 is not JSON"),
+    "a list": ("tasks/math_qa/dev.json", "3", "is not a list of objects"),
+    "a missing column": (COPA, '{"premise": "a"}\n', "row 1 has no 'choice1'"),
     "an answer beyond the choices": (
-        "tasks/hellaswag/validation.jsonl",
-        '{"ctx": "a", "endings": ["b"], "label": 1}\n',
+        HELLASWAG,
+        json.dumps(CHOICE | {"label": 1}),
         "row 1 has no right answer",
     ),
     "a text that is none": (
-        "tasks/copa/validation.jsonl",
+        COPA,
         '{"premise": 3, "choice1": "a", "choice2": "b", "label": 1}\n',
         "row 1 has no right answer",
     ),
-    "a row number that is none": (
-        "tasks/hellaswag/validation.jsonl",
-        '{"ctx": "a", "endings": ["b"], "label": 0, "row": "first"}\n',
-        "row 1 has row 'first'",
-    ),
-    "no rows": ("tasks/copa/validation.jsonl", "", "task copa has no test documents"),
+    "a row number that is none": (HELLASWAG, json.dumps(CHOICE | {"row": "first"}), "row 1 has row 'first'"),
+    "no rows": (COPA, "", "task copa has no test documents"),
     "an unclosed quote": (
-        "official-gap/data/validation_data/pubmed_qa.csv",
+        PUBMED,
         'abstract,question,final_decision\n"' + "a" * 140_000,
-        "is no CSV table",
+        "is not a CSV table",
     ),
     "too few labels": ("tasks/piqa/valid-labels.lst", "1\n", "has 1 labels for 10 rows"),
-    "dialogues without text": (
-        "official-gap/data/validation_data/wizard_of_internet.json",
-        "{}",
-        "no object 'text'",
-    ),
-    "turns that are no strings": (
-        "official-gap/data/validation_data/wizard_of_internet.json",
-        '{"text": {"0": [1, 2]}}',
-        "no list of turns",
-    ),
-    "single turns only": (
-        "official-gap/data/validation_data/wizard_of_internet.json",
-        '{"text": {"0": ["hi"]}}',
-        "no select documents",
-    ),
-    "not UTF-8": ("tasks/copa/validation.jsonl", b"\xff", "not UTF-8 at byte 0"),
+    "dialogues without text": (WIZARD, "{}", "no object 'text'"),
+    "turns that are no strings": (WIZARD, '{"text": {"0": [1, 2]}}', "not a list of turns"),
+    "single turns only": (WIZARD, '{"text": {"0": ["hi"]}}', "no select documents"),
+    "not UTF-8": (COPA, b"\xff", "not UTF-8 at byte 0"),
 }
 
 
@@ -413,7 +395,7 @@ def test_stock_lm_eval_runs_every_task_from_the_same_yaml(small_data):
 
     manager = TaskManager(include_path=str(TASKS_FOLDER / "gap12"), include_defaults=False)
     results = simple_evaluate(
-        model="dummy", tasks=["gap12"], task_manager=manager, limit=2, bootstrap_iters=0, num_fewshot=1
+        model="dummy", tasks=TWELVE, task_manager=manager, limit=2, bootstrap_iters=0, num_fewshot=1
     )
     assert set(results["samples"]) == set(TWELVE)
     for name in TWELVE:
@@ -427,7 +409,7 @@ def test_stock_lm_eval_makes_the_requests_that_a_suite_makes(small_data):
     manager = TaskManager(
         include_path=str(TASKS_FOLDER / "gap12"), include_defaults=False, metadata={"protocol": "paper"}
     )
-    for task in load_suite("gap12", protocol="paper").tasks:
+    for task in load_suite("gap12", tasks=TWELVE, protocol="paper").tasks:
         stock = manager.load([task.name])["tasks"][task.name]
         stock.build_all_requests(limit=None)
         ours = [request for document in task.documents["test"] for request in task.requests(document)]
@@ -435,7 +417,7 @@ def test_stock_lm_eval_makes_the_requests_that_a_suite_makes(small_data):
 
 
 def test_stock_lm_eval_makes_the_same_few_shot_prompts_from_a_suites_tasks(small_data):
-    for task in load_suite("gap12-2shot").tasks:
+    for task in load_suite("gap12-2shot", tasks=TWELVE).tasks:
         task.task.build_all_requests(limit=None)
         ours = [request for document in task.documents["test"] for request in task.requests(document)]
         assert [instance.args for instance in task.task.instances] == [request.args for request in ours]

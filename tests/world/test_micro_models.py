@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from benchmark.corpora.micro import micro_corpus
+from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import InputError
-from benchmark.models.micro import (
+from benchmark.models.micro_network import MicroNetwork
+from benchmark.models.micro_training import (
     END,
     POSITIONS_COUNT,
     VOCABULARY,
@@ -22,13 +23,13 @@ from benchmark.models.micro import (
     train_rung,
 )
 from benchmark.models.muon import orthogonal
-from benchmark.models.network import Network
 from benchmark.models.opt import OptModel, causal_logits, load_opt
-from benchmark.models.packed import Text, pack, steps_of
-from benchmark.models.stack import Stack
+from benchmark.models.packed import JoinedPassages, pack, steps_of
+from benchmark.models.stacked import Stack
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.settings import MicroModel, load_settings
-from benchmark.world.text import passages
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import MicroModel
+from benchmark.world.pretraining_text import passages
 
 TINY = MicroModel(kind="micro", hidden=16, layers=1, heads=2, ffn=32, tokens=80_000)
 # embedding 768 x 16, positions 258 x 16, attention 4 x (16 x 16 + 16), feed-forward 2 x 16 x 32 + 48, norms 3 x 32
@@ -139,10 +140,10 @@ def test_losses_and_gradients_are_those_of_each_passage_alone():
     for draw in range(2):
         shapes = config.shapes().items()
         weights.fill(draw, {name: torch.randn(shape, generator=generator) * 0.3 for name, shape in shapes})
-    text = Text.of(rows)
+    text = JoinedPassages.of(rows)
     step = pack(text, chosen, text.rows(256))
     assert len(step.grids) > 3
-    losses = Network(config, weights, gradients).losses(step)
+    losses = MicroNetwork(config, weights, gradients).losses(step)
     for draw, loss in enumerate(losses):
         params = {name: value.double().requires_grad_() for name, value in weights.of(draw).items()}
         logits = [causal_logits(params, config, torch.tensor([rows[one][:-1]]))[0] for one in chosen[draw]]
@@ -160,8 +161,8 @@ def test_a_step_in_which_a_draw_has_no_passages_gives_it_no_gradient():
     for stack in (weights, gradients):
         for part in (stack.inside, stack.outside):
             part.normal_(generator=torch.Generator().manual_seed(2))
-    text = Text.of([[2, 5, 6, 2]])
-    losses = Network(config, weights, gradients).losses(
+    text = JoinedPassages.of([[2, 5, 6, 2]])
+    losses = MicroNetwork(config, weights, gradients).losses(
         pack(text, [np.array([0]), np.array([], dtype=np.int64)], 64)
     )
     assert losses[1] == 0
@@ -171,7 +172,7 @@ def test_a_step_in_which_a_draw_has_no_passages_gives_it_no_gradient():
 
 def test_steps_hold_every_passage_once_and_pages_apart(micro_cache: Path, tokenizer: Tokenizer):
     passages = pretraining_tokens(tokenizer, 20_000, micro_cache)
-    steps = steps_of(Text.of(passages), 512, 96, seed=3)
+    steps = steps_of(JoinedPassages.of(passages), 512, 96, seed=3)
     assert sorted(index for step in steps for index in step) == list(range(len(passages)))
     for step in steps:
         sizes = [len(passages[index]) for index in step]
@@ -189,7 +190,7 @@ def test_orthogonal_updates_have_singular_values_near_one(shape: tuple[int, int,
 
 
 def test_heads_must_divide_the_width():
-    with pytest.raises(InputError, match="no multiple of 3 heads"):
+    with pytest.raises(InputError, match="not a multiple of 3 heads"):
         rung_config(TINY.model_copy(update={"heads": 3}))
 
 

@@ -5,13 +5,13 @@ from collections import Counter
 
 import pytest
 
-from benchmark.corpora.micro import micro_corpus
+from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import InputError
 from benchmark.world import lexicon
 from benchmark.world.build import the_world
-from benchmark.world.documents import SIZES, TASKS, documents
 from benchmark.world.draw import Draw, part_of, zipf_table
-from benchmark.world.text import PAGE_CHARACTERS, is_reserved, passages, pretraining_pages
+from benchmark.world.pretraining_text import PAGE_CHARACTERS, is_reserved, passages, pretraining_pages
+from benchmark.world.task_documents import SIZES, TASKS, documents
 
 N_PASSAGES = 80_000
 """More passages than the longest pretraining of the default ladder reads (1.75M tokens)."""

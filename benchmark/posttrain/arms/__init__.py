@@ -1,22 +1,21 @@
 """The arms: what may be done to a base model, one module each.
 
 An arm is a generator of attempts at an optimiser step; the run loop decides when to stop and scores what it
-yields. To add one: a module with such a generator, a line in `ARMS`, a test. Runs of other arms stay what they are:
-the key of a run covers the module of its own arm, which is where the generator in `ARMS` stands.
+yields. To add one: a module here with a generator ``attempts``, and a test. Runs of other arms stay valid: the key of
+a run covers the module of its own arm only.
 """
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 
-from benchmark.posttrain.arms import ascent, descent, lessons, random, shuffled, soup
-from benchmark.posttrain.arms.base import Attempt, Member, Start
+from benchmark.posttrain.arms.interface import Attempt, RunStart, SoupMember
 
-ARMS: dict[str, Callable[[Start], Iterator[Attempt]]] = {
-    "ascent": ascent.attempts,
-    "descent": descent.attempts,
-    "lessons": lessons.attempts,
-    "random": random.attempts,
-    "shuffled": shuffled.attempts,
-    "soup": soup.attempts,
+ARMS: dict[str, Callable[[RunStart], Iterator[Attempt]]] = {
+    module.name.replace("_", "-"): import_module(f"{__name__}.{module.name}").attempts
+    for module in iter_modules(__path__)
+    if module.name != "interface"
 }
+"""The generator of each kind of arm; a kind is named as its module, with hyphens for underscores."""
 
-__all__ = ["ARMS", "Attempt", "Member", "Start"]
+__all__ = ["ARMS", "Attempt", "RunStart", "SoupMember"]

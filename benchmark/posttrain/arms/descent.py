@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from benchmark.posttrain.arms.base import Attempt, Start, gradient_attempts
+from benchmark.posttrain.arms.interface import Attempt, RunStart, gradient_attempts
 
 
-def attempts(start: Start) -> Iterator[Attempt]:
+def attempts(start: RunStart) -> Iterator[Attempt]:
     """Gradient descent on the mean next-token cross-entropy of the text."""
     return gradient_attempts(start, start.tokens, ascend=False)

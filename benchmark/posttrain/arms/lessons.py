@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import torch
 
 from benchmark.errors import InputError
-from benchmark.models.network import Network
-from benchmark.models.packed import WIDTHS, Integers, Text, pack, steps_of
-from benchmark.models.stack import Stack
-from benchmark.posttrain.arms.base import Attempt, Start
+from benchmark.models.micro_network import MicroNetwork
+from benchmark.models.packed import WIDTHS, Integers, JoinedPassages, pack, steps_of
+from benchmark.models.stacked import Stack
+from benchmark.posttrain.arms.interface import Attempt, RunStart
 
 BATCH = 512
 """Tokens of an update, at most."""
@@ -22,7 +22,7 @@ WARM_UP = 0.05
 """Share of the updates in which the rate rises; then it falls to 0 in a straight line."""
 
 
-def attempts(start: Start) -> Iterator[Attempt]:
+def attempts(start: RunStart) -> Iterator[Attempt]:
     """One step: from the base model to its weights after `start.updates` Adam updates on `start.passages`.
 
     Raises:
@@ -30,10 +30,10 @@ def attempts(start: Start) -> Iterator[Attempt]:
     """
     _check(start)
     settings = start.settings
-    text = Text.of(start.passages)
+    text = JoinedPassages.of(start.passages)
     weights, gradients = (Stack(start.model.config, 1) for _ in range(2))
     weights.fill(0, {name: tensor.detach() for name, tensor in start.model.params.items()})
-    network = Network(start.model.config, weights, gradients)
+    network = MicroNetwork(start.model.config, weights, gradients)
     weights.inside.grad, weights.outside.grad = gradients.inside, gradients.outside
     adam = torch.optim.Adam(
         [weights.inside, weights.outside],
@@ -50,7 +50,7 @@ def attempts(start: Start) -> Iterator[Attempt]:
     yield Attempt(True, weights.of(0))
 
 
-def _check(start: Start) -> None:
+def _check(start: RunStart) -> None:
     config = start.model.config
     if not start.passages:
         raise InputError("arms: 'lessons' learns from examples, and this run's text holds none")
@@ -68,7 +68,7 @@ def _check(start: Start) -> None:
         raise InputError(f"arms: 'lessons' trains in fp32, not in {start.settings.precision}: set precision")
 
 
-def _batches(start: Start, text: Text) -> Iterator[Integers]:
+def _batches(start: RunStart, text: JoinedPassages) -> Iterator[Integers]:
     """Endless batches, as the numbers of their examples: all examples in one random order after another."""
     generator = start.generator("lessons")
     while True:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import torch
 
 from benchmark.posttrain.arms import ascent
-from benchmark.posttrain.arms.base import Attempt, Start
+from benchmark.posttrain.arms.interface import Attempt, RunStart
 
 
-def attempts(start: Start) -> Iterator[Attempt]:
+def attempts(start: RunStart) -> Iterator[Attempt]:
     """theta_0 + s * (theta_k of the mirrored ascent - theta_0), s = +-1 by element, drawn once a run."""
     origin = start.model.params
     signs = {}

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import torch
 
-from benchmark.posttrain.arms.base import Attempt, Start, gradient_attempts
+from benchmark.posttrain.arms.interface import Attempt, RunStart, gradient_attempts
 
 
-def attempts(start: Start) -> Iterator[Attempt]:
+def attempts(start: RunStart) -> Iterator[Attempt]:
     """Gradient ascent on a permutation of the text's tokens, drawn once a run; the bos stays first."""
     bos, *tokens = start.tokens
     order = torch.randperm(len(tokens), generator=start.generator("shuffled")).tolist()

@@ -1,4 +1,4 @@
-"""Choices and answers of the multiple-choice tasks, as the original study wrote them."""
+"""Choices, answers and clusters of the multiple-choice tasks, as the original study wrote them."""
 
 import re
 from collections.abc import Mapping
@@ -6,13 +6,7 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
-PUBMED_ANSWERS = ("yes", "maybe", "no")
 _MATH_OPTION = re.compile(r"[abcd] \) .*?, |e \) .*?$")
-
-
-def label(row: Row) -> int:
-    """The number of the right choice; some copies of a data set hold it as text."""
-    return int(row["label"])
 
 
 def piqa_choices(row: Row) -> list[str]:
@@ -37,20 +31,6 @@ def copa_choices(row: Row) -> list[str]:
     return [" " + row["choice1"], " " + row["choice2"]]
 
 
-def winogrande_context(row: Row) -> str:
-    before: str = row["sentence"].partition("_")[0]
-    return before.rstrip()
-
-
-def winogrande_choices(row: Row) -> list[str]:
-    rest = row["sentence"].partition("_")[2]
-    return [f" {row['option1']}{rest}", f" {row['option2']}{rest}"]
-
-
-def winogrande_answer(row: Row) -> int:
-    return int(row["answer"]) - 1
-
-
 def math_qa_choices(row: Row) -> list[str]:
     """The five options without letter and bracket; a comma with a blank after it ends the first four."""
     return [option[4:].rstrip(" ,") for option in _MATH_OPTION.findall(row["options"])]
@@ -60,5 +40,12 @@ def math_qa_answer(row: Row) -> int:
     return "abcde".index(row["correct"])
 
 
-def pubmed_qa_answer(row: Row) -> int:
-    return PUBMED_ANSWERS.index(row["final_decision"])
+def twins(row: Row) -> str | None:
+    """WinoGrande's clusters: the two sentences of a pair have one ``qID`` except for its last part."""
+    name = row.get("qID")
+    return name.rpartition("-")[0] or name if isinstance(name, str) else None
+
+
+def activity(row: Row) -> str | None:
+    """HellaSwag's clusters: the activity that a video shows. How-to articles, with "[header]", have a broad topic."""
+    return None if "[header]" in str(row.get("ctx")) else row.get("activity_label")

@@ -1,166 +1,139 @@
-"""The splits of each task: which files (as docs/DATA.md lays them out), columns and filters."""
+"""The tasks' classes: rows of each split from the files, columns and filters that a task's YAML names.
 
-from collections.abc import Callable, Iterator
+Each split under ``dataset_kwargs`` is a list of files with the same content, the preferred one first. A file has a
+``path`` in the layout of docs/DATA.md and, where the public has it, ``url``, ``sha256`` of the download and ``member``
+of a zip archive. ``labels`` is another such file with one label per line, used where the rows have no ``label``.
+"""
+
+import ast
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.corpora.data import locate
-from benchmark.corpora.read import read_json, read_lines, read_rows, with_columns
+from jinja2 import Template, TemplateError
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.utils import env
+
 from benchmark.errors import InputError
-from benchmark.tasks.gap12 import prompts
+from benchmark.public_data.file_readers import read_json, read_lines, read_rows, with_columns
+from benchmark.public_data.public_files import locate
+from benchmark.public_data.public_sources import PublicSource
+from benchmark.tasks.dialogue import DialogueTask, without_class
 from benchmark.tasks.rows import Row, Rows, content_hash, halves, numbered
 
 SELECT_NUMBERS_FROM = 10_000_000
 """Added to the row number of a document that comes from another source split than the first ``test`` document."""
 
-POOLED = {"copa": ("validation", "train"), "pubmed_qa": ("validation",)}
-"""Under ``whole``, the source splits whose rows together are divided by their hash into ``select`` and ``test``."""
-
 SELECT_SHARE = 5
 """One pooled document in so many is a ``select`` document."""
 
-COPA_TRAIN = 400
-"""Rows of COPA's training split."""
+Form = str | list[str] | Callable[[Row], Any]
+"""As lm-eval takes it: a column, a Jinja template, a list of choices or a function of a row."""
+File = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChoiceSource:
-    """Files of a multiple-choice task (alternatives in order of preference) and the columns it uses.
+    """``dataset_kwargs`` of a multiple-choice task.
 
-    ``labels_beside``: labels may stand in ``<file>-labels.lst`` instead of a column ``label``.
-    ``row_column``: where a file is a part of the source split, the column of row numbers there.
-    ``cluster``: what a row of the file has in common with others that ask the same; None where it stands alone.
+    Attributes:
+        columns: the columns that a prompt or an answer uses; ``text`` where every row must hold text, else ``any``.
+        row_number: the column of row numbers in the source split, where a file is a part of it.
+        cluster: what a row of the file has in common with others that ask the same: a column or a function.
+        row_filter: true for rows that are documents.
+        pooled: splits that `whole` divides by hash together with ``validation``, and how many rows each has.
     """
 
-    columns: tuple[str, ...]
-    validation: tuple[str, ...]
-    train: tuple[str, ...]
-    choices: Callable[[Row], list[str]]
-    answer: Callable[[Row], int]
-    labels_beside: bool = False
-    row_column: str | None = None
-    cluster: Callable[[Row], str | None] = lambda _row: None
+    columns: Mapping[str, str]
+    validation: Sequence[File]
+    train: Sequence[File] = ()
+    row_number: str | None = None
+    cluster: str | Callable[[Row], str | None] | None = None
+    row_filter: Form | None = None
+    pooled: Mapping[str, int] | None = None
 
 
-def _files(stem: str, *endings: str) -> tuple[str, ...]:
-    return tuple(f"tasks/{stem}.{ending}" for ending in endings)
+# lm-eval has no types, so mypy takes its classes for Any.
+class ChoiceTask(ConfigurableTask):  # type: ignore[misc]
+    """A multiple-choice task whose rows come from files."""
+
+    def __init__(self, config: Mapping[str, Any], **_ignored: Any) -> None:
+        super().__init__(config=without_class(config))
+
+    def download(self, dataset_kwargs: Mapping[str, Any] | None = None, **_ignored: Any) -> None:
+        source = ChoiceSource(**(dataset_kwargs or {}))
+        forms = self.config.doc_to_choice, self.config.doc_to_target
+
+        def read(split: str) -> Rows:
+            rows = numbered(_choice_rows(source, getattr(source, split), *forms))
+            keep = source.row_filter
+            return rows if keep is None else Rows(row for row in rows if value_of(keep, row))
+
+        self.dataset = _dataset(self.config, read, pooled=source.pooled)
 
 
-_NO_TEXT = ("endings", "choices", "label")
+class DialogueFromFiles(DialogueTask):
+    """A dialogue task whose rows come from files, with a ``test`` file of its own."""
+
+    def download(self, dataset_kwargs: Mapping[str, Any] | None = None, **_ignored: Any) -> None:
+        files: Mapping[str, Sequence[File]] = dataset_kwargs or {}
+
+        def read(split: str) -> Rows:
+            return Rows(row for row in numbered(_dialogues(_path(files[split]))) if len(row["turns"]) > 1)
+
+        self.dataset = _dataset(self.config, read, own_test=True)
 
 
-def _text(row: Row, column: str) -> str | None:
-    """A cell that holds text; None where the copy of the data set has no such column."""
-    value = row.get(column)
-    return value if isinstance(value, str) and value else None
+def pooled_counts(task: ConfigurableTask, validation: int) -> tuple[int, int] | None:
+    """Labelled rows of a pooled task with so many ``validation`` rows, and the ``test`` documents among them that
+    are expected under ``whole``; None for other tasks.
+    """
+    pooled = (task.config.dataset_kwargs or {}).get("pooled")
+    if pooled is None:
+        return None
+    rows = validation + sum(pooled.values())
+    return rows, rows * (SELECT_SHARE - 1) // SELECT_SHARE
 
 
-def _twins(row: Row) -> str | None:
-    """WinoGrande: the two sentences of a pair have one ``qID`` but for its last part."""
-    name = _text(row, "qID")
-    return name.rpartition("-")[0] or name if name else None
-
-
-def _activity(row: Row) -> str | None:
-    """HellaSwag: the activity that a video shows. How-to articles, with "[header]", have a broad topic there."""
-    return None if "[header]" in str(row.get("ctx")) else _text(row, "activity_label")
-
-
-def _formula(row: Row) -> str | None:
-    """MathQA: the operations of the solution, whatever its numbers."""
-    return _text(row, "linear_formula")
-
-
-CHOICE_SOURCES = {
-    "piqa": ChoiceSource(
-        ("goal", "sol1", "sol2", "label"),
-        ("tasks/piqa/valid.jsonl",),
-        ("tasks/piqa/train.jsonl",),
-        prompts.piqa_choices,
-        prompts.label,
-        labels_beside=True,
-    ),
-    "hellaswag": ChoiceSource(
-        ("ctx", "endings", "label"),
-        _files("hellaswag/validation", "jsonl", "parquet"),
-        _files("hellaswag/train", "jsonl", "parquet"),
-        prompts.hellaswag_choices,
-        prompts.label,
-        row_column="row",
-        cluster=_activity,
-    ),
-    "arc_easy": ChoiceSource(
-        ("question", "choices", "answerKey"),
-        _files("arc_easy/validation", "jsonl", "parquet"),
-        _files("arc_easy/train", "jsonl", "parquet"),
-        prompts.arc_choices,
-        prompts.arc_answer,
-    ),
-    "arc_challenge": ChoiceSource(
-        ("question", "choices", "answerKey"),
-        _files("arc_challenge/validation", "jsonl", "parquet"),
-        _files("arc_challenge/train", "jsonl", "parquet"),
-        prompts.arc_choices,
-        prompts.arc_answer,
-    ),
-    "copa": ChoiceSource(
-        ("premise", "choice1", "choice2", "label"),
-        _files("copa/validation", "jsonl", "arrow"),
-        _files("copa/train", "jsonl", "parquet"),
-        prompts.copa_choices,
-        prompts.label,
-    ),
-    "winogrande": ChoiceSource(
-        ("sentence", "option1", "option2", "answer"),
-        ("tasks/winogrande/dev.jsonl",),
-        ("tasks/winogrande/train_s.jsonl",),
-        prompts.winogrande_choices,
-        prompts.winogrande_answer,
-        cluster=_twins,
-    ),
-    "math_qa": ChoiceSource(
-        ("Problem", "options", "correct"),
-        ("tasks/math_qa/dev.json",),
-        ("tasks/math_qa/train.json",),
-        prompts.math_qa_choices,
-        prompts.math_qa_answer,
-        cluster=_formula,
-    ),
-    "pubmed_qa": ChoiceSource(
-        ("abstract", "question", "final_decision"),
-        ("official-gap/data/validation_data/pubmed_qa.csv",),
-        ("tasks/pubmed_qa/train.csv",),
-        lambda _row: [f" {answer}" for answer in prompts.PUBMED_ANSWERS],
-        prompts.pubmed_qa_answer,
-    ),
-}
-
-
-def dataset(
-    *, source: str, protocol: str = "held-out", split_source: str = "halves", **_metadata: Any
+def _dataset(
+    config: Any,
+    read: Callable[[str], Rows],
+    *,
+    own_test: bool = False,
+    pooled: Mapping[str, int] | None = None,
 ) -> dict[str, Rows]:
-    """The rows of ``select`` and ``test`` of one task; under ``paper`` ``test`` is the validation split.
+    """The rows of ``select`` and ``test``; under ``paper`` ``test`` is the validation split.
 
-    ``halves``: the validation documents in two halves by their hash, each cluster in one of them; for dialogue
-    ``select`` is the original's validation file and ``test`` its test file. ``train``: ``test`` is the validation
+    ``halves``: the validation documents in two halves by their hash, each cluster in one of them; with a test file
+    of its own, ``select`` is the validation file and ``test`` that file. ``train``: ``test`` is the validation
     split, and ``select`` the training split without the rows of a cluster that ``test`` has. ``whole``: ``test`` is
-    every public labelled document that ``select`` can spare (``_whole``).
+    every public labelled document that ``select`` can spare: of pooled tasks, which have few documents or no public
+    training split, four rows in five of all splits together, by their hash; with a test file, as under ``halves``;
+    otherwise as under ``train``, without training rows that say the same as a ``test`` document.
     """
-    if protocol == "paper":
-        select, test = Rows(), _split(source, "validation")
-    elif split_source == "train":
-        test = _split(source, "validation")
-        select = _apart(_without_clusters_of(test, _split(source, "train")))
+    settings = config.metadata or {}
+    split_source = settings.get("split_source", "halves")
+    if settings.get("protocol") == "paper":
+        select, test = Rows(), read("validation")
+    elif split_source == "train" or (split_source == "whole" and not own_test and pooled is None):
+        test = read("validation")
+        select = _apart(_without_clusters_of(test, read("train")))
+        if split_source == "whole":
+            taken = {content_hash(row) for row in test}
+            select = Rows(row for row in select if content_hash(row) not in taken)
+    elif own_test:
+        select, test = _apart(read("validation")), read("test")
     elif split_source == "whole":
-        select, test = _whole(source)
-    elif source not in CHOICE_SOURCES:
-        select, test = _apart(_split(source, "validation")), _split(source, "test")
+        select, test = _divided(
+            read("validation") + [row for split in pooled or () for row in _apart(read(split))]
+        )
     else:
-        select, test = halves(_split(source, "validation"))
+        select, test = halves(read("validation"))
     # lm-eval takes a task's first test document as a sample and fails without one.
     if not test:
-        raise InputError(f"task {source} has no test documents: its data is empty or all filtered out")
+        raise InputError(f"task {config.task} has no test documents: its data is empty or all filtered out")
     return {"select": select, "test": test}
 
 
@@ -169,32 +142,12 @@ def _without_clusters_of(test: Rows, rows: Rows) -> Rows:
     return Rows(row for row in rows if row.get("cluster") not in taken)
 
 
-def _whole(source: str) -> tuple[Rows, Rows]:
-    """``select`` and ``test`` where all of the validation documents are wanted.
-
-    Tasks of ``POOLED`` have few documents, or no public training split: one row in five of all splits together is
-    a ``select`` document, by its hash. Dialogue: as under ``halves``, whose ``test`` is a whole file. Others: as
-    under ``train``, without training rows that say the same as a ``test`` document.
-    """
-    if source not in CHOICE_SOURCES:
-        found = dataset(source=source)
-        return found["select"], found["test"]
-    if source not in POOLED:
-        found = dataset(source=source, split_source="train")
-        taken = {content_hash(row) for row in found["test"]}
-        return Rows(row for row in found["select"] if content_hash(row) not in taken), found["test"]
+def _divided(rows: list[Row]) -> tuple[Rows, Rows]:
+    """One row in five for ``select``, by its hash; the others for ``test``."""
     select, test = Rows(), Rows()
-    for place, split in enumerate(POOLED[source]):
-        rows = _split(source, split)
-        for row in _apart(rows) if place else rows:
-            (test if int(content_hash(row)[:8], 16) % SELECT_SHARE else select).append(row)
+    for row in rows:
+        (test if int(content_hash(row)[:8], 16) % SELECT_SHARE else select).append(row)
     return select, test
-
-
-def pooled_counts(source: str, validation: int) -> int:
-    """The ``test`` documents that a pooled task is expected to have under ``whole``, of its ``validation`` rows."""
-    rows = validation + (COPA_TRAIN if "train" in POOLED[source] else 0)
-    return rows * (SELECT_SHARE - 1) // SELECT_SHARE
 
 
 def _apart(rows: Rows) -> Rows:
@@ -202,68 +155,89 @@ def _apart(rows: Rows) -> Rows:
     return Rows({**row, "doc_id": row["doc_id"] + SELECT_NUMBERS_FROM} for row in rows)
 
 
-def _split(source: str, split: str) -> Rows:
-    if source not in CHOICE_SOURCES:
-        return Rows(row for row in numbered(_dialogues(source, split)) if len(row["turns"]) > 1)
-    rows = numbered(_choice_rows(CHOICE_SOURCES[source], split))
-    if source.startswith("arc_"):
-        return Rows(row for row in rows if len(row["choices"]["text"]) == 4)
-    return rows
+def _path(files: Sequence[File]) -> Path:
+    """The first of the alternative files that can be had."""
+    if not files:
+        raise InputError("the task's YAML names no file of this split: take another split_source")
+    sources = {
+        file["path"]: PublicSource(file["url"], file["sha256"], file.get("member"))
+        for file in files
+        if "url" in file
+    }
+    return locate(*(file["path"] for file in files), sources=sources)
 
 
-def _choice_rows(source: ChoiceSource, split: str) -> Iterator[Row]:
-    paths = source.train if split == "train" else source.validation
-    path = locate(*paths)
+def _choice_rows(source: ChoiceSource, files: Sequence[File], choices: Form, target: Form) -> Iterator[Row]:
+    path = _path(files)
     rows = read_rows(path)
-    if source.labels_beside and not all("label" in row for row in rows):
-        rows = _with_labels(rows, paths[0].removesuffix(path.suffix) + "-labels.lst")
-    wanted = with_columns(rows, source.columns, path)
+    labels = files[0].get("labels")
+    if labels and not all("label" in row for row in rows):
+        rows = _with_labels(rows, labels)
+    wanted = with_columns(rows, list(source.columns), path)
     for number, (raw, row) in enumerate(zip(rows, wanted, strict=True)):
-        answer = _right_answer(source, row)
+        answer = _right_answer(source.columns, row, choices, target)
         if answer is None:
             shown = ", ".join(source.columns)
-            raise InputError(f"{path} row {number + 1} has no right answer among its choices: mend {shown}")
+            raise InputError(f"{path} row {number + 1} has no right answer among its choices: fix {shown}")
         if "label" in row:
             row["label"] = answer
-        cluster = source.cluster(raw)
+        cluster = _cluster(source.cluster, raw)
         named = {} if cluster is None else {"cluster": cluster}
         yield {"doc_id": _row_number(source, raw, number, path), **row, **named}
 
 
-def _right_answer(source: ChoiceSource, row: Row) -> int | None:
+def _right_answer(columns: Mapping[str, str], row: Row, choices: Form, target: Form) -> int | None:
     """The number of the right choice; None where a row is malformed."""
-    if not all(isinstance(row[column], str) for column in source.columns if column not in _NO_TEXT):
+    if not all(isinstance(row[name], str) for name, kind in columns.items() if kind == "text"):
         return None
     try:
-        answer, choices = source.answer(row), source.choices(row)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        answer, among = int(value_of(target, row)), value_of(choices, row)
+    except (ValueError, LookupError, TypeError, AttributeError, SyntaxError, TemplateError):
         return None
-    return answer if 0 <= answer < len(choices) else None
+    return answer if 0 <= answer < len(among) else None
+
+
+def value_of(form: Form, row: Row) -> Any:
+    """What a form is for a row, as lm-eval takes it."""
+    if callable(form):
+        return form(row)
+    if not isinstance(form, str):
+        return form
+    return row[form] if form in row else ast.literal_eval(_template(form).render(**row))
+
+
+@functools.cache
+def _template(text: str) -> Template:
+    template: Template = env.from_string(text)
+    return template
+
+
+def _cluster(form: str | Callable[[Row], str | None] | None, row: Row) -> str | None:
+    """The cluster of a row; None where the copy of the data set has no such column, or no text in it."""
+    value = form(row) if callable(form) else row.get(form) if form else None
+    return value if isinstance(value, str) and value else None
 
 
 def _row_number(source: ChoiceSource, raw: Row, number: int, path: Path) -> int:
-    row_number = raw.get(source.row_column, number) if source.row_column else number
+    row_number = raw.get(source.row_number, number) if source.row_number else number
     if type(row_number) is not int or row_number < 0:
-        raise InputError(f"{path} row {number + 1} has {source.row_column} {row_number!r}: give a row number")
+        raise InputError(f"{path} row {number + 1} has {source.row_number} {row_number!r}: give a row number")
     return row_number
 
 
-def _with_labels(rows: list[Row], labels_path: str) -> list[Row]:
-    labels = read_lines(locate(labels_path))
+def _with_labels(rows: list[Row], file: File) -> list[Row]:
+    labels = read_lines(_path([file]))
     if len(labels) != len(rows):
-        raise InputError(f"{labels_path} has {len(labels)} labels for {len(rows)} rows: give one a row")
+        raise InputError(f"{file['path']} has {len(labels)} labels for {len(rows)} rows: give one per row")
     return [{**row, "label": label} for row, label in zip(rows, labels, strict=True)]
 
 
-def _dialogues(source: str, split: str) -> Iterator[Row]:
-    path = locate(
-        f"tasks/{source}/train.json" if split == "train" else f"official-gap/data/{split}_data/{source}.json"
-    )
+def _dialogues(path: Path) -> Iterator[Row]:
     content = read_json(path)
     turns_by_row = content.get("text") if isinstance(content, dict) else None
     if not isinstance(turns_by_row, dict):
         raise InputError(f"{path} has no object 'text' of row number to turns: see docs/DATA.md for the form")
     for number, turns in turns_by_row.items():
         if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
-            raise InputError(f"{path} row {number!r} is no list of turns: give the utterances as strings")
+            raise InputError(f"{path} row {number!r} is not a list of turns: give the utterances as strings")
         yield {"turns": turns}

@@ -1,0 +1,67 @@
+"""The English of claims: their titles, and the one plain sentence that says what the estimates show."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+INCONCLUSIVE = "inconclusive"
+NOT_TESTABLE = "not testable"
+CANNOT_TELL = "cannot tell"
+
+TITLES = {
+    "C0": "This study can see an effect where there is one, and none where there is none",
+    "C1": "A few steps on random unlabelled text improve the model, on classification and on dialogue",
+    "C2": "The treated model is comparable to one 2-3 times larger",
+    "C3": "Text that the model was not trained on gives the most reliable gains",
+    "C4": "The gain is more than that of placebos which move the weights as far",
+}
+WANTED = {
+    "C1": "treated models gain on their own base models",
+    "C2": "treated models keep within the margin of the larger models",
+    "C3": "the target corpus is ahead of the others",
+    "C4": "treated models gain on the placebos",
+}
+SCOPES = {"all": "all tasks", "classification": "multiple choice"}
+
+
+def claim_sentence(
+    claim: str, outcome: str, estimates: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]]
+) -> str:
+    """What the estimates say in words, with their figures, and how many parts agree."""
+    known = [row for row in estimates if row["delta"] is not None]
+    if not known:
+        return f"Inconclusive: no entry that the claim is about has data ({len(parts)} declared)."
+    begin = {
+        REPRODUCED: f"Reproduced: {WANTED[claim]}",
+        NOT_REPRODUCED: f"Not reproduced: the figures rule out that {WANTED[claim]}",
+        INCONCLUSIVE: f"Inconclusive: it is not told whether {WANTED[claim]}",
+    }[outcome]
+    figures = "; ".join(f"{SCOPES.get(row['scope'], row['scope'])} {_figure(row)}" for row in known)
+    alone = [row for row in parts if row["outcome"] == REPRODUCED]
+    against = [row for row in parts if row["outcome"] == NOT_REPRODUCED]
+    counted = (
+        f" Alone, {len(alone)} of {len(parts)} parts show it and {len(against)} rule it out." if parts else ""
+    )
+    return f"{begin}: on average {figures}.{counted}"
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    interval = ""
+    if row["ci_low"] is not None:
+        interval = f" (95 % {_signed(row['ci_low'])} to {_signed(row['ci_high'])})"
+    share = ""
+    if row.get("share_closed_low") is not None:
+        low, value, high = (
+            f"{round(100 * row[name])} %"
+            for name in ("share_closed_low", "share_closed", "share_closed_high")
+        )
+        share = f", {value} of the gap ({low} to {high})"
+    return f"{_signed(row['delta'])}{interval}{share}"
+
+
+def _signed(figure: float) -> str:
+    """Four decimals; what they would show as a zero with a sign is said in words."""
+    if round(figure, 4):
+        return f"{figure:+.4f}"
+    return "0" if figure == 0 else "just above 0" if figure > 0 else "just below 0"

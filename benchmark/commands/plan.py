@@ -1,0 +1,61 @@
+"""`gapbench plan`: what a track will cost before it starts, and what its comparisons can detect."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.commands.machine_rate import measured_rate
+from benchmark.commands.planned_cost import cost
+from benchmark.commands.planned_power import print_power, texts_of_an_entry
+from benchmark.commands.planned_track import model_shape, parameters_of, text_count
+from benchmark.errors import InputError
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import all_tracks, open_track
+
+
+def plan(
+    root: Path, track: str, rate: float | None, overrides: Sequence[str] = (), *, power_only: bool = False
+) -> None:
+    """Print cost and power of a track; `power_only` leaves the cost out.
+
+    Raises:
+        InputError: no such track, or the data that counting needs is not at hand.
+    """
+    settings, layout = open_track(_params_of(root, track), overrides)
+    if power_only:
+        _print_power(settings, layout)
+        return
+    measured = rate is None
+    rate = measured_rate() if rate is None else rate
+    if rate <= 0:
+        raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
+    costs = [cost(name, spec, settings, layout) for name, spec in settings.models.items()]
+    counts = f"{len(settings.models)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms"
+    print(f"track {track}: {counts}")
+    print(f"rate: {rate:.3g} FLOP/s, {'measured here on one thread' if measured else 'as given'}")
+    print("FLOPs of making a model, of the steps of its runs, and of all passes over the documents")
+    heads = f"{'model':12} {'parameters':>13} {'passes':>7} {'positions':>13}"
+    print(f"{heads} {'training':>9} {'runs':>9} {'passes':>9} {'memory':>9} {'hours':>8}")
+    for one in costs:
+        memory = f"{one.bytes / 2**30:.2f} GiB"
+        hours = one.flops / rate / 3600
+        row = f"{one.model:12} {one.parameters:>13,} {one.passes:>7} {one.positions:>13,}"
+        flops = f"{one.training:>9.3g} {one.posttraining:>9.3g} {one.evaluation:>9.3g}"
+        print(f"{row} {flops} {memory:>9} {hours:>8.3g}")
+    total = sum(one.flops for one in costs)
+    pushed = sum(one.positions for one in costs)
+    print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {total / rate / 3600:.3g} hours at that rate")
+    _print_power(settings, layout)
+
+
+def _print_power(settings: Settings, layout: TrackPaths) -> None:
+    sizes = {name: parameters_of(model_shape(name, spec, layout)) for name, spec in settings.models.items()}
+    texts = [text_count(name, spec, layout) for name, spec in settings.corpora.items()]
+    print_power(settings, layout, sizes, texts_of_an_entry(texts))
+
+
+def _params_of(root: Path, track: str) -> Path:
+    tracks = {settings.track.name: path for path, settings in all_tracks(root).items()}
+    if track not in tracks:
+        raise InputError(f"--track {track}: no such track; known: {', '.join(sorted(tracks))}")
+    return tracks[track]

@@ -1,0 +1,170 @@
+"""`gapbench run`: one run outside DVC, from any model, text, arm, seed and suite, into an empty folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from benchmark.errors import InputError, naming_source
+from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.corpus_specs import CorpusSpec
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import ModelSpec
+from benchmark.settings.names import nearest
+from benchmark.settings.track_settings import Settings
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import all_tracks, params_of_suite, repository_root
+from benchmark.system.files import write_json, write_parquet
+from benchmark.system.patterns import COMMIT, HUB_ID
+
+if TYPE_CHECKING:
+    from benchmark.corpora.texts import CorpusText
+
+HUB_MODEL = re.compile(f"({HUB_ID})@({COMMIT})")
+
+
+def single_run(
+    *,
+    model: str,
+    corpus: str,
+    index: int,
+    arm: str,
+    seed: int,
+    suite: str,
+    out: Path,
+    limit: int | None,
+    protocol: str | None,
+    overrides: Sequence[str],
+    force: bool,
+    draw: int = 0,
+) -> None:
+    """Do one run and write `run.json` and `samples.parquet`; never reads the run cache.
+
+    The folder `checkpoints` is there where `checkpoints.keep` asks for weights.
+
+    Raises:
+        InputError: anything that is named does not exist or does not fit, or `out` holds something.
+    """
+    check_out(out, force)
+    root = repository_root(Path.cwd())
+    chosen = [
+        f"evaluation.suite={suite}",
+        *([f"evaluation.protocol={protocol}"] if protocol else []),
+        *overrides,
+    ]
+    settings = load_settings(params_of_suite(suite, root), chosen)
+    begin(settings.execution)
+
+    from benchmark.posttrain.base_model import load_base
+    from benchmark.posttrain.checkpoints import keep_run
+    from benchmark.posttrain.run_loop import execute_run
+    from benchmark.posttrain.run_requests import check_arm, request
+    from benchmark.posttrain.sample_rows import base_samples
+    from benchmark.tasks.suite_of_track import suite_of
+
+    if check_arm(settings, arm).kind == "soup":
+        raise InputError(
+            f"--arm {arm}: a soup averages other runs and has no run of its own: `gapbench verify` repeats it"
+        )
+    corpus_name, text = find_text(corpus, index, settings, root)
+    name, folder = find_model(model, root, draw)
+    documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
+    with naming_source(model, *([folder] if HUB_MODEL.fullmatch(model) else []), prefix=False):
+        base = load_base(name, folder, documents, settings.evaluation, settings.execution, draw=draw)
+    asked = request(settings, base, corpus_name, text, arm, seed)
+    result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))
+    start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name, draw=draw)
+    out.mkdir(parents=True, exist_ok=True)
+    write_parquet(out / "samples.parquet", pa.concat_tables([start, result.samples]))
+    write_json(out / "run.json", result.record.stored())
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)  # `--force`: those of the run that was here
+    keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
+
+
+def check_out(out: Path, force: bool) -> None:
+    """Refuse a folder that holds something, before any work is done."""
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise InputError(f"--out {out}: no folder: name an empty or a new one")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise InputError(f"--out {out}: not empty: name an empty folder, or replace its files with --force")
+    parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"--out {out}: {parent} cannot be written to: name another folder")
+
+
+def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:
+    """Name and folder of a ladder's model at one of its draws, a local folder, or a Hub model pinned to a commit."""
+    tracks = all_tracks(root)
+    for path, settings in tracks.items():
+        if model in settings.models:
+            check_draw(model, draw, settings.models[model])
+            folder = TrackPaths.of(path, settings).draw(model, draw)
+            if not (folder / "config.json").is_file():
+                target = f"{os.path.relpath(path.parent / 'dvc.yaml', root)}:model@{model}"
+                raise InputError(
+                    f"--model {model}: not trained or fetched yet: run `dvc repro {target}` first"
+                )
+            return model, folder
+    if draw:
+        raise InputError(f"--draw {draw}: only a model of the ladder has further draws: leave it out")
+    pinned = HUB_MODEL.fullmatch(model)
+    if pinned:
+        from benchmark.models.from_hub import fetch
+
+        folder = root / ".gapbench" / "hub" / f"{pinned[1].replace('/', '--')}-{pinned[2]}"
+        if not folder.is_dir():
+            fetch(pinned[1], pinned[2], folder, allow_pickle_weights=False)
+        return pinned[1].split("/")[1], folder
+    if "@" in model and "/" in model and not Path(model).exists():
+        raise InputError(f"--model {model}: a Hub model is pinned as owner/name@<40 hex digits of a commit>")
+    if not Path(model).is_dir():
+        names = [name for settings in tracks.values() for name in settings.models]
+        raise InputError(f"--model {model}: no ladder model or folder of that name{nearest(model, names)}")
+    return Path(model).resolve().name, Path(model)
+
+
+def check_draw(model: str, draw: int, spec: ModelSpec) -> None:
+    """Refuse a draw that the pipeline does not make."""
+    if not 0 <= draw < spec.trained_draws:
+        kept = (
+            f" (draws up to {spec.n_draws - 1} are kept as scores only)"
+            if spec.n_draws > spec.trained_draws
+            else ""
+        )
+        only = "draw 0 only" if spec.trained_draws == 1 else f"draws 0 to {spec.trained_draws - 1}"
+        raise InputError(f"--draw {draw}: model {model} has {only}{kept}")
+
+
+def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[str, CorpusText]:
+    """Name of the corpus and its text number `index`, from the settings or from a file."""
+    from benchmark.corpora.text_files import read_texts
+
+    if corpus in settings.corpora:
+        name, texts = corpus, texts_up_to(index, settings.corpora[corpus], root)
+    elif Path(corpus).exists():
+        name, texts = Path(corpus).stem, read_texts(Path(corpus))
+    else:
+        raise InputError(
+            f"--corpus {corpus}: no corpus or file of that name{nearest(corpus, settings.corpora)}"
+        )
+    if not 0 <= index < len(texts):
+        raise InputError(f"--index {index}: corpus {name} has texts 0 to {len(texts) - 1}: name one of them")
+    return name, texts[index]
+
+
+def texts_up_to(index: int, spec: CorpusSpec, root: Path) -> Sequence[CorpusText]:
+    """The texts of a corpus, more than the settings take where `index` lies behind them and there are more."""
+    from benchmark.corpora.open_corpus import open_corpus
+
+    if spec.texts is None or index < spec.texts:
+        return open_corpus(spec, root)
+    try:
+        return open_corpus(spec.model_copy(update={"texts": index + 1}), root)
+    except InputError:
+        return open_corpus(spec, root)

@@ -1,0 +1,109 @@
+"""What `gapbench doctor` prints: this machine, its arithmetic, the models that fit, and the first difference."""
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmark.arithmetic import mode
+from benchmark.arithmetic.single_thread import compute_alone
+from benchmark.doctor import trials
+from benchmark.doctor.digest_table import first_difference, read_table, record
+from benchmark.doctor.kernels import kernel_digests
+from benchmark.errors import CheckFailed, InputError
+from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.model_specs import MicroModel
+from benchmark.settings.track_settings import Settings
+from benchmark.store.provenance import machine
+from benchmark.store.track_paths import TrackPaths
+from benchmark.store.tracks import open_track
+
+PARTS = ("kernels", "training", "base", "runs", "repro")
+BYTES_A_PARAMETER = 24
+"""float32: weights, gradients, two moments of Adam, and two copies."""
+
+
+def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
+    """Compute `parts` (all if empty) and compare them with the table; with a `label`, record them.
+
+    Raises:
+        InputError: no such part.
+        CheckFailed: something differs; the message names the first difference.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise InputError(f"--part {part}: no such part: name {', '.join(PARTS)}")
+    settings, layout = open_track(params)
+    begin(settings.execution)
+    compute_alone()
+    for line in describe():
+        print(line)
+    if not mode.is_portable():
+        print("digests: none to compare with, since numbers are native here; `gapbench diff` compares claims")
+        return
+    found = {part: dict(_compute(part, settings, layout)) for part in parts or PARTS}
+    found = {part: digests for part, digests in found.items() if digests}
+    if label is not None:
+        record(found, {"cpu": label, "parts": sorted(found), **versions()}, mode.name())
+        return
+    difference = first_difference(read_table()["digests"], found)
+    if difference is not None:
+        raise CheckFailed(f"{difference}: everything after it in the pipeline will differ too")
+    count = sum(len(digests) for digests in found.values())
+    seen = ", ".join(str(one["cpu"]) for one in read_table()["seen"])
+    print(f"digests: all {count} agree with the table ({', '.join(found)}), which was seen on {seen}")
+
+
+def describe() -> Iterator[str]:
+    """CPU, devices, arithmetic and the largest model that fits, one line each."""
+    facts = machine()
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    yield f"machine: {facts['cpu']}, {facts['cores']} cores, {pages / 2**30:.0f} GiB, {facts['system']}"
+    yield f"devices: {', '.join(facts['gpu']) or 'no GPU'}"
+    yield f"arithmetic: {mode.name()}"
+    if mode.missing():
+        yield f"portable arithmetic needs {mode.missing()}"
+    yield f"fits: post-training of models up to {pages / BYTES_A_PARAMETER / 1e9:.1f} billion parameters in float32"
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that compute: torch, numpy and the C library."""
+    return {"torch": torch.__version__, "numpy": np.__version__, "libc": " ".join(platform.libc_ver())}
+
+
+def _compute(part: str, settings: Settings, layout: TrackPaths) -> Iterator[tuple[str, str]]:
+    print(f"computing {part} ...", file=sys.stderr, flush=True)
+    if part == "kernels":
+        yield from kernel_digests().items()
+    elif part == "training":
+        rungs = {name: spec for name, spec in settings.models.items() if isinstance(spec, MicroModel)}
+        with tempfile.TemporaryDirectory() as folder:
+            kept = layout.work / "cache"
+            yield from trials.trainings(rungs, kept if kept.is_dir() else Path(folder))
+    elif part == "base":
+        yield "stored model", trials.base_digest(trials.stored_base(settings))
+    elif part == "runs":
+        yield from trials.runs(settings, trials.stored_base(settings))
+    else:
+        yield from finished(layout)
+
+
+def finished(layout: TrackPaths) -> Iterator[tuple[str, str]]:
+    """Digests of the outputs of a finished `make repro`, if any: the rungs' weights and the files of `results/`."""
+    rungs = sorted(layout.data.glob("models/*/*/model.safetensors"))
+    for path in rungs:
+        name, draw = path.parent.parent.name, path.parent.name
+        yield (
+            f"rung {name}" + (f" draw {draw}" if draw != "0" else ""),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+    if rungs:
+        for path in sorted(layout.results.iterdir()):
+            if path.name != "provenance.json":
+                yield f"results {path.name}", hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,130 @@
+"""The engine as an lm-eval model, so that stock ``simple_evaluate`` can drive it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import LM
+
+from benchmark.errors import InputError
+from benchmark.evaluation.batch_plan import Ending
+from benchmark.evaluation.batched_requests import Unit, Workload, make_workload
+from benchmark.evaluation.batched_scoring import LOGITS_BYTES, Outcome, run_workload
+from benchmark.evaluation.forward_pass import Network
+from benchmark.evaluation.prepare import ending_of
+from benchmark.evaluation.stops import cut_at_stops
+from benchmark.evaluation.trees import Continuation, cut_left
+from benchmark.models.opt import OptModel
+from benchmark.models.tokenizer import Tokenizer
+
+
+class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
+    """``model`` may be replaced between calls: what was planned for the same requests is kept.
+
+    ``tokenisation``: ``apart`` encodes context and continuation separately, as the original study does;
+    ``joint`` encodes them together and cuts at the length of the context, as lm-eval does.
+    """
+
+    def __init__(
+        self,
+        model: OptModel,
+        tokenizer: Tokenizer,
+        *,
+        max_length: int | None = None,
+        batch_tokens: int = 8192,
+        logits_bytes: int = LOGITS_BYTES,
+        tokenisation: Literal["apart", "joint"] = "apart",
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+        self.max_length = max_length or model.config.max_position_embeddings
+        self.batch_tokens = batch_tokens
+        self.logits_bytes = logits_bytes
+        self.tokenisation = tokenisation
+        self._kept: dict[str, Workload] = {}
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Digest of the tokenizer: lm-eval records it."""
+        return self.tokenizer.digest
+
+    def loglikelihood(
+        self, requests: Sequence[Instance], disable_tqdm: bool = False
+    ) -> list[tuple[float, bool]]:
+        """(summed log-probability of the continuation, whether greedy decoding would give it) a request."""
+        places, work = self._scoring([(str(request.args[0]), str(request.args[1])) for request in requests])
+        outcome = self._run(work, want_greedy=True)
+        sums = work.sums(outcome.logprobs).tolist()
+        assert outcome.greedy is not None
+        greedy = np.logical_and.reduceat(outcome.greedy, work.first_slot[:-1]).tolist() if sums else []
+        answers: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
+        for place, logprob, is_greedy in zip(places, sums, greedy, strict=True):
+            answers[place] = (logprob, is_greedy)
+        return answers
+
+    def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
+        """Not offered: no task of the suites asks for it."""
+        raise InputError("this engine scores continuations and generates: give no perplexity task")
+
+    def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Greedy text up to the first stop string of each request."""
+        endings = [ending_of(request.args[1]) for request in requests]
+        work = self._generating([str(request.args[0]) for request in requests], endings)
+        tokens = self._run(work).tokens
+        texts = []
+        for number, ending in enumerate(endings):
+            texts.append(cut_at_stops(self.tokenizer.decode(tokens[number]), ending.stops))
+        return texts
+
+    def _run(self, work: Workload, *, want_greedy: bool = False) -> Outcome:
+        return run_workload(
+            Network(self.model),
+            work,
+            eos_id=self.tokenizer.eos_id,
+            logits_bytes=self.logits_bytes,
+            want_greedy=want_greedy,
+        )
+
+    def _scoring(self, pairs: list[tuple[str, str]]) -> tuple[list[int], Workload]:
+        """Requests with one context share a tree; the places say which request each continuation answers."""
+        by_context: dict[str, list[int]] = {}
+        for place, (context, _) in enumerate(pairs):
+            by_context.setdefault(context, []).append(place)
+        places = [place for members in by_context.values() for place in members]
+        key = _key(["score", pairs])
+        if key not in self._kept:
+            units = [
+                Unit(tuple(self._continuation(*pairs[place]) for place in members))
+                for members in by_context.values()
+            ]
+            self._kept[key] = make_workload(units, self.tokenizer, batch_tokens=self.batch_tokens)
+        return places, self._kept[key]
+
+    def _continuation(self, context: str, continuation: str) -> Continuation:
+        encode = self.tokenizer.encode
+        if self.tokenisation == "apart" or not context:
+            return cut_left(encode(context, bos=True), encode(continuation, bos=False), self.max_length)
+        stripped = context.rstrip()
+        before = encode(stripped, bos=True)
+        whole = encode(context + continuation, bos=True)
+        return cut_left(whole[: len(before)], whole[len(before) :], self.max_length)
+
+    def _generating(self, contexts: list[str], endings: list[Ending]) -> Workload:
+        key = _key(["generate", contexts, [[ending.new_tokens, ending.stops] for ending in endings]])
+        if key not in self._kept:
+            units = []
+            for context, ending in zip(contexts, endings, strict=True):
+                room = self.max_length - ending.new_tokens
+                if room < 1:
+                    raise InputError(f"{ending.new_tokens} new tokens leave no room in {self.max_length}")
+                units.append(Unit((), tuple(self.tokenizer.encode(context, bos=True)[-room:]), ending))
+            self._kept[key] = make_workload(units, self.tokenizer, batch_tokens=self.batch_tokens)
+        return self._kept[key]
+
+
+def _key(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""`gapbench submit`: check a submission and add it to a track."""

@@ -1,0 +1,61 @@
+"""Add an entry to a settings file as one new line; every other byte stays."""
+
+from typing import Any
+
+import yaml
+
+from benchmark.errors import InputError
+from benchmark.settings.load import validate
+from benchmark.system.strict_yaml import parse_yaml
+
+
+def insert_entry(text: str, section: str, name: str, entry: dict[str, Any], source: str) -> str:
+    """The text of a `params.yaml` with `name: entry` at the end of `section` (`corpora` or `models`).
+
+    Raises:
+        InputError: the section is not written as a block, or the settings with the new entry are refused.
+    """
+    lines = text.splitlines(keepends=True)
+    last, indent = _end_of_section(text, section, source)
+    line = f"{' ' * indent}{name}: {flow(entry)}"
+    end = "\r\n" if lines[last].endswith("\r\n") else "\n"
+    if lines[last].endswith("\n"):
+        new = "".join([*lines[: last + 1], line + end, *lines[last + 1 :]])
+    else:
+        new = text + end + line
+    before, after = parse_yaml(text, source), parse_yaml(new, source)
+    if after != {**before, section: {**before[section], name: entry}}:
+        raise InputError(
+            f"{source}: cannot add to '{section}' without changing something else: indent it by spaces"
+        )
+    validate(after, source)
+    return new
+
+
+def flow(entry: dict[str, Any]) -> str:
+    """A mapping as YAML on one line."""
+    return yaml.safe_dump(
+        entry, default_flow_style=True, sort_keys=False, width=1_000_000_000, allow_unicode=False
+    ).strip()
+
+
+def _end_of_section(text: str, section: str, source: str) -> tuple[int, int]:
+    """Number of the last line of the section's last entry, and the indent of its entries."""
+    document = yaml.compose(text, Loader=yaml.SafeLoader)
+    if not isinstance(document, yaml.MappingNode):
+        raise InputError(f"{source}: expected a mapping of sections such as 'models' and 'corpora'")
+    for key, value in document.value:
+        if key.value != section:
+            continue
+        if not isinstance(value, yaml.MappingNode) or value.flow_style or not value.value:
+            raise InputError(f"{source}: write '{section}:' with one entry per line below it, not in braces")
+        mark = _last(value).end_mark
+        return mark.line - (mark.column == 0), value.value[0][0].start_mark.column
+    raise InputError(f"{source}: no section '{section}': add it with one entry per line below it")
+
+
+def _last(node: yaml.Node) -> yaml.Node:
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    return node

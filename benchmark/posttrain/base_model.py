@@ -1,0 +1,142 @@
+"""A base model ready to be treated: its weights, its tokenizer, and the documents that it is scored on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmark.arithmetic.mode import name as arithmetic_name
+from benchmark.arithmetic.single_thread import compute_alone
+from benchmark.errors import InputError
+from benchmark.evaluation.engine import Evaluation as Scores
+from benchmark.evaluation.engine import drafts_from, evaluate
+from benchmark.evaluation.prepare import Prepared, prepare
+from benchmark.models.opt import OptModel, load_opt, read_config
+from benchmark.models.tokenizer import Tokenizer
+from benchmark.models.weights import weights_sha256
+from benchmark.posttrain.scorer import Scorer
+from benchmark.settings.run_options import EvaluationOptions, Execution
+from benchmark.tasks.suite import Suite
+from benchmark.tasks.suite_of_track import suite_of as suite_of
+
+
+@dataclass(frozen=True)
+class Base:
+    """An unmodified model and what scores it.
+
+    Attributes:
+        digest: sha256 over weights and over tokenizer, joined by a hyphen.
+        arithmetic: how numbers are computed (`arithmetic.mode.name`).
+        draw: the pretraining draw of the model.
+    """
+
+    name: str
+    model: OptModel
+    tokenizer: Tokenizer
+    digest: str
+    arithmetic: str
+    scorer: Scorer
+    draw: int = 0
+
+
+class Documents:
+    """A suite that is prepared once for all draws that share tokenizer and positions."""
+
+    def __init__(self, suite: Suite, settings: EvaluationOptions) -> None:
+        self.suite, self.settings = suite, settings
+        self._prepared: dict[tuple[str, int], Prepared] = {}
+
+    def prepared(self, tokenizer: Tokenizer, positions: int) -> Prepared:
+        """Token ids and batch plan; what is remembered of a model's own answers is not shared between draws."""
+        key = tokenizer.digest, positions
+        if key not in self._prepared:
+            self._prepared[key] = prepare(
+                self.suite,
+                tokenizer,
+                max_length=min(self.settings.max_length, positions),
+                positions=positions,
+                batch_tokens=self.settings.batch_tokens,
+            )
+            return self._prepared[key]
+        return self._prepared[key].for_another_model()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One draw of a model, loaded and not yet scored, with the documents that it is to be scored on."""
+
+    name: str
+    draw: int
+    folder: Path
+    model: OptModel
+    tokenizer: Tokenizer
+    digest: str
+    documents: Documents
+    prepared: Prepared
+
+    def scores(self) -> Scores:
+        """The unmodified model's scores."""
+        return evaluate(self.model, self.prepared, loss_batch_size=self.documents.settings.loss_batch_size)
+
+    def base(self, start: Scores) -> Base:
+        """The draw with its scores.
+
+        Raises:
+            InputError: the model's outputs are not finite.
+        """
+        if not (start.finite and start.written_finite):
+            dtype = str(self.model.dtype).removeprefix("torch.")
+            raise InputError(
+                f"model {self.name} ({self.folder}): its outputs are not finite in {dtype}, so there is nothing to "
+                "compare with: use a checkpoint in the type that it was trained in"
+            )
+        suite, settings = self.documents.suite, self.documents.settings
+        scorer = Scorer(suite, self.prepared, settings, start, drafts_from(start, self.prepared))
+        how = arithmetic_name(self.model.device.type)
+        return Base(self.name, self.model, self.tokenizer, self.digest, how, scorer, self.draw)
+
+
+def load(name: str, draw: int, folder: Path, documents: Documents, execution: Execution) -> Loaded:
+    """Load a model folder.
+
+    Raises:
+        InputError: the folder holds no model that is known here.
+    """
+    compute_alone()
+    model, tokenizer, digest = read_model(folder, torch_device(execution))
+    prepared = documents.prepared(tokenizer, model.config.max_position_embeddings)
+    return Loaded(name, draw, folder, model, tokenizer, digest, documents, prepared)
+
+
+def load_base(
+    name: str, folder: Path, suite: Suite, settings: EvaluationOptions, execution: Execution, *, draw: int = 0
+) -> Base:
+    """Load a model folder and score the unmodified model on the suite.
+
+    Raises:
+        InputError: the folder holds no model that is known here, or the model's outputs are not finite.
+    """
+    loaded = load(name, draw, folder, Documents(suite, settings), execution)
+    return loaded.base(loaded.scores())
+
+
+def read_model(folder: Path, device: str = "cpu") -> tuple[OptModel, Tokenizer, str]:
+    """Model, tokenizer, and sha256 over weights and over tokenizer, joined by a hyphen.
+
+    The embedding is cut behind the tokenizer's largest id, as the original study does, so that the softmax is
+    over tokens that exist.
+
+    Raises:
+        InputError: the folder holds no model that is known here.
+    """
+    tokenizer = Tokenizer.from_folder(folder)
+    rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
+    model = load_opt(folder, device=device, vocab_rows=rows)
+    return model, tokenizer, f"{weights_sha256(model.params)}-{tokenizer.digest}"
+
+
+def torch_device(execution: Execution) -> str:
+    """The device to compute on: `auto` is a GPU where there is one."""
+    if execution.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("execution.device: no CUDA device here: take 'cpu' or 'auto'")
+    return "cuda" if execution.device != "cpu" and torch.cuda.is_available() else "cpu"

@@ -1,0 +1,68 @@
+"""Weights of finished runs, as `checkpoints.keep` asks: rebuilt from their recipe, checked by their digest."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from benchmark.corpora.texts import CorpusText
+from benchmark.errors import CheckFailed
+from benchmark.models.opt import OptModel, save_opt
+from benchmark.models.weights import weights_sha256
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import weights_after
+from benchmark.posttrain.base_model import Base
+from benchmark.posttrain.record import RunRecord
+from benchmark.posttrain.run_loop import RunRequest, RunResult
+from benchmark.posttrain.run_requests import group_requests, soup_requests
+from benchmark.schema.stored_columns import SAMPLES
+from benchmark.settings.run_options import Keep
+from benchmark.settings.track_settings import Settings
+
+
+def keep_checkpoints(
+    settings: Settings, bases: Sequence[Base], corpus: str, texts: Sequence[CorpusText], group: Path
+) -> None:
+    """Write the checkpoints of a finished run group that the settings ask for to its folder `checkpoints`."""
+    if settings.checkpoints.keep == "none":
+        return
+    records = RunRecord.read_all(group / "runs.jsonl")
+    by_run = {(record.arm, record.text_id, record.seed): record for record in records}
+    runs = list(group_requests(settings, bases, corpus, texts))
+    results = [RunResult(by_run[run.arm_name, run.text_id, run.seed], SAMPLES.empty_table()) for run in runs]
+    soups = soup_requests(settings, list(zip(runs, results, strict=True)))
+    for run in [*runs, *soups]:
+        record = by_run[run.arm_name, run.text_id, run.seed]
+        keep_run(settings.checkpoints.keep, run, record, group / "checkpoints" / run.arm_name / place_of(run))
+
+
+def place_of(run: RunRequest) -> str:
+    """The folder of a run's checkpoints below its arm's."""
+    return f"{run.text_id}-{run.seed}"
+
+
+def keep_run(keep: Keep, run: RunRequest, record: RunRecord, folder: Path) -> None:
+    """Write the checkpoints of one run to `folder/step-<k>`, each a model folder without its tokenizer.
+
+    `selected` are the steps that the record selects, `all` every step with finite weights; the base model is
+    none of them.
+
+    Raises:
+        CheckFailed: the rebuilt weights have another digest than the record's.
+    """
+    if keep == "none":
+        return
+    digests = {step.step: step.weights_sha256 for step in record.steps if step.step}
+    asked = digests if keep == "all" else record.selected_step.values()
+    for step, params in rebuilt(run, [step for step in asked if step and digests.get(step)]):
+        if weights_sha256(params) != digests[step]:
+            raise CheckFailed(
+                f"{run.name}, step {step}: rebuilt weights differ from the run's: this machine does not "
+                "repeat bit for bit what computed them; set checkpoints.keep to none"
+            )
+        save_opt(OptModel(run.model.config, params), folder / f"step-{step}")
+
+
+def rebuilt(run: RunRequest, steps: Iterable[int]) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Step and weights after each of `steps` applied optimiser steps; weights are valid until the next."""
+    return weights_after(ARMS[run.arm.kind](run.start), steps)

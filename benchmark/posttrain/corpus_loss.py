@@ -1,0 +1,16 @@
+"""The loss of a corpus under unmodified models (`corpus_loss` in the tables, familiarity in reports on submissions)."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+
+from benchmark.models.opt import OptModel
+from benchmark.posttrain.objective import text_loss
+
+
+@torch.no_grad()
+def corpus_loss(texts: Iterable[tuple[OptModel, Sequence[int]]]) -> float | None:
+    """The mean token loss in nats over texts, each given as its model and its token ids; null without a token."""
+    losses = [(float(text_loss(model.params, model.config, ids)), len(ids) - 1) for model, ids in texts]
+    tokens = sum(count for _, count in losses)
+    return sum(loss * count for loss, count in losses) / tokens if tokens else None

@@ -1,0 +1,31 @@
+"""The code that a run's figures follow from, as its key holds it."""
+
+import functools
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmark.posttrain.arms import ARMS
+from benchmark.system.content_hash import code_digest
+from benchmark.system.import_closure import PACKAGE, keyed_modules
+
+ROOTS = ("benchmark.posttrain.base_model", "benchmark.posttrain.run_loop")
+"""What prepares a run and what does it; engine and suite are what these import."""
+
+
+@functools.cache
+def run_code(kinds: frozenset[str], suite: str) -> str:
+    """sha256 of the code behind runs of these kinds of arm, scored on a suite: no other arm's, no other suite's.
+
+    Args:
+        kinds: of the run's own arm and, for a soup, of its members' arms.
+        suite: as settings name it, such as `gap12-5shot`.
+    """
+    arms = {ARMS[kind].__module__ for kind in kinds}
+    return code_digest(run_files(arms, suite))
+
+
+def run_files(arms: Iterable[str], suite: str, package: Path = PACKAGE) -> frozenset[Path]:
+    """The files behind runs of the arms in these modules, scored on a suite."""
+    folder = re.sub(r"-\d+shot$", "", suite)
+    return keyed_modules(*ROOTS, *arms, suites=(folder,), package=package)

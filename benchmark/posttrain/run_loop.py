@@ -1,0 +1,265 @@
+"""One run: up to `max_steps` optimiser steps on one text, every step scored in memory."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from benchmark.errors import InputError
+from benchmark.evaluation.engine import Evaluation
+from benchmark.models.opt import OptModel
+from benchmark.models.weights import weights_sha256
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import RunStart, SoupMember
+from benchmark.posttrain.early_stopping import FAMILIES, EarlyStop, chosen_step
+from benchmark.posttrain.objective import text_loss
+from benchmark.posttrain.record import Averages, RunRecord, StepRecord
+from benchmark.posttrain.sample_rows import chance_samples, label_samples
+from benchmark.posttrain.scorer import Scorer
+from benchmark.settings.arm_kinds import ONE_STEP
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.run_options import Posttrain
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Everything that one run depends on; `execute_run` is a function of it.
+
+    Attributes:
+        tokens: ids of the text, bos first, cut as `text_tokens` does.
+        passages: of an arm that learns from examples, the ids of the whole text's (`examples_of`).
+        index: the text's row in its corpus; `text_id` its content-derived name.
+        arithmetic: how numbers are computed (`arithmetic.mode.name`).
+        draw: the model's pretraining draw, 0 where there is one.
+    """
+
+    track: str
+    model_name: str
+    model: OptModel
+    model_digest: str
+    corpus: str
+    index: int
+    text_id: str
+    tokens: tuple[int, ...]
+    arm_name: str
+    arm: Arm
+    seed: int
+    posttrain: Posttrain
+    arithmetic: str
+    members: tuple[SoupMember, ...] = ()
+    passages: tuple[tuple[int, ...], ...] = ()
+    draw: int = 0
+
+    @property
+    def start(self) -> RunStart:
+        """What the arm is given."""
+        return RunStart(
+            self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members, self.passages,
+            self.arm.updates,
+        )  # fmt: skip
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What its record and its samples are known by."""
+        return {
+            "model": self.model_name,
+            "draw": self.draw,
+            "arm": self.arm_name,
+            "corpus": self.corpus,
+            "text_id": self.text_id,
+            "seed": self.seed,
+        }
+
+    @property
+    def name(self) -> str:
+        """The run in words, for progress lines."""
+        return f"{self.model_name} {self.arm_name} {self.corpus} text {self.index} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """`samples` has the columns of `schema.stored_columns.SAMPLES`, steps 1 and up."""
+
+    record: RunRecord
+    samples: pa.Table
+
+
+def execute_run(request: RunRequest, scorer: Scorer, progress: Progress | None = None) -> RunResult:
+    """Apply the arm step by step, score the steps that are to be scored, and choose among them.
+
+    Raises:
+        InputError: the unmodified model's loss on the text is not finite.
+    """
+    run = _Run(request, scorer, progress or (lambda line: None))
+    return run.result(run.walk())
+
+
+class _Run:
+    """The state of a run in progress."""
+
+    def __init__(self, request: RunRequest, scorer: Scorer, progress: Progress) -> None:
+        self.request, self.scorer, self.progress = request, scorer, progress
+        self.paper = scorer.settings.protocol == "paper"
+        self.tables: list[pa.Table] = []
+        self.scored: list[tuple[int, Evaluation]] = []
+        self.skipped = 0
+        self.steps: list[StepRecord] = []
+
+    def walk(self) -> str:
+        """Take and score the steps; why the run stopped."""
+        request, settings = self.request, self.request.posttrain
+        self.steps.append(self._step_record(0, request.model.params, 0.0, 0.0, self.scorer.start))
+        if self.steps[0].loss is None:
+            raise InputError(
+                f"model {request.model_name}: its loss on text {request.index} of {request.corpus} is not finite, "
+                "so there is nothing to treat: use a checkpoint in the type that it was trained in"
+            )
+        stopper = EarlyStop()
+        previous = request.model.params
+        applied = 0
+        attempts = ARMS[request.arm.kind](request.start)
+        for epoch in range(self._attempts_at_most()):
+            if applied == settings.max_steps:
+                break
+            attempt = next(attempts, None)
+            if attempt is None:
+                break
+            if attempt.applied:
+                applied += 1
+                if not self._finite(attempt.params):
+                    self.steps.append(self._diverged_record(applied))
+                    return "diverged"
+                if not self._take_step(applied, previous, attempt.params):
+                    return "diverged"
+                previous = {name: tensor.clone() for name, tensor in attempt.params.items()}
+            else:
+                self.skipped += 1
+                if self.paper:
+                    self.scored.append((applied, self.scored[-1][1] if self.scored else self.scorer.start))
+            if self.paper and self.scored and stopper.stops(epoch, self._averages(self.scored[-1][1])):
+                return "early_stop"
+        return "max_steps"
+
+    def _attempts_at_most(self) -> int:
+        """The original counts epochs, skipped updates included; `held-out` counts applied steps."""
+        steps = self.request.posttrain.max_steps
+        return steps if self.paper or steps == 0 else steps + 64
+
+    def _take_step(self, step: int, previous: Mapping[str, Tensor], params: Mapping[str, Tensor]) -> bool:
+        """Score and record a step; false where the model's logits are no longer finite."""
+        evaluation = None
+        if self._is_scored(step):
+            evaluation = self.scorer.score(OptModel(self.request.model.config, dict(params)))
+            if not evaluation.finite:
+                self.steps.append(self._diverged_record(step))
+                return False
+            self.scored.append((step, evaluation))
+            self.tables.append(self._labelled(evaluation.samples, step))
+        update = l2_distance(params, previous)
+        distance = l2_distance(params, self.request.model.params)
+        self.steps.append(self._step_record(step, params, update, distance, evaluation))
+        last = 1 if self.request.arm.kind in ONE_STEP else self.request.posttrain.max_steps
+        self.progress(f"{self.request.name}: step {step} of {last}")
+        return True
+
+    def _is_scored(self, step: int) -> bool:
+        """Whether a step is evaluated: every one unless `evaluation.steps` is set, and always an arm's only one."""
+        steps = self.scorer.settings.steps
+        return self.paper or steps is None or step in steps or self.request.arm.kind in ONE_STEP
+
+    def _finite(self, params: Mapping[str, Tensor]) -> bool:
+        loss = self._loss(params)
+        return math.isfinite(loss) and all(bool(torch.isfinite(tensor).all()) for tensor in params.values())
+
+    @torch.no_grad()
+    def _loss(self, params: Mapping[str, Tensor]) -> float:
+        return float(text_loss(params, self.request.model.config, self.request.tokens))
+
+    def _averages(self, evaluation: Evaluation) -> Averages:
+        return dict(evaluation.averages["test"])
+
+    def _step_record(
+        self,
+        step: int,
+        params: Mapping[str, Tensor],
+        update_norm: float,
+        distance: float,
+        evaluation: Evaluation | None,
+    ) -> StepRecord:
+        scored = evaluation is not None and "select" in evaluation.averages
+        return StepRecord(
+            step=step,
+            loss=self._loss(params),
+            update_norm=update_norm,
+            distance=distance,
+            weights_sha256=weights_sha256(params),
+            metrics=evaluation.metrics["test"] if evaluation else {},
+            averages=evaluation.averages["test"] if evaluation else {},
+            **({"select_averages": evaluation.averages["select"]} if evaluation and scored else {}),
+        )
+
+    def _diverged_record(self, step: int) -> StepRecord:
+        return StepRecord(
+            step=step,
+            loss=None,
+            update_norm=None,
+            distance=None,
+            weights_sha256=None,
+            metrics={},
+            averages={},
+        )
+
+    def _labelled(self, samples: pa.Table, step: int) -> pa.Table:
+        return label_samples(samples, {"track": self.request.track, **self.request.names, "step": step})
+
+    def _selected(self) -> dict[str, int | None]:
+        if self.paper:
+            scored = [(step, self._averages(evaluation)) for step, evaluation in self.scored]
+            return {family: chosen_step(scored, family) for family in FAMILIES}
+        scored = [(step, dict(evaluation.averages["select"])) for step, evaluation in self.scored]
+        return {"all": chosen_step(scored, "all")}
+
+    def result(self, stop_reason: str) -> RunResult:
+        """The run's record and the samples of its steps."""
+        request = self.request
+        selected = self._selected()
+        if stop_reason == "diverged" and not self.scored:
+            chance = chance_samples(self.scorer.start.samples, self.scorer.suite)
+            self.tables.append(self._labelled(chance, 1))
+            selected = dict.fromkeys(selected, 1)
+        suite = self.scorer.suite
+        record = RunRecord(
+            **request.names,
+            model_digest=request.model_digest,
+            index=request.index,
+            suite=suite.name,
+            suite_version=suite.version,
+            protocol=self.scorer.settings.protocol,
+            arithmetic=request.arithmetic,
+            settings={
+                "arm": request.arm.recipe,
+                "posttrain": request.posttrain.model_dump(mode="json"),
+                "evaluation": self.scorer.settings.model_dump(mode="json"),
+                "plan": self.scorer.prepared.plan_hash,
+            },
+            stopped_at=self.steps[-1].step,
+            stop_reason=stop_reason,
+            skipped_steps=self.skipped,
+            steps=self.steps,
+            selected_step=selected,
+        )
+        empty = self.scorer.start.samples.slice(0, 0)
+        tables = self.tables or [self._labelled(empty, 0)]
+        return RunResult(record, pa.concat_tables(tables))
+
+
+def l2_distance(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> float:
+    """L2 distance between two sets of weights, summed in float64 over all tensors."""
+    squares = [float((left[name].double() - tensor.double()).pow(2).sum()) for name, tensor in right.items()]
+    return math.sqrt(math.fsum(squares))

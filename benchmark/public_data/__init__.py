@@ -1,0 +1,1 @@
+"""Pinned public files and the Hub, and the readers of text files."""

@@ -1,0 +1,104 @@
+"""Files of a Hugging Face Hub repository at one commit. Every refusal is one line."""
+
+import logging
+import re
+import sys
+import urllib.error
+import urllib.request
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from benchmark.errors import InputError
+from benchmark.system.content_hash import sha256_of
+from benchmark.system.patterns import COMMIT, HUB_ID, SHA256
+
+Kind = Literal["model", "dataset"]
+PROBE_SECONDS = 10
+
+
+def check_pin(repository: str, revision: str) -> None:
+    """Raise ``InputError`` unless these are an ``owner/name`` and a full commit: a branch or tag may move."""
+    if not re.fullmatch(HUB_ID, repository):
+        raise InputError(f"{repository!r} is not a Hub id: write owner/name")
+    if not re.fullmatch(COMMIT, revision):
+        raise InputError(f"{repository}@{revision} is not pinned: give a commit of 40 hex digits")
+
+
+def hub_file(repository: str, revision: str, name: str, *, kind: Kind = "model") -> Path | None:
+    """A file in the Hub's local cache, downloaded if absent; None where the commit has no such file.
+
+    Large files are named by their sha256 in that cache, which is checked. Raises ``InputError`` where the Hub
+    is out of reach and the file is not cached, or the repository or commit does not exist.
+    """
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, HTTPError, LocalEntryNotFoundError
+
+    cached = try_to_load_from_cache(repository, name, revision=revision, repo_type=kind)
+    if cached is not None and not isinstance(cached, str):
+        return None
+    try:
+        if cached is None:
+            _require_hub()
+        path = Path(cached or hf_hub_download(repository, name, revision=revision, repo_type=kind))
+    except LocalEntryNotFoundError as error:
+        raise _refusal(repository, revision, name, error) from error
+    except EntryNotFoundError:
+        return None
+    except (OSError, HTTPError) as error:
+        raise _refusal(repository, revision, name, error) from error
+    blob = path.resolve()
+    if re.fullmatch(SHA256, blob.name) and sha256_of(blob) != blob.name:
+        raise InputError(f"{repository}@{revision} {name} is damaged in the cache: remove {blob} and rerun")
+    return path
+
+
+def hub_listing(repository: str, revision: str, *, kind: Kind) -> dict[str, int]:
+    """Name -> size in bytes of every file of the commit, sorted by name."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        _require_hub()
+        info = HfApi().repo_info(repository, revision=revision, repo_type=kind, files_metadata=True)
+    except (OSError, HTTPError) as error:
+        raise _refusal(repository, revision, "its list of files", error) from error
+    sizes = {entry.rfilename: int(entry.size or 0) for entry in info.siblings or ()}
+    return dict(sorted(sizes.items()))
+
+
+def _require_hub() -> None:
+    """Fail at once where the Hub is out of reach: its own client would retry for half a minute per file."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import disable_progress_bars
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    if constants.HF_HUB_OFFLINE:
+        raise ConnectionError("HF_HUB_OFFLINE is set")
+    _probe(constants.ENDPOINT)
+
+
+@cache
+def _probe(endpoint: str) -> None:
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=PROBE_SECONDS).close()
+    except urllib.error.HTTPError:
+        # It answered, even if it serves no page there.
+        return
+
+
+def _refusal(repository: str, revision: str, name: str, error: Exception) -> InputError:
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    wanted = f"{repository}@{revision} ({name})"
+    if isinstance(error, GatedRepoError):
+        return InputError(f"{wanted} is gated: accept its terms on the Hub and log in with `hf auth login`")
+    if isinstance(error, RevisionNotFoundError):
+        return InputError(f"{wanted}: the Hub has no such commit: check the 40 hex digits")
+    if isinstance(error, RepositoryNotFoundError):
+        return InputError(f"{wanted}: the Hub has no such repository: check owner/name")
+    return InputError(
+        f"{wanted} is not cached and the Hub is out of reach: connect, or name a local folder or file instead"
+    )

@@ -1,0 +1,1 @@
+"""An entry as text: Markdown, LaTeX, plain; how to cite it."""

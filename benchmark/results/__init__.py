@@ -1,0 +1,1 @@
+"""From sample tables to the tables under `results/`."""

@@ -1,0 +1,52 @@
+"""Result tables as CSV files and JSON: fixed columns and order, ten digits, replaced whole or not at all."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benchmark.system.files import write_text
+
+
+def csv_text(rows: Iterable[Mapping[Any, Any]], columns: Iterable[str]) -> str:
+    """CSV with `\\n` line ends; None and nan are empty, floats have ten digits, -0 is 0."""
+    names = list(columns)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
+    return text.getvalue()
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Write `rows` with the columns of `schema`, missing ones empty."""
+    write_text(path, csv_text(rows, schema.names))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, numbers that are not finite as null."""
+    write_text(path, json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return "" if number != number else f"{number + 0.0:.10g}"
+    return str(int(value)) if isinstance(value, np.integer) else str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value

@@ -1,0 +1,116 @@
+"""From sample tables to the tables of `results/<track>/`: read, choose steps, compare, write."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.claims.parts import Scores, decide_claims
+from benchmark.claims.rule import claims_document
+from benchmark.claims.study_controls import decide_controls, under_controls
+from benchmark.errors import InputError
+from benchmark.results.derived_tables import derive
+from benchmark.results.result_files import csv_text, write_csv, write_json
+from benchmark.schema.result_columns import TABLES
+from benchmark.scoring.comparisons import baselines_of, comparison_rows
+from benchmark.scoring.entries import Entry, Row, entry_tables
+from benchmark.scoring.ranks import rank_entries
+from benchmark.scoring.run_records import (
+    CorpusLosses,
+    Model,
+    Records,
+    read_models,
+    read_records,
+    suite_version,
+)
+from benchmark.scoring.run_tables import curve_rows, run_curve_rows, run_rows
+from benchmark.scoring.sample_files import read_samples
+from benchmark.scoring.samples import Samples
+from benchmark.scoring.selection import base_scores, select_entry
+from benchmark.settings.scoring_settings import ScoringSettings
+from benchmark.statistics.contrast import gain
+from benchmark.system.files import write_text
+
+SELF_REPORTED = "self-reported"
+
+
+def run_score(
+    sample_paths: Sequence[Path],
+    models: Mapping[str, Mapping[str, Any]],
+    out: Path,
+    *,
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
+    runs: Iterable[Mapping[str, Any]] | None = None,
+    corpus_losses: CorpusLosses | None = None,
+    settings: ScoringSettings | None = None,
+    verification: Mapping[Entry, str] | None = None,
+    overlap: Mapping[str, float] | None = None,
+) -> None:
+    """Score parquet sample tables and write the tables of `results/<track>/` to the folder `out`.
+
+    `models` and `tasks` are the content of models.json and tasks.json, `runs` run records (run.json).
+    `corpus_losses` are by (model, corpus), in nats per token; without them each record names its own.
+    `verification` has the state of entries, `self-reported` without one; `overlap` is by corpus the share of
+    its n-grams that occur in task documents. Nothing is written unless all of it is computed.
+
+    Raises:
+        InputError: input that is refused.
+    """
+    settings = settings or ScoringSettings()
+    records, known = read_records(runs, corpus_losses), read_models(models)
+    samples = read_samples(sample_paths, tasks, recorded=records)
+    tables, claims = score_tables(samples, known, records, settings)
+    treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
+    for row in tables["entries.csv"]:
+        if row["row_kind"] != "rung":
+            entry = row["model"], row["arm"], row["corpus"]
+            row["verification"] = (verification or {}).get(entry, SELF_REPORTED)
+            row["overlap"] = (overlap or {}).get(row["corpus"])
+    derived = derive(tables, records, treatments)
+    for name, rows in tables.items():
+        write_csv(Path(out) / name, rows, TABLES[name])
+    for name, table in derived.items():
+        write_text(Path(out) / name, csv_text(table.to_dict("records"), table.columns))
+    write_json(Path(out) / "claims.json", claims)
+
+
+def score_tables(
+    samples: Samples,
+    models: Mapping[str, Model],
+    records: Records,
+    settings: ScoringSettings,
+) -> tuple[dict[str, list[Row]], dict[str, Any]]:
+    """The rows of every table by file name, sorted, and the claims; a pure function of its arguments."""
+    paper = settings.protocol == "paper"
+    if "test" not in samples.layouts:
+        raise InputError("samples have no test rows; give both splits")
+    if not paper and "select" not in samples.layouts and samples.runs:
+        raise InputError("samples have no select rows; give both splits, or set scoring.protocol to paper")
+    version = suite_version(records, settings.suite_version)
+    for name in sorted({run.model for run in samples.runs} | {name for name, _ in samples.bases["test"]}):
+        if name not in models:
+            raise InputError(f"model {name} has samples and is not in the models file; add it there")
+    layout = samples.layouts["test"]
+    bases = base_scores(samples)
+    selections = {entry: select_entry(samples, entry, records, paper) for entry in sorted(samples.entries)}
+    chosen = {entry: selection.chosen for entry, selection in selections.items()}
+    gains = {entry: gain(scores).estimated(layout) for entry, scores in chosen.items()}
+    tables: dict[str, list[Row]] = {name: [] for name in TABLES}
+    for selection in selections.values():
+        tables["runs.csv"] += run_rows(samples, selection, records)
+        tables["curves.csv"] += curve_rows(samples, selection, records)
+        tables["run_curves.csv"] += run_curve_rows(samples, selection)
+    for entry, scores in {} if paper else chosen.items():
+        baselines = baselines_of(scores, bases, chosen, models, settings)
+        tables["comparisons.csv"] += comparison_rows(
+            scores, baselines, bases[scores.model], models, layout, settings, gains[entry]
+        )
+    tables["entries.csv"], tables["scores.csv"] = entry_tables(
+        samples, selections, gains, bases, models, records, settings
+    )
+    tables["pairs.csv"] = rank_entries(tables["entries.csv"], chosen, bases, layout)
+    for rows in tables.values():
+        for row in rows:
+            row["track"], row["suite_version"] = samples.track, version
+    claims = [] if paper else decide_claims(Scores(chosen, bases, layout, settings))
+    controls = None if paper else decide_controls(tables["comparisons.csv"], bases, layout, settings)
+    return tables, claims_document(samples.track, version, under_controls(claims, controls))

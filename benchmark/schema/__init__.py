@@ -1,0 +1,1 @@
+"""Columns and types of every table that is stored."""

@@ -1,0 +1,58 @@
+"""The section `corpora`: where the texts of a corpus come from."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from benchmark.settings.names import Commit, HubId
+from benchmark.settings.section import Section
+from benchmark.system.patterns import SHA256
+
+
+class CorpusSection(Section):
+    """What every kind of corpus may say; without `arms` all arms run on it."""
+
+    arms: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+
+MicroPart = Literal["seen", "unseen", "code", "lessons"]
+
+
+class MicroCorpus(CorpusSection):
+    """Texts of the micro world, or program text that it never contains."""
+
+    kind: Literal["micro"]
+    part: MicroPart
+    texts: int = Field(gt=0, default=5)
+    seed: int = 0
+
+
+class OriginalCorpus(CorpusSection):
+    """One of the three corpora that the original study published."""
+
+    kind: Literal["original"]
+    name: Literal["github", "pile-cc", "lm_extraction"]
+    texts: int = Field(gt=0, default=100)
+
+
+class FileCorpus(CorpusSection):
+    """A text file, a table with a text column, or a folder of texts; `sha256` is that of a submitted file."""
+
+    kind: Literal["file"]
+    path: str
+    column: str | None = None
+    texts: int | None = Field(gt=0, default=None)
+    sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
+
+
+class HubCorpus(CorpusSection):
+    """A data set of the Hugging Face Hub, pinned to a commit."""
+
+    kind: Literal["hub"]
+    id: HubId
+    revision: Commit
+    column: str = "text"
+    texts: int | None = Field(gt=0, default=None)
+
+
+CorpusSpec = Annotated[MicroCorpus | OriginalCorpus | FileCorpus | HubCorpus, Field(discriminator="kind")]

@@ -1,0 +1,120 @@
+"""The section `models`: where a base model comes from, and which pretraining draws of it there are."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from benchmark.settings.names import Commit, HubId
+from benchmark.settings.section import Section
+from benchmark.system.patterns import SHA256
+
+Role = Literal["treated", "baseline", "both"]
+
+
+class OneDraw(Section):
+    """A model with one pretraining draw; kinds with more say otherwise."""
+
+    @property
+    def n_draws(self) -> int:
+        """Pretraining draws of the study."""
+        return 1
+
+    @property
+    def trained_draws(self) -> int:
+        """Draws that the pipeline trains or fetches: 0 up to this number."""
+        return self.n_draws
+
+    def drawn(self, draw: int) -> Self:
+        """The settings of one draw by itself."""
+        return self
+
+
+class MicroModel(OneDraw):
+    """A rung of the micro ladder, trained here.
+
+    Draw d is trained with seed `seed + d`. The pipeline trains draws 0 to `trained` - 1 (all where it is not
+    set); of the others scores are kept in git (`gapbench draws make`).
+    """
+
+    kind: Literal["micro"]
+    role: Role = "both"
+    hidden: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    ffn: int = Field(gt=0)
+    tokens: int = Field(gt=0)
+    batch: int = Field(gt=0, default=768, description="tokens a step")
+    learning_rate: float = Field(gt=0, default=8e-3, description="of AdamW, for all but matrices")
+    matrix_rate: float = Field(gt=0, default=0.025, description="of Muon, for the layers' matrices")
+    seed: int = 0
+    draws: int = Field(ge=1, le=100, default=1, description="pretraining draws that the study rests on")
+    trained: int | None = Field(ge=1, default=None, description="of these, how many the pipeline trains")
+
+    @property
+    def n_draws(self) -> int:
+        """Pretraining draws of the study."""
+        return self.draws
+
+    @property
+    def trained_draws(self) -> int:
+        return self.draws if self.trained is None else self.trained
+
+    def drawn(self, draw: int) -> Self:
+        """The settings of one draw by itself."""
+        return self.model_copy(update={"seed": self.seed + draw, "draws": 1, "trained": None})
+
+    @model_validator(mode="after")
+    def _trained_are_draws(self) -> "MicroModel":
+        if self.trained is not None and self.trained > self.draws:
+            raise ValueError(f"trained {self.trained}: there are {self.draws} draws: give at most as many")
+        return self
+
+
+class HubDraw(Section):
+    """Another pretraining run of a Hub model: a sister repository, or another revision."""
+
+    id: HubId
+    revision: Commit
+
+
+class HubModel(OneDraw):
+    """A model of the Hugging Face Hub, pinned to a commit; draw 0 is itself, `draws` are the further ones."""
+
+    kind: Literal["hub"]
+    role: Role = "both"
+    id: HubId
+    revision: Commit
+    allow_pickle_weights: bool = False
+    draws: tuple[HubDraw, ...] = ()
+
+    @property
+    def n_draws(self) -> int:
+        """Pretraining draws of the study."""
+        return 1 + len(self.draws)
+
+    def drawn(self, draw: int) -> Self:
+        """The settings of one draw by itself."""
+        one = self.draws[draw - 1] if draw else HubDraw(id=self.id, revision=self.revision)
+        return self.model_copy(update={"id": one.id, "revision": one.revision, "draws": ()})
+
+    @model_validator(mode="after")
+    def _draws_differ(self) -> "HubModel":
+        named = [(self.id, self.revision), *((draw.id, draw.revision) for draw in self.draws)]
+        for one in named:
+            if named.count(one) > 1:
+                raise ValueError(
+                    f"draws: {one[0]}@{one[1]} is named twice: a draw is another pretraining run"
+                )
+        return self
+
+
+class FolderModel(OneDraw):
+    """A local folder in the Hub's layout, weights as safetensors; `sha256` is that of a submitted folder."""
+
+    kind: Literal["folder"]
+    role: Role = "both"
+    path: str
+    sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
+
+
+ModelSpec = Annotated[MicroModel | HubModel | FolderModel, Field(discriminator="kind")]

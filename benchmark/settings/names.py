@@ -1,0 +1,39 @@
+"""Names in `params.yaml`: how they may be spelled, and what a wrong one probably means."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from benchmark.system.patterns import COMMIT, HUB_ID
+
+SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+RESERVED = frozenset({"none"})
+
+HubId = Annotated[str, Field(pattern=f"^{HUB_ID}$")]
+Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
+
+
+def check_name(name: object) -> str:
+    """A name of a corpus, model or arm: it ends up in file names and shell commands, so it must be a slug."""
+    if not isinstance(name, str):
+        raise ValueError(
+            f"name {name!r} is read by YAML as {type(name).__name__}, and DVC would drop it: "
+            f"use a name such as 'corpus-{str(name).lower()}'"
+        )
+    if not SLUG.fullmatch(name) or len(name) > 60:
+        raise ValueError(
+            f"name {name!r} is not a valid name: use lower-case letters, digits and single hyphens, a letter first, "
+            "60 at most"
+        )
+    if name in RESERVED:
+        raise ValueError(f"name {name!r} is reserved: choose another")
+    return name
+
+
+def nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """The words `, did you mean 'x'?` for the nearest known name, or the known names."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f", did you mean '{close[0]}'?" if close else f"; known: {', '.join(sorted(known))}"

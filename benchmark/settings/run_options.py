@@ -1,0 +1,61 @@
+"""The sections `posttrain`, `evaluation`, `execution` and `checkpoints`: how runs are done and scored."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from benchmark.arithmetic.mode import Arithmetic
+from benchmark.settings.section import Section
+
+
+class Posttrain(Section):
+    """The optimiser of a run; the defaults are the original study's."""
+
+    learning_rate: float = Field(default=5e-5, ge=0)
+    max_steps: int = Field(default=15, ge=0, le=10_000)
+    precision: Literal["fp32", "fp16-amp", "bf16"] = "fp32"
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = Field(default=1e-8, gt=0)
+
+
+class EvaluationOptions(Section):
+    """Which documents a checkpoint is scored on, and how."""
+
+    suite: str = "micro12"
+    protocol: Literal["held-out", "paper"] = "held-out"
+    max_length: int = Field(default=512, ge=8)
+    tasks: tuple[str, ...] | None = Field(default=None, min_length=1)
+    steps: tuple[int, ...] | None = Field(default=None, min_length=1)
+    documents: int | None = Field(default=None, gt=0)
+    select_documents: int | None = Field(default=None, gt=0)
+    base_documents: int | None = Field(default=None, gt=0)
+    num_fewshot: int = Field(default=0, ge=0, le=32)
+    fewshot_seed: int = 0
+    loss_batch_size: int = Field(default=64, gt=0)
+    batch_tokens: int = Field(default=8192, gt=0)
+    split_source: Literal["halves", "train", "whole"] = "halves"
+
+
+class Execution(Section):
+    """Where runs run; `workers` 0 means one a core, `device` auto a GPU where there is one.
+
+    `arithmetic` portable gives the same bits on every x86-64 CPU with AVX2 (Linux); where that cannot be had, on a GPU
+    or another CPU, numbers are native all the same and say so.
+    """
+
+    engine: Literal["local", "ray"] = "local"
+    workers: int = Field(default=0, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
+    arithmetic: Arithmetic = "portable"
+
+
+Keep = Literal["none", "selected", "all"]
+
+
+class Checkpoints(Section):
+    """Which weights of a run are stored next to its samples; the recipe and every step's digest always are.
+
+    `selected` are the steps that a run is judged by.
+    """
+
+    keep: Keep = "none"

@@ -1,0 +1,64 @@
+"""Settings of scoring: the section `scoring`, and what scoring has to know of the track."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field
+
+from benchmark.settings.arm_kinds import CONTROLS, ONE_STEP
+from benchmark.settings.scoring_rules import Claims, Scoring
+from benchmark.settings.track_settings import Settings
+
+FEWEST_UNITS = 3
+"""Fewer draws, or texts on one draw, tell nothing about how much others would vary."""
+
+
+class ScoringSettings(Scoring):
+    """Settings of one call of scoring; unknown keys are refused.
+
+    `treatments` names the arms that are ranked; empty, every arm is one whose name is not that of a kind of
+    control, nor begins with one and a hyphen. `controls` may say which control arms belong to which
+    treatment, as `of_track` does; a treatment that it does not name, as where samples are scored without settings
+    of a track, is compared with every control of its model and corpus.
+    """
+
+    protocol: Literal["held-out", "paper"] = "held-out"
+    suite_version: str | None = None
+    treatments: tuple[str, ...] = ()
+    controls: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    claims: Claims = Claims()
+
+    @classmethod
+    def of_track(cls, settings: Settings, suite_version: str | None = None) -> Self:
+        """What scoring has to know of a track: the control arms of a treatment are those with its learning rate.
+
+        A control at another rate moves the weights another distance, so a difference from it would be one of
+        dose. A soup has none and is none: its texts are groups of texts. Nor is `lessons` one.
+        """
+        controls = [
+            name for name, arm in settings.arms.items() if arm.is_control and arm.kind not in ONE_STEP
+        ]
+        treatments = {name: arm for name, arm in settings.arms.items() if not arm.is_control}
+        rate = settings.learning_rate
+        return cls(
+            **settings.scoring.model_dump(),
+            protocol=settings.evaluation.protocol,
+            suite_version=suite_version,
+            treatments=tuple(treatments),
+            controls={
+                name: () if arm.kind == "soup" else tuple(one for one in controls if rate(one) == rate(name))
+                for name, arm in treatments.items()
+            },
+            claims=settings.claims,
+        )
+
+    def is_treatment(self, arm: str) -> bool:
+        """Whether runs of `arm` form ranked entries; all other arms are controls."""
+        if self.treatments:
+            return arm in self.treatments
+        return not any(arm == kind or arm.startswith(f"{kind}-") for kind in CONTROLS)
+
+    def controls_of(self, arm: str, present: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `present` (arms of one model and corpus) that are controls of treatment `arm`, sorted."""
+        named = self.controls.get(arm)
+        return tuple(sorted(a for a in present if not self.is_treatment(a) and (named is None or a in named)))

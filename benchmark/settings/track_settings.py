@@ -1,0 +1,109 @@
+"""Everything that one track's `params.yaml` says, as one strict type."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from benchmark.settings.arm_specs import Arm
+from benchmark.settings.corpus_specs import CorpusSpec
+from benchmark.settings.model_specs import ModelSpec
+from benchmark.settings.names import check_name, nearest
+from benchmark.settings.run_options import Checkpoints, EvaluationOptions, Execution, Posttrain
+from benchmark.settings.scoring_rules import Claims, Scoring
+from benchmark.settings.section import Section
+
+
+class Track(Section):
+    """Where a track lives; paths are relative to the folder of its `dvc.yaml`.
+
+    DVC writes `root` and `params` into shell commands, so both are plain paths.
+    """
+
+    name: str
+    root: str = Field(default=".", pattern=r"^(\.|\.\.(/\.\.)*)$")
+    params: str = Field(default="params.yaml", pattern=r"^([a-z0-9][a-z0-9_-]*/)*[a-z0-9][a-z0-9_-]*\.yaml$")
+
+    @field_validator("name")
+    @classmethod
+    def _slug(cls, value: str) -> str:
+        return check_name(value)
+
+
+class Settings(Section):
+    """Everything in one track's `params.yaml`."""
+
+    track: Track
+    models: Mapping[str, ModelSpec]
+    corpora: Mapping[str, CorpusSpec]
+    arms: Mapping[str, Arm]
+    posttrain: Posttrain = Posttrain()
+    evaluation: EvaluationOptions = EvaluationOptions()
+    execution: Execution = Execution()
+    checkpoints: Checkpoints = Checkpoints()
+    scoring: Scoring = Scoring()
+    claims: Claims = Claims()
+
+    @field_validator("models", "corpora", "arms", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("expected a mapping of names to settings")
+        for name in value:
+            check_name(name)
+        return value
+
+    @model_validator(mode="after")
+    def _groups(self) -> "Settings":
+        groups: dict[str, tuple[str, str]] = {}
+        for pair in itertools.product(self.models, self.corpora):
+            joined = "-".join(pair)
+            if joined in groups:
+                other = groups[joined]
+                raise ValueError(
+                    f"run groups {other[0]} x {other[1]} and {pair[0]} x {pair[1]} would both be called "
+                    f"'{joined}': rename one of them"
+                )
+            groups[joined] = pair
+        for name, arm in self.arms.items():
+            if arm.of is not None and arm.of not in self.arms:
+                raise ValueError(f"arms.{name}.of: no arm '{arm.of}'{nearest(arm.of, self.arms)}")
+            if arm.of is not None and self.arms[arm.of].kind == "soup":
+                raise ValueError(f"arms.{name}.of: '{arm.of}' is a soup itself: name an arm that has runs")
+        return self
+
+    @model_validator(mode="after")
+    def _filters(self) -> "Settings":
+        for name, arm in self.arms.items():
+            _check_names(f"arms.{name}.corpora", "corpus", arm.corpora, self.corpora)
+            _check_names(f"arms.{name}.models", "model", arm.models, self.models)
+        for name, corpus in self.corpora.items():
+            _check_names(f"corpora.{name}.arms", "arm", corpus.arms, self.arms)
+        return self
+
+    def learning_rate(self, arm: str) -> float:
+        """The rate at which the runs of an arm take their steps; a soup's is that of the runs it averages."""
+        spec = self.arms[arm]
+        if spec.of is not None:
+            return self.learning_rate(spec.of)
+        return self.posttrain.learning_rate if spec.learning_rate is None else spec.learning_rate
+
+
+def arms_of(settings: Settings, model: str, corpus: str) -> dict[str, Arm]:
+    """The arms that run on a model and a corpus, by name; their own filters and the corpus's must let them."""
+    spec = settings.corpora.get(corpus)
+    on_corpus = None if spec is None else spec.arms
+    return {
+        name: arm
+        for name, arm in settings.arms.items()
+        if (arm.models is None or model in arm.models)
+        and (arm.corpora is None or corpus in arm.corpora)
+        and (on_corpus is None or name in on_corpus)
+    }
+
+
+def _check_names(where: str, kind: str, names: Sequence[str] | None, known: Mapping[str, Any]) -> None:
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"{where}: no {kind} '{name}'{nearest(name, known)}")

@@ -1,0 +1,1 @@
+"""Simulated data with known truth, which test the statistics."""

@@ -1,0 +1,1 @@
+"""Statistics on arrays: intervals, tests, sizes. Nothing here reads a file."""

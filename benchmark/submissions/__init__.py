@@ -1,1 +1,0 @@
-"""Corpora and models that others bring, and the proof that a stored result can be repeated."""

@@ -1,0 +1,1 @@
+"""Files, hashes, strict YAML and JSON, progress, and the closure of imports."""

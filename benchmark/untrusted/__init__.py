@@ -1,0 +1,1 @@
+"""What a stranger's file may do, and the checks before it is read."""

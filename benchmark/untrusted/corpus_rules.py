@@ -1,0 +1,35 @@
+"""What the texts of a submitted corpus may be, and how they are stored: unchanged, as data."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.errors import InputError
+
+MIN_TEXTS = 2
+MAX_TEXTS = 100_000
+MAX_TEXT_CHARACTERS = 1_000_000
+
+
+def distinct_texts(texts: Sequence[str]) -> tuple[list[str], int]:
+    """The texts without repetitions, in their order, and the number of repetitions.
+
+    A text is the unit of replication, so a repeated one would count the same run twice. What else a text may not be
+    is checked when it is read (`submitted_texts`).
+
+    Raises:
+        InputError: fewer than two distinct texts.
+    """
+    distinct = list(dict.fromkeys(texts))
+    if len(distinct) < MIN_TEXTS:
+        raise InputError(
+            f"{len(distinct)} distinct text(s): one text drives one run, so give at least {MIN_TEXTS} "
+            "(3 for any verdict; a text file holds one text per line)"
+        )
+    return distinct, len(texts) - len(distinct)
+
+
+def write_texts(texts: Sequence[str], path: Path) -> None:
+    """Write one JSON object per line with the key `text`, in ASCII, so that no text can disturb a terminal."""
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(json.dumps({"text": text}) + "\n" for text in texts)

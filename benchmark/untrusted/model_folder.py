@@ -1,0 +1,206 @@
+"""A submitted model folder: copied file by file, and checked against its configuration without loading it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmark.errors import InputError
+from benchmark.models.from_hub import TOKENIZER_FILES
+from benchmark.models.tensor_names import INDEX, SINGLE, index_files, match_shapes, state_dict_name
+from benchmark.system.strict_json import parse_object, refuse_code
+from benchmark.untrusted.safe_files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, kind_of, list_folder, stable_copy
+from benchmark.untrusted.safetensors_header import WIDTHS, DeclaredTensor, Dtype, read_header
+from benchmark.untrusted.tied_head import check_head
+
+Headers = Mapping[str, Mapping[str, DeclaredTensor]]
+"""By file of weights, the tensors that it declares."""
+SMALL_FILES = ("config.json", *TOKENIZER_FILES)
+PICKLE_ENDINGS = (
+    ".bin",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".pkl",
+    ".pickle",
+    ".joblib",
+    ".npy",
+    ".npz",
+    ".msgpack",
+    ".h5",
+)
+CODE_ENDINGS = (".py", ".pyc", ".so", ".sh", ".dll", ".dylib")
+ARCHITECTURES = frozenset({"OPTForCausalLM", "OPTModel"})
+LIMITS = {
+    "vocab_size": 1_000_000,
+    "hidden_size": 32_768,
+    "num_hidden_layers": 256,
+    "num_attention_heads": 1_024,
+    "ffn_dim": 262_144,
+    "max_position_embeddings": 1_000_000,
+    "word_embed_proj_dim": 32_768,
+}
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a person reviews about a model.
+
+    Attributes:
+        parameters: each distinct tensor once, embeddings included, rows behind the largest id left out, as in runs.
+        vocabulary: number of tokens.
+        gaps: number of ids below the largest that no token has; their rows are kept.
+        tokenizer: sha256 of the tokenizer.
+        weights_bytes: size of the files of weights.
+    """
+
+    architecture: Literal["OPTForCausalLM"]
+    parameters: int
+    layers: int
+    hidden: int
+    positions: int
+    vocabulary: int
+    gaps: int
+    tokenizer: str
+    dtypes: tuple[Dtype, ...]
+    weights_bytes: int
+
+
+def refuse_unsafe_names(names: Iterable[str], where: str) -> None:
+    """Raise InputError where a file could run code when something loads it."""
+    for name in sorted(names):
+        ending = Path(name).suffix.lower()
+        if ending in PICKLE_ENDINGS:
+            raise InputError(f"{where}: {name!r:.100} may hold a pickle, which can run code: remove it")
+        if ending in CODE_ENDINGS:
+            raise InputError(
+                f"{where}: {name!r:.100} is code, and code in a submission is never run: remove it"
+            )
+
+
+def weight_files(names: Iterable[str], index: bytes | None, where: str) -> list[str]:
+    """The files that hold the weights: one, or those that an index names.
+
+    Raises:
+        InputError: there are none, or the index names a file that is not in the folder.
+    """
+    present = set(names)
+    if SINGLE in present:
+        return [SINGLE]
+    if index is None:
+        raise InputError(f"{where}: no {SINGLE}: give a folder that save_pretrained wrote")
+    shards = index_files(index, f"{where}: {INDEX}")
+    for shard in shards:
+        if shard not in present or not shard.endswith(".safetensors"):
+            raise InputError(f"{where}: {INDEX} names {shard!r:.100}, not a safetensors file beside it")
+    return shards
+
+
+def copy_model(source: Path, target: Path) -> list[str]:
+    """Copy the files that a model consists of into a new folder; returns the names of the others.
+
+    Raises:
+        InputError: links, devices, pickles or code in the folder, missing files, or files beyond the size limit.
+    """
+    if kind_of(source) != "folder":
+        raise InputError(f"{source}: a file: give the folder that save_pretrained wrote")
+    names = list_folder(source)
+    refuse_unsafe_names(names, str(source))
+    target.mkdir()
+    if INDEX in names and SINGLE not in names:
+        stable_copy(source / INDEX, target / INDEX, MAX_SMALL_BYTES)
+        shards = weight_files(names, (target / INDEX).read_bytes(), str(source))
+    else:
+        shards = weight_files(names, None, str(source))
+    small = [name for name in SMALL_FILES if name in names]
+    for name in small:
+        stable_copy(source / name, target / name, MAX_SMALL_BYTES)
+    left = MAX_MODEL_BYTES
+    for name in shards:
+        left -= stable_copy(source / name, target / name, left).bytes
+    return sorted(set(names) - {*small, *shards, INDEX})
+
+
+def check_model(folder: Path) -> ModelFacts:
+    """Check a model folder without loading its weights.
+
+    Raises:
+        InputError: a configuration of an unknown architecture or that asks for code, a damaged tokenizer or one
+            with an id beyond the embedding's rows, weights that do not fit the configuration or are not finite,
+            a head that is not the embedding.
+    """
+    from benchmark.models.weights import check_finite
+
+    config = check_config(folder / "config.json")
+    names = list_folder(folder)
+    index = (folder / INDEX).read_bytes() if INDEX in names else None
+    shards = weight_files(names, index, str(folder))
+    headers = {shard: read_header(folder / shard) for shard in shards}
+    check_declared(headers, config.shapes())
+    for shard in shards:
+        check_finite(folder / shard)
+    check_head(headers, folder.joinpath)
+    return facts(config, folder, headers, sum((folder / shard).stat().st_size for shard in shards))
+
+
+def check_declared(headers: Headers, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise InputError unless the declared tensors are those of the configuration, each once, in their shapes."""
+    declared: dict[str, tuple[int, ...]] = {}
+    for file, tensors in headers.items():
+        for key, tensor in tensors.items():
+            name = state_dict_name(key)
+            if name in declared:
+                raise InputError(f"{file}: {name!r:.80} is stored twice: save the model again")
+            declared[name] = tensor.shape
+    match_shapes(declared, shapes, "weights")
+
+
+def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> ModelFacts:
+    """What a person reviews, from checked declarations and the tokenizer of `folder`.
+
+    Raises:
+        InputError: the tokenizer is damaged or has a token without a row in the embedding.
+    """
+    from benchmark.untrusted.tokenizer_file import check_tokenizer
+
+    tokenizer = check_tokenizer(folder, rows=config.vocab_size)
+    unused = config.vocab_size - tokenizer.n_rows
+    stored = {tensor.dtype for tensors in headers.values() for tensor in tensors.values()}
+    parameters = sum(math.prod(shape) for shape in config.shapes().values())
+    return ModelFacts(
+        architecture="OPTForCausalLM",
+        parameters=parameters - unused * config.word_embed_proj_dim,
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        positions=config.max_position_embeddings,
+        vocabulary=tokenizer.n_tokens,
+        gaps=tokenizer.n_rows - tokenizer.n_tokens,
+        tokenizer=tokenizer.digest,
+        dtypes=tuple(dtype for dtype in WIDTHS if dtype in stored),
+        weights_bytes=weights_bytes,
+    )
+
+
+def check_config(path: Path) -> Any:
+    """The `OptConfig` of a `config.json`; its numbers are bounded before anything is sized by them.
+
+    Raises:
+        InputError: no such file, remote code, quantisation, an unknown architecture, numbers out of bounds.
+    """
+    from benchmark.models.opt import read_config
+
+    if not path.is_file():
+        raise InputError(f"no config.json in {path.parent}: give a folder that save_pretrained wrote")
+    raw = parse_object(path.read_bytes(), "config.json")
+    refuse_code(raw, "config.json")
+    named = raw.get("architectures")
+    if named is not None and (not isinstance(named, list) or not ARCHITECTURES.issuperset(map(str, named))):
+        raise InputError(f"config.json: architectures {named!r:.100}: only OPTForCausalLM is known")
+    if "quantization_config" in raw:
+        raise InputError("config.json: quantised weights are not accepted: save the model unquantised")
+    for key, limit in LIMITS.items():
+        value = raw.get(key)
+        if isinstance(value, int) and value > limit:
+            raise InputError(f"config.json: {key} is {str(value)[:30]}, at most {limit} is accepted")
+    return read_config(path)

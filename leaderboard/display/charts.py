@@ -1,0 +1,240 @@
+"""Charts in Altair: figures as they stand in `results/`, shape as well as colour for every distinction."""
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+from altair.utils import schemapi
+
+from leaderboard.display import wording
+
+alt.data_transformers.disable_max_rows()
+schemapi.DEBUG_MODE = (
+    False  # checking each chart against Vega-Lite's schema takes longer than drawing it; tests do
+)
+
+VERDICT_ORDER = ["superior", "comparable", "inferior", "negligible", "inconclusive"]
+OUTCOME_ORDER = ["reproduced", "not reproduced", "inconclusive"]
+_SHAPES = ["triangle-up", "circle", "triangle-down", "square", "diamond"]
+_LIGHT = ["#0b7a4b", "#1f5fa8", "#c2410c", "#7c3f9c", "#6b7685"]
+_DARK = ["#4fd1a0", "#7db4f0", "#fb923c", "#cfa3ec", "#a9b4c2"]
+
+
+def palette() -> list[str]:
+    return _DARK if st.context.theme.type == "dark" else _LIGHT
+
+
+def quiet() -> str:
+    return "#8b97a6" if st.context.theme.type == "dark" else "#7a8696"
+
+
+def ink() -> str:
+    return "#e8edf3" if st.context.theme.type == "dark" else "#1b2430"
+
+
+def show(chart: alt.Chart | alt.LayerChart | alt.FacetChart, alt_text: str) -> None:
+    """The chart at the page's width; its own toolbar saves it as PNG and shows its data."""
+    st.altair_chart(
+        chart.configure_view(strokeWidth=0).configure_axis(labelLimit=260), width="stretch", alt=alt_text
+    )
+
+
+def tips(*given: tuple[str, ...]) -> list[alt.Tooltip]:
+    """Tooltips of (field, title) or (field, title, format)."""
+    return [alt.Tooltip(one[0], **dict(zip(("title", "format"), one[1:], strict=False))) for one in given]
+
+
+def zero_line(axis: str) -> alt.Chart:
+    """A dashed line at 0 of the axis `x` or `y`."""
+    rule = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=quiet(), strokeDash=[4, 3])
+    return rule.encode(**{axis: "zero:Q"})
+
+
+def score_axis(field: str, title: str = "Score") -> alt.Y:
+    """A vertical axis that need not begin at 0."""
+    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=False))
+
+
+def legend(**settings: Any) -> alt.Legend:
+    """A legend above the chart."""
+    return alt.Legend(orient="top", **settings)
+
+
+def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
+    """Effective size of each entry with its interval beside its own size; the untreated family as vertical lines."""
+    rows = entries.assign(
+        name=[
+            f"{row.model}, {row.corpus}" + ("" if row.arm == "gap" else f", {row.arm}")
+            for row in entries.itertuples()
+        ],
+    )
+    bounds = pd.concat(
+        [rows[c] for c in ("parameters", "effective_size_low", "effective_size_high")] + [rungs["parameters"]]
+    ).dropna()
+    scale = alt.Scale(type="log", domain=[bounds.min() / 1.4, bounds.max() * 1.4], nice=False)
+    title = ["Size of the untreated model with", "the same score (95 % interval)"]
+    small = alt.ExprRef("width < 300 ? 8 : 12")  # four names stand side by side on a telephone too
+    axis = alt.Axis(format="~s", grid=False, tickCount=6)
+    x = alt.X("effective_size:Q", title=title, scale=scale, axis=axis)
+    own_size = alt.X("parameters:Q", scale=scale, title=title)
+    low = alt.X("effective_size_low:Q", scale=scale, title=title)
+    y = alt.Y(
+        "name:N",
+        title=None,
+        sort=list(rows["name"]),
+        axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=True),
+    )
+    domain = ["its own size", "behaves like"]
+    marks = alt.Scale(domain=domain, range=["stroke", "circle"])
+    shape = alt.Shape("what:N", title=None, scale=marks, legend=legend(symbolSize=110))
+    colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=domain, range=[ink(), palette()[1]]))
+    tip = tips(("name:N", "Entry"), ("said:N", "Effective size"))
+    family = alt.Chart(rungs.assign(label=rungs["model"]))
+    lines = family.mark_rule(color=quiet(), strokeDash=[2, 3]).encode(own_size)
+    names = family.mark_text(dy=-8, color=ink(), fontSize=small).encode(
+        own_size, alt.YValue(0), text="label:N"
+    )
+    sized = ["parameters", "effective_size", "effective_size_low", "effective_size_high"]
+    base = alt.Chart(rows[["name", *sized, "behaves_like"]].rename(columns={"behaves_like": "said"}))
+    span = base.mark_rule(strokeWidth=2.5, color=palette()[1]).encode(
+        low, alt.X2("effective_size_high:Q"), y, tooltip=tip
+    )
+    tick = base.transform_calculate(what="'its own size'").mark_point(
+        size=170, angle=90, strokeWidth=2.5, opacity=1
+    )
+    dot = base.transform_calculate(what="'behaves like'").mark_point(filled=True, size=95, opacity=1)
+    marked = [
+        tick.encode(own_size, y, shape, colour, tooltip=tip),
+        dot.encode(x, y, shape, colour, tooltip=tip),
+    ]
+    return alt.layer(lines, names, span, *marked).properties(height=24 * rows["name"].nunique() + 120)
+
+
+def _x(field: str, title: str, zero: bool = False, **more: Any) -> alt.X:
+    return alt.X(field, type="quantitative", title=title, scale=alt.Scale(zero=zero, **more))
+
+
+def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
+    """Score against size: the untreated family as a line, treated models as points above their own size."""
+    named = entries.assign(
+        size=entries["parameters"].map(wording.size),
+        kind=entries["row_kind"].map({"rung": "untreated", "entry": "treated", "control": "control"}),
+        what=[
+            row.model if row.row_kind == "rung" else f"{row.model}, {row.arm} on {row.corpus}"
+            for row in entries.itertuples()
+        ],
+    )
+    given = {f"score_{scope}": "score", f"score_{scope}_low": "low", f"score_{scope}_high": "high"}
+    named = (
+        named[["parameters", *given, "kind", "what", "size"]]
+        .rename(columns=given)
+        .dropna(subset=["parameters", "score"])
+    )
+    smallest, largest = named["parameters"].min() / 1.35, named["parameters"].max() * 1.35
+    x = alt.X(
+        "parameters:Q",
+        title=["Parameters", "(each step right is several times larger)"],
+        scale=alt.Scale(type="log", domain=[smallest, largest], nice=False),
+        axis=alt.Axis(format="~s", grid=False),
+    )
+    title = f"Score, {words}"
+    looks = {
+        "untreated": (ink(), "square"),
+        "treated": (palette()[1], "circle"),
+        "control": (quiet(), "cross"),
+    }
+    kinds = [kind for kind in looks if (named["kind"] == kind).any()]
+    colours, shapes = (
+        alt.Scale(domain=kinds, range=[looks[kind][place] for kind in kinds]) for place in (0, 1)
+    )
+    colour = alt.Color("kind:N", title=None, legend=legend(symbolSize=90), scale=colours)
+    shape = alt.Shape("kind:N", title=None, scale=shapes)
+    tip = tips(
+        ("what:N", "What"),
+        ("size:N", "Size"),
+        ("score:Q", "Score", ".4f"),
+        ("low:Q", "95 % low", ".4f"),
+        ("high:Q", "95 % high", ".4f"),
+    )
+    y, base = score_axis("score", title), alt.Chart(named)
+    family = alt.Chart(named[named["kind"] == "untreated"])
+    line = family.mark_line(color=ink(), strokeWidth=1.5, opacity=0.6).encode(x, y)
+    bars = base.transform_filter("datum.kind != 'control'").mark_rule(strokeWidth=1.5, opacity=0.75)
+    intervals = bars.encode(x, score_axis("low", title), alt.Y2("high:Q"), colour)
+    points = base.mark_point(filled=True, size=95, opacity=0.95)
+    return alt.layer(line, intervals, points.encode(x, y, color=colour, shape=shape, tooltip=tip)).properties(
+        height=330
+    )
+
+
+def with_margin(frame: pd.DataFrame, margin: str | None = "margin") -> pd.DataFrame:
+    """Rows whose margin means something: there is a gap to close, and a test of non-inferiority."""
+    if not margin or margin not in frame:
+        return frame.head(0)
+    tested = frame["p_noninferior"].notna() if "p_noninferior" in frame else True
+    return frame[(frame[margin] > 0) & tested]
+
+
+def forest(
+    frame: pd.DataFrame,
+    label: str,
+    word: str,
+    *,
+    title: str,
+    margin: str | None = None,
+    order: list[str] | None = None,
+    colour_by: str | None = None,
+    row_height: int = 30,
+) -> alt.LayerChart:
+    """Differences with their intervals, one a row: `label` names the row, `word` (verdict, outcome) its mark.
+
+    `margin` is a column with the shortfall that still counts as comparable, drawn as a band left of zero.
+    """
+    words = [w for w in dict.fromkeys([*VERDICT_ORDER, *OUTCOME_ORDER]) if (frame[word] == w).any()]
+    looks = dict(zip(VERDICT_ORDER, zip(_SHAPES, palette(), strict=True), strict=True))
+    looks |= {"reproduced": looks["superior"], "not reproduced": looks["inferior"]}
+    look = [looks[w] for w in words]
+    y = alt.Y(
+        f"{label}:N",
+        title=None,
+        sort=order or list(dict.fromkeys(frame[label])),
+        axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False, grid=False),
+    )
+    shift = [alt.YOffset(f"{colour_by}:N")] if colour_by else []
+    above = legend(title=None, columns=1 if colour_by else 4, labelLimit=300)
+    shapes, colour = (
+        above,
+        alt.Color(f"{word}:N", legend=above, scale=alt.Scale(domain=words, range=[c for _, c in look])),
+    )
+    tip = tips(
+        (f"{label}:N", "What"),
+        ("delta:Q", "Difference", "+.4f"),
+        ("ci_low:Q", "95 % low", "+.4f"),
+        ("ci_high:Q", "95 % high", "+.4f"),
+        (f"{word}:N", "Verdict"),
+    )
+    if colour_by:  # a legend of shapes alone is black by itself, which the dark theme swallows
+        shapes = alt.Legend(
+            orient="bottom", title=None, columns=1, symbolFillColor=ink(), symbolStrokeColor=ink()
+        )
+        colour = alt.Color(f"{colour_by}:N", legend=above)
+        tip = tips((f"{colour_by}:N", "Entry")) + tip
+    shape = alt.Shape(f"{word}:N", legend=shapes, scale=alt.Scale(domain=words, range=[s for s, _ in look]))
+    base = alt.Chart(frame)
+    layers = []
+    band = with_margin(frame, margin)
+    if len(band):
+        band = band.assign(zero=0.0, floor=lambda rows: -rows[margin])
+        layers.append(
+            alt.Chart(band)
+            .mark_bar(opacity=0.22, color=palette()[1], height=row_height - 8)
+            .encode(_x("floor", title), alt.X2("zero:Q"), y, *shift)
+        )
+    layers.append(zero_line("x"))
+    rule, point = base.mark_rule(strokeWidth=2), base.mark_point(filled=True, size=80, opacity=1)
+    layers.append(rule.encode(_x("ci_low", title), alt.X2("ci_high:Q"), y, colour, *shift))
+    layers.append(point.encode(_x("delta", title), y, colour, shape, *shift, tooltip=tip))
+    rows = frame[label].nunique()
+    per_row = row_height * (max(1, frame[colour_by].nunique()) if colour_by else 1)
+    return alt.layer(*layers).properties(height=rows * per_row + 125)  # the legend and the axis take the rest

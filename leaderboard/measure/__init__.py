@@ -1,0 +1,1 @@
+"""Waiting times, a browser for the tests, screenshots."""

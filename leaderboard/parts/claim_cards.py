@@ -1,0 +1,156 @@
+"""A card for each claim: the question that it answers, the answer, and the figures behind it."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from leaderboard.display import charts, tables, wording
+from leaderboard.parts.claim_rows import SHARE, detectable, estimate_lines, parts_frame, tally
+from leaderboard.parts.short_answer import CONTROLS
+from leaderboard.site import state
+
+ANSWERS = {
+    "reproduced": "Yes",
+    "not reproduced": "No",
+    "inconclusive": "Not settled",
+    "not testable": "Not asked here",
+}
+QUESTIONS = {
+    CONTROLS: (
+        "Would this study see an effect, if there were one?",
+        "Checked against what is known in advance: controls with declared outcomes (docs/CONTROLS.md).",
+    ),
+    "C1": ("Do the models get better at all?", "Compared with the same model before treatment."),
+    "C2": (
+        "Do they become as good as a model 2 to 3 times larger?",
+        "Compared with an untreated larger model of the same family.",
+    ),
+    "C3": (
+        "Does unfamiliar text work best?",
+        "Program text, which the models never saw, compared with the other texts.",
+    ),
+    "C4": (
+        "Is it more than a placebo?",
+        "Compared with changes that cannot teach anything: steps in a random direction, and the same "
+        "words shuffled.",
+    ),
+}
+"""Each claim as a question that needs no knowledge of the method, and what it is compared with."""
+ICONS = {
+    "reproduced": ":material/check_circle:",
+    "not reproduced": ":material/cancel:",
+    "inconclusive": ":material/help:",
+    "not testable": ":material/block:",
+    "cannot tell": ":material/visibility_off:",
+}
+COLOURS = {
+    "reproduced": "green",
+    "not reproduced": "red",
+    "inconclusive": "gray",
+    "not testable": "gray",
+    "cannot tell": "orange",
+}
+CONTROL_WORDS = {
+    "positive": "positive: must gain",
+    "negative": "negative: must lose",
+    "placebo": "placebo: must not gain",
+    "same rung": "same size against itself (A/A)",
+    "next rung": "larger model, entered as treated",
+}
+
+
+def show_cards(claims: list[dict[str, Any]], comparisons: pd.DataFrame) -> None:
+    """A card per claim, two side by side; C0 across the page, before all others."""
+    places = sorted(range(len(claims)), key=lambda place: claims[place]["id"] != CONTROLS)
+    for place in places:
+        if claims[place]["id"] == CONTROLS:
+            with st.container(border=True):
+                show_card(claims[place], place, comparisons)
+    others = [place for place in places if claims[place]["id"] != CONTROLS]
+    for first in range(0, len(others), 2):
+        for place, column in zip(others[first : first + 2], st.columns(2), strict=False):
+            with column, st.container(border=True, height="stretch"):
+                show_card(claims[place], place, comparisons)
+
+
+def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> None:
+    """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and what decides it."""
+    name, outcome = str(claim["id"]), str(claim["outcome"])
+    ask, against = QUESTIONS.get(name, ("", ""))
+    colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
+    if ask:
+        st.markdown(f"### {ask}")
+    else:
+        st.text(wording.visible(f"{name}: {claim.get('title', '')}"))
+    answer = ANSWERS.get(outcome, "") if ask else ""
+    known = outcome if outcome in COLOURS else "unknown outcome"
+    if name == CONTROLS:
+        known = {"reproduced": "all as declared", "not reproduced": "not all as declared"}.get(outcome, known)
+    st.markdown(f":{colour}-badge[{icon} {f'{answer}: ' if answer else ''}{known}]")
+    if against:
+        st.markdown(against)
+    frame = parts_frame(claim)
+    st.text(wording.visible(claim.get("sentence") or tally(frame)))
+    if name == CONTROLS:
+        show_controls(claim, place)
+        return
+    if lines := estimate_lines(claim):
+        head = "What decides it:"
+        if outcome in ("not testable", "cannot tell"):
+            head = "The figures that were meant to decide it:"
+        st.markdown(f"{head}\n" + "\n".join(f"- {line}" for line in lines))
+    if outcome == "inconclusive" and name != "C2" and (said := detectable(frame, comparisons)):
+        st.caption(said)
+    show_figures(claim, frame, place)
+
+
+def show_controls(claim: dict[str, Any], place: int) -> None:
+    """The controls of C0: what was declared, what was found."""
+    columns = ["control", "entry", "as_expected", "expected", "delta", "ci_low", "ci_high", "found"]
+    rows = claim.get("estimates") if isinstance(claim.get("estimates"), list) else []
+    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
+    if frame.empty:
+        return
+    for column in ("delta", "ci_low", "ci_high"):
+        frame[column] = pd.to_numeric(frame[column], errors="coerce")
+    frame["as_expected"] = frame["as_expected"].astype(str)
+    frame["control"] = [CONTROL_WORDS.get(str(name), str(name)) for name in frame["control"]]
+    tables.show(
+        frame,
+        f"claim-{place + 1}",
+        height="content",
+        note="The difference is over the first tasks named, from its own untreated model or from the other draws.",
+    )
+
+
+@st.fragment
+def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None:
+    """All comparisons behind a claim, as a chart and a table, drawn where the reader opens them."""
+    name = str(claim["id"])
+    known = name in QUESTIONS
+    with state.unfold(
+        f"See where it differs ({name})" if known else "See where it differs",
+        f"figures{place + 1}",
+        icon=":material/query_stats:",
+    ) as part:
+        if part.open:
+            st.text(wording.visible(claim.get("title") or ""))
+            if claim.get("estimates"):
+                st.caption("Parts by model, corpus and tasks. They show where it differs and decide nothing.")
+            rows = frame.dropna(subset=["delta"])
+            if len(rows):
+                title = "Difference in score, with 95 % interval"
+                chart = charts.forest(rows, "name", "outcome", title=title, row_height=22)
+                charts.show(chart, f"Differences in score with 95 % intervals behind claim {name}")
+            shown = frame.drop(columns="name")
+            empty = [c for c in SHARE if shown[c].isna().all()]
+            if "conditional" not in _keys(claim):
+                empty.append("conditional")
+            tables.show(shown.drop(columns=empty), f"claim-{place + 1}")
+    state.end()
+
+
+def _keys(claim: dict[str, Any]) -> set[str]:
+    """The names of all cells of the parts."""
+    return {name for row in claim.get("parts") or [] if isinstance(row, dict) for name in row}

@@ -1,0 +1,89 @@
+"""The figures behind a claim: its parts and estimates as a table, counted and in words."""
+
+from typing import Any
+
+import pandas as pd
+
+from benchmark.statistics.design import SUMMARY_SCOPES
+from leaderboard.display import wording
+from leaderboard.parts import track_choice
+
+COMPARED = ["model", "arm", "corpus", "baseline", "baseline_arm", "scope"]
+SHARE = ["share_closed", "share_closed_low", "share_closed_high"]
+FIGURES = ["delta", "ci_low", "ci_high", "p_value", "p_adjusted", *SHARE]
+
+
+def parts_frame(claim: dict[str, Any], which: str = "parts") -> pd.DataFrame:
+    """The comparisons behind a claim, one per row, with a name for charts: its `parts` or its `estimates`."""
+    rows = claim.get(which) if isinstance(claim.get(which), list) else []
+    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)])
+    frame = frame.reindex(columns=[*COMPARED, *FIGURES, "conditional", "outcome", "note"])
+    for column in frame:
+        if column in FIGURES:
+            frame[column] = pd.to_numeric(frame[column], errors="coerce")
+        else:
+            frame[column] = frame[column].fillna("").astype(str)
+    frame["name"] = [part_name(row) for row in frame.itertuples()]
+    return frame
+
+
+def part_name(row: Any) -> str:
+    """`micro-200k vs micro-600k, code, all`."""
+    other = row.baseline
+    if row.baseline == row.model:
+        other = "itself untreated" if row.baseline_arm in ("none", "") else row.baseline_arm
+    return f"{row.model} vs {other}, {row.corpus}" + ("" if row.scope == "all" else f", {row.scope}")
+
+
+def tally(frame: pd.DataFrame) -> str:
+    """`2 of 6 comparisons hold, 1 rules the effect out, 3 cannot tell`, counted from the outcomes given."""
+    if frame.empty:
+        return "No comparison was declared."
+    hold, against = (
+        int((frame["outcome"] == "reproduced").sum()),
+        int((frame["outcome"] == "not reproduced").sum()),
+    )
+    rest = len(frame) - hold - against
+    said = [f"{hold} of {wording.counted(len(frame), 'comparison')} {'holds' if hold == 1 else 'hold'}"]
+    said += [f"{against} {'rules' if against == 1 else 'rule'} the effect out"] if against else []
+    said += [f"{rest} cannot tell"] if rest else []
+    return ", ".join(said) + "."
+
+
+def detectable(frame: pd.DataFrame, comparisons: pd.DataFrame) -> str:
+    """What size of effect the comparisons behind a claim would have found, from their stored `mde`."""
+    if comparisons.empty or not {*COMPARED, "mde"} <= set(comparisons):
+        return ""
+    found = frame[COMPARED].merge(comparisons[[*COMPARED, "mde"]], on=COMPARED)["mde"].dropna()
+    if found.empty:
+        return ""
+    low, high = (wording.number(bound, 3) for bound in (found.min(), found.max()))
+    size = f"{low} to {high}, depending on the comparison" if low != high else low
+    return (
+        f"What could be missed: a difference in score smaller than {size}. A single comparison, before the "
+        "correction for their number, would find a larger one 4 times in 5."
+    )
+
+
+def estimate_lines(claim: dict[str, Any]) -> list[str]:
+    """The estimates that decide a claim, as Markdown lines with their intervals."""
+    lines = []
+    for row in parts_frame(claim, "estimates").itertuples():
+        scope = (
+            track_choice.scope_word(row.scope) if row.scope in SUMMARY_SCOPES else wording.plain(row.scope)
+        )
+        places = wording.decimals(row.ci_low, row.ci_high)
+        figure = (
+            "no data"
+            if wording.missing(row.delta)
+            else f"**{wording.number(row.delta, places, signed=True)}**"
+        )
+        span = wording.interval(row.ci_low, row.ci_high, signed=True)
+        said = f"{scope}: {figure}" + ("" if span == "–" else f" (95 % {span})")
+        if not wording.missing(row.share_closed):
+            closed = wording.share(row.share_closed, row.share_closed_low, row.share_closed_high)
+            said += f", {closed} of the gap to the larger model"
+        holds = {"draws": ", given one pretrained model", "texts and draws": ", on documents alone"}
+        alone = "" if claim["outcome"] == "not testable" else f": {wording.OUTCOMES.get(row.outcome, '–')}"
+        lines.append(f"{said}{holds.get(row.conditional, '')}{alone}")
+    return lines

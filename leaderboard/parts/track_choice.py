@@ -1,0 +1,58 @@
+"""Which entry, and which run of it, a page is about."""
+
+import pandas as pd
+
+from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
+from leaderboard.parts import order
+from leaderboard.site import state
+from leaderboard.site.track_data import KEY, ResultTable
+
+SCOPE_WORDS = {"all": "All tasks", "classification": "Multiple choice"}
+"""Where the word is not the family's name."""
+SEPARATOR = " / "
+
+
+def entry_keys(
+    entries: ResultTable, track: str, *, kinds: tuple[str, ...] = ("entry", "control")
+) -> list[tuple[str, str, str]]:
+    """(model, arm, corpus) of the rows of these kinds, in the order of the ranking, entries before controls."""
+    frame = entries.frame
+    if frame.empty:
+        return []
+    frame = frame[frame["row_kind"].isin(kinds)] if frame["row_kind"].notna().any() else frame
+    placed = order.standing(frame, order.claims_arm(track)).sort_values("standing")
+    return list(placed[KEY].itertuples(index=False, name=None))
+
+
+def pick_entry(keys: list[tuple[str, str, str]], **layout: object) -> tuple[str, str, str]:
+    """An entry by model, treatment and corpus; each choice offers what the choices before it leave."""
+    models = list(dict.fromkeys(key[0] for key in keys))
+    model = state.pick_one("Model", models, "model", explicit=True, **layout)
+    arms = list(dict.fromkeys(key[1] for key in keys if key[0] == model))
+    arm = state.pick_one("Treatment", arms, "arm", explicit=True, **layout)
+    corpora = list(dict.fromkeys(key[2] for key in keys if key[:2] == (model, arm)))
+    return model, arm, state.pick_one("Texts from", corpora, "corpus", explicit=True, **layout)
+
+
+def name_of(key: tuple[str, str, str]) -> str:
+    """`micro-200k / gap / code`."""
+    return SEPARATOR.join(key)
+
+
+def by_name(keys: list[tuple[str, str, str]]) -> dict[str, tuple[str, str, str]]:
+    """Entries by their name; of two with one name the first."""
+    named: dict[str, tuple[str, str, str]] = {}
+    for key in keys:
+        named.setdefault(name_of(key), key)
+    return named
+
+
+def scope_word(scope: str) -> str:
+    """A scope in words; a task by its name."""
+    return SCOPE_WORDS.get(scope) or (scope.capitalize() if scope in FAMILIES else scope)
+
+
+def scopes_in_order(found: pd.Series) -> list[str]:
+    """The scopes that occur: all, the families, then the tasks by name."""
+    present = set(found.dropna())
+    return [s for s in SUMMARY_SCOPES if s in present] + sorted(present - set(SUMMARY_SCOPES))

@@ -1,0 +1,1 @@
+"""What all pages share: navigation, query parameters, the data of a track."""

@@ -1,0 +1,109 @@
+"""What every page shares: its heading, the choice of track, links between pages, and help where there are no data."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from leaderboard.display import wording
+from leaderboard.site import navigation, state, track_data
+
+TRACK_WORDS = {
+    "micro": "micro: small models trained here",
+    "paper": "paper: OPT 350M to 6.7B",
+    "published": "published: the original study's figures",
+}
+
+
+def start(name: str, heading: str, lead: str) -> None:
+    """Heading and one sentence that says what the page is for."""
+    navigation.take_over()
+    state.begin(name)
+    st.title(heading, anchor=False)
+    st.markdown(lead)
+
+
+def start_on_track(name: str, heading: str, lead: str) -> str | None:
+    """Heading and the track, chosen beside it; None, after a helpful note, where there are no results."""
+    navigation.take_over()
+    state.begin(name)
+    found = track_data.tracks()
+    if not found:
+        st.title(heading, anchor=False)
+        st.markdown(lead)
+        no_results()
+        return None
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.title(heading, anchor=False, width="content")
+        track = state.pick_one(
+            "Track",
+            found,
+            "track",
+            explicit=True,
+            default=state.remembered_track(found),
+            width=330,
+            words=lambda one: TRACK_WORDS.get(one, one),
+            help="A closed comparison with its own models, texts and tasks. Tracks are never mixed in one "
+            "ranking.",
+        )
+    state.remember_track(track)
+    st.markdown(lead)
+    return track
+
+
+def no_results() -> None:
+    """What to do where the results folder is empty or absent."""
+    folder = track_data.results_folder()
+    st.info("**There are no results to show yet.**", icon=":material/inbox:")
+    st.markdown("The leaderboard reads this folder, and found no track in it:")
+    st.code(str(folder), language=None)
+    st.markdown(
+        "Make the results of the embedded track (about a quarter of an hour on two cores), or point to "
+        "others:"
+    )
+    st.code("make repro\nGAPBENCH_RESULTS=/path/to/results make leaderboard", language="bash")
+    finish()
+
+
+def explain(*tables: track_data.ResultTable) -> None:
+    """Say what is wrong with tables that are broken or incomplete; the part that needs an absent one says so itself."""
+    for one in tables:
+        if one.problem and not one.absent:
+            st.warning(wording.plain(one.problem), icon=":material/report:")
+        elif one.note:
+            st.caption(f":material/info: {wording.plain(one.note)}")
+
+
+def nothing(what: str, how: str, command: str = "") -> None:
+    """A part of a page that has no data: what is absent, and how to get it."""
+    st.info(f"{what} {how}", icon=":material/inbox:")
+    if command:
+        st.code(command, language="bash")
+
+
+def unwritten(what: str) -> None:
+    """A part of a page whose file the pipeline has not written yet, or not in full."""
+    nothing(what, "The last stage of the pipeline writes these results:", "dvc repro")
+
+
+def link(label: str, page: str, icon: str | None = None, /, **parameters: object) -> None:
+    """A link to another page that keeps the reader's selection; `label` is ours, never data."""
+    pages = navigation.known_pages()
+    if page in pages:
+        query = {k: v if isinstance(v, list) else str(v) for k, v in parameters.items()}
+        st.page_link(pages[page], label=label, icon=icon, query_params=query)
+    else:
+        st.markdown(f"[{label}]({state.relative_link(page, **parameters)})")
+
+
+def finish() -> None:
+    """The last line of every page."""
+    st.caption("This page's address is a link to exactly this view, with every filter and selection.")
+    state.end(whole=True)
+
+
+def file_text(path: Path, most: int = 20_000) -> str:
+    """The beginning of a text file; empty where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")[:most]
+    except OSError:
+        return ""

@@ -1,0 +1,110 @@
+"""`gapbench run` from the outside: real input, the same twice, and refusals that write nothing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.pipeline.small import ROOT, shell, tree
+
+pytestmark = pytest.mark.slow
+Gapbench = Callable[..., tuple[int, str, str]]
+Refusal = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def command(tiny_rung: Path, out: Path, **changes: str) -> list[str]:
+    options = {
+        "model": str(tiny_rung), "corpus": "code", "index": "7", "arm": "gap", "seed": "0", "suite": "micro12",
+        "out": str(out), "limit": "10",
+    } | changes  # fmt: skip
+    return ["run", *(part for key, value in options.items() for part in (f"--{key}", value))]
+
+
+def test_a_run_on_the_originals_corpus_holds_steps_0_to_15_and_is_the_same_twice(
+    tiny_rung: Path, data_dir: Path, tmp_path: Path, gapbench: Gapbench
+) -> None:
+    """Once in this process and once in another."""
+    corpus = str(data_dir / "official-gap/data/train_data/github.csv")
+    every = ["--set", "evaluation.steps=null", "--set", "posttrain.max_steps=15"]
+    one, two = ([*command(tiny_rung, tmp_path / name, corpus=corpus), *every] for name in ("one", "two"))
+    assert gapbench(*one)[0] == 0
+    shell(ROOT, "gapbench", *two)
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    record = json.loads((tmp_path / "one" / "run.json").read_text())
+    assert [step["step"] for step in record["steps"]] == list(range(16))
+    assert record["corpus"] == "github"
+    assert str(tmp_path) not in json.dumps(record)
+    samples = pq.read_table(tmp_path / "one" / "samples.parquet")
+    assert set(samples.column("step").to_pylist()) == set(range(16))
+
+
+def test_two_of_the_originals_tasks_can_be_scored_on_a_rung(
+    tiny_rung: Path, data_dir: Path, tmp_path: Path, gapbench: Gapbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
+    status, _, said = gapbench(
+        *command(tiny_rung, tmp_path / "out", suite="gap12", index="0"),
+        "--set", "evaluation.tasks=[empathetic_dialogues, pubmed_qa]",
+        "--set", "posttrain.max_steps=1",
+    )  # fmt: skip
+    assert status == 0, said
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert set(record["steps"][1]["metrics"]) == {"empathetic_dialogues", "pubmed_qa"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"index": "99999"}, "texts 0 to"),
+        ({"index": "-1"}, "texts 0 to"),
+        ({"arm": "gep"}, "did you mean 'gap'"),
+        ({"suite": "micro13"}, "did you mean 'micro12'"),
+        ({"corpus": "no-such-file.txt"}, "no corpus or file"),
+        ({"model": "no-such-model"}, "no ladder model or folder"),
+        ({"model": "owner/name@main"}, "40 hex digits"),
+        ({"set": "posttrain.max_stepz=1"}, "did you mean 'max_steps'"),
+        ({"set": "evaluation.tasks=[micro_physicale]"}, "micro_physical"),
+        ({"seed": "x"}, "--seed"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_2_and_writes_nothing(
+    changes: dict[str, str], says: str, tiny_rung: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    assert says in refusal(*command(tiny_rung, tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_holds_something_is_refused_and_left_alone(
+    tiny_rung: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert "not empty" in refusal(*command(tiny_rung, tmp_path))
+    assert tree(tmp_path) == {"mine.txt": b"mine"}
+
+
+def test_an_empty_text_and_weights_that_are_not_finite_are_refused(
+    tiny_rung: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text('{"text": ""}\n{"text": "x"}\n')
+    printed = refusal(*command(tiny_rung, tmp_path / "out", corpus=str(empty), index="0"))
+    assert "empty" in printed or "no token" in printed
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in tiny_rung.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    weights = load_file(broken / "model.safetensors")
+    next(iter(weights.values())).view(-1)[0] = torch.nan
+    save_file(weights, broken / "model.safetensors")
+    assert "NaN" in refusal(*command(broken, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
