@@ -136,14 +136,15 @@ def missing() -> str | None:
     return f"a CPU with {' and '.join(flag.upper() for flag in lacking)}" if lacking else None
 
 
-def name(device: str = "cpu") -> str:
+def name(device: str = "cpu", *, routed: bool = True) -> str:
     """What stands in keys, records and provenance: `portable-x86-64-v1`, or `native` and what distinguishes machines.
 
+    `routed`: whether all products of the model go through `products`; without, nothing is portable.
     Warns once where the package was imported too late to be portable.
     """
-    if device == "cpu" and is_portable():
+    if device == "cpu" and routed and is_portable():
         return PORTABLE
-    if device == "cpu" and _process.early and not _process.native:
+    if device == "cpu" and routed and _process.early and not _process.native:
         _warn_late()
     import torch
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from benchmark.bench.counting import sequence_lengths
 from benchmark.evaluation.batched_scoring import LOGITS_BYTES
-from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.logits import LogitSpace, rows_at_once
 from benchmark.evaluation.prepare import Prepared
+from benchmark.models.networks.opt_forward import OptNetwork
 from benchmark.models.opt import OptModel, causal_hidden
 
 
@@ -45,7 +45,7 @@ def floor_batches(prepared: Prepared, model: OptModel, *, batch_tokens: int = 20
 @torch.inference_mode()
 def floor_pass(model: OptModel, batches: list[FloorBatch]) -> float:
     """Run all batches and sum one log-probability per read position, so that all results are computed."""
-    network = Network(model)
+    network = OptNetwork(model.config, model.params)
     space = LogitSpace(network, rows_at_once(network, LOGITS_BYTES))
     total = torch.zeros((), dtype=torch.float64, device=model.device)
     for batch in batches:

@@ -48,8 +48,8 @@ def measure(params: Path) -> dict[str, float]:
     from benchmark.arithmetic.single_thread import compute_alone
     from benchmark.bench.speed_ratio import timed
     from benchmark.doctor import trials
+    from benchmark.models.causal_model import CausalModel
     from benchmark.models.micro_training import micro_tokenizer, pretraining_tokens, train_rung
-    from benchmark.models.opt import OptModel
     from benchmark.posttrain.base_model import load_base
     from benchmark.settings.load import load_settings
     from benchmark.settings.model_specs import MicroModel
@@ -79,7 +79,7 @@ def measure(params: Path) -> dict[str, float]:
         name: tensor + 1e-3 * torch.randn(tensor.shape, generator=generator)
         for name, tensor in base.model.params.items()
     }
-    fastest = min(timed(lambda: base.scorer.score(OptModel(base.model.config, moved))) for _ in range(4))
+    fastest = min(timed(lambda: base.scorer.score(CausalModel(base.model.config, moved))) for _ in range(4))
     return {"train_the_ladder": total, "score_a_checkpoint": fastest}
 
 

@@ -19,8 +19,8 @@ from benchmark.arithmetic.mode import name as arithmetic_name
 from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.draws.micro_draws import SomeDraws
 from benchmark.errors import InputError
+from benchmark.models.causal_model import CausalModel
 from benchmark.models.micro_cache import trained_rung
-from benchmark.models.opt import OptModel
 from benchmark.posttrain.base_model import load_base
 from benchmark.posttrain.checkpoints import rebuilt
 from benchmark.posttrain.early_stopping import FAMILIES
@@ -145,7 +145,7 @@ def _outcomes(
             began = time.process_time()
             for step, params in rebuilt(run, control.steps):
                 seconds = time.process_time() - began
-                scores = base.scorer.score(OptModel(base.model.config, params)).averages["select"]
+                scores = base.scorer.score(CausalModel(base.model.config, params)).averages["select"]
                 gains = {scope: (scores[scope] or 0.0) - (start[scope] or 0.0) for scope in SCOPES}
                 yield ControlOutcome(draw, control.name, step, text.index, gains, seconds)
                 began = time.process_time()

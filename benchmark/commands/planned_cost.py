@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmark.commands.planned_track import model_shape, text_count, track_tokenizer
 from benchmark.evaluation.prepare import Prepared, prepare
-from benchmark.models.opt import POSITIONS
+from benchmark.models.networks.opt_shape import POSITIONS
 from benchmark.models.tensor_names import EMBEDDING
 from benchmark.posttrain.arms.lessons import BATCH
 from benchmark.settings.model_specs import MicroModel, ModelSpec

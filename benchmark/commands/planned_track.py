@@ -6,7 +6,8 @@ import numpy as np
 
 from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
-from benchmark.models.opt import OptConfig, read_config
+from benchmark.models.model_folders import shape_of
+from benchmark.models.opt import OptConfig
 from benchmark.models.shapes import SHAPES
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.public_data.public_files import locate
@@ -17,10 +18,13 @@ from benchmark.store.track_paths import TrackPaths
 
 
 def model_shape(name: str, spec: ModelSpec, layout: TrackPaths) -> OptConfig:
-    """The shape of a model: from its folder if there is one, from its settings, or from the known OPT sizes."""
+    """The shape of a model: from its folder if there is one, from its settings, or from the known OPT sizes.
+
+    For a model of another architecture it is that of an OPT model with as many parameters and layers, as wide.
+    """
     folder = layout.draw(name, 0)
     if (folder / "config.json").is_file():
-        return read_config(folder / "config.json")
+        return shape_of(folder)
     if isinstance(spec, MicroModel):
         from benchmark.models.micro_training import rung_config
 

@@ -21,6 +21,7 @@ class BaseRecord(StoredRecord):
         documents: digest of the suite's documents.
         plan: digest of the batch plan.
         metrics: by split and task; `averages` by split and scope.
+        scored_as: how a model that runs over `transformers` was scored.
     """
 
     model: str
@@ -33,6 +34,7 @@ class BaseRecord(StoredRecord):
     plan: str
     metrics: dict[str, dict[str, Averages]]
     averages: dict[str, Averages]
+    scored_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def base_scores(
             plan=base.scorer.prepared.plan_hash,
             metrics=start.metrics,
             averages=start.averages,
+            **base.model.config.record(),
         )
         samples = base_samples(start.samples, track=settings.track.name, model=name, draw=base.draw)
         found.append(BaseScores(record, samples))

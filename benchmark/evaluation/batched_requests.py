@@ -10,8 +10,9 @@ from torch import Tensor
 
 from benchmark.evaluation.batch_plan import Ending, Plan, make_plan
 from benchmark.evaluation.stops import stop_table, token_bytes
-from benchmark.evaluation.tree_batches import TreeBatch, tree_batch
+from benchmark.evaluation.tree_batches import tree_batch
 from benchmark.evaluation.trees import Continuation, build_tree
+from benchmark.models.networks.tree_batch import TreeBatch
 from benchmark.models.tokenizer import Tokenizer
 
 CACHED_BATCHES = 4

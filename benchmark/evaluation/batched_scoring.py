@@ -13,9 +13,9 @@ from benchmark.evaluation.batch_plan import Ending, Group
 from benchmark.evaluation.batched_requests import Workload
 from benchmark.evaluation.decoding import Rules, Texts, begin_texts, finish_texts, joined_slots
 from benchmark.evaluation.drafts import Drafts
-from benchmark.evaluation.forward_pass import Cache, Network
 from benchmark.evaluation.logits import LogitSpace, rows_at_once
-from benchmark.evaluation.tree_batches import TreeBatch
+from benchmark.models.networks.network_interface import Network
+from benchmark.models.networks.tree_batch import TreeBatch
 
 LOGITS_BYTES = 64 * 2**20
 """Memory that logits may take at once, by default."""
@@ -53,11 +53,12 @@ def run_workload(
 
     Raises InputError where a text needs more positions than the model has.
     """
-    if workload.longest > network.config.max_position_embeddings:
-        limit = network.config.max_position_embeddings
+    if workload.longest > network.positions:
+        limit = network.positions
         raise InputError(
             f"a text needs {workload.longest} positions, the model has {limit}: lower max_length"
         )
+    network.prepare(workload.longest)
     work = workload.on(network.device)
     reader = _Reader(network, rows_at_once(network, logits_bytes), want_greedy)
     writer = _Writer(network, reader.space, work, eos_id)
@@ -91,7 +92,7 @@ class _Writer:
         """Score a group's batches and continue its prompts."""
         network, ending = self.network, group.ending
         assert ending is not None
-        cache = Cache(network, group.rows, group.prompt, ending.new_tokens)
+        cache = network.cache(group.rows, group.prompt, ending.new_tokens)
         first = []
         row = 0
         for batch in batches:

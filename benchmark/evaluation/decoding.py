@@ -13,9 +13,9 @@ from torch import Tensor
 
 from benchmark.evaluation.batch_plan import GUESSED_POSITIONS
 from benchmark.evaluation.drafts import Drafts, agreement
-from benchmark.evaluation.forward_pass import Cache, Network
 from benchmark.evaluation.guesses import Pace, followers, pass_cost
 from benchmark.evaluation.logits import LogitSpace
+from benchmark.models.networks.network_interface import KeyValueCache, Network
 
 STEPS_A_LOOK = 8
 """On an accelerator, decoding passes between two looks at which rows have finished (each look is a sync)."""
@@ -44,7 +44,7 @@ class Texts:
     """
 
     rules: Rules
-    cache: Cache
+    cache: KeyValueCache
     table: Tensor
     row: Tensor
     prompts: Tensor
@@ -98,7 +98,7 @@ class Texts:
 
 def begin_texts(
     network: Network,
-    cache: Cache,
+    cache: KeyValueCache,
     space: LogitSpace,
     first: Tensor,
     prompts: Tensor,
@@ -156,7 +156,7 @@ def _joined(network: Network, parts: Sequence[Texts]) -> tuple[Texts, list[int]]
     for part in parts:
         bounds.append(bounds[-1] + len(part.row))
     prompt = max(part.cache.prompt for part in parts)
-    cache = Cache(network, bounds[-1], prompt, rules.new_tokens)
+    cache = network.cache(bounds[-1], prompt, rules.new_tokens)
     for part, (start, stop) in zip(parts, pairwise(bounds), strict=True):
         cache.take(part.cache, slice(start, stop))
     texts = Texts(
@@ -176,7 +176,7 @@ def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
     """Write what is sure after each pass, one token or a few; finished texts leave the batch."""
     look = 1 if network.device.type == "cpu" else STEPS_A_LOOK
     prompt, new_tokens = texts.cache.prompt, texts.rules.new_tokens
-    pace = Pace(pass_cost(network.config.hidden_size, network.device), GUESSED_POSITIONS)
+    pace = Pace(pass_cost(network.width, network.device), GUESSED_POSITIONS)
     while len(places := texts.unfinished()):
         longest = int(texts.written[places].max())
         if len(places) <= SHRINK_AT * len(texts.row):

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from benchmark.evaluation.batch_plan import Group
-from benchmark.evaluation.forward_pass import Cache, Network
 from benchmark.evaluation.logits import LogitSpace
+from benchmark.models.networks.network_interface import KeyValueCache, Network
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _parts(lengths: Sequence[int], positions: int) -> list[DraftRows]:
 
 
 def agreement(
-    network: Network, cache: Cache, space: LogitSpace, first: Tensor, prompts: Tensor, drafts: Drafts
+    network: Network, cache: KeyValueCache, space: LogitSpace, first: Tensor, prompts: Tensor, drafts: Drafts
 ) -> tuple[Tensor, Tensor]:
     """How many tokens of its draft each row would write too [rows], and the token that it writes next [rows].
 

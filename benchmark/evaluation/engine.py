@@ -11,10 +11,9 @@ import pyarrow as pa
 from benchmark.errors import InputError
 from benchmark.evaluation.batched_scoring import Outcome, Progress, run_workload
 from benchmark.evaluation.drafts import Drafts, make_drafts
-from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.prepare import Prepared, PreparedSplit, PreparedTask
 from benchmark.evaluation.stops import cut_at_stops
-from benchmark.models.opt import OptModel
+from benchmark.models.causal_model import CausalModel
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.schema.stored_columns import SAMPLES
 from benchmark.tasks.metrics import choice_probability, reference_probability
@@ -82,7 +81,7 @@ class _Scored:
 
 
 def evaluate(
-    model: OptModel,
+    model: CausalModel,
     prepared: Prepared,
     *,
     loss_batch_size: int = 64,
@@ -103,7 +102,7 @@ def evaluate(
             f"the model has {model.config.vocab_size} rows, the tokenizer has ids up to "
             f"{prepared.tokenizer.n_rows - 1}: use the model's own tokenizer"
         )
-    network = Network(model)
+    network = model.config.network(model.params)
     tables: list[pa.Table] = []
     metrics: dict[str, Metrics] = {}
     averages: dict[str, Averages] = {}

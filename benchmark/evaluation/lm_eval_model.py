@@ -13,11 +13,10 @@ from benchmark.errors import InputError
 from benchmark.evaluation.batch_plan import Ending
 from benchmark.evaluation.batched_requests import Unit, Workload, make_workload
 from benchmark.evaluation.batched_scoring import LOGITS_BYTES, Outcome, run_workload
-from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.prepare import ending_of
 from benchmark.evaluation.stops import cut_at_stops
 from benchmark.evaluation.trees import Continuation, cut_left
-from benchmark.models.opt import OptModel
+from benchmark.models.causal_model import CausalModel
 from benchmark.models.tokenizer import Tokenizer
 
 
@@ -30,7 +29,7 @@ class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
 
     def __init__(
         self,
-        model: OptModel,
+        model: CausalModel,
         tokenizer: Tokenizer,
         *,
         max_length: int | None = None,
@@ -82,7 +81,7 @@ class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
 
     def _run(self, work: Workload, *, want_greedy: bool = False) -> Outcome:
         return run_workload(
-            Network(self.model),
+            self.model.config.network(self.model.params),
             work,
             eos_id=self.tokenizer.eos_id,
             logits_bytes=self.logits_bytes,

@@ -7,8 +7,8 @@ as the arithmetic.
 import torch
 from torch import Tensor
 
-from benchmark.arithmetic.products import linear, rows_for
-from benchmark.evaluation.forward_pass import Network
+from benchmark.arithmetic.products import rows_for
+from benchmark.models.networks.network_interface import Network
 
 CACHED_BYTES = 2**19
 """On a CPU, logits of this size stay in the cache between the product and the softmax."""
@@ -20,7 +20,7 @@ ROWS = 64
 
 def rows_at_once(network: Network, logits_bytes: int) -> int:
     """Rows whose logits and log-probabilities, both float32, fit into ``logits_bytes``; at least one."""
-    vocabulary = len(network.embedding)
+    vocabulary = network.vocabulary
     fitting = max(1, logits_bytes // (8 * vocabulary))
     if network.device.type != "cpu":
         return fitting
@@ -36,13 +36,13 @@ class LogitSpace:
         """Whether the largest logit of every row that ``most_likely`` has seen was finite."""
         self.reused: Tensor | None = None
         if network.device.type == "cpu" and network.dtype == torch.float32:
-            self.reused = torch.empty(rows, len(network.embedding))
+            self.reused = torch.empty(rows, network.vocabulary)
 
     def logits(self, output: Tensor, start: int, stop: int) -> Tensor:
         """float32 logits [stop - start, vocabulary] of these rows, valid until the next call."""
         # The rows behind them, where there are enough, save the product a copy.
         taken = output[start : start + rows_for(stop - start, output)]
-        return linear(taken, self.network.embedding)[: stop - start].float()
+        return self.network.logits(taken)[: stop - start].float()
 
     def log_softmax(self, output: Tensor, start: int, stop: int) -> Tensor:
         """float32 log-probabilities [stop - start, vocabulary] of these rows, valid until the next call."""
@@ -58,7 +58,7 @@ class LogitSpace:
         return chosen[0] if len(chosen) == 1 else torch.cat(chosen)
 
     def _chosen(self, logits: Tensor) -> Tensor:
-        chosen = _first_largest(logits)
+        chosen = _first_largest(logits[:, : self.network.writable])
         # NaN counts as the largest, so one look a row finds it.
         self.finite &= logits.gather(1, chosen[:, None]).isfinite().all()
         return chosen

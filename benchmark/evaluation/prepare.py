@@ -16,6 +16,7 @@ from benchmark.evaluation.batched_scoring import LOGITS_BYTES
 from benchmark.evaluation.trees import cut_left
 from benchmark.models.opt import OptConfig
 from benchmark.models.tokenizer import Tokenizer
+from benchmark.tasks.dialogue import TARGET_PREFIX
 from benchmark.tasks.suite import Document, Suite, SuiteTask
 
 
@@ -73,6 +74,11 @@ class Prepared:
     def positions_pushed(self) -> int:
         """The same with padding."""
         return sum(split.workload.plan.positions_pushed for split in self.splits.values())
+
+    @property
+    def longest(self) -> int:
+        """Positions that the longest text needs."""
+        return max(split.workload.longest for split in self.splits.values())
 
     @property
     def plan_hash(self) -> str:
@@ -198,8 +204,15 @@ class _Encoder:
         texts = list(dict.fromkeys(request.args[0] for request in flat))
         contexts = dict(zip(texts, self.tokenizer.encode_batch(texts, bos=True), strict=True))
         texts = list(dict.fromkeys(r.args[1] for r in flat if r.request_type == "loglikelihood"))
-        continuations = dict(zip(texts, self.tokenizer.encode_batch(texts, bos=False), strict=True))
+        continuations = dict(zip(texts, self._continuations(texts), strict=True))
         return [self._unit(document, contexts, continuations) for document in requests]
+
+    def _continuations(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of what is scored; a reference carries what the tokenizer puts in front of a text."""
+        encode = self.tokenizer.encode_batch
+        plain = encode([text.removeprefix(TARGET_PREFIX) for text in texts], bos=False)
+        front = [self.tokenizer.leading if text.startswith(TARGET_PREFIX) else () for text in texts]
+        return [[*before, *ids] for before, ids in zip(front, plain, strict=True)]
 
     def _unit(
         self,
@@ -216,18 +229,12 @@ class _Encoder:
                 scored.append(cut_left(context, continuations[request.args[1]], self.max_length))
             elif request.request_type == "generate_until":
                 ending = ending_of(request.args[1])
-                prompt = self._prompt(context, self.longest_prompt(ending))
+                prompt = tuple(self.tokenizer.cut_left(context, self.longest_prompt(ending)))
             else:
                 raise InputError(
                     f"request type {request.request_type!r} of {request.task_name} is not supported"
                 )
         return Unit(tuple(scored), prompt, ending)
-
-    def _prompt(self, context: list[int], longest: int) -> tuple[int, ...]:
-        """A prompt that is too long keeps its leading token, as the original's tokenizer does, and its end."""
-        if len(context) <= longest:
-            return tuple(context)
-        return (context[0], *context[len(context) - longest + 1 :])
 
     def longest_prompt(self, ending: Ending) -> int:
         """Tokens of a prompt that leave room for what is generated."""

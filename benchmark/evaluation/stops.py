@@ -1,6 +1,7 @@
 """Stop strings as tables over tokens, so that a generated text ends without being decoded at every step."""
 
 import functools
+import re
 
 import numpy as np
 import torch
@@ -10,19 +11,30 @@ from benchmark.models.tokenizer import Tokenizer
 
 
 def token_bytes(tokenizer: Tokenizer) -> tuple[bytes, ...]:
-    """What each token adds to a text, special tokens nothing; index = id. For byte-level BPE tokenizers."""
+    """What each token adds to a text, special tokens nothing; index = id.
+
+    For byte-level BPE, and for tokens that stand as they are, with `▁` for a blank and `<0x0A>` for a byte.
+    """
     alphabet = {character: byte for byte, character in _byte_characters().items()}
     backend = tokenizer.backend
+    is_byte_level = "ByteLevel" in str(backend.decoder)
     special = {number for number, added in backend.get_added_tokens_decoder().items() if added.special}
     texts = []
     for number in range(tokenizer.n_rows):
         text = "" if number in special else backend.id_to_token(number) or ""
+        if not is_byte_level:
+            byte = _BYTE_TOKEN.fullmatch(text)
+            texts.append(bytes.fromhex(byte[1]) if byte else text.replace("▁", " ").encode())
+            continue
         try:
             texts.append(bytes(alphabet[character] for character in text))
         except KeyError:
             # An added token is written as it stands, not in the byte alphabet.
             texts.append(text.encode())
     return tuple(texts)
+
+
+_BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")
 
 
 @functools.cache

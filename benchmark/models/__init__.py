@@ -1,1 +1,1 @@
-"""Ladders of base models: OPT-architecture networks, trained here, local, or from the Hub."""
+"""Base models: trained here, local, or from the Hub; a native OPT, and any architecture over `transformers`."""

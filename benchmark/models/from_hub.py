@@ -35,6 +35,8 @@ TOKENIZER_FILES = (
     "merges.txt",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.model",
 )
 
 
@@ -42,7 +44,7 @@ def fetch(repository: str, revision: str, destination: Path, *, allow_pickle_wei
     """Put ``config.json``, weights and tokenizer of a Hub model into ``destination``; returns that folder.
 
     The files appear there all or not at all. Raises ``InputError`` on a revision that is not a full commit, a
-    model that is not an OPT, weights only as pickles that may not be converted, and a Hub out of reach.
+    ``config.json`` without a ``model_type``, weights only as pickles that may not be converted, and a Hub out of reach.
     """
     check_pin(repository, revision)
     with whole_folder(destination) as folder:
@@ -64,9 +66,9 @@ def _fetch_config(repository: str, revision: str, folder: Path) -> None:
         kind = json.loads(path.read_bytes()).get("model_type")
     except (ValueError, AttributeError):
         kind = None
-    if kind != "opt":
+    if not isinstance(kind, str):
         raise InputError(
-            f"{repository}@{revision} is a model of type {kind!r}: only OPT's architecture is known"
+            f"{repository}@{revision}: config.json names no model_type: name a model's repository"
         )
     shutil.copyfile(path, folder / "config.json")
 

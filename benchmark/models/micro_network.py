@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from benchmark.arithmetic.products import Array, causal_mask, linear, multiply
-from benchmark.models.opt import LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptConfig
+from benchmark.models.networks.opt_shape import LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX
+from benchmark.models.opt import OptConfig
 from benchmark.models.packed import Grid, PackedStep
 from benchmark.models.stacked import Stack, layer_name
 from benchmark.models.tensor_names import EMBEDDING

@@ -17,7 +17,8 @@ from benchmark.errors import InputError
 from benchmark.models.adam import Adam
 from benchmark.models.micro_network import MicroNetwork
 from benchmark.models.muon import Muon
-from benchmark.models.opt import POSITIONS, OptConfig, OptModel, save_opt
+from benchmark.models.networks.opt_shape import POSITIONS
+from benchmark.models.opt import OptConfig, OptModel, save_opt
 from benchmark.models.packed import Integers, JoinedPassages, pack, steps_of
 from benchmark.models.stacked import Stack
 from benchmark.models.tensor_names import EMBEDDING

@@ -16,6 +16,16 @@ from torch.nn import functional
 
 from benchmark.arithmetic.products import attention, batched, causal_mask, linear
 from benchmark.errors import InputError
+from benchmark.models.causal_model import CausalModel
+from benchmark.models.networks.network_interface import Network
+from benchmark.models.networks.opt_forward import OptNetwork
+from benchmark.models.networks.opt_shape import (
+    LAYER_NORM_EPSILON,
+    POSITION_OFFSET,
+    POSITIONS,
+    PREFIX,
+    OptShape,
+)
 from benchmark.models.tensor_names import EMBEDDING
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.models.weights import check_shapes, read_weights, weights_sha256, write_weights
@@ -33,31 +43,10 @@ __all__ = [
     "weights_sha256",
 ]
 
-PREFIX = "model.decoder."
-POSITIONS = PREFIX + "embed_positions.weight"
-# OPT's table of positions begins with two rows that no token uses.
-POSITION_OFFSET = 2
-LAYER_NORM_EPSILON = 1e-5
-
 
 @dataclass(frozen=True)
-class OptConfig:
-    """Shape of an OPT-architecture model; the fields are those of the Hub's ``config.json``."""
-
-    vocab_size: int
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    ffn_dim: int
-    max_position_embeddings: int
-    word_embed_proj_dim: int
-    do_layer_norm_before: bool = True
-    remove_final_layer_norm: bool = False
-    enable_bias: bool = True
-    layer_norm_elementwise_affine: bool = True
-    bos_token_id: int = 2
-    eos_token_id: int = 2
-    pad_token_id: int = 1
+class OptConfig(OptShape):
+    """An OPT-architecture model's configuration; implements ``causal_model.Architecture``."""
 
     @classmethod
     def from_folder(cls, folder: Path) -> "OptConfig":
@@ -65,48 +54,32 @@ class OptConfig:
         return read_config(Path(folder) / "config.json")
 
     @property
-    def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
+    def portable(self) -> bool:
+        """All products go through ``benchmark.arithmetic.products``."""
+        return True
 
-    @property
-    def projected(self) -> bool:
-        """Whether embeddings are narrower than the body, as in OPT-350M."""
-        return self.word_embed_proj_dim != self.hidden_size
+    def logits(self, params: Mapping[str, Tensor], ids: Tensor, *, fused: bool = False) -> Tensor:
+        """``causal_logits``."""
+        return causal_logits(params, self, ids, fused=fused)
 
-    @property
-    def final_norm(self) -> bool:
-        """Whether a layer norm follows the last layer."""
-        return self.do_layer_norm_before and not self.remove_final_layer_norm
+    def network(self, params: Mapping[str, Tensor]) -> Network:
+        """The model with these weights, laid out for inference."""
+        return OptNetwork(self, params)
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every tensor of such a model, in the order in which they are used."""
-        hidden = self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {
-            EMBEDDING: (self.vocab_size, self.word_embed_proj_dim),
-            POSITIONS: (self.max_position_embeddings + POSITION_OFFSET, hidden),
-        }
-        if self.projected:
-            shapes[PREFIX + "project_in.weight"] = (hidden, self.word_embed_proj_dim)
-            shapes[PREFIX + "project_out.weight"] = (self.word_embed_proj_dim, hidden)
-        for index in range(self.num_hidden_layers):
-            layer = f"{PREFIX}layers.{index}."
-            linears = {f"self_attn.{part}_proj": (hidden, hidden) for part in ("q", "k", "v", "out")}
-            linears |= {"fc1": (self.ffn_dim, hidden), "fc2": (hidden, self.ffn_dim)}
-            for name, shape in linears.items():
-                shapes[f"{layer}{name}.weight"] = shape
-                if self.enable_bias:
-                    shapes[f"{layer}{name}.bias"] = shape[:1]
-            for name in ("self_attn_layer_norm", "final_layer_norm"):
-                shapes |= self._norm_shapes(layer + name)
-        if self.final_norm:
-            shapes |= self._norm_shapes(PREFIX + "final_layer_norm")
-        return shapes
+    def prepare(self, params: Mapping[str, Tensor], longest: int) -> None:
+        """Nothing: trees of any length are right."""
 
-    def _norm_shapes(self, name: str) -> dict[str, tuple[int, ...]]:
-        if not self.layer_norm_elementwise_affine:
-            return {}
-        return {f"{name}.weight": (self.hidden_size,), f"{name}.bias": (self.hidden_size,)}
+    def save(self, params: Mapping[str, Tensor], folder: Path) -> None:
+        """``save_opt``."""
+        save_opt(OptModel(self, dict(params)), folder)
+
+    def record(self) -> dict[str, object]:
+        """Nothing: trees are always right."""
+        return {}
+
+    def digest(self, weights: str) -> str:
+        """That of the weights, whose names and shapes say all but the number of heads."""
+        return weights
 
     def to_json(self) -> dict[str, object]:
         """The configuration as the Hub's ``config.json``, complete enough for ``transformers`` to load it."""
@@ -126,25 +99,10 @@ class OptConfig:
 
 
 @dataclass
-class OptModel:
+class OptModel(CausalModel):
     """A configuration and its tensors, keyed by their names in ``OPTForCausalLM``'s state dict."""
 
     config: OptConfig
-    params: dict[str, Tensor]
-
-    def parameters_count(self) -> int:
-        """Number of parameters, each distinct tensor once, embeddings included."""
-        return sum(tensor.numel() for tensor in self.params.values())
-
-    @property
-    def device(self) -> torch.device:
-        """Where the tensors are."""
-        return self.params[EMBEDDING].device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the tensors."""
-        return self.params[EMBEDDING].dtype
 
 
 def read_config(path: Path) -> OptConfig:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from benchmark.models.opt import POSITIONS, PREFIX, OptConfig
+from benchmark.models.networks.opt_shape import POSITIONS, PREFIX
+from benchmark.models.opt import OptConfig
 from benchmark.models.tensor_names import EMBEDDING
 
 ALIGNED = 64

@@ -1,7 +1,13 @@
-"""Byte-level BPE tokenizers of OPT-architecture models, without importing ``transformers``."""
+"""Tokenizers of models.
+
+Those of OPT-architecture models are read without importing ``transformers``, and put their bos in front of every text,
+as OPT's own does. Those of other models are what ``AutoTokenizer`` makes of the folder: their own special tokens, and
+in front of a text what they put there themselves.
+"""
 
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +18,10 @@ from tokenizers.models import BPE
 
 from benchmark.errors import InputError
 
+LONGEST_TEXT = 10_000_000
+"""Characters of a text that is encoded."""
+SLOWEST = 600.0
+"""Seconds that texts may take to be encoded together."""
 ROLES = {"bos_token": "</s>", "eos_token": "</s>", "pad_token": "<pad>"}
 
 
@@ -21,16 +31,22 @@ class Tokenizer:
 
     backend: tokenizers.Tokenizer
     bos_id: int
+    """Of a tokenizer without one: its eos, as lm-eval has it, and 0 without that."""
     eos_id: int
+    """-1 where the tokenizer has none: then nothing but a stop string or the number of tokens ends a text."""
     pad_id: int
     digest: str
     n_rows: int
     """Largest id + 1: more than ``n_tokens`` where ids have gaps."""
+    leading: tuple[int, ...]
+    """What stands in front of every text."""
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Tokenizer":
-        """Read ``tokenizer.json``, or ``vocab.json`` and ``merges.txt`` (byte-level BPE, as OPT has)."""
+        """The tokenizer of a model folder; raises InputError where there is none that is known here."""
         folder = Path(folder)
+        if not _is_opt(folder):
+            return cls._of_any(folder)
         special = _special_tokens(folder)
         return cls._of(_read(folder, special), special, folder)
 
@@ -44,6 +60,8 @@ class Tokenizer:
         ids: dict[str, int] = {}
         for role, text in special.items():
             number = backend.token_to_id(text)
+            if number is None and role == "pad_token" and text == ROLES[role]:
+                number = ids["eos_token"]
             if number is None:
                 raise InputError(
                     f"{folder}: the tokenizer lacks {text!r}, its {role}: name another or add it"
@@ -51,7 +69,29 @@ class Tokenizer:
             ids[role] = number
         digest = hashlib.sha256(backend.to_str().encode() + repr(sorted(ids.items())).encode()).hexdigest()
         rows = _rows(backend, folder)
-        return cls(backend, ids["bos_token"], ids["eos_token"], ids["pad_token"], digest, rows)
+        bos = ids["bos_token"]
+        return cls(backend, bos, ids["eos_token"], ids["pad_token"], digest, rows, (bos,))
+
+    @classmethod
+    def _of_any(cls, folder: Path) -> "Tokenizer":
+        from transformers import AutoTokenizer
+
+        try:
+            made = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            backend = tokenizers.Tokenizer.from_str(made.backend_tokenizer.to_str())
+        # transformers and tokenizers raise nothing narrower than Exception on files that they cannot read.
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise InputError(f"{folder} holds no readable tokenizer ({reason}): fetch it again") from None
+        backend.no_padding()
+        backend.no_truncation()
+        eos = -1 if made.eos_token_id is None else int(made.eos_token_id)
+        bos = max(eos, 0) if made.bos_token_id is None else int(made.bos_token_id)
+        pad = max(eos, 0) if made.pad_token_id is None else int(made.pad_token_id)
+        with_own, plain = (backend.encode("a", add_special_tokens=own).ids for own in (True, False))
+        leading = tuple(with_own[: len(with_own) - len(plain)]) if with_own[-len(plain) :] == plain else ()
+        digest = hashlib.sha256(backend.to_str().encode() + repr((bos, eos, pad, leading)).encode())
+        return cls(backend, bos, eos, pad, digest.hexdigest(), _rows(backend, folder), leading)
 
     @property
     def n_tokens(self) -> int:
@@ -72,20 +112,66 @@ class Tokenizer:
         return self.n_rows
 
     def encode(self, text: str, *, bos: bool) -> list[int]:
-        """Ids of ``text``, behind the beginning-of-sequence token where ``bos`` is true."""
-        return self._with_bos(self.backend.encode(text, add_special_tokens=False).ids, bos)
+        """Ids of ``text``, behind what the tokenizer puts in front of a text where ``bos`` is true.
+
+        Of an empty text without anything in front: the bos, so that there is something to go on from, as lm-eval does.
+        """
+        return self.encode_batch([text], bos=bos)[0]
 
     def encode_batch(self, texts: Sequence[str], *, bos: bool) -> list[list[int]]:
-        """``encode`` of each of ``texts``."""
-        encoded = self.backend.encode_batch(list(texts), add_special_tokens=False)
-        return [self._with_bos(encoding.ids, bos) for encoding in encoded]
+        """``encode`` of each of ``texts``.
+
+        Raises:
+            InputError: a text is too long, or takes the tokenizer's regular expressions too long.
+        """
+        ids = [encoding.ids for encoding in _bounded_encodings(self.backend, list(texts))]
+        return [[*self.leading, *one] or [self.bos_id] for one in ids] if bos else ids
+
+    def cut_left(self, ids: Sequence[int], longest: int) -> list[int]:
+        """Ids of a text cut to its end, behind what the tokenizer puts in front."""
+        front = len(self.leading)
+        if len(ids) <= longest:
+            return list(ids)
+        return [*ids[:front], *ids[len(ids) - longest + front :]]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ``ids`` without special tokens."""
         return str(self.backend.decode(list(ids), skip_special_tokens=True))
 
-    def _with_bos(self, ids: Sequence[int], bos: bool) -> list[int]:
-        return [self.bos_id, *ids] if bos else list(ids)
+
+def _is_opt(folder: Path) -> bool:
+    """Whether a folder is of OPT's architecture, or says nothing of any."""
+    try:
+        raw = json.loads((folder / "config.json").read_bytes())
+        return bool(raw.get("model_type", "opt") == "opt")
+    except (OSError, ValueError, AttributeError):
+        return True
+
+
+def _bounded_encodings(backend: tokenizers.Tokenizer, texts: list[str]) -> list[tokenizers.Encoding]:
+    """The encodings of texts; raises InputError beyond LONGEST_TEXT characters or SLOWEST seconds.
+
+    The library's engine for regular expressions gives up on a single match that goes astray, and may be slow at many.
+    """
+    longest = max(map(len, texts), default=0)
+    if longest > LONGEST_TEXT:
+        raise InputError(f"a text has {longest} characters, at most {LONGEST_TEXT} are encoded: cut it")
+    found: list[tokenizers.Encoding] = []
+    failed: list[BaseException] = []
+
+    def encode() -> None:
+        try:
+            found.extend(backend.encode_batch(texts, add_special_tokens=False))
+        except BaseException as error:  # the library's panics are no Exceptions
+            failed.append(error)
+
+    worker = threading.Thread(target=encode, daemon=True)
+    worker.start()
+    worker.join(SLOWEST)
+    if worker.is_alive() or failed:
+        reason = str(failed[0])[:100] if failed else f"more than {SLOWEST} s for {len(texts)} texts"
+        raise InputError(f"a regular expression of the tokenizer goes astray ({reason}): use another model")
+    return found
 
 
 def _rows(backend: tokenizers.Tokenizer, folder: Path) -> int:

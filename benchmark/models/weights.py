@@ -40,7 +40,7 @@ def read_weights(folder: Path, *, device: torch.device, dtype: torch.dtype) -> d
     is not the embedding.
     """
     params: dict[str, Tensor] = {}
-    for path in _files(folder):
+    for path in weight_files(folder):
         with _opened(path) as file:
             for stored in file.keys():  # noqa: SIM118 - safe_open is not a mapping
                 name = state_dict_name(stored)
@@ -65,7 +65,8 @@ def _opened(path: Path) -> Iterator[Any]:
         raise InputError(f"{path} is not a readable safetensors file ({error}): fetch it again") from None
 
 
-def _files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model folder; raises InputError where there are none, or an index names none."""
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     if (folder / INDEX).is_file():
@@ -88,8 +89,7 @@ def _refuse_not_finite(tensor: Tensor, name: str, path: Path, dtype: torch.dtype
         raise InputError(
             f"{path}: {name} is {tensor.dtype}, not a floating-point type: use weights without quantisation"
         )
-    if not bool(torch.isfinite(tensor).all()):
-        raise InputError(f"{path}: {name} holds NaN or infinite weights: use another checkpoint")
+    check_tensor_finite(tensor, name, path)
     if torch.finfo(tensor.dtype).max > torch.finfo(dtype).max and not bool(tensor.to(dtype).isfinite().all()):
         raise InputError(
             f"{path}: {name} holds weights beyond {str(dtype).removeprefix('torch.')}: use another checkpoint"
@@ -123,6 +123,12 @@ def _pieces(file: Any, name: str) -> Iterator[Tensor]:
     rows = max(1, PIECE // max(1, math.prod(shape[1:])))
     for start in range(0, shape[0], rows):
         yield stored[start : start + rows]
+
+
+def check_tensor_finite(tensor: Tensor, name: str, path: Path) -> None:
+    """Raise InputError where a weight is NaN or infinite."""
+    if not bool(torch.isfinite(tensor).all()):
+        raise InputError(f"{path}: {name} holds NaN or infinite weights: use another checkpoint")
 
 
 def check_shapes(params: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], folder: Path) -> None:

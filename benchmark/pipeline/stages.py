@@ -51,7 +51,7 @@ def corpus(params: Path, name: str) -> None:
 def model(params: Path, name: str) -> None:
     """Train, fetch or copy a model's draws into folders of safetensors, and note their digests and size."""
     with opened(params, f"model@{name}") as (settings, paths):
-        from benchmark.models.opt import load_opt
+        from benchmark.models.model_folders import load_model
         from benchmark.models.tokenizer import Tokenizer
         from benchmark.models.weights import weights_sha256
 
@@ -64,7 +64,7 @@ def model(params: Path, name: str) -> None:
                 place.mkdir()
                 origin = _place_draw(settings, paths, name, draw, place)
                 with naming_source(origin, place):
-                    loaded = load_opt(place)
+                    loaded = load_model(place)
                     Tokenizer.from_folder(place).rows_of(loaded.config.vocab_size, place)
                 sizes.append(loaded.parameters_count())
                 digests.append(weights_sha256(loaded.params))
@@ -135,9 +135,7 @@ def base(params: Path, name: str) -> None:
 
     In `base.json`, facts that depend on the draw are lists, one value per draw.
     """
-    from benchmark.arithmetic.mode import name as arithmetic_name
     from benchmark.draws.base_scores import base_scores
-    from benchmark.posttrain.base_model import torch_device
     from benchmark.tasks.suite_of_track import suite_of
 
     with opened(params, f"base@{name}") as (settings, paths):
@@ -152,7 +150,7 @@ def base(params: Path, name: str) -> None:
             "suite": suite.name,
             "suite_version": suite.version,
             "documents": suite.digest,
-            "arithmetic": arithmetic_name(torch_device(settings.execution)),
+            "arithmetic": scores[0].record.arithmetic,
             "plan": [one.record.plan for one in scores],
             "metrics": [one.record.metrics for one in scores],
             "averages": [one.record.averages for one in scores],
@@ -161,6 +159,8 @@ def base(params: Path, name: str) -> None:
                 for task in suite.tasks
             },
         }
+        if scores[0].record.scored_as is not None:
+            facts["scored_as"] = scores[0].record.scored_as
         with whole_folder(paths.run_group(name, NO_ARM)) as folder:
             write_parquet(folder / "samples.parquet", pa.concat_tables([one.samples for one in scores]))
             write_json(folder / "base.json", facts)

@@ -11,13 +11,13 @@ from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation as Scores
 from benchmark.evaluation.engine import drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared, prepare
-from benchmark.models.opt import OptModel, load_opt, read_config
+from benchmark.models.causal_model import CausalModel
+from benchmark.models.model_folders import load_model, vocabulary_rows
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.tasks.suite import Suite
-from benchmark.tasks.suite_of_track import suite_of as suite_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Base:
     """
 
     name: str
-    model: OptModel
+    model: CausalModel
     tokenizer: Tokenizer
     digest: str
     arithmetic: str
@@ -68,7 +68,7 @@ class Loaded:
     name: str
     draw: int
     folder: Path
-    model: OptModel
+    model: CausalModel
     tokenizer: Tokenizer
     digest: str
     documents: Documents
@@ -92,7 +92,7 @@ class Loaded:
             )
         suite, settings = self.documents.suite, self.documents.settings
         scorer = Scorer(suite, self.prepared, settings, start, drafts_from(start, self.prepared))
-        how = arithmetic_name(self.model.device.type)
+        how = arithmetic_name(self.model.device.type, routed=self.model.config.portable)
         return Base(self.name, self.model, self.tokenizer, self.digest, how, scorer, self.draw)
 
 
@@ -105,6 +105,7 @@ def load(name: str, draw: int, folder: Path, documents: Documents, execution: Ex
     compute_alone()
     model, tokenizer, digest = read_model(folder, torch_device(execution))
     prepared = documents.prepared(tokenizer, model.config.max_position_embeddings)
+    model.config.prepare(model.params, prepared.longest)
     return Loaded(name, draw, folder, model, tokenizer, digest, documents, prepared)
 
 
@@ -120,7 +121,7 @@ def load_base(
     return loaded.base(loaded.scores())
 
 
-def read_model(folder: Path, device: str = "cpu") -> tuple[OptModel, Tokenizer, str]:
+def read_model(folder: Path, device: str = "cpu") -> tuple[CausalModel, Tokenizer, str]:
     """Model, tokenizer, and sha256 over weights and over tokenizer, joined by a hyphen.
 
     The embedding is cut behind the tokenizer's largest id, as the original study does, so that the softmax is
@@ -130,9 +131,9 @@ def read_model(folder: Path, device: str = "cpu") -> tuple[OptModel, Tokenizer, 
         InputError: the folder holds no model that is known here.
     """
     tokenizer = Tokenizer.from_folder(folder)
-    rows = tokenizer.rows_of(read_config(folder / "config.json").vocab_size, folder)
-    model = load_opt(folder, device=device, vocab_rows=rows)
-    return model, tokenizer, f"{weights_sha256(model.params)}-{tokenizer.digest}"
+    rows = tokenizer.rows_of(vocabulary_rows(folder), folder)
+    model = load_model(folder, device=device, vocab_rows=rows)
+    return model, tokenizer, f"{model.config.digest(weights_sha256(model.params))}-{tokenizer.digest}"
 
 
 def torch_device(execution: Execution) -> str:

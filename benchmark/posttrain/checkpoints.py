@@ -7,7 +7,6 @@ from torch import Tensor
 
 from benchmark.corpora.texts import CorpusText
 from benchmark.errors import CheckFailed
-from benchmark.models.opt import OptModel, save_opt
 from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import weights_after
@@ -60,7 +59,7 @@ def keep_run(keep: Keep, run: RunRequest, record: RunRecord, folder: Path) -> No
                 f"{run.name}, step {step}: rebuilt weights differ from the run's: this machine does not "
                 "repeat bit for bit what computed them; set checkpoints.keep to none"
             )
-        save_opt(OptModel(run.model.config, params), folder / f"step-{step}")
+        run.model.config.save(params, folder / f"step-{step}")
 
 
 def rebuilt(run: RunRequest, steps: Iterable[int]) -> Iterator[tuple[int, dict[str, Tensor]]]:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from benchmark.models.opt import OptModel
+from benchmark.models.causal_model import CausalModel
 from benchmark.posttrain.objective import text_loss
 
 
 @torch.no_grad()
-def corpus_loss(texts: Iterable[tuple[OptModel, Sequence[int]]]) -> float | None:
+def corpus_loss(texts: Iterable[tuple[CausalModel, Sequence[int]]]) -> float | None:
     """The mean token loss in nats over texts, each given as its model and its token ids; null without a token."""
     losses = [(float(text_loss(model.params, model.config, ids)), len(ids) - 1) for model, ids in texts]
     tokens = sum(count for _, count in losses)

@@ -7,15 +7,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.errors import InputError
-from benchmark.models.opt import OptConfig, causal_logits
+from benchmark.models.causal_model import Architecture
 from benchmark.models.tokenizer import Tokenizer
 
 
 def text_tokens(text: str, tokenizer: Tokenizer, *, max_length: int, positions: int) -> list[int]:
-    """Token ids of a text with the leading bos, its end kept where it is longer than the model may read.
+    """Token ids of a text behind what its tokenizer puts in front, its end kept where it is too long for the model.
 
     Args:
-        max_length: tokens at most, the bos included (`evaluation.max_length`).
+        max_length: tokens at most, those in front included (`evaluation.max_length`).
         positions: positions that the model has.
 
     Raises:
@@ -24,7 +24,7 @@ def text_tokens(text: str, tokenizer: Tokenizer, *, max_length: int, positions: 
     ids = tokenizer.encode(text, bos=True)
     if len(ids) < 2:
         raise InputError("the text has no token: give one with at least one character")
-    return [ids[0], *ids[1:][-(min(max_length, positions) - 1) :]]
+    return tokenizer.cut_left(ids, min(max_length, positions))
 
 
 def examples_of(text: str, tokenizer: Tokenizer, *, positions: int) -> tuple[tuple[int, ...], ...]:
@@ -34,15 +34,15 @@ def examples_of(text: str, tokenizer: Tokenizer, *, positions: int) -> tuple[tup
     """
     examples = [example for example in text.split("\n\n") if example.strip()]
     encoded = tokenizer.encode_batch(examples, bos=True)
-    return tuple((ids[0], *ids[1:][-(positions - 1) :], tokenizer.eos_id) for ids in encoded)
+    return tuple((*tokenizer.cut_left(ids, positions), tokenizer.eos_id) for ids in encoded)
 
 
-def text_loss(params: Mapping[str, Tensor], config: OptConfig, tokens: Sequence[int]) -> Tensor:
+def text_loss(params: Mapping[str, Tensor], config: Architecture, tokens: Sequence[int]) -> Tensor:
     """Mean next-token cross-entropy of one text in nats, a scalar differentiable in `params`.
 
     `params` may be on any device. Logits are compared in float32, as the original study does.
     """
     device = next(iter(params.values())).device
     ids = torch.tensor([tokens], dtype=torch.long, device=device)
-    logits = causal_logits(params, config, ids)
+    logits = config.logits(params, ids)
     return functional.cross_entropy(logits[0, :-1].float(), ids[0, 1:])

@@ -100,11 +100,13 @@ class RunRecord(RunSummary):
     Attributes:
         model_digest: sha256 over base weights and over tokenizer, joined by a hyphen.
         settings: recipe of the arm, optimiser, evaluation, and the digest of the batch plan.
+        scored_as: how a model that runs over `transformers` was scored.
     """
 
     model_digest: str
     suite: str
     settings: dict[str, Any]
+    scored_as: str | None = None
 
 
 def _finite(value: Any) -> Any:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation
-from benchmark.models.opt import OptModel
+from benchmark.models.causal_model import CausalModel
 from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import RunStart, SoupMember
@@ -41,7 +41,7 @@ class RunRequest:
 
     track: str
     model_name: str
-    model: OptModel
+    model: CausalModel
     model_digest: str
     corpus: str
     index: int
@@ -155,7 +155,7 @@ class _Run:
         """Score and record a step; false where the model's logits are no longer finite."""
         evaluation = None
         if self._is_scored(step):
-            evaluation = self.scorer.score(OptModel(self.request.model.config, dict(params)))
+            evaluation = self.scorer.score(CausalModel(self.request.model.config, dict(params)))
             if not evaluation.finite:
                 self.steps.append(self._diverged_record(step))
                 return False
@@ -253,6 +253,7 @@ class _Run:
             skipped_steps=self.skipped,
             steps=self.steps,
             selected_step=selected,
+            **request.model.config.record(),
         )
         empty = self.scorer.start.samples.slice(0, 0)
         tables = self.tables or [self._labelled(empty, 0)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from benchmark.evaluation.engine import DraftTexts, Evaluation, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared
-from benchmark.models.opt import OptModel
+from benchmark.models.causal_model import CausalModel
 from benchmark.settings.run_options import EvaluationOptions
 from benchmark.tasks.suite import Suite
 
@@ -27,12 +27,14 @@ class Scorer:
     drafts: DraftTexts | None = None
 
     @classmethod
-    def of(cls, model: OptModel, suite: Suite, prepared: Prepared, settings: EvaluationOptions) -> "Scorer":
+    def of(
+        cls, model: CausalModel, suite: Suite, prepared: Prepared, settings: EvaluationOptions
+    ) -> "Scorer":
         """Score the unmodified `model`, whose texts its checkpoints will mostly write again."""
         start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
         return cls(suite, prepared, settings, start, drafts_from(start, prepared))
 
-    def score(self, model: OptModel) -> Evaluation:
+    def score(self, model: CausalModel) -> Evaluation:
         """All documents under `model`."""
         return evaluate(
             model, self.prepared, loss_batch_size=self.settings.loss_batch_size, drafts=self.drafts

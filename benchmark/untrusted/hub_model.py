@@ -47,7 +47,7 @@ def check_remote_model(source: HubOrigin, folder: Path) -> ModelFacts:
         raise InputError(f"{where}: {total} bytes of weights, at most {MAX_REMOTE_BYTES} are accepted")
     config = check_config(folder / "config.json")
     headers = {shard: remote_header(source, shard, sizes[shard]) for shard in shards}
-    check_declared(headers, config.shapes())
+    check_declared(headers, config)
     check_head(headers, lambda shard: _whole(source, shard))
     return facts(config, folder, headers, total)
 

@@ -102,7 +102,7 @@ class MeasuredCorpus(ManifestSection):
 class MeasuredModel(ManifestSection):
     """What a model is; `baselines` maps ladder models to their size ratio."""
 
-    architecture: Literal["OPTForCausalLM"]
+    architecture: str = Field(pattern=r"^[A-Za-z0-9_]{1,80}$")
     parameters: Annotated[int, Field(gt=0, le=10**13)]
     layers: Annotated[int, Field(gt=0)]
     hidden: Annotated[int, Field(gt=0)]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from benchmark.errors import InputError
 from benchmark.models.from_hub import TOKENIZER_FILES
@@ -55,7 +55,7 @@ class ModelFacts:
         weights_bytes: size of the files of weights.
     """
 
-    architecture: Literal["OPTForCausalLM"]
+    architecture: str
     parameters: int
     layers: int
     hidden: int
@@ -137,23 +137,31 @@ def check_model(folder: Path) -> ModelFacts:
     index = (folder / INDEX).read_bytes() if INDEX in names else None
     shards = weight_files(names, index, str(folder))
     headers = {shard: read_header(folder / shard) for shard in shards}
-    check_declared(headers, config.shapes())
+    check_declared(headers, config)
     for shard in shards:
         check_finite(folder / shard)
     check_head(headers, folder.joinpath)
     return facts(config, folder, headers, sum((folder / shard).stat().st_size for shard in shards))
 
 
-def check_declared(headers: Headers, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def check_declared(headers: Headers, config: Any) -> None:
     """Raise InputError unless the declared tensors are those of the configuration, each once, in their shapes."""
+    from benchmark.models.opt import OptConfig
+
+    is_native = isinstance(config, OptConfig)
     declared: dict[str, tuple[int, ...]] = {}
     for file, tensors in headers.items():
         for key, tensor in tensors.items():
-            name = state_dict_name(key)
+            name = state_dict_name(key) if is_native else key
             if name in declared:
                 raise InputError(f"{file}: {name!r:.80} is stored twice: save the model again")
             declared[name] = tensor.shape
-    match_shapes(declared, shapes, "weights")
+    if is_native:
+        match_shapes(declared, config.shapes(), "weights")
+        return
+    from benchmark.models.any_architecture.declared import check_declared_tensors
+
+    check_declared_tensors(declared, config)
 
 
 def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> ModelFacts:
@@ -165,12 +173,11 @@ def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> Mo
     from benchmark.untrusted.tokenizer_file import check_tokenizer
 
     tokenizer = check_tokenizer(folder, rows=config.vocab_size)
-    unused = config.vocab_size - tokenizer.n_rows
     stored = {tensor.dtype for tensors in headers.values() for tensor in tensors.values()}
-    parameters = sum(math.prod(shape) for shape in config.shapes().values())
+    architecture, parameters = named_and_counted(config, tokenizer.n_rows)
     return ModelFacts(
-        architecture="OPTForCausalLM",
-        parameters=parameters - unused * config.word_embed_proj_dim,
+        architecture=architecture,
+        parameters=parameters,
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
         positions=config.max_position_embeddings,
@@ -182,23 +189,38 @@ def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> Mo
     )
 
 
+def named_and_counted(config: Any, rows: int) -> tuple[str, int]:
+    """The class of a checked configuration, and its parameters as runs have them."""
+    from benchmark.models.opt import OptConfig
+
+    if not isinstance(config, OptConfig):
+        return config.architecture, config.parameters
+    parameters = sum(math.prod(shape) for shape in config.shapes().values())
+    return "OPTForCausalLM", parameters - (config.vocab_size - rows) * config.word_embed_proj_dim
+
+
 def check_config(path: Path) -> Any:
-    """The `OptConfig` of a `config.json`; its numbers are bounded before anything is sized by them.
+    """The `OptConfig` or `DeclaredModel` of a `config.json`; its numbers are bounded before anything is sized by them.
 
     Raises:
         InputError: no such file, remote code, quantisation, an unknown architecture, numbers out of bounds.
     """
+    from benchmark.models.model_folders import is_native_config
     from benchmark.models.opt import read_config
 
     if not path.is_file():
         raise InputError(f"no config.json in {path.parent}: give a folder that save_pretrained wrote")
     raw = parse_object(path.read_bytes(), "config.json")
     refuse_code(raw, "config.json")
-    named = raw.get("architectures")
-    if named is not None and (not isinstance(named, list) or not ARCHITECTURES.issuperset(map(str, named))):
-        raise InputError(f"config.json: architectures {named!r:.100}: only OPTForCausalLM is known")
     if "quantization_config" in raw:
         raise InputError("config.json: quantised weights are not accepted: save the model unquantised")
+    if not is_native_config(raw):
+        from benchmark.models.any_architecture.declared import declared_model
+
+        return declared_model(raw)
+    named = raw.get("architectures")
+    if named is not None and (not isinstance(named, list) or not ARCHITECTURES.issuperset(map(str, named))):
+        raise InputError(f"config.json: architectures {named!r:.100}: an OPT model is an OPTForCausalLM")
     for key, limit in LIMITS.items():
         value = raw.get(key)
         if isinstance(value, int) and value > limit:

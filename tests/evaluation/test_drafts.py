@@ -12,10 +12,11 @@ from benchmark.evaluation import batched_scoring, decoding
 from benchmark.evaluation.batch_plan import Batch, Ending, Group
 from benchmark.evaluation.drafts import make_drafts
 from benchmark.evaluation.engine import drafts_from, evaluate
-from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.prepare import prepare
 from benchmark.evaluation.stops import stop_table, token_bytes
-from benchmark.models.opt import POSITION_OFFSET, POSITIONS, OptModel
+from benchmark.models.networks.opt_forward import OptNetwork
+from benchmark.models.networks.opt_shape import POSITION_OFFSET, POSITIONS
+from benchmark.models.opt import OptModel
 
 torch.set_num_threads(1)
 
@@ -53,13 +54,13 @@ def guesses(kind, model, prepared, tokenizer):
 def single_steps(monkeypatch):
     """Counts the calls that push one token a row."""
     seen = []
-    extend = Network.extend
+    extend = OptNetwork.extend
 
     def counting(self, tokens, *rest, rows):
         seen.extend([len(tokens)] if rows is None else [])
         return extend(self, tokens, *rest, rows=rows)
 
-    monkeypatch.setattr(Network, "extend", counting)
+    monkeypatch.setattr(OptNetwork, "extend", counting)
     return seen
 
 
@@ -164,10 +165,12 @@ def test_texts_that_end_early_stay_within_the_models_positions(tokenizer, monkey
     prepared = prepare(small_suite(30), tokenizer, max_length=40, positions=40)
     workload = prepared.splits["test"].workload
     assert workload.longest == 40
-    whole = batched_scoring.run_workload(Network(roomy), workload, eos_id=-1).tokens
+    whole = batched_scoring.run_workload(OptNetwork(roomy.config, roomy.params), workload, eos_id=-1).tokens
     often = Counter(token for text in whole.values() for token in set(text[:6])).most_common(1)[0][0]
     monkeypatch.setattr(decoding, "SHRINK_AT", 0.0)
-    ended = batched_scoring.run_workload(Network(tight), workload, eos_id=often).tokens
+    ended = batched_scoring.run_workload(
+        OptNetwork(tight.config, tight.params), workload, eos_id=often
+    ).tokens
     assert {text[-1] == often for text in ended.values()} == {True, False}
     for unit, text in whole.items():
         length = text.index(often) + 1 if often in text else len(text)

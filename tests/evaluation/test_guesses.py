@@ -7,9 +7,9 @@ from test_engine import SHAPES
 
 from benchmark.evaluation import guesses
 from benchmark.evaluation.engine import evaluate
-from benchmark.evaluation.forward_pass import Network
 from benchmark.evaluation.guesses import Pace, followers
 from benchmark.evaluation.prepare import prepare
+from benchmark.models.networks.opt_forward import OptNetwork
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
@@ -91,13 +91,13 @@ def test_texts_that_repeat_themselves_take_a_fraction_of_the_passes(tokenizer, m
             tensor.mul_(0.01)
     prepared = prepare(small_suite(), tokenizer, max_length=120)
     passes = []
-    extend = Network.extend
+    extend = OptNetwork.extend
 
     def counting(self, tokens, *rest, rows):
         passes.append(tokens.shape)
         return extend(self, tokens, *rest, rows=rows)
 
-    monkeypatch.setattr(Network, "extend", counting)
+    monkeypatch.setattr(OptNetwork, "extend", counting)
     evaluate(model, prepared)
     guessed = len(passes)
     passes.clear()

@@ -109,10 +109,8 @@ def test_a_pickle_of_more_than_tensors_is_refused(tmp_path):
         convert_pickles([tmp_path / "pytorch_model.bin"], tmp_path)
 
 
-def test_only_opt_models_at_full_commits_are_fetched(repository, tmp_path):
-    (repository / "config.json").write_text(json.dumps({"model_type": "llama"}))
+def test_only_models_at_full_commits_are_fetched(repository, tmp_path):
     for name, revision, message in (
-        ("owner/name", COMMIT, "of type 'llama'"),
         ("owner/name", "main", "is not pinned"),
         ("name", COMMIT, "is not a Hub id"),
     ):

@@ -199,15 +199,15 @@ def test_a_base_without_finite_outputs_is_refused_by_name(folder):
 
 def test_a_base_that_fails_only_while_it_writes_is_refused(folder, monkeypatch):
     """Greedy texts hold tokens that no reference holds; a NaN behind one would be read as token 0."""
-    from benchmark.evaluation.forward_pass import Network
+    from benchmark.models.networks.opt_forward import OptNetwork
 
     assert base(folder).scorer.start.written_finite
-    plain = Network.extend
+    plain = OptNetwork.extend
 
     def broken(self, *args, **kwargs):
         return plain(self, *args, **kwargs) * float("nan")
 
-    monkeypatch.setattr(Network, "extend", broken)
+    monkeypatch.setattr(OptNetwork, "extend", broken)
     with pytest.raises(InputError, match="its outputs are not finite"):
         base(folder)
 

@@ -55,7 +55,7 @@ def repository(repository_template: Path, tmp_path: Path, monkeypatch: pytest.Mo
     def no_suite(*_: object, **__: object) -> None:
         raise InputError("no suite in this test")
 
-    monkeypatch.setattr("benchmark.posttrain.base_model.suite_of", no_suite)
+    monkeypatch.setattr("benchmark.tasks.suite_of_track.suite_of", no_suite)
     root = tmp_path / "repository"
     shutil.copytree(repository_template, root)
     return root

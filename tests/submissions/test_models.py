@@ -100,6 +100,9 @@ def link(folder: Path) -> None:
     weights(folder).symlink_to(folder.parent / "elsewhere")
 
 
+SLOW_REGEX = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
+
+
 SPOILED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "pickled .bin beside": (pickled_as("pytorch_model.bin"), "pickle"),
     "pickled .pt beside": (pickled_as("model.pt"), "pickle"),
@@ -167,21 +170,33 @@ SPOILED: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda d: edit_json(d / "tokenizer_config.json", auto_map={"A": ["b"]}),
         "auto_map",
     ),
-    "unknown architecture": (lambda d: edit_json(d / "config.json", model_type="llama"), "opt"),
+    "unknown architecture": (
+        lambda d: edit_json(d / "config.json", model_type="nothing", architectures=None),
+        "model_type",
+    ),
+    "another architecture": (
+        lambda d: edit_json(d / "config.json", model_type="llama"),
+        "LlamaForCausalLM",
+    ),
+    "another architecture's tensors": (
+        lambda d: edit_json(d / "config.json", model_type="llama", architectures=["LlamaForCausalLM"]),
+        "weights",
+    ),
     "another class": (
         lambda d: edit_json(d / "config.json", architectures=["EvilForCausalLM"]),
         "architectures",
     ),
     "quantised": (lambda d: edit_json(d / "config.json", quantization_config={"bits": 4}), "quantised"),
-    "other activation": (lambda d: edit_json(d / "config.json", activation_function="gelu"), "relu"),
+    "untied head that is not stored": (
+        lambda d: edit_json(d / "config.json", tie_word_embeddings=False),
+        "lm_head.weight is missing",
+    ),
     "10**12 layers": (lambda d: edit_json(d / "config.json", num_hidden_layers=10**12), "at most"),
     "10**400 wide": (lambda d: edit_json(d / "config.json", hidden_size=10**400), "at most"),
     "no tokenizer": (lambda d: (d / "tokenizer.json").unlink(), "tokenizer"),
     "damaged tokenizer": (lambda d: (d / "tokenizer.json").write_bytes(b"{}"), "tokenizer"),
     "regular expression in the tokenizer": (
-        lambda d: edit_json(
-            d / "tokenizer.json", pre_tokenizer={"type": "Split", "pattern": {"Regex": "(a+)+$"}}
-        ),
+        lambda d: edit_json(d / "tokenizer.json", pre_tokenizer=SLOW_REGEX),
         "regular expression",
     ),
     "token without a row": (lambda d: add_token(d, "surplus", 5_000), "rows"),

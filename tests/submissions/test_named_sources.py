@@ -31,7 +31,7 @@ def cut_off(folder: Path) -> None:
 SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     "an untied head": (
         lambda folder: edit_json(folder / "config.json", tie_word_embeddings=False),
-        "tie_word_embeddings is False",
+        "lm_head.weight",
     ),
     "another head": (other_head, "lm_head.weight differs"),
     "an id without a row": (lambda folder: add_token(folder, "surplus", 5_000), "ids up to 5000"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark.models.opt import OptModel
+from benchmark.models.causal_model import CausalModel
 from benchmark.posttrain.objective import text_loss
 from benchmark.settings.run_options import Posttrain
 
@@ -28,7 +28,7 @@ class RunStart:
         updates: for `lessons`, its number of optimiser updates.
     """
 
-    model: OptModel
+    model: CausalModel
     tokens: tuple[int, ...]
     settings: Posttrain
     seed: int

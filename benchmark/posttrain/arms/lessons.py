@@ -10,6 +10,7 @@ import torch
 
 from benchmark.errors import InputError
 from benchmark.models.micro_network import MicroNetwork
+from benchmark.models.opt import OptConfig
 from benchmark.models.packed import WIDTHS, Integers, JoinedPassages, pack, steps_of
 from benchmark.models.stacked import Stack
 from benchmark.posttrain.arms.interface import Attempt, RunStart
@@ -28,12 +29,12 @@ def attempts(start: RunStart) -> Iterator[Attempt]:
     Raises:
         InputError: the run has no example, or the model or its precision is none that is trained here.
     """
-    _check(start)
+    config = _check(start)
     settings = start.settings
     text = JoinedPassages.of(start.passages)
-    weights, gradients = (Stack(start.model.config, 1) for _ in range(2))
+    weights, gradients = (Stack(config, 1) for _ in range(2))
     weights.fill(0, {name: tensor.detach() for name, tensor in start.model.params.items()})
-    network = MicroNetwork(start.model.config, weights, gradients)
+    network = MicroNetwork(config, weights, gradients)
     weights.inside.grad, weights.outside.grad = gradients.inside, gradients.outside
     adam = torch.optim.Adam(
         [weights.inside, weights.outside],
@@ -50,22 +51,26 @@ def attempts(start: RunStart) -> Iterator[Attempt]:
     yield Attempt(True, weights.of(0))
 
 
-def _check(start: RunStart) -> None:
+def _check(start: RunStart) -> OptConfig:
     config = start.model.config
     if not start.passages:
         raise InputError("arms: 'lessons' learns from examples, and this run's text holds none")
     known = (
-        config.final_norm
+        isinstance(config, OptConfig)
+        and not config.projected
+        and config.final_norm
         and config.enable_bias
         and config.layer_norm_elementwise_affine
         and config.max_position_embeddings <= WIDTHS[-1]
     )
-    if config.projected or not known or start.model.device.type != "cpu":
+    if not known or start.model.device.type != "cpu":
         raise InputError(
             "arms: 'lessons' trains models of the micro ladder on a CPU: keep it from others with arms.*.models"
         )
     if start.settings.precision != "fp32":
         raise InputError(f"arms: 'lessons' trains in fp32, not in {start.settings.precision}: set precision")
+    assert isinstance(config, OptConfig)
+    return config
 
 
 def _batches(start: RunStart, text: JoinedPassages) -> Iterator[Integers]:

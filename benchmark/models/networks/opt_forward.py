@@ -7,6 +7,7 @@ Hidden states stand in `room`: behind the rows that count there may be some that
 products take without a copy.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +15,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.arithmetic.products import attention_rows, linear, room
-from benchmark.evaluation.tree_batches import TreeBatch
-from benchmark.models.opt import LAYER_NORM_EPSILON, POSITION_OFFSET, POSITIONS, PREFIX, OptModel
+from benchmark.models.networks.network_interface import KeyValueCache
+from benchmark.models.networks.opt_shape import (
+    LAYER_NORM_EPSILON,
+    POSITION_OFFSET,
+    POSITIONS,
+    PREFIX,
+    OptShape,
+)
+from benchmark.models.networks.tree_batch import TreeBatch
 from benchmark.models.tensor_names import EMBEDDING
 
 
@@ -59,14 +67,14 @@ class Layer:
     final_norm: Norm
 
 
-class Cache:
+class OptCache:
     """Keys and values [layers, rows, heads, slots, head width] of prompts that are being continued.
 
     A prompt of n tokens fills the first n slots of its row; what is generated goes to the slots behind the
     longest prompt.
     """
 
-    def __init__(self, network: "Network", rows: int, prompt: int, new_tokens: int) -> None:
+    def __init__(self, network: "OptNetwork", rows: int, prompt: int, new_tokens: int) -> None:
         config = network.config
         shape = (
             config.num_hidden_layers,
@@ -91,8 +99,9 @@ class Cache:
         before.masked_fill_((slot >= prompts[:, None])[:, None], -torch.inf)
         return torch.cat([before.expand(-1, place.shape[1], -1), self.behind[place]], -1)[:, None]
 
-    def take(self, other: "Cache", rows: slice) -> None:
+    def take(self, other: KeyValueCache, rows: slice) -> None:
         """Copy all rows of a cache with prompts no longer than this one's into ``rows``."""
+        assert isinstance(other, OptCache)
         for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
             mine[:, rows, :, : other.prompt] = theirs[:, :, :, : other.prompt]
             mine[:, rows, :, self.prompt :] = theirs[:, :, :, other.prompt :]
@@ -103,26 +112,41 @@ class Cache:
         self.values = self.values.index_select(1, rows)
 
 
-class Network:
-    """An ``OptModel`` laid out for inference; shares its tensors where it can."""
+class OptNetwork:
+    """An OPT model laid out for inference; shares its tensors where it can."""
 
-    def __init__(self, model: OptModel) -> None:
-        self.config = model.config
-        self.device, self.dtype = model.device, model.dtype
-        params = model.params
+    def __init__(self, config: OptShape, params: Mapping[str, Tensor]) -> None:
+        self.config = config
         self.embedding = params[EMBEDDING].detach()
-        self.positions = params[POSITIONS].detach()
+        self.device, self.dtype = self.embedding.device, self.embedding.dtype
+        self.positions, self.width = config.max_position_embeddings, config.hidden_size
+        self.places = params[POSITIONS].detach()
+        self.vocabulary = self.writable = len(self.embedding)
         self.scale = self.config.head_dim**-0.5
-        self.layers = [_layer(model, index) for index in range(self.config.num_hidden_layers)]
-        self.final_norm = _norm(model, PREFIX + "final_layer_norm") if self.config.final_norm else None
-        self.project_in = _linear(model, PREFIX + "project_in") if self.config.projected else None
-        self.project_out = _linear(model, PREFIX + "project_out") if self.config.projected else None
+        self.layers = [
+            _layer(params, index, config.hidden_size) for index in range(self.config.num_hidden_layers)
+        ]
+        self.final_norm = _norm(params, PREFIX + "final_layer_norm") if self.config.final_norm else None
+        self.project_in = _linear(params, PREFIX + "project_in") if self.config.projected else None
+        self.project_out = _linear(params, PREFIX + "project_out") if self.config.projected else None
 
-    def read_rows(self, batch: TreeBatch, cache: Cache | None = None, first_row: int = 0) -> Tensor:
+    def prepare(self, longest: int) -> None:
+        """Nothing: trees of any length are right."""
+
+    def cache(self, rows: int, prompt: int, new_tokens: int) -> OptCache:
+        """Room for as many prompts of up to `prompt` tokens, each continued by `new_tokens`."""
+        return OptCache(self, rows, prompt, new_tokens)
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Logits [rows, vocabulary] of some rows of outputs."""
+        return linear(outputs, self.embedding)
+
+    def read_rows(self, batch: TreeBatch, cache: KeyValueCache | None = None, first_row: int = 0) -> Tensor:
         """Outputs of the batch's rows in ``room`` [read or more, embedding width], ready for ``logits``.
 
         With a ``cache``, keys and values of the trees' first nodes go to its rows from ``first_row`` on.
         """
+        assert cache is None or isinstance(cache, OptCache)
         trees, length = batch.ids.shape
         hidden = self._embed(batch.ids.view(-1), batch.depth.view(-1))
         mask = batch.mask(self.dtype)
@@ -150,7 +174,7 @@ class Network:
         self,
         tokens: Tensor,
         positions: Tensor,
-        cache: Cache,
+        cache: KeyValueCache,
         slots: Tensor | slice,
         mask: Tensor,
         *,
@@ -163,6 +187,7 @@ class Network:
         width, reach] is additive, over the first ``reach`` slots. ``rows``: the rows of the cache that are extended;
         None: all of them.
         """
+        assert isinstance(cache, OptCache)
         count, width = tokens.shape
         row = torch.arange(count, device=self.device) if rows is None else rows
         reach = mask.shape[-1]
@@ -188,7 +213,7 @@ class Network:
         if self.project_in is not None:
             hidden = self.project_in(hidden)
         rows = room(len(ids), hidden.shape[1], hidden)
-        places = functional.embedding(positions + POSITION_OFFSET, self.positions)
+        places = functional.embedding(positions + POSITION_OFFSET, self.places)
         torch.add(hidden, places, out=rows[: len(ids)])
         return rows
 
@@ -218,29 +243,28 @@ def _taken(hidden: Tensor, rows: Tensor) -> Tensor:
     return taken
 
 
-def _layer(model: OptModel, index: int) -> Layer:
+def _layer(params: Mapping[str, Tensor], index: int, width: int) -> Layer:
     name = f"{PREFIX}layers.{index}."
-    width = model.config.hidden_size
-    parts = [_linear(model, f"{name}self_attn.{part}_proj") for part in ("q", "k", "v")]
+    parts = [_linear(params, f"{name}self_attn.{part}_proj") for part in ("q", "k", "v")]
     biases = [part.bias for part in parts if part.bias is not None]
     joined = Linear(torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None)
     return Layer(
         joined=joined,
         query=joined.rows(slice(None, width)),
         key_value=joined.rows(slice(width, None)),
-        out=_linear(model, name + "self_attn.out_proj"),
-        fc1=_linear(model, name + "fc1"),
-        fc2=_linear(model, name + "fc2"),
-        attention_norm=_norm(model, name + "self_attn_layer_norm"),
-        final_norm=_norm(model, name + "final_layer_norm"),
+        out=_linear(params, name + "self_attn.out_proj"),
+        fc1=_linear(params, name + "fc1"),
+        fc2=_linear(params, name + "fc2"),
+        attention_norm=_norm(params, name + "self_attn_layer_norm"),
+        final_norm=_norm(params, name + "final_layer_norm"),
     )
 
 
-def _linear(model: OptModel, name: str) -> Linear:
-    bias = model.params.get(name + ".bias")
-    return Linear(model.params[name + ".weight"].detach(), None if bias is None else bias.detach())
+def _linear(params: Mapping[str, Tensor], name: str) -> Linear:
+    bias = params.get(name + ".bias")
+    return Linear(params[name + ".weight"].detach(), None if bias is None else bias.detach())
 
 
-def _norm(model: OptModel, name: str) -> Norm:
-    weight, bias = model.params.get(name + ".weight"), model.params.get(name + ".bias")
+def _norm(params: Mapping[str, Tensor], name: str) -> Norm:
+    weight, bias = params.get(name + ".weight"), params.get(name + ".bias")
     return Norm(None if weight is None else weight.detach(), None if bias is None else bias.detach())

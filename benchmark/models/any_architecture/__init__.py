@@ -1,0 +1,1 @@
+"""Models of every architecture that ``transformers`` knows. Only a process that loads one imports ``transformers``."""

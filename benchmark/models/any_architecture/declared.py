@@ -1,0 +1,114 @@
+"""What a `config.json` of any architecture says of a model's tensors, without loading any."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+from benchmark.errors import InputError
+from benchmark.models.any_architecture.configuration import config_of, positions_of
+
+LARGEST = 10_000_000
+MOST_LAYERS = 256
+MOST_EXPERTS = 1024
+
+
+@dataclass(frozen=True)
+class DeclaredModel:
+    """Names and shapes of a model's tensors, shared ones once; `tied` are other names of such."""
+
+    architecture: str
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    max_position_embeddings: int
+    tensors: Mapping[str, tuple[int, ...]]
+    tied: Mapping[str, tuple[int, ...]]
+
+    @property
+    def parameters(self) -> int:
+        """Each distinct tensor once."""
+        return sum(math.prod(shape) for shape in self.tensors.values())
+
+
+def declared_model(raw: dict[str, Any]) -> DeclaredModel:
+    """The model that a `config.json` describes, its numbers bounded before anything is sized by them.
+
+    Raises:
+        InputError: an unknown architecture, another class than its own, or numbers out of bounds.
+    """
+    _refuse_large(raw)
+    config = config_of(raw, "config.json")
+    text = config.get_text_config()
+    known = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    known = known[0] if isinstance(known, tuple) else known
+    named = raw.get("architectures")
+    if named is not None and named != [known.__name__]:
+        raise InputError(
+            f"config.json: architectures {named!r:.100}: {raw['model_type']} is loaded as {known.__name__}"
+        )
+    try:
+        with torch.device("meta"):
+            module = AutoModelForCausalLM.from_config(config)
+    except Exception as error:  # a model raises whatever its own code raises on numbers that do not fit
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(f"config.json describes no model that can be built ({reason})") from None
+    tensors = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
+    every = {name: tuple(tensor.shape) for name, tensor in module.named_parameters(remove_duplicate=False)}
+    tied = {name: shape for name, shape in every.items() if name not in tensors}
+    return DeclaredModel(
+        known.__name__,
+        int(text.vocab_size),
+        int(text.hidden_size),
+        int(text.num_hidden_layers),
+        positions_of(config),
+        tensors,
+        tied,
+    )
+
+
+def _refuse_large(raw: dict[str, Any]) -> None:
+    for key, value in _numbers(raw):
+        limit = MOST_LAYERS if "layers" in key else MOST_EXPERTS if "experts" in key else LARGEST
+        # A rotary base is no size.
+        if isinstance(value, int) and value > limit and "theta" not in key:
+            raise InputError(f"config.json: {key:.60} is {str(value)[:30]}, at most {limit} is taken")
+
+
+def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _numbers(item, str(name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _numbers(item, key)
+    elif not isinstance(value, bool):
+        yield key, value
+
+
+def check_declared_tensors(declared: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
+    """Raise InputError unless the stored tensors are those of the model.
+
+    Where transformers stores a model under other names than it computes with, the number of values must agree.
+    """
+    if declared.keys() <= model.tensors.keys() | model.tied.keys():
+        for name in model.tensors:
+            if name not in declared:
+                raise InputError(f"weights: {name} is missing: config.json asks for it")
+        for name, shape in declared.items():
+            wanted = model.tensors.get(name) or model.tied[name]
+            if shape != wanted:
+                raise InputError(f"weights: {name} has shape {shape}, config.json says {wanted}")
+        return
+    stored = sum(math.prod(shape) for shape in declared.values())
+    spare = sum(math.prod(shape) for shape in model.tied.values())
+    if stored not in (model.parameters, model.parameters + spare):
+        surplus = min(declared.keys() - model.tensors.keys() - model.tied.keys())
+        raise InputError(
+            f"weights: {surplus!r:.80} is in no {model.architecture}, and {stored} stored values are not the "
+            f"{model.parameters} of config.json"
+        )

