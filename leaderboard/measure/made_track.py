@@ -22,6 +22,7 @@ from benchmark.results.result_files import write_csv, write_json
 from benchmark.results.score_track import run_score
 from benchmark.schema.result_columns import DRAWS, SAMPLES, TEXTS
 from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
+from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.design import Floats
 
@@ -106,7 +107,11 @@ class MadeTrack:
         share = [STRONGEST, *[1] * (len(self.corpora) - 2), 0][place] if arm in TREATMENTS else 1
         failing = arm == "gap-lr1e-3" and not self.controls_hold
         steps = range(self.steps + 1)
-        key = {"model": self._named(model), "arm": self._named(arm), "corpus": self._named(corpus)}
+        key: dict[str, Any] = {
+            "model": self._named(model),
+            "arm": self._named(arm),
+            "corpus": self._named(corpus),
+        }
         key |= {"text_id": f"{self._named(corpus)}-{index:04d}", "seed": 0, "draw": index % self.draws}
         return key | {
             "track": self.track,
@@ -140,21 +145,26 @@ class MadeTrack:
             resamples=100,
             treatments=tuple(treated),
             controls=dict.fromkeys(treated, tuple(map(self._named, ("descent", *PLACEBOS)))),
-            claims={
-                "arm": treated[0],
-                "corpora": corpora,
-                "target_corpus": corpora[0],
-                "placebos": [*map(self._named, PLACEBOS)],
-                "pairs": {self._named(own): self._named(other) for own, other in pairs if own in self.models},
-                "controls": controls if self.controls_hold is not None else {},
-                "not_testable": {"C3": "every corpus was trained on"},
-            },
+            claims=Claims.model_validate(
+                {
+                    "arm": treated[0],
+                    "corpora": corpora,
+                    "target_corpus": corpora[0],
+                    "placebos": [*map(self._named, PLACEBOS)],
+                    "pairs": {
+                        self._named(own): self._named(other) for own, other in pairs if own in self.models
+                    },
+                    "controls": controls if self.controls_hold is not None else {},
+                    "not_testable": {"C3": "every corpus was trained on"},
+                }
+            ),
         )
 
     def _samples(self, model: str, records: list[dict[str, Any]], folder: Path) -> Path:
         """All rows of one model as a Parquet file: its base model's draws, then each step of its runs."""
         rng = np.random.default_rng([*SIZES].index(model))
-        base = {"track": self.track, "model": self._named(model), "arm": NO_ARM, "corpus": NO_ARM}
+        base: dict[str, Any] = {"track": self.track, "model": self._named(model)}
+        base |= {"arm": NO_ARM, "corpus": NO_ARM}
         base |= {"text_id": NO_TEXT, "seed": 0, "step": 0, "skill": 0.0}
         rows = [base | {"draw": draw} for draw in range(self.draws)]
         for record in records:

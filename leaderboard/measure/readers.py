@@ -92,7 +92,7 @@ class Reader:
 def _messages(message: ForwardMsg) -> Iterator[ForwardMsg]:
     """The messages that a bundle holds, or the one itself."""
     kind = message.WhichOneof("type")
-    inner = getattr(message, kind) if kind else None
+    inner: Any = getattr(message, kind) if kind else None
     yield from inner.messages if hasattr(inner, "messages") else [message]
 
 
@@ -100,9 +100,10 @@ def _messages(message: ForwardMsg) -> Iterator[ForwardMsg]:
 async def reading(url: str) -> AsyncIterator[Reader]:
     """A reader on the first page of the server at `url`."""
     from websockets.asyncio.client import connect
+    from websockets.typing import Subprotocol
 
     address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
-    async with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
+    async with connect(address, subprotocols=[Subprotocol("streamlit")], max_size=None) as socket:
         reader = Reader(socket)
         await reader.open()
         yield reader
