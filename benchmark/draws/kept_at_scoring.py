@@ -13,8 +13,7 @@ from benchmark.draws.kept_folder import KeptDraw, KeptFolder, KeptRun
 from benchmark.draws.packed_scores import DOCUMENT, OF_DOCUMENT, read_rows, unpack_base, unpack_runs
 from benchmark.draws.recipes import base_recipe, run_recipe
 from benchmark.posttrain.record import RunRecord
-from benchmark.schema.result_columns import TEXTS
-from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
+from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, TEXTS
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json

@@ -9,7 +9,7 @@ from benchmark.errors import InputError
 from benchmark.posttrain.base_draws import load_bases
 from benchmark.posttrain.run_loop import RunRequest, RunResult, execute_run
 from benchmark.posttrain.run_requests import base_of, request, soup_requests
-from benchmark.schema.result_columns import SAMPLES
+from benchmark.schema.stored_columns import SAMPLES
 from benchmark.store.entry_lookup import Entry
 from benchmark.tasks.suite_of_track import suite_of
 from benchmark.verification.compare_runs import RunName

@@ -9,8 +9,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import streamlit as st
 
-from benchmark.schema.result_columns import SAMPLES
-from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
+from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES
 from leaderboard.display.columns import Column
 from leaderboard.site import track_data
 from leaderboard.site.track_data import Stamp

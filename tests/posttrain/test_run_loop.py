@@ -20,8 +20,8 @@ from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_loop import RunResult, execute_run
 from benchmark.posttrain.run_requests import request, run_key
 from benchmark.posttrain.sample_rows import base_samples
-from benchmark.schema.result_columns import SAMPLES
 from benchmark.schema.sample_defaults import with_defaults
+from benchmark.schema.stored_columns import SAMPLES
 from benchmark.settings.load import validate
 from benchmark.settings.track_settings import Settings
 from benchmark.tasks.suite_of_track import suite_of
