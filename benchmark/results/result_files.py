@@ -28,9 +28,9 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) 
     write_text(path, csv_text(rows, schema.names))
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON, numbers that are not finite as null."""
-    write_text(path, json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def json_text(content: Any) -> str:
+    """JSON with its keys in their order; numbers that are not finite are null."""
+    return json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _cell(value: Any) -> str:

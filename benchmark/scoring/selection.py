@@ -23,7 +23,7 @@ class EntrySelection:
     `select` [runs, 1 + steps, scopes] are scores by step, the base model's first, nan where a step was not
     scored. `held_out` and `best_on_test` [runs] are steps chosen on `select` and on `test` from step 1 up,
     `paper` maps a family to the steps chosen on `test` from step 0 up; NO_STEP where no step is finite.
-    `run_scores` [runs, scopes] are the reported scores. `optimism` and `floor_gain` [runs] are differences of
+    `run_scores` [runs, scopes] are the reported scores. `optimism` and `floor_gain` [units] are differences of
     `all` averages. `best` is the single run and step with the highest gain on `select`, None without that split.
     `chosen` are the scores by unit and document that the entry is judged by; `text_of` and
     `unit_of` [runs] are the runs' texts and units (draws, or texts where there is one draw).
@@ -43,10 +43,6 @@ class EntrySelection:
     best: "BestText | None"
     text_of: tuple[str, ...]
     unit_of: tuple[str, ...]
-
-    def by_unit(self, values: Floats) -> Floats:
-        """Values of runs [runs, ...] averaged over the seeds of each text, then over texts [units, ...]."""
-        return averaged_by_unit(values, self.text_of, self.unit_of)
 
 
 class BestText(NamedTuple):
@@ -101,6 +97,7 @@ def select_entry(
     finer = _finer(samples, rows, columns, layout, picks, untreated)
     scores_all = layout.scope_means(picked)
     without_step = layout.scope_means(fallback)[:, 0]
+    texts, units = tuple(samples.runs[row].text_id for row in rows), units_of(samples, rows)
     best_score = _score_at(test[..., 0], best, without_step)
     held_out_score = _score_at(test[..., 0], held_out, without_step)
     return EntrySelection(
@@ -112,12 +109,14 @@ def select_entry(
         best_on_test=_step_numbers(best, samples.steps),
         paper={family: _step_numbers(place, samples.steps) for family, place in by_family.items()},
         run_scores=scores_all,
-        optimism=best_score - (held_out_score if "select" in samples.layouts else np.nan),
-        floor_gain=np.maximum(test[:, 0, 0] - best_score, 0.0),
+        optimism=averaged_by_unit(
+            best_score - (held_out_score if "select" in samples.layouts else np.nan), texts, units
+        ),
+        floor_gain=averaged_by_unit(np.maximum(test[:, 0, 0] - best_score, 0.0), texts, units),
         best=_best_text(samples, rows, select, values - start[:, None]),
         chosen=_by_unit(samples, entry, columns, picked, start, finer),
-        text_of=tuple(samples.runs[row].text_id for row in rows),
-        unit_of=units_of(samples, rows),
+        text_of=texts,
+        unit_of=units,
     )
 
 

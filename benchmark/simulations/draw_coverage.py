@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED, noninferiority
+from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
     CLASSIFICATION,
@@ -23,7 +23,7 @@ from benchmark.simulations.made_samples import (
     treated_scores,
 )
 from benchmark.simulations.records import Simulation
-from benchmark.statistics.contrast import Contrast, gain, level, score
+from benchmark.statistics.contrast import Contrast, gain, level, noninferiority, score
 from benchmark.statistics.design import DocumentScores, Floats, Layout
 from benchmark.statistics.multiplicity import holm
 

@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.pipeline.score_stage import selected_documents
-from benchmark.results.result_files import write_csv, write_json
+from benchmark.results.result_files import write_csv
 from benchmark.results.score_track import run_score
 from benchmark.schema.result_columns import DRAWS
 from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES, TEXTS
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.design import Floats
+from benchmark.system.files import write_json
 
 CHOICE_TASKS = ("cause", "completion", "counting", "passage", "physical", "pronoun", "science", "sums")
 DIALOGUE_TASKS = ("empathy", "encyclopedia", "internet", "persona")
