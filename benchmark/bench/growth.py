@@ -118,7 +118,7 @@ def gap_run(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> tuple[RunR
         arm_name="gap",
         arm=Arm(kind="ascent"),
         seed=0,
-        posttrain=Posttrain(max_steps=max(steps)),
+        settings=Posttrain(max_steps=max(steps)),
     )
     return request, scorer
 

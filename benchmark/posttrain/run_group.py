@@ -38,7 +38,8 @@ def write_run_group(
     label = f"posttrain {bases[0].name} {corpus}"
     scorers = {base.draw: base.scorer for base in bases}
     results = complete_runs(settings, scorers, requests, cache, label)
-    soups = list(soup_requests(settings, list(zip(requests, results, strict=True))))
+    records = [result.record for result in results]
+    soups = list(soup_requests(settings, list(zip(requests, records, strict=True))))
     results += complete_runs(settings, scorers, soups, cache, f"{label} soups") if soups else []
     texts_run = {run.text_id: run for run in requests}.values()
     facts = {

@@ -206,10 +206,11 @@ def _best_columns(selection: EntrySelection) -> Row:
     """What the text and step that were best on `select` gain on `test`, given that one run."""
     if selection.best is None:
         return {}
-    found = crossed([], selection.best.gains, selection.layout)
+    run, step = selection.best
+    found = crossed([], selection.best_gains, selection.layout)
     return {
-        "best_text": selection.best.text_id,
-        "best_text_step": selection.best.step,
+        "best_text": selection.text_of[run],
+        "best_text_step": step,
         **with_interval("best_text_gain_all", _at_all(found)),
     }
 

@@ -19,12 +19,13 @@ class RunStart:
 
     Attributes:
         model: the base model; its tensors are never changed.
-        tokens: ids of the run's text, bos first.
+        tokens: ids of the run's text, bos first, cut as `text_tokens` does.
         settings: the optimiser, with the arm's own learning rate.
         seed: drives what is random in `random`, `shuffled` and `lessons`.
         text_id: names the text; two texts of one seed draw differently.
         members: for an arm that builds on finished runs, those runs.
-        passages: for `lessons`, ids of the text's examples, each from its beginning to its end token.
+        passages: for `lessons`, ids of the whole text's examples (`examples_of`), each from its beginning to its end
+            token.
         updates: for `lessons`, its number of optimiser updates.
     """
 
