@@ -22,15 +22,8 @@ from benchmark.statistics.multiplicity import holm
 
 SHOWN = (
     *("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value"),
-    *(
-        "p_adjusted",
-        "share_closed",
-        "share_closed_low",
-        "share_closed_high",
-        "conditional",
-        "outcome",
-        "note",
-    ),
+    *("p_adjusted", "share_closed", "share_closed_low", "share_closed_high"),
+    *("conditional", "outcome", "note"),
 )
 """What `claims.json` shows of a part."""
 

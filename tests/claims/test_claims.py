@@ -19,15 +19,8 @@ from tests.scoring.synthetic import base_of, entry_of, layout_of
 
 PART_KEYS = {
     *("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value"),
-    *(
-        "p_adjusted",
-        "share_closed",
-        "share_closed_low",
-        "share_closed_high",
-        "conditional",
-        "outcome",
-        "note",
-    ),
+    *("p_adjusted", "share_closed", "share_closed_low", "share_closed_high"),
+    *("conditional", "outcome", "note"),
 }
 
 
