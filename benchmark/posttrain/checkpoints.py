@@ -42,8 +42,7 @@ def place_of(run: RunRequest) -> str:
 def keep_run(keep: Keep, run: RunRequest, record: RunRecord, folder: Path) -> None:
     """Write the checkpoints of one run to `folder/step-<k>`, each a model folder without its tokenizer.
 
-    `selected` are the steps that the record selects, `all` every step with finite weights; the base model is
-    none of them.
+    `selected` are the steps that the record selects, `all` are all steps with finite weights, without the base model.
 
     Raises:
         CheckFailed: the rebuilt weights have another digest than the record's.
@@ -56,7 +55,7 @@ def keep_run(keep: Keep, run: RunRequest, record: RunRecord, folder: Path) -> No
         if weights_sha256(params) != digests[step]:
             raise CheckFailed(
                 f"{run.name}, step {step}: rebuilt weights differ from the run's: this machine does not "
-                "repeat bit for bit what computed them; set checkpoints.keep to none"
+                "give the same bits as the one that did the run; set checkpoints.keep to none"
             )
         run.model.config.save(params, folder / f"step-{step}")
 

@@ -30,7 +30,7 @@ def write_run_group(
     out: Path,
     cache: RunCache,
 ) -> None:
-    """Do what is not yet done of a run group and write `samples.parquet`, `runs.jsonl`, `cell.json`.
+    """Do the missing runs of a run group and write `samples.parquet`, `runs.jsonl`, `cell.json`.
 
     `bases` are the draws of one model, draw 0 first; facts that depend on the draw are lists in that order.
     """
@@ -61,9 +61,9 @@ def complete_runs(
     cache: RunCache,
     label: str,
 ) -> list[RunResult]:
-    """The results of `requests` in their order: from the cache where they are done, otherwise computed.
+    """The results of `requests` in their order: from the cache if they are done, otherwise computed.
 
-    `scorers` has each draw's; the runs of all draws share one pool.
+    `scorers` are by draw; the runs of all draws share one pool.
     """
     keys = [run_key(run, scorers[run.draw]) for run in requests]
     results = {

@@ -1,4 +1,4 @@
-"""One run: up to `max_steps` optimiser steps on one text, every step scored in memory."""
+"""One run: up to `max_steps` optimiser steps on one text; every step is scored in memory."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ class RunRequest(RunStart):
     Attributes:
         index: the text's row in its corpus.
         arithmetic: how numbers are computed (`arithmetic.mode.name`).
-        draw: the model's pretraining draw, 0 where there is one.
+        draw: the model's pretraining draw, 0 if it has only one.
     """
 
     track: str
@@ -48,7 +48,7 @@ class RunRequest(RunStart):
 
     @property
     def names(self) -> dict[str, Any]:
-        """What its record and its samples are known by."""
+        """The names of the run in its record and its samples."""
         return {
             "model": self.model_name,
             "draw": self.draw,
@@ -94,7 +94,7 @@ class _Run:
         self.steps: list[StepRecord] = []
 
     def walk(self) -> str:
-        """Take and score the steps; why the run stopped."""
+        """Take and score the steps; returns why the run stopped."""
         request, settings = self.request, self.request.settings
         self.steps.append(self._step_record(0, request.model.params, 0.0, 0.0, self.scorer.start))
         if self.steps[0].loss is None:
@@ -131,7 +131,7 @@ class _Run:
         return "max_steps"
 
     def _take_step(self, step: int, previous: Mapping[str, Tensor], params: Mapping[str, Tensor]) -> bool:
-        """Score and record a step; false where the model's logits are no longer finite."""
+        """Score and record a step; false if the model's logits are no longer finite."""
         evaluation = None
         if self._is_scored(step):
             evaluation = self.scorer.score(CausalModel(self.request.model.config, dict(params)))
@@ -148,7 +148,7 @@ class _Run:
         return True
 
     def _is_scored(self, step: int) -> bool:
-        """Whether a step is evaluated: every one unless `evaluation.steps` is set, and always an arm's only one."""
+        """Whether a step is evaluated: all of them unless `evaluation.steps` is set, and always an arm's only step."""
         steps = self.scorer.settings.steps
         return self.paper or steps is None or step in steps or self.request.arm.kind in ONE_STEP
 

@@ -57,7 +57,7 @@ def request(
 
 
 def check_arm(settings: Settings, name: str) -> Arm:
-    """The arm of that name; refused where there is none, or where its kind is not known."""
+    """The arm of that name; InputError if there is none, or if its kind is not known."""
     if name not in settings.arms:
         raise InputError(f"arms: no arm '{name}'{nearest(name, settings.arms)}")
     arm = settings.arms[name]
@@ -89,9 +89,9 @@ def base_of(text: CorpusText, bases: Sequence[Base]) -> Base:
 def soup_requests(
     settings: Settings, finished: Sequence[tuple[RunRequest, RunRecord]]
 ) -> Iterator[RunRequest]:
-    """The soups of a run group: disjoint groups of an arm's texts, so that soups are independent of one another.
+    """The soups of a run group, over disjoint groups of an arm's texts, so that soups are independent of each other.
 
-    A soup averages runs of one draw: the average of two pretrained models is no model.
+    A soup averages runs of one draw: the average of two pretrained models would be useless.
 
     Args:
         finished: runs with their records, those of an arm in the order of the texts.
