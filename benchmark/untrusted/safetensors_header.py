@@ -1,7 +1,8 @@
 """The header of a safetensors file, checked against the file's size before any tensor is used.
 
 Format: 8 bytes of header length (little endian), a JSON header, then the tensors' bytes without gaps. The header is
-read here and not by `safetensors`, which ignores unknown fields, allows doubled keys, and cannot check a file on the Hub.
+read here and not by `safetensors`, which ignores unknown fields, allows a key twice and cannot check a file on the
+Hub.
 """
 
 import math
