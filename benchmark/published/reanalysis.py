@@ -173,7 +173,7 @@ def _explanation_line(found: Facts) -> str:
     if found["changed"] is None:
         return (
             f"{said}at most {found['most_by_choice']:.4f} of the published {found['published_gain']:.4f}, "
-            f"every answer drawn anew; F1 would need a spread of {found['f1_sd_needed']:.2f} over documents"
+            f"every answer drawn again; F1 would need a spread of {found['f1_sd_needed']:.2f} over documents"
         )
     return (
         f"{said}{found['flip_rate']:.1%} of documents flipped give the published "

@@ -252,7 +252,7 @@ def _by_unit(
     start: Floats,
     finer: tuple[Floats, Floats] | None,
 ) -> DocumentScores:
-    """One row a unit: seeds averaged first, then the texts of a draw."""
+    """One row per unit: seeds averaged first, then the texts of a draw."""
     rows = samples.entries[entry]
     texts, units = [samples.runs[row].text_id for row in rows], units_of(samples, rows)
     return DocumentScores(

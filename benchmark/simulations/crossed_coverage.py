@@ -55,7 +55,7 @@ class Outcomes(NamedTuple):
 
 @dataclass(frozen=True)
 class CellRates:
-    """The rates of one scenario, number of texts and number of documents a task."""
+    """The rates of one scenario, number of texts and number of documents per task."""
 
     scenario: str
     texts: int
@@ -162,7 +162,7 @@ def missed(cell: CellRates) -> list[str]:
 HEADER = [
     "scenario",
     "texts",
-    "documents a task",
+    "documents per task",
     "coverage: all, classification, dialogue",
     "p < 0.05 under the null",
     "comparable at minus the margin (uncorrected)",

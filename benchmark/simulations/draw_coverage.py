@@ -146,7 +146,7 @@ class LatentEffects:
 
 
 def layout_of(scenario: Scenario) -> Layout:
-    """12 tasks of equal size, but for a small first one, with clusters of several sizes where asked for."""
+    """12 tasks of equal size; if asked for, with a small first one, and with clusters of several sizes."""
     whole = simulated_layout(DOCUMENTS)
     keep = (whole.task_of > 0) | (whole.doc_id < SMALL_TASK) if scenario.small_task else whole.task_of >= 0
     task_of, doc_id = whole.task_of[keep], whole.doc_id[keep]
