@@ -181,7 +181,7 @@ def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_membe
     (text,) = micro_corpus("code", 1, 0)
     single = request(settings_with(), base, "code", text, "random", 0)
     soup = request(settings_with(), base, "code", text, "soup", 0)
-    soup = replace(soup, members=(SoupMember(single.start, "shuffled", 2),))
+    soup = replace(soup, members=(SoupMember(single, "shuffled", 2),))
     before = [run_key(run, base.scorer) for run in (single, soup)]
     monkeypatch.setattr("benchmark.posttrain.run_requests.run_code", code)
     after = [run_key(run, base.scorer) for run in (single, soup)]
@@ -191,7 +191,7 @@ def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_membe
 
 def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, tiny_rung: Path) -> None:
     texts = micro_corpus("code", 2, 0)
-    soup = (SoupMember(request(settings_with(), base, "code", texts[1], "gap", 0).start, "ascent", 2),)
+    soup = (SoupMember(request(settings_with(), base, "code", texts[1], "gap", 0), "ascent", 2),)
 
     def key(
         text: Any = texts[0], arm: str = "gap", seed: int = 0, corpus: str = "code", **sections: Any
