@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.results.score_track import run_score
-from benchmark.schema.result_columns import SAMPLES
-from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES_OPTIONAL
+from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES, SAMPLES_OPTIONAL
 from benchmark.settings.scoring_settings import ScoringSettings
 
 SECONDS, GIBIBYTES = 120.0, 4.0

@@ -13,7 +13,7 @@ from benchmark.bench.subjects import BATCH_TOKENS, Subject
 from benchmark.evaluation.engine import Evaluation, evaluate
 
 REPETITIONS = 3
-UNIT = "s a checkpoint"
+UNIT = "s per checkpoint"
 Say = Callable[[str], None]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.claims.rule import ClaimPart, decide
 from benchmark.schema.stored_columns import NO_ARM
-from benchmark.scoring.comparisons import figures, noninferiority
+from benchmark.scoring.comparisons import figures
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import (
@@ -18,6 +18,7 @@ from benchmark.statistics.contrast import (
     gain,
     level,
     mean,
+    noninferiority,
     on_shared_documents,
     score,
 )

@@ -1,6 +1,6 @@
 """The rule that decides a claim from its declared estimates."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,15 +22,8 @@ from benchmark.statistics.multiplicity import holm
 
 SHOWN = (
     *("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value"),
-    *(
-        "p_adjusted",
-        "share_closed",
-        "share_closed_low",
-        "share_closed_high",
-        "conditional",
-        "outcome",
-        "note",
-    ),
+    *("p_adjusted", "share_closed", "share_closed_low", "share_closed_high"),
+    *("conditional", "outcome", "note"),
 )
 """What `claims.json` shows of a part."""
 
@@ -170,13 +163,6 @@ def decide(
         "estimates": deciding,
         "parts": rows,
     }
-
-
-def claims_document(
-    track: str, suite_version: str | None, decided: Iterable[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """The content of `claims.json`."""
-    return {"track": track, "suite_version": suite_version, "claims": list(decided)}
 
 
 def _rows(parts: Sequence[ClaimPart], *, corrected: bool = True) -> list[dict[str, Any]]:

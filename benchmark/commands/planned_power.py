@@ -88,7 +88,7 @@ def gain_lines(tasks: int, pairs: Sequence[ClaimPair]) -> list[str]:
     ]
     for alpha, said in ((LEVEL, "5 %"), (LEVEL / family, f"5 % / {family}, Holm's first step")):
         lines.append(f"  at {said}:")
-        lines.append("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
+        lines.append("  texts  " + "".join(f"{count:>5} documents per task" for count in counts))
         lines += [
             f"  {texts:5}  " + "".join(f"{detectable_gain(texts, n, tasks, alpha):>22.4f}" for n in counts)
             for texts in PLANNED_TEXTS

@@ -39,7 +39,7 @@ def simulate(params: Path, studies: int = STUDIES, draws: int | None = None, see
             f"{params}: {count} pretraining draws leave fewer than {FEWEST_UNITS} in a half: give --draws "
             f"{2 * FEWEST_UNITS} or more"
         )
-    print(f"{studies} simulated studies with {count} pretraining draws a model, seed {seed}")
+    print(f"{studies} simulated studies with {count} pretraining draws per model, seed {seed}")
     as_measured = Simulator(study, draws=draws)
     print("\nTwo disjoint halves of the draws of one rung (A/A), told apart at all or a family after Holm:")
     for name, share in told_apart(as_measured, studies, seed).items():

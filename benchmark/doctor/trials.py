@@ -75,7 +75,7 @@ def _run(trial: Settings, base: Base, arm: str, index: int) -> RunRequest:
 def _soup(trial: Settings, base: Base, name: str) -> RunRequest:
     of = trial.arms[name].of or ""
     runs = [_run(trial, base, of, index) for index in range(len(TEXTS))]
-    members = tuple(SoupMember(run.start, run.arm.kind, RUN_STEPS) for run in runs)
+    members = tuple(SoupMember(run, run.arm.kind, RUN_STEPS) for run in runs)
     return replace(runs[0], arm_name=name, arm=trial.arms[name], text_id="doctor-soup", members=members)
 
 

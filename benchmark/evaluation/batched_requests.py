@@ -44,7 +44,7 @@ class Workload:
     _moved: dict[torch.device, "Workload"] = field(default_factory=dict, repr=False)
 
     def on(self, device: torch.device) -> "Workload":
-        """The same work with its tensors on ``device``, moved once."""
+        """The same workload with its tensors on ``device``; each is moved once."""
         if device.type == "cpu":
             return self
         if device not in self._moved:
@@ -59,7 +59,7 @@ class Workload:
         return self._moved[device]
 
     def sums(self, per_token: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Sum of ``per_token`` [slots] over each continuation, added in float64 whatever the batches were."""
+        """Sum of ``per_token`` [slots] over each continuation, added in float64: it does not depend on the batches."""
         if len(self.first_slot) == 1:
             return np.zeros(0, np.float32)
         return np.add.reduceat(per_token.astype(np.float64), self.first_slot[:-1]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Score one model on a prepared suite: a sample a document, and the metrics of each task and family."""
+"""Score one model on a prepared suite: one sample per document, and the metrics of each task and family."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,16 +34,16 @@ SAMPLE_COLUMNS = [
     "target",
     "choice_logprobs",
 ]
-"""The columns of ``schema.SAMPLES`` that an evaluation knows; who was evaluated is for the caller to add."""
+"""The columns of ``schema.SAMPLES`` that an evaluation knows; the caller adds who was evaluated."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``samples``: one row a document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
+    """``samples``: one row per document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
     task's ``acc`` or ``f1`` and its ``loss`` in nats; ``averages[split]`` the means over tasks. ``finite`` is
-    false where a logit was not: then value and probability of every document are chance and losses are None.
-    ``written[split]``: the tokens of every generated text, by its unit's number. ``written_finite`` is false where a
-    logit was not that a token of these texts was chosen by, or a guess at one: no base model may have such.
+    false if a logit was not: then value and probability of every document are chance and losses are None.
+    ``written[split]``: the tokens of every generated text, by its unit's number. ``written_finite`` is false if a
+    logit from which a token of these texts, or a guess, was chosen was not finite. A base model is then refused.
     """
 
     samples: pa.Table
@@ -92,7 +92,7 @@ def evaluate(
     """Score ``model`` on all prepared splits, or on ``splits``. Weights stay as they are, on their device.
 
     ``drafts``: texts that a neighbour of the model wrote (``drafts_from``). They save time where the model writes
-    the same, and do not change what it writes, but for two tokens that tie within rounding.
+    the same. The output does not change, except when two tokens tie within rounding.
 
     ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many
     documents, weighted by the documents, as the original study has it.

@@ -21,7 +21,7 @@ from benchmark.models.tokenizer import Tokenizer
 
 
 class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
-    """``model`` may be replaced between calls: what was planned for the same requests is kept.
+    """``model`` may be replaced between calls; plans for the same requests are kept.
 
     ``tokenisation``: ``apart`` encodes context and continuation separately, as the original study does;
     ``joint`` encodes them together and cuts at the length of the context, as lm-eval does.
@@ -54,7 +54,7 @@ class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
     def loglikelihood(
         self, requests: Sequence[Instance], disable_tqdm: bool = False
     ) -> list[tuple[float, bool]]:
-        """(summed log-probability of the continuation, whether greedy decoding would give it) a request."""
+        """(summed log-probability of the continuation, whether greedy decoding would give it) for each request."""
         places, work = self._scoring([(str(request.args[0]), str(request.args[1])) for request in requests])
         outcome = self._run(work, want_greedy=True)
         sums = work.sums(outcome.logprobs).tolist()
@@ -67,7 +67,7 @@ class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
 
     def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
         """Not offered: no task of the suites asks for it."""
-        raise InputError("this engine scores continuations and generates: give no perplexity task")
+        raise InputError("this engine only scores continuations and generates: leave perplexity tasks out")
 
     def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
         """Greedy text up to the first stop string of each request."""
@@ -89,7 +89,7 @@ class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
         )
 
     def _scoring(self, pairs: list[tuple[str, str]]) -> tuple[list[int], Workload]:
-        """Requests with one context share a tree; the places say which request each continuation answers."""
+        """Requests with the same context share a tree; the places say which request each continuation belongs to."""
         by_context: dict[str, list[int]] = {}
         for place, (context, _) in enumerate(pairs):
             by_context.setdefault(context, []).append(place)

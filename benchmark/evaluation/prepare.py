@@ -41,7 +41,7 @@ class PreparedTask:
 
     @property
     def gold(self) -> npt.NDArray[np.int64]:
-        """The right choice of each document; the first, where several are right."""
+        """The right choice of each document; the first if several are right."""
         gold: npt.NDArray[np.int64] = self.values.argmax(axis=1)
         return gold
 
@@ -77,7 +77,7 @@ class Prepared:
 
     @property
     def longest(self) -> int:
-        """Positions that the longest text needs."""
+        """Number of positions that the longest text needs."""
         return max(split.workload.longest for split in self.splits.values())
 
     @property
@@ -87,7 +87,7 @@ class Prepared:
         return hashlib.sha256("\n".join(plans).encode()).hexdigest()
 
     def for_another_model(self) -> "Prepared":
-        """The same documents with nothing remembered of the answers of the model that they were scored for."""
+        """The same documents, without the remembered answers of the model that they were scored for."""
         splits = {
             name: replace(split, tasks=tuple(replace(task, graded={}) for task in split.tasks))
             for name, split in self.splits.items()
@@ -158,7 +158,7 @@ _NOTHING: npt.NDArray[np.float64] = np.zeros((0, 0))
 def _values_by_choice(
     task: SuiteTask, documents: Sequence[Document], counts: Sequence[int]
 ) -> npt.NDArray[np.float64]:
-    """[documents, choices]: the task's own metric, were that choice's log-likelihood the highest."""
+    """[documents, choices]: the task's own metric if that choice had the highest log-likelihood."""
     values = np.zeros((len(documents), max(counts, default=0)))
     for row, (document, choices) in enumerate(zip(documents, counts, strict=True)):
         for choice in range(choices):
@@ -199,7 +199,7 @@ class _Encoder:
     positions: int | None
 
     def units(self, requests: Sequence[Sequence[Instance]]) -> list[Unit]:
-        """One unit a document. Contexts carry the leading token, continuations do not."""
+        """One unit per document. Contexts carry the leading token, continuations do not."""
         flat = [request for document in requests for request in document]
         texts = list(dict.fromkeys(request.args[0] for request in flat))
         contexts = dict(zip(texts, self.tokenizer.encode_batch(texts, bos=True), strict=True))

@@ -18,9 +18,9 @@ from benchmark.errors import InputError
 from benchmark.posttrain.record import RunRecord
 from benchmark.results.result_files import write_csv
 from benchmark.results.score_track import run_score
-from benchmark.schema.result_columns import DRAWS, SAMPLES
+from benchmark.schema.result_columns import DRAWS
 from benchmark.schema.sample_defaults import with_defaults
-from benchmark.schema.stored_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM, SAMPLES
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.settings.track_settings import Settings
 from benchmark.store.attestation import EntryKey, State, verification_states

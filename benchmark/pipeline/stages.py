@@ -37,6 +37,7 @@ def corpus(params: Path, name: str) -> None:
     with opened(params, f"corpus@{name}") as (settings, paths):
         spec = settings.corpora[known(name, settings.corpora, "corpus", params)]
         texts = open_corpus(spec, paths.root)
+        table = text_table({name: texts})
         facts = {
             "corpus": name,
             "texts": len(texts),
@@ -44,7 +45,7 @@ def corpus(params: Path, name: str) -> None:
             "fingerprint": fingerprint(text.text for text in texts),
         }
         with whole_folder(paths.corpus(name)) as folder:
-            write_parquet(folder / "texts.parquet", text_table({name: texts}))
+            write_parquet(folder / "texts.parquet", table)
             write_json(folder / "corpus.json", facts)
 
 

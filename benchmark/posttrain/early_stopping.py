@@ -18,14 +18,14 @@ class EarlyStop:
     """The original study's early stop (its train.py, validation_epoch_end).
 
     From epoch 5 on, an epoch in which both family averages are strictly below their best so far counts; the
-    second such epoch ends the run. The unmodified model takes no part; a suite of one family is judged by it.
+    second such epoch ends the run. The unmodified model does not count. A suite of one family is judged by it alone.
     """
 
     best: dict[str, float] = field(default_factory=dict)
     counted: int = 0
 
     def stops(self, epoch: int, averages: Averages) -> bool:
-        """Take in the averages of `epoch` (from 0); true where the run ends with it."""
+        """Take in the averages of `epoch` (from 0); true if the run ends with it."""
         present = {family: value for family in FAMILIES if (value := averages.get(family)) is not None}
         worse = bool(present) and all(
             value < self.best.get(family, value) for family, value in present.items()
@@ -38,7 +38,7 @@ class EarlyStop:
 
 
 def chosen_step(scored: Sequence[tuple[int, Averages]], average: str) -> int | None:
-    """The step with the highest `average`, ties to the earliest; null where no step has one.
+    """The step with the highest `average`, ties to the earliest; None if no step has one.
 
     Args:
         scored: (step, averages) of every candidate in the order in which they were reached.

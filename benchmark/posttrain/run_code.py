@@ -1,4 +1,4 @@
-"""The code that a run's figures follow from, as its key holds it."""
+"""The code that a run's figures depend on, for its key."""
 
 import functools
 import re
@@ -10,12 +10,12 @@ from benchmark.system.content_hash import code_digest
 from benchmark.system.import_closure import PACKAGE, keyed_modules
 
 ROOTS = ("benchmark.posttrain.base_model", "benchmark.posttrain.run_loop")
-"""What prepares a run and what does it; engine and suite are what these import."""
+"""The modules that prepare and do a run; they import engine and suite."""
 
 
 @functools.cache
 def run_code(kinds: frozenset[str], suite: str) -> str:
-    """sha256 of the code behind runs of these kinds of arm, scored on a suite: no other arm's, no other suite's.
+    """sha256 of the code behind runs of these kinds of arm, scored on a suite, without that of other arms and suites.
 
     Args:
         kinds: of the run's own arm and, for a soup, of its members' arms.

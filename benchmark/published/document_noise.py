@@ -58,7 +58,7 @@ def over_documents(figures: PublishedFigures, c2: Facts, margin: float) -> list[
 def document_lines(found: list[Facts], assumed: str) -> list[str]:
     """The parts as plain lines."""
     lines = [
-        f"C2 over documents, assumed: {assumed}; a treated model answers as its base but for its mean gain"
+        f"C2 over documents, assumed: {assumed}; a treated model answers as its base except for its mean gain"
     ]
     for fact in found:
         said = f"C2 over documents, {fact['model']} on {fact['corpus']} against {fact['baseline']}, {fact['scope']}: "

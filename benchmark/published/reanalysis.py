@@ -19,7 +19,7 @@ from benchmark.published.figures import chosen_steps, model_figures, repeated_ru
 from benchmark.published.sampling import check_notebooks, sampling, sampling_lines
 from benchmark.published.source_files import FAMILIES, PublishedFigures, read_published
 from benchmark.published.step_choice import assumptions, explanations, null_rate, simulation_rows
-from benchmark.results.result_files import csv_text, write_csv, write_json
+from benchmark.results.result_files import csv_text, json_text, write_csv
 from benchmark.schema.result_columns import COMPARISONS, ENTRIES, RUNS
 from benchmark.system.files import write_text
 
@@ -48,8 +48,8 @@ def run_published(full_results_dir: Path, out: Path) -> list[str]:
     write_csv(out / "entries.csv", entry_rows(figures), ENTRIES)
     write_csv(out / "comparisons.csv", [as_stored(row) for row in comparisons], COMPARISONS)
     write_text(out / "selection_simulation.csv", csv_text(simulated, simulated[0]))
-    write_json(out / "published.json", _ten_digits(facts))
-    write_json(out / "claims.json", _ten_digits(claims))
+    write_text(out / "published.json", json_text(_ten_digits(facts)))
+    write_text(out / "claims.json", json_text(_ten_digits(claims)))
     return summary(facts, claims)
 
 
@@ -173,7 +173,7 @@ def _explanation_line(found: Facts) -> str:
     if found["changed"] is None:
         return (
             f"{said}at most {found['most_by_choice']:.4f} of the published {found['published_gain']:.4f}, "
-            f"every answer drawn anew; F1 would need a spread of {found['f1_sd_needed']:.2f} over documents"
+            f"every answer drawn again; F1 would need a spread of {found['f1_sd_needed']:.2f} over documents"
         )
     return (
         f"{said}{found['flip_rate']:.1%} of documents flipped give the published "

@@ -6,12 +6,6 @@ A table is written with exactly these columns, in this order; a reader checks th
 
 import pyarrow as pa
 
-from benchmark.schema.stored_columns import NO_ARM as NO_ARM
-from benchmark.schema.stored_columns import NO_TEXT as NO_TEXT
-from benchmark.schema.stored_columns import SAMPLES as SAMPLES
-from benchmark.schema.stored_columns import SAMPLES_OPTIONAL as SAMPLES_OPTIONAL
-from benchmark.schema.stored_columns import TEXTS as TEXTS
-
 
 def _strings(*names: str) -> list[pa.Field]:
     return [pa.field(name, pa.string()) for name in names]

@@ -10,7 +10,7 @@ from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import EntrySelection, averaged_by_unit, entry_values
 from benchmark.statistics.best_step import NO_STEP
 from benchmark.statistics.crossed import crossed
-from benchmark.statistics.design import SUMMARY_SCOPES, Floats
+from benchmark.statistics.design import SUMMARY_SCOPES
 
 
 def run_rows(samples: Samples, selection: EntrySelection, records: Records) -> list[dict[str, Any]]:
@@ -64,19 +64,21 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
     entry = dict(zip(("model", "arm", "corpus"), chosen.key, strict=True))
     rows: list[dict[str, Any]] = []
     values_by_step = entry_values(samples, chosen.key, "test")[2]
+    text_of, unit_of = np.array(selection.text_of), np.array(selection.unit_of)
     for place, step in enumerate((0, *samples.steps.tolist())):
+        scored = _scored(samples, selection, records, place)
+        if not scored.any():
+            continue
         if step == 0:
             assert chosen.start is not None
-            scored = np.ones(len(selection.rows), dtype=bool)
             values = chosen.start if chosen.by == "draw" else chosen.start[:1]
         else:
-            scored = _scored(samples, selection, records, place)
-            if not scored.any():
-                continue
-            values = _by_unit(values_by_step[:, place - 1], selection, scored, place)
+            lost = np.isnan(selection.test[:, place, 0])[:, None]
+            filled = np.where(lost, layout.chance, values_by_step[:, place - 1])[scored]
+            values = averaged_by_unit(filled, text_of[scored].tolist(), unit_of[scored].tolist())
         estimate = crossed([values], None, layout)
         low, high = (np.clip(bound, 0, 1) for bound in estimate.interval())
-        texts = len(set(np.array(selection.text_of)[scored]))
+        texts = len(set(text_of[scored]))
         rows += [
             {
                 **entry,
@@ -97,14 +99,6 @@ def _scored(samples: Samples, selection: EntrySelection, records: Records, place
     scored = ~np.isnan(selection.test[:, place, 0])
     diverged = np.array([records[samples.runs[row]].diverged for row in selection.rows])
     return scored | diverged if scored.any() else scored
-
-
-def _by_unit(values: Floats, selection: EntrySelection, held: NDArray[np.bool_], place: int) -> Floats:
-    """Values of runs [runs, documents] at one step by unit; chance for a run that has diverged."""
-    missing = np.isnan(selection.test[:, place, 0])
-    filled = np.where(missing[:, None], selection.layout.chance, values)[held]
-    texts, units = (np.array(names)[held].tolist() for names in (selection.text_of, selection.unit_of))
-    return averaged_by_unit(filled, texts, units)
 
 
 def run_curve_rows(samples: Samples, selection: EntrySelection) -> list[dict[str, Any]]:

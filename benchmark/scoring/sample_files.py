@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
-from benchmark.schema.result_columns import SAMPLES
-from benchmark.schema.stored_columns import SAMPLES_OPTIONAL
+from benchmark.schema.stored_columns import SAMPLES, SAMPLES_OPTIONAL
 from benchmark.scoring.sample_arrays import LARGEST, Chunk, Gatherer
 from benchmark.scoring.samples import RunKey, Samples, check_pairing
 from benchmark.statistics.design import Floats, Ints

@@ -10,7 +10,7 @@ from benchmark.system.patterns import SHA256
 
 
 class CorpusSection(Section):
-    """What every kind of corpus may say; without `arms` all arms run on it."""
+    """The fields of every kind of corpus; without `arms`, all arms run on it."""
 
     arms: tuple[str, ...] | None = Field(default=None, min_length=1)
 

@@ -1,4 +1,4 @@
-"""From the text of a `params.yaml` to settings; nothing else reads such a file as settings.
+"""Read settings from a `params.yaml`. No other module does this.
 
 Unknown keys, names that DVC or a shell could misread, and values out of range are refused with one line
 that says what, where and how to fix it.

@@ -12,7 +12,7 @@ Role = Literal["treated", "baseline", "both"]
 
 
 class OneDraw(Section):
-    """A model with one pretraining draw; kinds with more say otherwise."""
+    """A model with one pretraining draw; subclasses may have more."""
 
     @property
     def n_draws(self) -> int:
@@ -21,7 +21,7 @@ class OneDraw(Section):
 
     @property
     def trained_draws(self) -> int:
-        """Draws that the pipeline trains or fetches: 0 up to this number."""
+        """The number of draws that the pipeline trains or fetches, from 0 on."""
         return self.n_draws
 
     def drawn(self, draw: int) -> Self:
@@ -32,8 +32,8 @@ class OneDraw(Section):
 class MicroModel(OneDraw):
     """A rung of the micro ladder, trained here.
 
-    Draw d is trained with seed `seed + d`. The pipeline trains draws 0 to `trained` - 1 (all where it is not
-    set); of the others scores are kept in git (`gapbench draws make`).
+    Draw d is trained with seed `seed + d`. The pipeline trains draws 0 to `trained` - 1 (all if it is not
+    set). Scores of the others are kept in git (`gapbench draws make`).
     """
 
     kind: Literal["micro"]
@@ -43,7 +43,7 @@ class MicroModel(OneDraw):
     heads: int = Field(gt=0)
     ffn: int = Field(gt=0)
     tokens: int = Field(gt=0)
-    batch: int = Field(gt=0, default=768, description="tokens a step")
+    batch: int = Field(gt=0, default=768, description="tokens per step")
     learning_rate: float = Field(gt=0, default=8e-3, description="of AdamW, for all but matrices")
     matrix_rate: float = Field(gt=0, default=0.025, description="of Muon, for the layers' matrices")
     seed: int = 0
@@ -66,7 +66,7 @@ class MicroModel(OneDraw):
     @model_validator(mode="after")
     def _trained_are_draws(self) -> "MicroModel":
         if self.trained is not None and self.trained > self.draws:
-            raise ValueError(f"trained {self.trained}: there are {self.draws} draws: give at most as many")
+            raise ValueError(f"trained {self.trained}: there are {self.draws} draws: give at most that many")
         return self
 
 

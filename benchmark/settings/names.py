@@ -1,4 +1,4 @@
-"""Names in `params.yaml`: how they may be spelled, and what a wrong one probably means."""
+"""Names in `params.yaml`: the rules, and suggestions for unknown names."""
 
 import difflib
 import re
@@ -17,7 +17,7 @@ Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
 
 
 def check_name(name: object) -> str:
-    """A name of a corpus, model or arm: it ends up in file names and shell commands, so it must be a slug."""
+    """A name of a corpus, model or arm: it is part of file names and commands, so its characters are restricted."""
     if not isinstance(name, str):
         raise ValueError(
             f"name {name!r} is read by YAML as {type(name).__name__}, and DVC would drop it: "

@@ -37,10 +37,10 @@ class EvaluationOptions(Section):
 
 
 class Execution(Section):
-    """Where runs run; `workers` 0 means one a core, `device` auto a GPU where there is one.
+    """Where runs run; `workers` 0 means one per core, `device` auto means a GPU if there is one.
 
-    `arithmetic` portable gives the same bits on every x86-64 CPU with AVX2 (Linux); where that cannot be had, on a GPU
-    or another CPU, numbers are native all the same and say so.
+    `arithmetic` portable gives the same bits on every x86-64 CPU with AVX2 (Linux); elsewhere, such as on a GPU
+    or another CPU, numbers are native, and one line says so.
     """
 
     engine: Literal["local", "ray"] = "local"

@@ -14,7 +14,7 @@ class Scoring(Section):
 
     `margin` is the share of the ladder gap that may remain for `comparable`; a difference below the share
     `negligible` of the gap is not worth having. `ratio` bounds baseline size / own size, both ends included.
-    `resamples` draws of documents and texts, from `seed`, stand behind the interval of the interquartile mean;
+    The interval of the interquartile mean comes from `resamples` draws of documents and texts with `seed`;
     nothing else is resampled.
     """
 
@@ -32,7 +32,7 @@ class Scoring(Section):
 
 
 class DeclaredControl(Section):
-    """An entry whose outcome against its own base model is known before: what a study that can see shows."""
+    """An entry whose outcome against its own base model is known in advance, so that it tests the study."""
 
     model: str
     arm: str

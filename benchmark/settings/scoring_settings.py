@@ -10,16 +10,16 @@ from benchmark.settings.scoring_rules import Claims, Scoring
 from benchmark.settings.track_settings import Settings
 
 FEWEST_UNITS = 3
-"""Fewer draws, or texts on one draw, tell nothing about how much others would vary."""
+"""With fewer draws, or texts on one draw, nothing is known about how much others would vary."""
 
 
 class ScoringSettings(Scoring):
     """Settings of one call of scoring; unknown keys are refused.
 
-    `treatments` names the arms that are ranked; empty, every arm is one whose name is not that of a kind of
-    control, nor begins with one and a hyphen. `controls` may say which control arms belong to which
-    treatment, as `of_track` does; a treatment that it does not name, as where samples are scored without settings
-    of a track, is compared with every control of its model and corpus.
+    `treatments` are the names of the ranked arms. If it is empty, an arm is ranked unless its name is a kind of
+    control, or begins with one and a hyphen. `controls` may say which control arms belong to which treatment, as
+    `of_track` does. A treatment that it does not name is compared with every control of its model and corpus; so it is
+    when samples are scored without the settings of a track.
     """
 
     protocol: Literal["held-out", "paper"] = "held-out"
@@ -32,8 +32,8 @@ class ScoringSettings(Scoring):
     def of_track(cls, settings: Settings, suite_version: str | None = None) -> Self:
         """What scoring has to know of a track: the control arms of a treatment are those with its learning rate.
 
-        A control at another rate moves the weights another distance, so a difference from it would be one of
-        dose. A soup has none and is none: its texts are groups of texts. Nor is `lessons` one.
+        A control at another rate moves the weights by another distance, so a difference from it could be due to the
+        dose. A soup has no controls and is no control, since its texts are groups of texts; `lessons` is no control.
         """
         controls = [
             name for name, arm in settings.arms.items() if arm.is_control and arm.kind not in ONE_STEP

@@ -91,7 +91,7 @@ class Settings(Section):
 
 
 def arms_of(settings: Settings, model: str, corpus: str) -> dict[str, Arm]:
-    """The arms that run on a model and a corpus, by name; their own filters and the corpus's must let them."""
+    """The arms that run on a model and a corpus, by name, as their own filters and the corpus's allow."""
     spec = settings.corpora.get(corpus)
     on_corpus = None if spec is None else spec.arms
     return {

@@ -55,7 +55,7 @@ class Outcomes(NamedTuple):
 
 @dataclass(frozen=True)
 class CellRates:
-    """The rates of one scenario, number of texts and number of documents a task."""
+    """The rates of one scenario, number of texts and number of documents per task."""
 
     scenario: str
     texts: int
@@ -120,7 +120,7 @@ def _batch(effects: Effects, texts: int, layout: Layout, rng: np.random.Generato
 
 
 def _p_noninferior(values: Floats, base: Floats, rung: Floats, layout: Layout, scopes: slice) -> Floats:
-    """`comparisons.noninferiority` for one draw of each model and many data sets at once; nan without a gap."""
+    """`contrast.noninferiority` for one draw of each model and many data sets at once; nan without a gap."""
     gap = crossed([], rung - base, layout).at(scopes)
     remaining = crossed([values], -base - (1 - MARGIN) * (rung - base), layout).at(scopes)
     return np.where(gap.is_above_zero(), remaining.p_above_zero(), np.nan)
@@ -162,7 +162,7 @@ def missed(cell: CellRates) -> list[str]:
 HEADER = [
     "scenario",
     "texts",
-    "documents a task",
+    "documents per task",
     "coverage: all, classification, dialogue",
     "p < 0.05 under the null",
     "comparable at minus the margin (uncorrected)",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED, noninferiority
+from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
     CLASSIFICATION,
@@ -23,7 +23,7 @@ from benchmark.simulations.made_samples import (
     treated_scores,
 )
 from benchmark.simulations.records import Simulation
-from benchmark.statistics.contrast import Contrast, gain, level, score
+from benchmark.statistics.contrast import Contrast, gain, level, noninferiority, score
 from benchmark.statistics.design import DocumentScores, Floats, Layout
 from benchmark.statistics.multiplicity import holm
 
@@ -146,7 +146,7 @@ class LatentEffects:
 
 
 def layout_of(scenario: Scenario) -> Layout:
-    """12 tasks of equal size, but for a small first one, with clusters of several sizes where asked for."""
+    """12 tasks of equal size; if asked for, with a small first one, and with clusters of several sizes."""
     whole = simulated_layout(DOCUMENTS)
     keep = (whole.task_of > 0) | (whole.doc_id < SMALL_TASK) if scenario.small_task else whole.task_of >= 0
     task_of, doc_id = whole.task_of[keep], whole.doc_id[keep]

@@ -19,7 +19,7 @@ ENTRY = ("model", "gap", "corpus")
 CELLS = ((3, 32), (5, 32), (20, 32), (3, 320), (5, 320))
 HEADER = [
     "texts",
-    "documents a task",
+    "documents per task",
     "held-out gain (s.e.)",
     "its interval covers 0",
     "gain of the step chosen on test (s.e.)",

@@ -240,21 +240,17 @@ class DocumentScores:
         """Values at positions of the test layout that it holds: [units, len(columns)]."""
         return self._at(self.values, columns)
 
-    def gains_at(self, columns: Ints) -> Floats:
-        """Values minus those of the own base model, like `at`."""
+    def gains_at(self, columns: Ints, units: Sequence[str] | None = None) -> Floats:
+        """Values minus those of the own base model, like `at`; of `units` in their order, all by default."""
         if self.start is None:
             raise ValueError(f"{self.name}: a base model has no gain")
-        return self._at(self.values - self.start, columns)
+        gains = self._at(self.values - self.start, columns)
+        return gains if units is None else gains[[self.units.index(unit) for unit in units]]
 
     def _at(self, values: Floats, columns: Ints) -> Floats:
         if len(columns) == len(self.columns):
             return values
         return values[:, np.searchsorted(self.columns, columns)]
-
-    def rows(self, units: Sequence[str]) -> Ints:
-        """Row numbers of `units`."""
-        place = {unit: row for row, unit in enumerate(self.units)}
-        return np.array([place[unit] for unit in units], dtype=np.int64)
 
 
 def shared_columns(*scores: DocumentScores) -> Ints:

@@ -8,7 +8,7 @@ from typing import Any
 Row = dict[str, Any]
 
 NOT_CONTENT = ("doc_id", "cluster")
-"""Columns that say which document a row is, and no part of it."""
+"""Columns that identify a document and are not part of it."""
 
 
 class Rows(list[Row]):

@@ -5,7 +5,7 @@ from benchmark.tasks.suite import Suite, load_suite
 
 
 def suite_of(settings: EvaluationOptions, *, documents: int | None, limit: int | None = None) -> Suite:
-    """The suite that `settings` name, with at most `documents` test documents a task."""
+    """The suite that `settings` name, with at most `documents` test documents per task."""
     return load_suite(
         settings.suite,
         tasks=settings.tasks,

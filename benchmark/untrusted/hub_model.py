@@ -1,6 +1,6 @@
 """A submitted model on the Hub: small files and headers are fetched; nothing is loaded or run.
 
-If a head is stored, the files of it and of the embedding are fetched too, to be compared.
+If a head is stored, its files and those of the embedding are fetched too, to compare them.
 """
 
 import shutil
@@ -27,10 +27,10 @@ MAX_REMOTE_BYTES = 60_000_000_000
 
 
 def check_remote_model(source: HubOrigin, folder: Path) -> ModelFacts:
-    """Facts of a Hub model at its commit; its small files are put into the new `folder`.
+    """Facts of a Hub model at its commit; its small files are written to the new `folder`.
 
     Raises:
-        InputError: no safetensors, files beyond the size limits, or what `check_model` refuses.
+        InputError: no safetensors, files beyond the size limits, or anything that `check_model` refuses.
         CheckFailed: the connection to the Hub broke off.
     """
     check_pin(source.id, source.revision)
@@ -86,7 +86,7 @@ def remote_header(source: HubOrigin, name: str, size: int) -> Mapping[str, Decla
 
 
 def _whole(source: HubOrigin, name: str) -> Path:
-    """A file in the Hub's local cache, where the stage that runs the model looks for it too."""
+    """A file in the Hub's local cache, which the stage that runs the model uses too."""
     path = hub_file(source.id, source.revision, name)
     if path is None:
         raise InputError(f"{source.id}@{source.revision}: {name} cannot be downloaded whole: try again")

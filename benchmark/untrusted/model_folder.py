@@ -15,7 +15,7 @@ from benchmark.untrusted.safetensors_header import WIDTHS, DeclaredTensor, Dtype
 from benchmark.untrusted.tied_head import check_head
 
 Headers = Mapping[str, Mapping[str, DeclaredTensor]]
-"""By file of weights, the tensors that it declares."""
+"""The declared tensors by file of weights."""
 SMALL_FILES = ("config.json", *TOKENIZER_FILES)
 PICKLE_ENDINGS = (
     ".bin",
@@ -45,12 +45,12 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a person reviews about a model.
+    """The facts about a model that a person reviews.
 
     Attributes:
-        parameters: each distinct tensor once, embeddings included, rows behind the largest id left out, as in runs.
+        parameters: each distinct tensor once, with embeddings, without rows after the largest id, as in runs.
         vocabulary: number of tokens.
-        gaps: number of ids below the largest that no token has; their rows are kept.
+        gaps: number of unused ids below the largest; their rows are kept.
         tokenizer: sha256 of the tokenizer.
         weights_bytes: size of the files of weights.
     """
@@ -165,7 +165,7 @@ def check_declared(headers: Headers, config: Any) -> None:
 
 
 def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> ModelFacts:
-    """What a person reviews, from checked declarations and the tokenizer of `folder`.
+    """The facts that a person reviews, from checked declarations and the tokenizer of `folder`.
 
     Raises:
         InputError: the tokenizer is damaged or has a token without a row in the embedding.
@@ -200,7 +200,7 @@ def named_and_counted(config: Any, rows: int) -> tuple[str, int]:
 
 
 def check_config(path: Path) -> Any:
-    """The `OptConfig` or `DeclaredModel` of a `config.json`; its numbers are bounded before anything is sized by them.
+    """The `OptConfig` or `DeclaredModel` of a `config.json`; its numbers are checked before anything is allocated.
 
     Raises:
         InputError: no such file, remote code, quantisation, an unknown architecture, numbers out of bounds.

@@ -1,7 +1,8 @@
-"""What a safetensors file declares, checked against its size before a byte of its tensors is used.
+"""The header of a safetensors file, checked against the file's size before any tensor is used.
 
 Format: 8 bytes of header length (little endian), a JSON header, then the tensors' bytes without gaps. The header is
-read here and not by `safetensors`, which ignores unknown fields, takes a key twice, and cannot check a file on the Hub.
+read here and not by `safetensors`, which ignores unknown fields, allows a key twice and cannot check a file on the
+Hub.
 """
 
 import math
@@ -33,7 +34,7 @@ class DeclaredTensor:
 
 
 def read_header(path: Path) -> dict[str, DeclaredTensor]:
-    """The tensors that a file declares, side by side in the file, each as large as its type and shape ask.
+    """The tensors that a file declares. They are stored without gaps, each with the size of its type and shape.
 
     Raises:
         InputError: a pickle, a truncated file, a header that is too long or malformed, types other than F64,

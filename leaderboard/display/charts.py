@@ -1,4 +1,4 @@
-"""Charts in Altair: figures as they stand in `results/`, shape as well as colour for every distinction."""
+"""Charts in Altair of the figures in `results/`. Every distinction has both a shape and a colour."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
     ).dropna()
     scale = alt.Scale(type="log", domain=[bounds.min() / 1.4, bounds.max() * 1.4], nice=False)
     title = ["Size of the untreated model with", "the same score (95 % interval)"]
-    small = alt.ExprRef("width < 300 ? 8 : 12")  # four names stand side by side on a telephone too
+    small = alt.ExprRef("width < 300 ? 8 : 12")  # four names fit side by side on a phone too
     axis = alt.Axis(format="~s", grid=False, tickCount=6)
     x = alt.X("effective_size:Q", title=title, scale=scale, axis=axis)
     own_size = alt.X("parameters:Q", scale=scale, title=title)
@@ -169,7 +169,7 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
 
 
 def with_margin(frame: pd.DataFrame, margin: str | None = "margin") -> pd.DataFrame:
-    """Rows whose margin means something: there is a gap to close, and a test of non-inferiority."""
+    """Rows with a meaningful margin: there is a gap to close, and a test of non-inferiority."""
     if not margin or margin not in frame:
         return frame.head(0)
     tested = frame["p_noninferior"].notna() if "p_noninferior" in frame else True
@@ -187,7 +187,7 @@ def forest(
     colour_by: str | None = None,
     row_height: int = 30,
 ) -> alt.LayerChart:
-    """Differences with their intervals, one a row: `label` names the row, `word` (verdict, outcome) its mark.
+    """Differences with their intervals, one per row: `label` names the row, `word` (verdict, outcome) its mark.
 
     `margin` is a column with the shortfall that still counts as comparable, drawn as a band left of zero.
     """
@@ -214,7 +214,7 @@ def forest(
         ("ci_high:Q", "95 % high", "+.4f"),
         (f"{word}:N", "Verdict"),
     )
-    if colour_by:  # a legend of shapes alone is black by itself, which the dark theme swallows
+    if colour_by:  # a legend with shapes only is black, which is invisible in the dark theme
         shapes = alt.Legend(
             orient="bottom", title=None, columns=1, symbolFillColor=ink(), symbolStrokeColor=ink()
         )
@@ -237,4 +237,4 @@ def forest(
     layers.append(point.encode(_x("delta", title), y, colour, shape, *shift, tooltip=tip))
     rows = frame[label].nunique()
     per_row = row_height * (max(1, frame[colour_by].nunique()) if colour_by else 1)
-    return alt.layer(*layers).properties(height=rows * per_row + 125)  # the legend and the axis take the rest
+    return alt.layer(*layers).properties(height=rows * per_row + 125)  # the legend and the axis need the rest

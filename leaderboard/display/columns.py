@@ -1,4 +1,4 @@
-"""Every column that a table may show: its heading, what it means, its kind, and what decides its decimals."""
+"""Every column that a table may show: its heading, meaning and kind, and what determines its decimals."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 class Column:
     """How a column is shown: its heading, what it means, its kind, and the interval whose width sets its decimals.
 
-    `bounds` names the columns of the interval's ends; in `COLUMNS`, those of `gain_all` are `gain_all_low` and
-    `gain_all_high` where nothing else is given.
+    `bounds` are the columns of the interval's ends. In `COLUMNS`, those of `gain_all` are `gain_all_low` and
+    `gain_all_high` unless others are given.
     """
 
     label: str
@@ -34,7 +34,7 @@ COLUMNS: dict[str, Column] = {
     "ranks": Column(
         "Rank by score",
         "Ranks by score that the data cannot tell apart: 1 + entries significantly better, to the number of "
-        "entries less those significantly worse (Holm over all pairs). Larger models score higher, treated or "
+        "entries minus those significantly worse (Holm over all pairs). Larger models score higher, treated or "
         "not: for the treatment read the gain.",
     ),
     "model": Column("Model", "The language model that was treated."),
@@ -71,7 +71,7 @@ COLUMNS: dict[str, Column] = {
     "iqm_all": Column("Interquartile mean", "Mean over the middle half of the texts.", "score"),
     "iqm_interval": Column("Interquartile mean, 95 %", "Its 95 % interval."),
     "gain_all": Column(
-        "Gain", "Score less that of the same model before treatment, on the same documents.", "signed"
+        "Gain", "Score minus that of the same model before treatment, on the same documents.", "signed"
     ),
     "gain_interval": Column(
         "Gain, 95 % interval", f"An interval that contains 0 shows no clear change. {_95}"
@@ -108,7 +108,7 @@ COLUMNS: dict[str, Column] = {
     "prob_improve_base": Column(
         "Texts that gain",
         "Share of texts (or pretraining draws) whose runs beat the untreated model, ties half. A share of "
-        "what was run, no p-value.",
+        "what was run, not a p-value.",
         "share",
     ),
     "prob_improve_control": Column(
@@ -120,7 +120,7 @@ COLUMNS: dict[str, Column] = {
     "prob_improve_new": Column(
         "A new text gains",
         "Probability that one more text, not one of those that were run, gains; from how much the texts differ "
-        "beyond the noise of the documents. No p-value.",
+        "beyond the noise of the documents. Not a p-value.",
         "share",
     ),
     "prob_improve_new_low": Column("A new text gains, low", "Lower end of its 95 % interval.", "share"),
@@ -215,7 +215,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "baseline_arm": Column("Its treatment", "`none` for an untreated model."),
     "scope": Column("Tasks", "`all`, a family of tasks, or a single task."),
-    "delta": Column("Difference", "Entry less baseline, same documents.", "signed", CI),
+    "delta": Column("Difference", "Entry minus baseline, same documents.", "signed", CI),
     "ci_low": Column("95 % low", f"Lower end. {_95}", "signed", CI),
     "ci_high": Column("95 % high", f"Upper end. {_95}", "signed", CI),
     "p_value": Column("p", "Two-sided, against no difference, unadjusted.", "p"),
@@ -266,8 +266,8 @@ COLUMNS: dict[str, Column] = {
     "expected": Column(
         "Declared", "The outcome that is declared in the settings; docs/CONTROLS.md says how it was chosen."
     ),
-    "found": Column("Found", "The outcome by tasks."),
-    "as_expected": Column("As declared", "Whether it came out as it must."),
+    "found": Column("Found", "The outcome by group of tasks."),
+    "as_expected": Column("As declared", "Whether the outcome is the declared one."),
     "size_ratio": Column("Times larger", "Parameters of the baseline / those of the entry's model.", "ratio"),
     "chance": Column("Chance", "What guessing gives.", "score3"),
     "score": Column("Score", "Accuracy or F1 on the test documents, 0 to 1.", "score", ENDS),
@@ -308,7 +308,7 @@ COLUMNS: dict[str, Column] = {
     "distance": Column("Distance", "L2 distance of the weights from the start.", "score4"),
     "doc_id": Column("Document", "Row number in the source split.", "count"),
     "task": Column("Task", "One of the suite's tasks."),
-    "target": Column("Right answer", "What the task calls right."),
+    "target": Column("Right answer", "The right answer of the task."),
 }
 COLUMNS = {
     name: replace(column, bounds=(f"{name}_low", f"{name}_high"))

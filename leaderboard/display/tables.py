@@ -1,4 +1,4 @@
-"""Tables for readers: decimals by the columns' uncertainty, words with signs, and downloads of what is shown."""
+"""Tables for readers: decimals by the columns' uncertainty, words with icons, and downloads."""
 
 import io
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ Widths = dict[tuple[str, str], float]
 
 
 def widths(frame: pd.DataFrame) -> Widths:
-    """Median width of each interval of a frame, by the names of its bounds: what decides the decimals."""
+    """Median width of each interval of a frame, by the names of its bounds; it determines the decimals."""
     pairs = {column.bounds for column in COLUMNS.values() if column.bounds}
     return {
         (low, high): float((frame[high] - frame[low]).median())
@@ -153,7 +153,7 @@ def offer(frame: pd.DataFrame, name: str, *, note: str = "") -> None:
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """UTF-8 CSV, full precision, an empty cell where there is nothing; see `text.csv_cell` for formulas."""
+    """UTF-8 CSV with full precision and empty cells for missing values; see `text.csv_cell` for formulas."""
     safe = frame.copy(deep=False)
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):

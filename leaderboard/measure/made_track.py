@@ -1,7 +1,7 @@
 """A made-up results folder of any size for tests and timings of the pages: drawn samples, scored by the real code.
 
 Base models rise in skill with their size, and each treatment raises or lowers it by a known amount. The tables are
-those that `benchmark.results.score_track` writes; only what no score depends on (texts, draws, provenance) is invented.
+written by `benchmark.results.score_track`; only data that no score depends on (texts, draws, provenance) are invented.
 """
 
 import tempfile
@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.pipeline.score_stage import selected_documents
-from benchmark.results.result_files import write_csv, write_json
+from benchmark.results.result_files import write_csv
 from benchmark.results.score_track import run_score
-from benchmark.schema.result_columns import DRAWS, SAMPLES, TEXTS
-from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
+from benchmark.schema.result_columns import DRAWS
+from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES, TEXTS
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.statistics.design import Floats
+from benchmark.system.files import write_json
 
 CHOICE_TASKS = ("cause", "completion", "counting", "passage", "physical", "pronoun", "science", "sums")
 DIALOGUE_TASKS = ("empathy", "encyclopedia", "internet", "persona")
@@ -33,10 +34,10 @@ TASKS |= {name: {"family": "dialogue", "metric": "f1", "chance": 0.0} for name i
 SIZES = {"micro-70k": 70_144, "micro-200k": 201_472, "micro-600k": 612_864, "micro-1500k": 1_534_976}
 SKILL = dict(zip(SIZES, (0.40, 0.50, 0.60, 0.70), strict=True))
 GAIN = {"gap": 0.03, "soup": 0.03, "descent": -0.03, "lessons": 0.2, "gap-lr1e-3": -0.2}
-"""What a treatment adds to the skill; other arms add nothing."""
+"""The skill that a treatment adds; other arms add nothing."""
 TREATMENTS, PLACEBOS = ("gap", "soup"), ("random", "shuffled")
 STRONGEST = 3
-"""On texts of the first corpus a treatment does so many times as much; on those of the last nothing."""
+"""Factor of the treatment's effect on texts of the first corpus; on those of the last it is 0."""
 ANSWERS = (
     "<script>document.title='owned'</script>",
     "**bold** :material/home: $x^2$",
@@ -44,7 +45,7 @@ ANSWERS = (
     "\u0645\u0631\u062d\u0628\u0627 \u202e gnp.exe",
     "\U0001f642" * 40,
 )
-"""Hostile answers, one to each of the first documents of a task."""
+"""Hostile answers, one for each of the first documents of a task."""
 CHECKPOINT = ["model", "draw", "arm", "corpus", "text_id", "seed", "step"]
 
 
@@ -216,7 +217,7 @@ class MadeTrack:
                     writer.write_table(rows.set_column(place, "doc_id", numbers))
 
     def _write_facts(self, out: Path, runs: pd.DataFrame) -> None:
-        """What no score depends on: draws, texts, corpora and provenance."""
+        """The data that no score depends on: draws, texts, corpora and provenance."""
         texts = runs[["corpus", "index", "text_id"]].drop_duplicates()
         lines = [f"def run_{row.index}():\n    return '<b>{row.corpus}</b>'\n" for row in texts.itertuples()]
         pq.write_table(

@@ -12,7 +12,7 @@ from leaderboard.parts import claim_cards, draw_notes, order, ranking, short_ans
 from leaderboard.site import page, state, track_data
 
 MOST_SIZES = 36
-FILTER = 275  # pixels: one a row on a telephone; a bare string below it would stand on the page
+FILTER = 275  # pixels: one per row on a phone; a docstring here would be printed on the page
 ORDER = (
     "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not clearly "
     "different."
@@ -59,7 +59,7 @@ def main() -> None:
 def show_claims(
     claims: list[dict[str, Any]], problem: str, entries: pd.DataFrame, comparisons: pd.DataFrame, kept: str
 ) -> None:
-    """The short answer and what it rests on (`kept` draws among it), then a card per claim."""
+    """The short answer and what it is based on (including `kept` draws), then a card per claim."""
     if not claims:
         page.unwritten(wording.plain(problem) if problem else "`claims.json` holds no claim.")
         return
@@ -75,7 +75,7 @@ def show_claims(
 
 
 def show_sizes(frame: pd.DataFrame) -> None:
-    """What size of untreated model each treated one behaves like; the score against size where that is not known."""
+    """The size of untreated model that each treated one behaves like; score against size if that is not known."""
     st.header("What size of model does a treated one behave like?", anchor=False)
     treated = frame[frame["row_kind"] == "entry"]
     sized = treated[treated["effective_size"].notna()]
@@ -132,7 +132,7 @@ def show_ladder(frame: pd.DataFrame) -> None:
 
 @st.fragment
 def show_ranking(rows: ranking.RankingView) -> None:
-    """The ranking with its filters; only this part is redrawn when a filter changes."""
+    """The ranking with its filters; only this part is drawn again when a filter changes."""
     st.header("Ranking", anchor=False)
     total = len(rows.ranked)
     if not total:
@@ -140,7 +140,11 @@ def show_ranking(rows: ranking.RankingView) -> None:
         return
     with st.container(horizontal=True):
         words = state.search(
-            "Search", "q", placeholder="model, text, verdict", help="Rows that hold every word.", width=FILTER
+            "Search",
+            "q",
+            placeholder="model, text, verdict",
+            help="Rows that contain every word.",
+            width=FILTER,
         )
         chosen = {
             column: state.pick_many(label, rows.options[column], column, placeholder="All", width=FILTER)

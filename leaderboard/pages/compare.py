@@ -46,7 +46,7 @@ def main() -> None:
         default=first_view(track, named),
         most=4,
         explicit=True,
-        help="Type to search. The order chosen is kept.",
+        help="Type to search. The order of your choice is kept.",
     )
     if len(chosen) < 2:
         st.info("Choose at least two entries.", icon=":material/compare_arrows:")
@@ -145,7 +145,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
 
 
 def show_direct(track: str, keys: dict[str, Key]) -> None:
-    """Rows of `pairs.csv` between the chosen entries, each as it is stored."""
+    """Rows of `pairs.csv` between the chosen entries, as stored."""
     st.header("Directly against each other", anchor=False)
     pairs = track_data.table(track, "pairs.csv")
     if not pairs.has("other_model", "delta"):
@@ -176,7 +176,7 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
         shown,
         "pairs",
         labels=LABELS,
-        note="Difference: entry less the other, on documents that both have; Holm over all pairs.",
+        note="Difference: entry minus the other, on documents that both have; Holm over all pairs.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Entry: one treated model with all its runs, from the mean down to the texts."""
+"""Entry: one treated model with all its runs, from the mean to single texts."""
 
 import pandas as pd
 import streamlit as st
@@ -182,7 +182,7 @@ def show_finer(track: str, key: Key) -> None:
 
 
 def show_steps(track: str, key: Key) -> None:
-    """Score by step, each run thin, the mean thick, the steps that either protocol chooses marked."""
+    """Score by step: runs as thin lines, the mean as a thick one, and the steps that each protocol chooses as marks."""
     st.header("Step by step", anchor=False)
     st.markdown(
         "Each thin line is one run, driven by one text; the thick line is the mean with its 95 % "
@@ -243,7 +243,7 @@ def show_texts(track: str, key: Key, row: pd.Series) -> None:
 
 
 def about_texts(row: pd.Series) -> list[str]:
-    """What the entry's row says of a new text and of the best one; nothing in results of an older version."""
+    """The entry's figures for a new text and for the best one; nothing in results of an older version."""
     said = []
     if not wording.missing(row["prob_improve_new"]):
         chance = wording.share(
@@ -262,7 +262,7 @@ def about_texts(row: pd.Series) -> list[str]:
 
 
 def show_tasks(track: str, key: Key) -> None:
-    """A row per task: score, the base's score, difference, verdict."""
+    """One row per task: score, the base's score, difference, verdict."""
     st.header("Task by task", anchor=False)
     scores, comparisons = track_data.table(track, "scores.csv"), track_data.table(track, "comparisons.csv")
     page.explain(scores)

@@ -44,7 +44,7 @@ def main() -> None:
 
 @st.fragment
 def show_code(module: str, place: int) -> None:
-    """The source of a module, found without importing it, drawn where the reader opens it."""
+    """The source of a module, found without importing it, drawn when the reader opens it."""
     with state.unfold(f"Code: {module}", f"code{place}", icon=":material/code:") as part:
         if part.open:
             found = find_spec(module)

@@ -1,4 +1,4 @@
-"""Published: what the original study's own figures say, analysed again."""
+"""Published: the original study's own figures, analysed again."""
 
 import pandas as pd
 import streamlit as st
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def show_claims() -> None:
-    """The original's claims by its own figures."""
+    """The original's claims, judged by its own figures."""
     content, problem = track_data.document(TRACK, "claims.json")
     claims = short_answer.readable(content)
     if not claims:
@@ -72,7 +72,7 @@ def show_claims() -> None:
 
 
 def show_choice() -> None:
-    """What the choice of the best step explains by itself."""
+    """How much the choice of the best step explains by itself."""
     st.header("How much of the gain is the choice of the best step?", anchor=False)
     simulated, (facts, _) = (
         track_data.table(TRACK, "selection_simulation.csv"),
@@ -111,7 +111,7 @@ def show_choice() -> None:
 
 
 def show_runs() -> None:
-    """The study's figure of all runs, with the lines that it drew."""
+    """The study's figure of all runs, with its lines."""
     st.header("Every published run", anchor=False)
     st.markdown(
         "One dot per run, at its best epoch. Dashed: the untreated model. Solid: the next larger untreated "

@@ -36,7 +36,7 @@ QUESTIONS = {
         "words shuffled.",
     ),
 }
-"""Each claim as a question that needs no knowledge of the method, and what it is compared with."""
+"""Each claim as a question without technical terms, and what is compared with what."""
 ICONS = {
     "reproduced": ":material/check_circle:",
     "not reproduced": ":material/cancel:",
@@ -75,7 +75,7 @@ def show_cards(claims: list[dict[str, Any]], comparisons: pd.DataFrame) -> None:
 
 
 def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> None:
-    """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and what decides it."""
+    """One claim, the `place`-th: question, answer, comparison, the sentence with its figure, and what decides it."""
     name, outcome = str(claim["id"]), str(claim["outcome"])
     ask, against = QUESTIONS.get(name, ("", ""))
     colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
@@ -106,7 +106,7 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
 
 
 def show_controls(claim: dict[str, Any], place: int) -> None:
-    """The controls of C0: what was declared, what was found."""
+    """The controls of C0: what was declared and what was found."""
     columns = ["control", "entry", "as_expected", "expected", "delta", "ci_low", "ci_high", "found"]
     rows = claim.get("estimates") if isinstance(claim.get("estimates"), list) else []
     frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
@@ -120,13 +120,13 @@ def show_controls(claim: dict[str, Any], place: int) -> None:
         frame,
         f"claim-{place + 1}",
         height="content",
-        note="The difference is over the first tasks named, from its own untreated model or from the other draws.",
+        note="The difference is over the first tasks named, from its own untreated model or the other draws.",
     )
 
 
 @st.fragment
 def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None:
-    """All comparisons behind a claim, as a chart and a table, drawn where the reader opens them."""
+    """All comparisons behind a claim, as a chart and a table, drawn when the reader opens them."""
     name = str(claim["id"])
     known = name in QUESTIONS
     with state.unfold(

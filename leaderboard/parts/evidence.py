@@ -1,4 +1,4 @@
-"""What stands behind one entry: its comparisons, chosen steps, reference lines and tasks, joined from the tables."""
+"""The figures behind one entry: its comparisons, chosen steps, reference lines and tasks, joined from the tables."""
 
 from typing import Any
 
@@ -15,25 +15,25 @@ Key = tuple[str, str, str]
 _OF_INTEREST = COMPARISONS.names[COMPARISONS.names.index("delta") :]
 COMPARISON = ["name", "verdict"]
 COMPARISON += [name for name in _OF_INTEREST if name not in ("verdict", "p_noninferior", "p_negligible")]
-"""The columns of a comparison, as they stand in `comparisons.csv`, the verdict first."""
+"""The columns of a comparison, as in `comparisons.csv`, the verdict first."""
 MAYBE = {
     name
     for name in COMPARISON
     if name.startswith(("share_closed", "p_negligible", "mde_adjusted", "n_draws"))
 }
 MAYBE |= {"conditional", "q_value", "p_adjusted"}
-"""Columns that are left out where no row has anything in them."""
+"""Columns that are left out if all their cells are empty."""
 FINER = ["task", "name", "delta", "ci_low", "ci_high", "p_adjusted", "verdict", "conditional"]
 RUN = ["draw", "text_id", "seed"]
-"""What names a run of an entry; results of an older version have no draw."""
+"""The columns that identify a run of an entry; results of an older version have no draw."""
 TASK_LABELS = {
     "name": Column("Compared with", "The baseline of the difference."),
     "task": Column("Task", "One of the suite's tasks, or a family of them."),
-    "delta": Column("Gain", "Entry less untreated model, same documents.", "signed", ("ci_low", "ci_high")),
+    "delta": Column("Gain", "Entry minus untreated model, same documents.", "signed", ("ci_low", "ci_high")),
     "verdict": Column("Verdict", "On the gain; for single tasks by q-value."),
 }
 CONTROLS = {"descent": "training as usual"}
-"""Controls that are no placebos, in words."""
+"""Controls that are not placebos, in words."""
 HELD_OUT = "held-out choice"
 ORIGINAL_RULES = {f"original's rule, {scope_word(family).lower()}": family for family in FAMILIES}
 
@@ -53,7 +53,7 @@ def kept_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Those of `names` that the frame has, without those of `MAYBE` that hold nothing."""
     empty = {name for name in MAYBE & set(frame) if (frame[name].isna() | frame[name].eq("")).all()}
     if "conditional" in frame and frame["conditional"].notna().any():
-        empty -= {"conditional"}  # here an empty cell says something: nothing is taken as given
+        empty -= {"conditional"}  # an empty cell has a meaning here: nothing is taken as given
     return frame[[name for name in names if name in frame and name not in empty]]
 
 
@@ -91,7 +91,7 @@ def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str)
 
 
 def candidate_steps(curves: ResultTable) -> dict[Key, int]:
-    """How many steps each entry's step was chosen from: those scored, without the untreated model."""
+    """From how many steps each entry's step was chosen: the scored ones, without the untreated model."""
     if not curves:
         return {}
     steps = curves.frame[["model", "arm", "corpus", "step"]].drop_duplicates()
@@ -100,7 +100,7 @@ def candidate_steps(curves: ResultTable) -> dict[Key, int]:
 
 
 def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row per run and scope: the test score at the selected step."""
+    """One row per run and scope: the test score at the selected step."""
     kept = ["corpus", *RUN, "selected_step"]
     parts = [
         runs[[*kept, f"test_{scope}"]].rename(columns={f"test_{scope}": "score"}).assign(scope=scope)
@@ -115,7 +115,7 @@ def reference_lines(
 ) -> pd.DataFrame:
     """The untreated model (step 0 of the curve) and the nearest larger rung, on the same documents.
 
-    The rung's is the entry's score less the stored difference.
+    The rung's score is the entry's minus the stored difference.
     """
     lines = []
     start = curves.of(key, scope=scope, step=0) if curves else pd.DataFrame()

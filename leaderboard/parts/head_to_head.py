@@ -82,7 +82,7 @@ def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
     if not table.has("learning_rate", "step", "gain"):
         page.nothing(
             "No sensitivity table in this track.",
-            "It needs arms that differ in their learning rate only, such as `gap` and `gap-lr1e-4` in the "
+            "It needs arms that differ only in their learning rate, such as `gap` and `gap-lr1e-4` in the "
             "parameters.",
         )
         return
@@ -112,7 +112,7 @@ def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
         & (frame["kind"] == group[2])
         & (frame["scope"] == scope)
     ]
-    charts.show(run_charts.sensitivity(shown), "Gain by step, one line a learning rate")
+    charts.show(run_charts.sensitivity(shown), "Gain by step, one line per learning rate")
     tables.offer(shown, "sensitivity", note="Nothing is chosen here: every rate and step is shown.")
 
 

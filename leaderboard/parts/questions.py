@@ -1,7 +1,7 @@
-"""What a task's documents ask: prompts and choices, rebuilt from the suite's code, one task at a time.
+"""The questions of a task: prompts and choices, rebuilt from the suite's code, one task at a time.
 
-Samples hold answers only, and the texts of the original's tasks may not be copied into results. The drawn tasks need
-the code alone, the original's a folder of its data.
+Samples hold answers only, and the texts of the original's tasks may not be copied into results. Generated tasks need
+only the code; the original's tasks need a folder with their data.
 """
 
 import os
@@ -16,7 +16,7 @@ from benchmark.errors import InputError
 from leaderboard.parts import recipe
 
 DRAWN = "micro12"
-"""The suite whose documents the code draws: nothing is downloaded for it."""
+"""The suite whose documents the code generates, without any download."""
 
 NEEDS_DATA = (
     "What these documents ask is not stored with their answers. Set GAPBENCH_DATA to a folder with the tasks' data, "
@@ -30,7 +30,7 @@ OTHER_DOCUMENTS = (
 
 @dataclass(frozen=True)
 class Question:
-    """What one document asks: the prompt, and the choices where there are any; `target` as samples store it."""
+    """One question: the prompt, and the choices if there are any; `target` as samples store it."""
 
     asked: str
     choices: tuple[str, ...]
@@ -66,8 +66,8 @@ def of_task(track: str, task: str, targets: pd.Series) -> Questions:
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the questions …")
 def _read(suite: str, task: str, protocol: str, split_source: str, folder: str) -> Questions:
-    del folder  # of the cache's key: another folder may hold other documents
-    from benchmark.tasks.suite import load_suite  # half a second, for this page alone
+    del folder  # part of the cache's key: another folder may have other documents
+    from benchmark.tasks.suite import load_suite  # takes half a second, and only this page needs it
 
     try:
         loaded = load_suite(suite, tasks=[task], protocol=protocol, split_source=split_source).tasks[0]
@@ -85,7 +85,7 @@ def _question(task: Any, row: Mapping[str, Any], family: str) -> Question:
 
 
 def in_words(answer: object, question: Question | None) -> object:
-    """A stored answer; of multiple choice its number and the choice that it stands for."""
+    """A stored answer; for multiple choice, its number and the text of the choice."""
     if question is None or not question.choices or not str(answer).isdecimal():
         return answer
     place = int(str(answer))

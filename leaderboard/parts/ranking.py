@@ -1,4 +1,4 @@
-"""The ranking as readers see it: a row per entry, its verdicts beside its figures. Joins tables, computes nothing."""
+"""The ranking as readers see it: one row per entry, with figures and verdicts. Joins tables, computes nothing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -74,10 +74,10 @@ REFERENCE += ["gain_all", "gain_interval", "n_texts", "n_draws", "conditional", 
 
 @dataclass(frozen=True)
 class RankingView:
-    """A track's rows as readers see them, and what every filter needs of them; shared by all readers, never written.
+    """A track's rows as readers see them, and what the filters need; shared by all readers and never changed.
 
-    `frame` holds all rows, `ranked` those that compete, `lines` the words of each of these that a search looks
-    through, in lower case.
+    `frame` has all rows, `ranked` those that are ranked, and `lines` the searchable words of each of these in lower
+    case.
     """
 
     frame: pd.DataFrame
@@ -96,7 +96,7 @@ def of_track(track: str) -> RankingView:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _built(track: str, *marks: Stamp | None) -> RankingView:
-    del marks  # they are the cache's key
+    del marks  # the cache's key
     frame = build(track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv"), track)
     ranked = frame[frame["row_kind"] == "entry"].reset_index(drop=True)
     searched = ranked[[*KEY, "against_rungs", "verification"]].fillna("").astype(str)
@@ -132,9 +132,7 @@ def build(entries: ResultTable, comparisons: ResultTable, track: str) -> pd.Data
     ]
     steps = evidence.candidate_steps(track_data.table(track, "curves.csv"))
     single = [steps.get(key) == 1 for key in keys]
-    frame.loc[single, ["optimism", "optimism_low", "optimism_high"]] = (
-        None  # there was nothing to choose from
-    )
+    frame.loc[single, ["optimism", "optimism_low", "optimism_high"]] = None  # nothing was chosen
     frame["score_interval"] = _intervals(frame, "score_all")
     frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
     frame["iqm_interval"] = _intervals(frame, "iqm_all")
@@ -200,7 +198,7 @@ def _gap_closed(rungs: list[Any]) -> str:
 
 
 def first_view(frame: pd.DataFrame) -> list[str]:
-    """The columns to begin with: those that hold something, by family where there is no score over all tasks."""
+    """The initial columns: those that are not empty, by family if there is no score over all tasks."""
     names = SHOWN
     if frame["score_all"].isna().all():
         names = [one for name in SHOWN for one in (FAMILY_COLUMNS if name == "score_all" else [name])]
@@ -214,9 +212,9 @@ def keep(
     verdicts: Iterable[str] = (),
     words: str = "",
 ) -> pd.DataFrame:
-    """Ranked rows with one of the `chosen` values in each column, where any is chosen, and every word.
+    """Ranked rows that have every word and, in each column with `chosen` values, one of these.
 
-    `verdicts` looks at those against larger models.
+    `verdicts` are those against larger models.
     """
     frame, asked = ranking.ranked, words.casefold().split()
     wanted = [(list(frame[column]), set(values)) for column, values in chosen.items() if set(values)]
@@ -240,7 +238,7 @@ def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
         "gap_closed": "_share",
     }
     if (column, descending) == ("standing", False):
-        return frame  # their order as they are kept
+        return frame  # sorted in their usual order
     return frame.sort_values(
         by.get(column, column), ascending=not descending, kind="stable", na_position="last"
     )

@@ -1,4 +1,4 @@
-"""How an entry is repeated: commands, settings, digests of its inputs, and the attestations of those who did."""
+"""How to repeat an entry: commands, settings, digests of its inputs, and attestations."""
 
 import json
 import re
@@ -16,7 +16,7 @@ SUITES = {"micro": "micro12", "paper": "gap12"}
 
 
 def settings(track: str) -> dict[str, Any]:
-    """The track's parameters; empty where there are none or they cannot be read."""
+    """The track's parameters; empty if there are none or they cannot be read."""
     try:
         content = yaml.safe_load((track_data.ROOT / params_name(track)).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
@@ -25,7 +25,7 @@ def settings(track: str) -> dict[str, Any]:
 
 
 def settings_of(track: str, key: Key) -> str:
-    """The parts of the parameters that concern one entry, as YAML; empty where they do not name it."""
+    """The parts of the parameters that concern one entry, as YAML; empty if they do not name it."""
     given = settings(track)
     parts: dict[str, Any] = {}
     for section, name in (("models", key[0]), ("arms", key[1]), ("corpora", key[2])):
@@ -89,7 +89,7 @@ def attestations(track: str, key: Key | None = None) -> pd.DataFrame:
 
 
 def _summary(row: dict[str, Any]) -> dict[str, Any]:
-    """The plain facts of an attestation; of lists their length; what is nested stands in the file."""
+    """The plain facts of an attestation, and the lengths of lists; nested facts are left out."""
     return {k: len(v) if isinstance(v, list) else v for k, v in row.items() if not isinstance(v, dict)}
 
 

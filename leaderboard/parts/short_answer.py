@@ -1,4 +1,4 @@
-"""The short answer to all claims in plain words, and what it rests on."""
+"""The short answer to all claims in plain words, and what it is based on."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ _UNDECIDED = {
     "": "**Not settled.** These data can tell neither whether the treated models get better, nor whether they match "
     "larger ones.",
 }
-"""What is said by the outcome of C1, where C2 is not reproduced, and where it is undecided."""
+"""The sentence by outcome of C1, if C2 is not reproduced and if it is undecided."""
 
 
 def readable(content: Any) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ LABELS = {
     "texts": Column("Texts", "Distinct texts behind them.", "count"),
     "baseline": Column("Untreated", "Mean score of the untreated model (epoch 0).", "score4"),
     "mean_of_best": Column("Mean of best", "Mean over runs of the score at the best epoch.", "score4"),
-    "gain": Column("Gain", "Mean of best less untreated.", "signed", ("gain_low", "gain_high")),
+    "gain": Column("Gain", "Mean of best minus untreated.", "signed", ("gain_low", "gain_high")),
     "gain_low": Column("95 % low", "Over texts only.", "signed", ("gain_low", "gain_high")),
     "gain_high": Column("95 % high", "Over texts only.", "signed", ("gain_low", "gain_high")),
     "runs_below_baseline": Column("Runs below", "Published runs below the untreated model.", "count"),
@@ -30,7 +30,7 @@ def figures(facts: Any) -> pd.DataFrame:
 
 
 def sentences(facts: Any) -> list[str]:
-    """What the choice of the best epoch did, from the counts in the file; parts that are absent are left out."""
+    """The effect of choosing the best epoch, from the counts in the file; missing parts are left out."""
     if not isinstance(facts, dict):
         return []
     said = []

@@ -1,4 +1,4 @@
-"""Which entry, and which run of it, a page is about."""
+"""The choice of the entry, and of the run, that a page is about."""
 
 import pandas as pd
 
@@ -25,7 +25,7 @@ def entry_keys(
 
 
 def pick_entry(keys: list[tuple[str, str, str]], **layout: object) -> tuple[str, str, str]:
-    """An entry by model, treatment and corpus; each choice offers what the choices before it leave."""
+    """An entry by model, treatment and corpus; each choice offers what is left by the ones before it."""
     models = list(dict.fromkeys(key[0] for key in keys))
     model = state.pick_one("Model", models, "model", explicit=True, **layout)
     arms = list(dict.fromkeys(key[1] for key in keys if key[0] == model))
@@ -40,7 +40,7 @@ def name_of(key: tuple[str, str, str]) -> str:
 
 
 def by_name(keys: list[tuple[str, str, str]]) -> dict[str, tuple[str, str, str]]:
-    """Entries by their name; of two with one name the first."""
+    """Entries by their name; of two with the same name the first."""
     named: dict[str, tuple[str, str, str]] = {}
     for key in keys:
         named.setdefault(name_of(key), key)

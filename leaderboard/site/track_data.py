@@ -1,6 +1,6 @@
-"""The results folder: which tracks it holds, and their tables, read once per change and never with a traceback.
+"""The results folder: its tracks and their tables. Tables are read once per change; broken ones give a message.
 
-Tables are kept as Arrow tables by `st.cache_resource`: they are never written to, so all readers share one copy
+Tables are cached as Arrow tables by `st.cache_resource`: they are never changed, so all readers share one copy
 (`st.cache_data` would copy each on each access). The key is the file's path, time of change and size.
 """
 
@@ -26,7 +26,7 @@ SHOWN_FILES = ("entries.csv", "runs.csv", "claims.json", "comparisons.csv", "cur
 
 SCHEMAS: dict[str, pa.Schema] = result_columns.TABLES | {"draws.csv": result_columns.DRAWS}
 NEEDED = {name: [*KEY] for name in ("entries.csv", "comparisons.csv", "curves.csv", "runs.csv", "scores.csv")}
-"""Columns without which a table says nothing; other columns of its schema may be absent and are then empty."""
+"""Columns that a table must have; its other columns may be missing and are then empty."""
 FORMER = {
     "n_runs": "n_texts",
     "familiarity": "corpus_loss",
@@ -34,7 +34,7 @@ FORMER = {
     "p_improve_control": "prob_improve_control",
     "n_paired_texts": "n_paired",
 }
-"""What columns were called in results of an older version."""
+"""Names of columns in results of an older version."""
 SCORE, PROBABILITY = "score", "probability"
 """What a row of `comparisons.csv` or `scores.csv` measures: the study's metric, or the finer one."""
 
@@ -43,7 +43,7 @@ Stamp = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class ResultTable:
-    """A table, or the reason why there is none; `note` names what an incomplete one lacks."""
+    """A table, or the reason why there is none; `note` says what is missing from an incomplete one."""
 
     data: pa.Table = field(default_factory=lambda: pa.table({}))
     problem: str = ""
@@ -59,7 +59,7 @@ class ResultTable:
         return self.data.to_pandas()
 
     def where(self, **equal: Any) -> pd.DataFrame:
-        """Rows whose columns equal (or, for a list, are among) the given values; a column not there excludes none."""
+        """Rows whose columns equal (or, for a list, are among) the given values; a missing column excludes none."""
         kept = self.data
         for name, value in equal.items():
             if name not in kept.column_names:
@@ -76,7 +76,7 @@ class ResultTable:
         return self.where(**dict(zip(KEY, key, strict=True)), **equal)
 
     def has(self, *columns: str) -> bool:
-        """Whether the table holds rows and all of these columns."""
+        """Whether the table has rows and all of these columns."""
         return bool(self) and all(name in self.data.column_names for name in columns)
 
 
@@ -97,7 +97,7 @@ def tracks() -> list[str]:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What changes when the file does; None where there is no file."""
+    """A key that changes with the file; None if there is no file."""
     try:
         state = path.stat()
     except OSError:
@@ -106,7 +106,7 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def table(track: str, name: str, measure: str = SCORE) -> ResultTable:
-    """A CSV or Parquet file of a track; where its rows name a measure, those of `measure`."""
+    """A CSV or Parquet file of a track; if its rows have a measure, those of `measure`."""
     mark = stamp(results_folder() / track / name)
     if mark is None:
         return _lost(name, f"{name} is not in results/{track}/.", absent=True)
@@ -135,7 +135,7 @@ def _lost(name: str, problem: str, *, absent: bool = False) -> ResultTable:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _measured(mark: Stamp, name: str, measure: str) -> ResultTable:
-    """The rows of one measure; rows of older results, which name none, are of `SCORE`."""
+    """The rows of one measure; rows of older results, which have no measure, count as `SCORE`."""
     whole = _read(mark, name)
     if "measure" not in whole.data.column_names:
         return whole
@@ -167,7 +167,7 @@ def _read(mark: Stamp, name: str) -> ResultTable:
 
 
 def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
-    """Typed by the schema; where a cell does not fit, as text, from which `_completed` keeps what is a number."""
+    """Typed by the schema; if a cell does not fit, as text, of which `_completed` keeps the numbers."""
     types = {f.name: f.type for f in expected} if expected else {}
     strings = {name: pa.string() for name in (*KEY, "text_id", "scope", "task", "baseline", "baseline_arm")}
     parse = pa_csv.ParseOptions(newlines_in_values=True)
@@ -184,7 +184,7 @@ def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
 
 
 def _completed(data: pa.Table, name: str) -> ResultTable:
-    """The table with every column of its schema: what is absent is empty, what is no number too, and both are named."""
+    """The table with every column of its schema. Missing columns and cells that are not numbers are empty and named."""
     former = {old: new for old, new in FORMER.items() if old in data.column_names}
     if name.endswith(".csv") and not set(former.values()) & set(data.column_names):
         data = data.rename_columns([former.get(column, column) for column in data.column_names])
@@ -203,7 +203,7 @@ def _completed(data: pa.Table, name: str) -> ResultTable:
             data = data.set_column(data.column_names.index(column.name), column, fixed)
             spoiled += [] if whole else [column.name]
     notes = [f"lacks {', '.join(absent)}"] if absent else []
-    notes += [f"has cells in {', '.join(spoiled)} that are no numbers"] if spoiled else []
+    notes += [f"has cells in {', '.join(spoiled)} that are not numbers"] if spoiled else []
     return ResultTable(
         data, note=f"{name} {' and '.join(notes)}; these cells are shown empty." if notes else ""
     )
@@ -233,6 +233,6 @@ def _read_json(mark: Stamp, name: str) -> tuple[Any, str]:
 
 
 def first_line(error: Exception) -> str:
-    """The beginning of what an error says, files below the results folder named as they stand in the project."""
+    """The first line of an error, with files below the results folder named relative to the project."""
     lines = str(error).replace(f"{results_folder()}{os.sep}", "results/").splitlines()
     return (lines[0] if lines else type(error).__name__)[:160].replace("`", "'")

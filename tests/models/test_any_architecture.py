@@ -330,19 +330,19 @@ def test_a_run_says_how_its_model_was_scored(kind: str, tokenizer_folder: Path, 
     tokens = tuple(base.tokenizer.encode("the cat sat on a mat", bos=True))
     arm = Arm(kind="random")
     request = RunRequest(
-        "t",
-        kind,
-        base.model,
-        base.digest,
-        "c",
-        0,
-        "text",
-        tokens,
-        "random",
-        arm,
-        0,
-        posttrain,
-        base.arithmetic,
+        track="t",
+        model_name=kind,
+        model=base.model,
+        model_digest=base.digest,
+        corpus="c",
+        index=0,
+        text_id="text",
+        tokens=tokens,
+        arm_name="random",
+        arm=arm,
+        seed=0,
+        settings=posttrain,
+        arithmetic=base.arithmetic,
     )
     result = execute_run(request, base.scorer)
     assert result.record.scored_as == {"llama": "prefix trees", "mamba": "one sequence per choice"}[kind]

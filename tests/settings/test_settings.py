@@ -136,7 +136,7 @@ def test_lessons_are_unranked_and_no_treatments_control() -> None:
 
 
 def test_updates_are_those_of_lessons_alone() -> None:
-    with pytest.raises(InputError, match=r"arms\.a.*'ascent' takes the steps of posttrain\.max_steps"):
+    with pytest.raises(InputError, match=r"arms\.a.*'ascent' takes posttrain\.max_steps steps"):
         validate({**MINIMAL, "arms": {"a": {"kind": "ascent", "updates": 5}}}, "test")
 
 

@@ -1,4 +1,4 @@
-"""What a `config.json` of any architecture says of a model's tensors, without loading any."""
+"""Names and shapes of the tensors that a `config.json` of any architecture describes; no tensor is loaded."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ class DeclaredModel:
 
 
 def declared_model(raw: dict[str, Any]) -> DeclaredModel:
-    """The model that a `config.json` describes, its numbers bounded before anything is sized by them.
+    """The model that a `config.json` describes, with limits on its numbers before anything is allocated.
 
     Raises:
         InputError: an unknown architecture, another class than its own, or numbers out of bounds.
@@ -54,7 +54,7 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
     try:
         with torch.device("meta"):
             module = AutoModelForCausalLM.from_config(config)
-    except Exception as error:  # a model raises whatever its own code raises on numbers that do not fit
+    except Exception as error:  # a model may raise any exception on numbers that do not fit
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(f"config.json describes no model that can be built ({reason})") from None
     tensors = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
@@ -74,9 +74,9 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
 def _refuse_large(raw: dict[str, Any]) -> None:
     for key, value in _numbers(raw):
         limit = MOST_LAYERS if "layers" in key else MOST_EXPERTS if "experts" in key else LARGEST
-        # A rotary base is no size.
+        # A rotary base is not a size.
         if isinstance(value, int) and value > limit and "theta" not in key:
-            raise InputError(f"config.json: {key:.60} is {str(value)[:30]}, at most {limit} is taken")
+            raise InputError(f"config.json: {key:.60} is {str(value)[:30]}, at most {limit} is accepted")
 
 
 def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -21,7 +21,7 @@ class LoadedModule:
     writable: int
     trees: dict[int, bool] = field(default_factory=dict)
     bound: object = None
-    """The network whose weights the module holds at present."""
+    """The network whose weights the module holds now."""
 
     @property
     def settings(self) -> PreTrainedConfig:

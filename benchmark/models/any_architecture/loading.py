@@ -38,7 +38,7 @@ def load_any(
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are refused below, with their names
         )
-    # transformers raises whatever a model's own code raises on numbers or tensors that do not fit.
+    # A model's code may raise any exception on numbers or tensors that do not fit.
     except Exception as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(
@@ -74,7 +74,7 @@ def _refuse_misfits(loaded: dict[str, Any], folder: Path) -> None:
 
 
 def _refuse_untied(module: Any, folder: Path) -> None:
-    """Refuse a head of its own where the configuration says that the embedding is the head."""
+    """Refuse a separate head if the configuration says that the embedding is the head."""
     head, embedding = module.get_output_embeddings(), module.get_input_embeddings()
     if head is None or not module.config.get_text_config().tie_word_embeddings:
         return
