@@ -10,7 +10,8 @@ from benchmark.claims.study_controls import decide_controls, under_controls
 from benchmark.errors import InputError
 from benchmark.results.derived_tables import derive
 from benchmark.results.result_files import csv_text, write_csv, write_json
-from benchmark.schema.result_columns import TABLES
+from benchmark.schema.result_columns import TABLES, Family
+from benchmark.schema.result_columns import tables as table_columns
 from benchmark.scoring.comparisons import baselines_of, comparison_rows
 from benchmark.scoring.entries import Entry, Row, entry_tables
 from benchmark.scoring.ranks import rank_entries
@@ -28,6 +29,7 @@ from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import base_scores, select_entry
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain
+from benchmark.statistics.design import Layout
 from benchmark.system.files import write_text
 
 SELF_REPORTED = "self-reported"
@@ -57,7 +59,7 @@ def run_score(
     """
     settings = settings or ScoringSettings()
     records, known = read_records(runs, corpus_losses), read_models(models)
-    samples = read_samples(sample_paths, tasks, recorded=records)
+    samples = read_samples(sample_paths, tasks, recorded=records, families=settings.families)
     tables, claims = score_tables(samples, known, records, settings)
     treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
     for row in tables["entries.csv"]:
@@ -66,11 +68,20 @@ def run_score(
             row["verification"] = (verification or {}).get(entry, SELF_REPORTED)
             row["overlap"] = (overlap or {}).get(row["corpus"])
     derived = derive(tables, records, treatments)
+    columns = table_columns(families(samples.layouts["test"]))
     for name, rows in tables.items():
-        write_csv(Path(out) / name, rows, TABLES[name])
+        write_csv(Path(out) / name, rows, columns[name])
     for name, table in derived.items():
         write_text(Path(out) / name, csv_text(table.to_dict("records"), table.columns))
     write_json(Path(out) / "claims.json", claims)
+
+
+def families(layout: Layout) -> list[Family]:
+    """The families of the tasks, as the columns of the tables depend on them."""
+    return [
+        Family(name, all(task.written for task in layout.tasks if task.family == name))
+        for name in layout.families
+    ]
 
 
 def score_tables(

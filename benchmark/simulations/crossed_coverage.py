@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
+    FAMILIES,
     GAP,
     SCENARIOS,
     Effects,
@@ -163,7 +164,7 @@ HEADER = [
     "scenario",
     "texts",
     "documents a task",
-    "coverage: all, classification, dialogue",
+    f"coverage: all, {', '.join(FAMILIES)}",
     "p < 0.05 under the null",
     "comparable at minus the margin (uncorrected)",
     "family-wise error",
