@@ -20,6 +20,7 @@ from benchmark.bench.subjects import Subject
 from benchmark.evaluation.batched_requests import Unit
 from benchmark.models.opt import OptModel, save_opt
 from benchmark.models.tokenizer import Tokenizer
+from benchmark.tasks.metrics import TEXT_METRICS
 from benchmark.tasks.suite import TASKS_FOLDER
 
 BATCH_SIZES = (4, 16, 64)
@@ -162,7 +163,7 @@ def padded_pass(stock: Any, subject: Subject, documents: int) -> float:
         units = [split.workload.units[unit] for unit in task.units][:documents]
         started = time.perf_counter()
         _padded_scores(stock, units, subject).tolist()
-        if task.task.family == "dialogue":
+        if task.task.metric in TEXT_METRICS:
             _padded_generation(stock, units, subject).tolist()
         seconds += time.perf_counter() - started
     return seconds

@@ -226,7 +226,7 @@ def _chance(task: PreparedTask) -> _Scored:
 def _averages(tasks: Sequence[PreparedTask], metrics: Mapping[str, Mapping[str, float | None]]) -> Averages:
     primary = [(task.task.family, metrics[task.task.name][task.task.metric] or 0.0) for task in tasks]
     averages: Averages = {}
-    for scope in ("classification", "dialogue", "all"):
+    for scope in (*dict.fromkeys(family for family, _ in primary), "all"):
         values = [value for family, value in primary if scope in (family, "all")]
         averages[scope] = float(np.mean(values)) if values else None
     return averages

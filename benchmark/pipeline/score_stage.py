@@ -27,6 +27,7 @@ from benchmark.store.attestation import EntryKey, State, verification_states
 from benchmark.store.entry_lookup import Entry, samples_digest
 from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json, write_json, write_parquet
+from benchmark.tasks.family_words import family_labels
 from benchmark.tasks.suite_of_track import suite_of
 
 Checkpoint = tuple[str, int, str, str, str, int, int | None]
@@ -43,6 +44,7 @@ class TrackScores:
         corpora: `corpus.json`, texts and overlap with task documents by corpus.
         records: run records of trained and kept draws as JSON objects with the loss of their corpus.
         selected: the checkpoint that each run is judged by.
+        families: the label of each family of tasks, in the suite's order.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class TrackScores:
     kept: KeptScores
     selected: set[Checkpoint]
     verification: dict[EntryKey, State]
+    families: dict[str, str]
 
 
 def write_track_results(settings: Settings, paths: TrackPaths) -> None:
@@ -97,13 +100,15 @@ def stored_scores(settings: Settings, paths: TrackPaths) -> TrackScores:
             for step in record.selected_step.values()
         },
         verification=verification_states(paths.attestations, lambda key: stored_digest(settings, paths, key)),
+        families=family_labels(suite.name, (task.family for task in suite.tasks)),
     )
 
 
 def write_tables(stored: TrackScores, out: Path) -> None:
     """Score what is stored and write the tables of a results folder to `out`."""
     versions = {str(facts["suite_version"]) for facts in stored.bases.values()}
-    scoring = ScoringSettings.of_track(stored.settings, versions.pop() if len(versions) == 1 else None)
+    version = versions.pop() if len(versions) == 1 else None
+    scoring = ScoringSettings.of_track(stored.settings, version, stored.families)
     with tempfile.TemporaryDirectory() as folder:
         samples = list(stored.samples)
         for number, table in enumerate(stored.kept.samples):

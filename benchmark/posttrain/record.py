@@ -7,11 +7,17 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from benchmark.errors import InputError
+from benchmark.schema.stored_columns import ALL
 from benchmark.system.files import read_json_lines, write_json_lines
 from benchmark.system.finite_values import finite
 
 Averages = dict[str, float | None]
-"""Means over tasks by scope: `all`, `classification`, `dialogue`."""
+"""Means over tasks by scope: `all` and each family of tasks."""
+
+
+def families_of(averages: Averages) -> tuple[str, ...]:
+    """The families of tasks among the scopes, in their order."""
+    return tuple(scope for scope in averages if scope != ALL)
 
 
 class StoredRecord(BaseModel):

@@ -14,10 +14,10 @@ from benchmark.evaluation.engine import Evaluation
 from benchmark.models.causal_model import CausalModel
 from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.arms import ARMS
-from benchmark.posttrain.arms.interface import RunStart
-from benchmark.posttrain.early_stopping import FAMILIES, EarlyStop, chosen_step
+from benchmark.posttrain.arms.interface import RunStart, SoupMember
+from benchmark.posttrain.early_stopping import EarlyStop, chosen_step
 from benchmark.posttrain.objective import text_loss
-from benchmark.posttrain.record import Averages, RunRecord, StepRecord
+from benchmark.posttrain.record import Averages, RunRecord, StepRecord, families_of
 from benchmark.posttrain.sample_rows import chance_samples, label_samples
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.arm_kinds import ONE_STEP
@@ -200,7 +200,8 @@ class _Run:
     def _selected(self) -> dict[str, int | None]:
         if self.paper:
             scored = [(step, self._averages(evaluation)) for step, evaluation in self.scored]
-            return {family: chosen_step(scored, family) for family in FAMILIES}
+            families = families_of(self.scorer.start.averages["test"])
+            return {family: chosen_step(scored, family) for family in families}
         scored = [(step, dict(evaluation.averages["select"])) for step, evaluation in self.scored]
         return {"all": chosen_step(scored, "all")}
 

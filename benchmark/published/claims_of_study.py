@@ -17,6 +17,7 @@ from benchmark.schema.stored_columns import NO_ARM
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.statistics.contrast import GIVEN_DRAWS
+from benchmark.tasks.family_words import family_labels
 
 MARGIN = 0.5
 """Share of the ladder gap that may remain; used only to say what an interval excludes."""
@@ -28,29 +29,33 @@ PARTIAL = "no verdict here holds the uncertainty of the documents."
 
 def published_claims(figures: PublishedFigures, comparisons: list[Row], null_rate: float) -> dict[str, Any]:
     """The content of `claims.json`; `null_rate`: how often choice alone would make C1 "reproduced"."""
-    return {
-        "track": TRACK,
-        "suite_version": SUITE_VERSION,
-        "claims": [
+    labels = family_labels(SUITE_VERSION, FAMILIES)
+    return claims_document(
+        TRACK,
+        SUITE_VERSION,
+        [
             decide(
                 "C1",
                 _base_estimates(figures),
                 _base_parts(comparisons),
+                families=labels,
                 cannot_fail=_why_c1_cannot_fail(null_rate),
             ),
             decide(
                 "C2",
                 _rung_estimates(figures),
                 _rung_parts(comparisons, figures),
+                families=labels,
                 caveat=f"OPT-6.7B has no data, and {PARTIAL}",
             ),
             decide(
                 "C3",
                 _corpus_estimates(figures),
                 _corpus_parts(figures),
+                families=labels,
                 caveat=f"Texts are the units, steps were chosen on the documents that are reported, and {PARTIAL}",
             ),
-            decide("C4", _placebo_parts(figures)[:1], _placebo_parts(figures)),
+            decide("C4", _placebo_parts(figures)[:1], _placebo_parts(figures), families=labels),
         ],
     }
 

@@ -23,7 +23,8 @@ SAID = {REPRODUCED: "shows it", NOT_REPRODUCED: "rules it out"}
 
 def gap_error(family: FamilyFigures, model: str, rung: str) -> float:
     """Standard error of the gap over the documents of a family, under the assumptions."""
-    counts = {task: (family.family, documents_of(task)) for task in family.tasks}
+    written = family.family == "dialogue"
+    counts = {task: (written, documents_of(task)) for task in family.tasks}
     return math.sqrt(sum(gap_variances(model, rung, counts).values()))
 
 

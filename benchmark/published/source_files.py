@@ -47,6 +47,9 @@ TASKS = {
     },
 }
 
+MEAN_GAINS = {"classification": 0.0026, "dialogue": 0.0072}
+"""Mean gains over all published runs, by family (`gapbench published`)."""
+
 FEWER_DOCUMENTS = {"arc_challenge": 295, "copa": 100}
 """Documents of the tasks that have fewer than the 320 which the study evaluated."""
 

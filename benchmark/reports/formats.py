@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmark.reports.citation import Citation
 from benchmark.reports.markdown import markdown_table
-from benchmark.statistics.design import SUMMARY_SCOPES
+from benchmark.schema.result_columns import ALL, families_of
 
 KEY = ("model", "arm", "corpus")
 INTERVALS = "Intervals are 95 %, two-sided; p is adjusted (Holm) within the entry. "
@@ -27,7 +27,7 @@ Record = dict[str, Any]
 
 def _score_cells(row: Record) -> list[list[str]]:
     cells = []
-    for scope in SUMMARY_SCOPES:
+    for scope in (ALL, *(family.name for family in families_of(row))):
         score, low, high = (row.get(f"score_{scope}{end}") for end in ("", "_low", "_high"))
         if score is not None:
             cells.append([scope, *_with_interval(score, low, high)])

@@ -8,8 +8,9 @@ from benchmark.claims.parts import Scores, decide_claims
 from benchmark.claims.study_controls import decide_controls, under_controls
 from benchmark.errors import InputError
 from benchmark.results.derived_tables import derive
-from benchmark.results.result_files import csv_text, json_text
-from benchmark.schema.result_columns import TABLES
+from benchmark.results.result_files import csv_text, write_csv, write_json
+from benchmark.schema.result_columns import TABLES, Family
+from benchmark.schema.result_columns import tables as table_columns
 from benchmark.scoring.comparisons import baselines_of, comparison_rows
 from benchmark.scoring.entries import Entry, Row, entry_tables
 from benchmark.scoring.ranks import rank_entries
@@ -26,6 +27,7 @@ from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import base_scores, select_entry
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain
+from benchmark.statistics.design import Layout
 from benchmark.system.files import write_text
 
 SELF_REPORTED = "self-reported"
@@ -54,9 +56,8 @@ def run_score(
         InputError: input that is refused.
     """
     settings = settings or ScoringSettings()
-    records = read_records(runs, corpus_losses, settings.suite_version)
-    known = read_models(models)
-    samples = read_samples(sample_paths, tasks, recorded=records)
+    records, known = read_records(runs, corpus_losses), read_models(models)
+    samples = read_samples(sample_paths, tasks, recorded=records, families=settings.families)
     tables, claims = score_tables(samples, known, records, settings)
     treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
     for row in tables["entries.csv"]:
@@ -65,11 +66,20 @@ def run_score(
             row["verification"] = (verification or {}).get(entry, SELF_REPORTED)
             row["overlap"] = (overlap or {}).get(row["corpus"])
     derived = derive(tables, records, treatments)
-    files = {name: csv_text(rows, TABLES[name].names) for name, rows in tables.items()}
-    files |= {name: csv_text(table.to_dict("records"), table.columns) for name, table in derived.items()}
-    files["claims.json"] = json_text(claims)
-    for name, text in files.items():
-        write_text(Path(out) / name, text)
+    columns = table_columns(families(samples.layouts["test"]))
+    for name, rows in tables.items():
+        write_csv(Path(out) / name, rows, columns[name])
+    for name, table in derived.items():
+        write_text(Path(out) / name, csv_text(table.to_dict("records"), table.columns))
+    write_json(Path(out) / "claims.json", claims)
+
+
+def families(layout: Layout) -> list[Family]:
+    """The families of the tasks, as the columns of the tables depend on them."""
+    return [
+        Family(name, all(task.written for task in layout.tasks if task.family == name))
+        for name in layout.families
+    ]
 
 
 def score_tables(

@@ -19,7 +19,7 @@ from benchmark.statistics.contrast import (
     score,
 )
 from benchmark.statistics.crossed import Estimate
-from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
+from benchmark.statistics.design import DocumentScores, Floats, Layout, shared_columns
 from benchmark.statistics.fieller import Share, share_of
 from benchmark.statistics.multiplicity import benjamini_hochberg, holm
 from benchmark.statistics.textbook import mcnemar_exact
@@ -170,12 +170,12 @@ def comparison_rows(
 ) -> list[dict[str, Any]]:
     """The rows of `comparisons.csv` for one entry, in both measures; each measure has families of its own.
 
-    Scopes `all`, `classification` and `dialogue` over all baselines are one Holm family for the difference,
-    one for non-inferiority (rungs) and one for a negligible difference (base and controls); single tasks over
-    all baselines are a Benjamini-Hochberg family for each. Where the ladder has no gap to close (its interval
+    Scope `all` and each family of tasks over all baselines are one Holm family for the difference, one for
+    non-inferiority (rungs) and one for a negligible difference (base and controls); single tasks over all
+    baselines are a Benjamini-Hochberg family for each. Where the ladder has no gap to close (its interval
     includes 0), the last two are not claimed, and their tests keep their places in the family, so that the
-    data do not choose the family's size. The probability of the right answer is never averaged over choices
-    and dialogue, so it has no scope `all`; a baseline without it is left out of its families.
+    data do not choose the family's size. The probability of the right answer is never averaged over several
+    families of tasks, so it then has no scope `all`; a baseline without it is left out of its families.
     """
     rows: list[dict[str, Any]] = []
     rungs = [baseline for baseline in baselines if kind_of(baseline, entry) == "rung"]
@@ -190,15 +190,17 @@ def comparison_rows(
             if scores is None:
                 continue
             gained = own_gain if measure == "score" else None
-            measured = difference(ours, scores, own, layout, settings, nearest, gained)
-            found += _rows(ours, scores, measured, measure, models, settings)
-        rows += _judged(found)
+            measured = difference(
+                ours, Baseline(baseline.kind, scores), own, layout, settings, nearest, gained
+            )
+            found += _rows(ours, baseline, measured, measure, models, settings)
+        rows += _judged(found, layout.summary_scopes)
     return rows
 
 
-def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _judged(rows: list[dict[str, Any]], summaries: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of one entry and measure with adjusted p-values, the effect they could detect, and verdicts."""
-    single = np.array([row["scope"] not in SUMMARY_SCOPES for row in rows], dtype=bool)
+    single = np.array([row["scope"] not in summaries for row in rows], dtype=bool)
     is_rung = np.array([row["baseline_kind"] == "rung" for row in rows], dtype=bool)
     adjusted = {}
     for name, member in (
@@ -264,7 +266,7 @@ def _rows(
         | ({"p_value": exact[scope]} if scope in exact else {})
         | ({} if share is None else share.at(place))
         for place, scope in enumerate(layout.scopes)
-        if measure == "score" or scope != "all"
+        if measure == "score" or scope in layout.finer_scopes
     ]
 
 

@@ -97,7 +97,7 @@ def _row_by_measure(
             row |= (
                 reference_row(ours, found, kind, model)
                 if measure == "score"
-                else _by_scope("probability", found, found.layout.summary_scopes[1:])
+                else _by_scope("probability", found, found.layout.family_scopes)
             )
     return row
 
@@ -127,7 +127,7 @@ def with_interval(name: str, bounds: Iterable[Any]) -> Row:
 
 
 def score_rows(scores: DocumentScores, found: Scored, kind: str, measure: str = "score") -> list[Row]:
-    """Rows of `scores.csv`; probabilities are not averaged over choices and dialogue."""
+    """Rows of `scores.csv`; probabilities are not averaged over several families."""
     layout = found.layout
     columns = {"score": found.score, "low": found.low, "high": found.high, "n_docs": layout.scope_documents()}
     if measure == "score":
@@ -136,7 +136,7 @@ def score_rows(scores: DocumentScores, found: Scored, kind: str, measure: str = 
     return [
         {**fixed, "scope": scope} | {name: column[place] for name, column in columns.items()}
         for place, scope in enumerate(layout.scopes)
-        if measure == "score" or scope != "all"
+        if measure == "score" or scope in layout.finer_scopes
     ]
 
 
@@ -154,7 +154,7 @@ def reference_row(scores: DocumentScores, found: Scored, kind: str, model: Model
         "parameters": model.parameters,
         "n_docs": found.layout.size,
         **_by_scope("score", found, found.layout.summary_scopes),
-        **{f"corrected_{scope}": corrected[scope] for scope in ("all", "classification")},
+        **{f"corrected_{scope}": corrected[scope] for scope in found.layout.summary_scopes},
     }
 
 

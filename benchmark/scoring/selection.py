@@ -78,9 +78,7 @@ def select_entry(
         places, select_layout, select_values = entry_values(samples, entry, "select")
         select = _by_step(select_layout, select_values, starts(samples, rows, "select", places), candidates)
     held_out, best = _chosen(select[:, 1:, 0]), _chosen(test[:, 1:, 0])
-    by_family = {
-        family: best_step(test[..., layout.scopes.index(family)]) for family in layout.summary_scopes[1:]
-    }
+    by_family = {family: best_step(test[..., layout.scopes.index(family)]) for family in layout.family_scopes}
     picks = by_family if paper else dict.fromkeys(by_family, held_out)
     untreated = [_untreated(samples, row, records) for row in rows]
     fallback = np.where(np.array(untreated)[:, None], start, layout.chance)
@@ -236,7 +234,7 @@ def _picked(
     picked = fallback.copy()
     runs = np.arange(len(values))
     for family, places in picks.items():
-        member = np.array([task.family == family for task in layout.tasks])[layout.task_of]
+        member = layout.is_in(family)
         step = values[runs, np.maximum(places - 1, 0)]
         step = np.where((places == 0)[:, None], start, step)
         kept = (places != NO_STEP)[:, None] & member

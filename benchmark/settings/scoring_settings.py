@@ -16,20 +16,27 @@ FEWEST_UNITS = 3
 class ScoringSettings(Scoring):
     """Settings of one call of scoring; unknown keys are refused.
 
-    `treatments` are the names of the ranked arms. If it is empty, an arm is ranked unless its name is a kind of
-    control, or begins with one and a hyphen. `controls` may say which control arms belong to which treatment, as
-    `of_track` does. A treatment that it does not name is compared with every control of its model and corpus; so it is
-    when samples are scored without the settings of a track.
+    `treatments` names the arms that are ranked; empty, every arm is one whose name is not that of a kind of
+    control, nor begins with one and a hyphen. `controls` may say which control arms belong to which
+    treatment, as `of_track` does; a treatment that it does not name, as where samples are scored without settings
+    of a track, is compared with every control of its model and corpus. `families` are those of the suite in its
+    order, each with its label; families that it does not name follow by name.
     """
 
     protocol: Literal["held-out", "paper"] = "held-out"
     suite_version: str | None = None
     treatments: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    families: Mapping[str, str] = Field(default_factory=dict)
     claims: Claims = Claims()
 
     @classmethod
-    def of_track(cls, settings: Settings, suite_version: str | None = None) -> Self:
+    def of_track(
+        cls,
+        settings: Settings,
+        suite_version: str | None = None,
+        families: Mapping[str, str] | None = None,
+    ) -> Self:
         """What scoring has to know of a track: the control arms of a treatment are those with its learning rate.
 
         A control at another rate moves the weights by another distance, so a difference from it could be due to the
@@ -49,6 +56,7 @@ class ScoringSettings(Scoring):
                 name: () if arm.kind == "soup" else tuple(one for one in controls if rate(one) == rate(name))
                 for name, arm in treatments.items()
             },
+            families=families or {},
             claims=settings.claims,
         )
 

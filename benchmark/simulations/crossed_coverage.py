@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
+    FAMILIES,
     GAP,
     SCENARIOS,
     Effects,
@@ -162,8 +163,8 @@ def missed(cell: CellRates) -> list[str]:
 HEADER = [
     "scenario",
     "texts",
-    "documents per task",
-    "coverage: all, classification, dialogue",
+    "documents a task",
+    f"coverage: all, {', '.join(FAMILIES)}",
     "p < 0.05 under the null",
     "comparable at minus the margin (uncorrected)",
     "family-wise error",

@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
-    CLASSIFICATION,
+    CHOICES,
     GAP,
     TASKS,
     model_scores,
@@ -271,7 +271,7 @@ def _skewed(world: LatentEffects) -> tuple[float, ...]:
 
 def _given(effects: Floats, expected: Floats, variance: float, sd: float) -> float:
     """Expected score at `all` of one draw with `effects` [1, tasks], whose scores over draws are `expected`."""
-    accuracy = np.arange(TASKS) < CLASSIFICATION
+    accuracy = np.arange(TASKS) < CHOICES
     whole = np.where(accuracy, variance, 1 + variance)
     mean = ndtri(expected) * np.sqrt(whole) + effects[0]
     return float(ndtr(mean / np.sqrt(whole - 2 * sd**2)).mean())

@@ -7,7 +7,7 @@ import numpy as np
 from benchmark.scoring.run_records import Records
 from benchmark.scoring.samples import RunKey, Samples
 from benchmark.scoring.selection import select_entry
-from benchmark.simulations.made_samples import BASE_SCORES, CLASSIFICATION, simulated_layout
+from benchmark.simulations.made_samples import BASE_SCORES, CHOICES, simulated_layout
 from benchmark.simulations.records import Simulation
 from benchmark.statistics.contrast import gain
 from benchmark.statistics.design import Floats, Ints
@@ -74,7 +74,7 @@ def _draw(rng: np.random.Generator, shape: tuple[int, ...], task_of: Ints) -> Fl
     uniform = rng.random(shape, dtype=np.float32)
     expected = BASE_SCORES[task_of]
     f1 = np.minimum(-np.log1p(-uniform) * expected, 1.0)
-    return np.where(task_of < CLASSIFICATION, uniform < expected, f1).astype(np.float64)
+    return np.where(task_of < CHOICES, uniform < expected, f1).astype(np.float64)
 
 
 def _redrawn(rng: np.random.Generator, base: Floats, texts: int, task_of: Ints) -> Floats:

@@ -61,11 +61,14 @@ def legend(**settings: Any) -> alt.Legend:
     return alt.Legend(orient="top", **settings)
 
 
-def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
-    """Effective size of each entry with its interval beside its own size; the untreated family as vertical lines."""
+def sizes(entries: pd.DataFrame, rungs: pd.DataFrame, arm: str | None) -> alt.LayerChart:
+    """Effective size of each entry with its interval beside its own size; the untreated models as vertical lines.
+
+    The treatment `arm` is not named beside its entries.
+    """
     rows = entries.assign(
         name=[
-            f"{row.model}, {row.corpus}" + ("" if row.arm == "gap" else f", {row.arm}")
+            f"{row.model}, {row.corpus}" + ("" if row.arm == arm else f", {row.arm}")
             for row in entries.itertuples()
         ],
     )

@@ -44,9 +44,9 @@ _FORMATS = {
 Widths = dict[tuple[str, str], float]
 
 
-def widths(frame: pd.DataFrame) -> Widths:
-    """Median width of each interval of a frame, by the names of its bounds; it determines the decimals."""
-    pairs = {column.bounds for column in COLUMNS.values() if column.bounds}
+def widths(frame: pd.DataFrame, labels: dict[str, Column] | None = None) -> Widths:
+    """Median width of each interval of a frame, by the names of its bounds: what decides the decimals."""
+    pairs = {column.bounds for column in (COLUMNS | (labels or {})).values() if column.bounds}
     return {
         (low, high): float((frame[high] - frame[low]).median())
         for low, high in pairs
@@ -58,7 +58,7 @@ def column_config(
     frame: pd.DataFrame, labels: dict[str, Column] | None = None, known_widths: Widths | None = None
 ) -> dict[str, Any]:
     """Streamlit's settings of each column of `frame`; decimals follow the median width of its intervals."""
-    known, wide = COLUMNS | (labels or {}), widths(frame) if known_widths is None else known_widths
+    known, wide = COLUMNS | (labels or {}), widths(frame, labels) if known_widths is None else known_widths
     return {name: _configured(known.get(name) or _guessed(name, frame[name]), wide) for name in frame.columns}
 
 

@@ -6,12 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from benchmark.schema.stored_columns import NO_ARM
-from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import tables, wording
 from leaderboard.display.columns import Column
 from leaderboard.parts import document_rows, questions, track_choice
 from leaderboard.parts.document_rows import Checkpoint
-from leaderboard.site import page, state, track_data
+from leaderboard.site import page, state, task_families, track_data
 
 LEAD = (
     "Every test question of a task with the answers of the untreated model, one treated run of it, and a "
@@ -179,10 +178,11 @@ def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None
     found = found if len(found) else comparisons.frame
     if found.empty:
         return [], None
-    found = found[~found["scope"].isin(SUMMARY_SCOPES)]
+    families = task_families.of_track(track)
+    found = found[~found["scope"].isin(families.scopes)]
     gains = found[found["baseline_kind"] == "base"].dropna(subset=["delta"])
     moved = gains.loc[gains["delta"].abs().idxmax(), "scope"] if len(gains) else None
-    return track_choice.scopes_in_order(found["scope"]), moved
+    return families.in_order(found["scope"]), moved
 
 
 def _draw(runs: track_data.ResultTable, key: tuple[str, str, str], text_id: str) -> int | None:

@@ -9,6 +9,7 @@ from leaderboard.display import charts, tables, wording
 from leaderboard.parts.claim_rows import SHARE, detectable, estimate_lines, parts_frame, tally
 from leaderboard.parts.short_answer import CONTROLS
 from leaderboard.site import state
+from leaderboard.site.task_families import TaskFamilies
 
 ANSWERS = {
     "reproduced": "Yes",
@@ -60,22 +61,22 @@ CONTROL_WORDS = {
 }
 
 
-def show_cards(claims: list[dict[str, Any]], comparisons: pd.DataFrame) -> None:
+def show_cards(claims: list[dict[str, Any]], comparisons: pd.DataFrame, families: TaskFamilies) -> None:
     """A card per claim, two side by side; C0 across the page, before all others."""
     places = sorted(range(len(claims)), key=lambda place: claims[place]["id"] != CONTROLS)
     for place in places:
         if claims[place]["id"] == CONTROLS:
             with st.container(border=True):
-                show_card(claims[place], place, comparisons)
+                show_card(claims[place], place, comparisons, families)
     others = [place for place in places if claims[place]["id"] != CONTROLS]
     for first in range(0, len(others), 2):
         for place, column in zip(others[first : first + 2], st.columns(2), strict=False):
             with column, st.container(border=True, height="stretch"):
-                show_card(claims[place], place, comparisons)
+                show_card(claims[place], place, comparisons, families)
 
 
-def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> None:
-    """One claim, the `place`-th: question, answer, comparison, the sentence with its figure, and what decides it."""
+def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame, families: TaskFamilies) -> None:
+    """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and what decides it."""
     name, outcome = str(claim["id"]), str(claim["outcome"])
     ask, against = QUESTIONS.get(name, ("", ""))
     colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
@@ -95,7 +96,7 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
     if name == CONTROLS:
         show_controls(claim, place)
         return
-    if lines := estimate_lines(claim):
+    if lines := estimate_lines(claim, families):
         head = "What decides it:"
         if outcome in ("not testable", "cannot tell"):
             head = "The figures that were meant to decide it:"

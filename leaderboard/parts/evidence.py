@@ -5,9 +5,8 @@ from typing import Any
 import pandas as pd
 
 from benchmark.schema.result_columns import COMPARISONS
-from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
 from leaderboard.display.columns import Column
-from leaderboard.parts.track_choice import scope_word, scopes_in_order
+from leaderboard.site.task_families import TaskFamilies
 from leaderboard.site.track_data import ResultTable
 
 Key = tuple[str, str, str]
@@ -35,7 +34,7 @@ TASK_LABELS = {
 CONTROLS = {"descent": "training as usual"}
 """Controls that are not placebos, in words."""
 HELD_OUT = "held-out choice"
-ORIGINAL_RULES = {f"original's rule, {scope_word(family).lower()}": family for family in FAMILIES}
+ORIGINAL = "original's rule"
 
 
 def baseline_name(row: Any) -> str:
@@ -64,23 +63,27 @@ def by_baseline(rows: pd.DataFrame) -> pd.DataFrame:
     return named.sort_values(["_kind", "size_ratio", "baseline_arm"], kind="stable")
 
 
-def finer(comparisons: ResultTable, key: Key) -> pd.DataFrame:
+def finer(comparisons: ResultTable, key: Key, families: TaskFamilies) -> pd.DataFrame:
     """Differences in the probability of the right answer by family, from rows of that measure."""
-    rows = comparisons.of(key, scope=list(FAMILIES))
+    rows = comparisons.of(key, scope=families.separate)
     if rows.empty:
         return rows
-    rows = by_baseline(rows).sort_values("scope", kind="stable")
-    return kept_columns(rows.assign(task=rows["scope"].map(scope_word)), FINER)
+    rows = by_baseline(rows).sort_values(
+        "scope", key=lambda column: column.map(families.separate.index), kind="stable"
+    )
+    return kept_columns(rows.assign(task=rows["scope"].map(families.label)), FINER)
 
 
-def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str) -> pd.DataFrame:
+def chosen_steps(
+    runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str, families: TaskFamilies
+) -> pd.DataFrame:
     """The step that each rule chose in each run, with the run's score there (`runs.csv` joined to its curves)."""
     columns = {HELD_OUT: "selected_step"} if rule != "paper" else {}
     if rule != "held-out":
         columns |= {
-            name: f"paper_step_{family}"
-            for name, family in ORIGINAL_RULES.items()
-            if scope not in FAMILIES or scope == family
+            f"{ORIGINAL}, {families.inside(family)}": f"paper_step_{family}"
+            for family in families.separate
+            if scope not in families.names or scope == family
         }
     found = []
     for name, column in columns.items():
@@ -99,12 +102,12 @@ def candidate_steps(curves: ResultTable) -> dict[Key, int]:
     return {key: len(rows) for key, rows in steps.groupby(["model", "arm", "corpus"])}
 
 
-def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per run and scope: the test score at the selected step."""
+def scores_by_scope(runs: pd.DataFrame, families: TaskFamilies) -> pd.DataFrame:
+    """A row per run and scope: the test score at the selected step."""
     kept = ["corpus", *RUN, "selected_step"]
     parts = [
         runs[[*kept, f"test_{scope}"]].rename(columns={f"test_{scope}": "score"}).assign(scope=scope)
-        for scope in SUMMARY_SCOPES
+        for scope in families.scopes
         if f"test_{scope}" in runs
     ]
     return pd.concat(parts, ignore_index=True).dropna(subset=["score"]) if parts else pd.DataFrame()
@@ -148,7 +151,7 @@ def without_interval(frame: pd.DataFrame) -> str:
     return NO_INTERVAL if (frame["delta"].notna() & frame["ci_low"].isna()).any() else ""
 
 
-def by_task(scores: ResultTable, comparisons: ResultTable, key: Key) -> pd.DataFrame:
+def by_task(scores: ResultTable, comparisons: ResultTable, key: Key, families: TaskFamilies) -> pd.DataFrame:
     """A row per family and task: score with interval, chance, gain over the base with interval, q-value and verdict."""
     own = scores.of(key) if scores.has("scope", "score") else pd.DataFrame()
     gains = comparisons.of(key, baseline_kind="base")
@@ -160,10 +163,10 @@ def by_task(scores: ResultTable, comparisons: ResultTable, key: Key) -> pd.DataF
     else:
         kept = [c for c in ("scope", "score", "low", "high", "chance", "n_docs") if c in own]
         frame = own[kept].merge(gains, on="scope", how="left")
-    order = {scope: place for place, scope in enumerate(scopes_in_order(frame["scope"]))}
+    order = {scope: place for place, scope in enumerate(families.in_order(frame["scope"]))}
     frame = frame.sort_values("scope", key=lambda column: column.map(order), kind="stable")
     return (
-        frame.assign(scope=frame["scope"].map(scope_word))
+        frame.assign(scope=frame["scope"].map(families.label))
         .rename(columns={"scope": "task"})
         .reset_index(drop=True)
     )

@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from benchmark.errors import InputError
-from leaderboard.parts import recipe
+from leaderboard.site import task_families
 
 DRAWN = "micro12"
 """The suite whose documents the code generates, without any download."""
@@ -47,9 +47,9 @@ class Questions:
 
 def of_task(track: str, task: str, targets: pd.Series) -> Questions:
     """The questions of a task whose stored targets, by document, are `targets`: only where they are the same."""
-    evaluation = recipe.settings(track).get("evaluation")
+    evaluation = task_families.settings(track).get("evaluation")
     given = evaluation if isinstance(evaluation, dict) else {}
-    suite = str(given.get("suite") or recipe.SUITES.get(track, ""))
+    suite = task_families.suite(track)
     folder = os.environ.get("GAPBENCH_DATA", "")
     if not suite.startswith(DRAWN) and not folder:
         return Questions(problem=NEEDS_DATA)
@@ -73,12 +73,10 @@ def _read(suite: str, task: str, protocol: str, split_source: str, folder: str) 
         loaded = load_suite(suite, tasks=[task], protocol=protocol, split_source=split_source).tasks[0]
     except InputError as error:
         return Questions(problem=f"What these documents ask cannot be shown: {error}")
-    return Questions(
-        {one.doc_id: _question(loaded.task, one.row, loaded.family) for one in loaded.documents["test"]}
-    )
+    return Questions({one.doc_id: _question(loaded.task, one.row) for one in loaded.documents["test"]})
 
 
-def _question(task: Any, row: Mapping[str, Any], family: str) -> Question:
+def _question(task: Any, row: Mapping[str, Any]) -> Question:
     offered = task.doc_to_choice(row) if task.OUTPUT_TYPE == "multiple_choice" else ()
     choices = tuple(choice.strip() for choice in offered)
     return Question(str(task.doc_to_text(row)), choices, str(task.doc_to_target(row)))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from leaderboard.display import tables, wording
 from leaderboard.parts import recipe
-from leaderboard.site import page, state, track_data
+from leaderboard.site import page, state, task_families, track_data
 
 Key = tuple[str, str, str]
 
@@ -29,16 +29,17 @@ def show_runs(track: str, key: Key) -> None:
         with column:
             for one in run.itertuples():
                 show_text(label, one, texts, of_its_own=recipe.has_runs_of_its_own(track, key))
-    show_all(runs, chosen)
+    show_all(track, runs, chosen)
 
 
 @st.fragment
-def show_all(runs: track_data.ResultTable, chosen: pd.DataFrame) -> None:
-    """Every run as a table, drawn when the reader opens it."""
+def show_all(track: str, runs: track_data.ResultTable, chosen: pd.DataFrame) -> None:
+    """Every run as a table, drawn where the reader opens it."""
     with state.unfold(f"All {wording.counted(len(chosen), 'run')}", "runs", icon=":material/list:") as part:
         if part.open:
             page.explain(runs)
-            tables.show(chosen.drop(columns=["track", "suite_version", "model", "arm", "corpus"]), "runs")
+            shown = chosen.drop(columns=["track", "suite_version", "model", "arm", "corpus"])
+            tables.show(shown, "runs", labels=task_families.of_track(track).columns())
     state.end()
 
 

@@ -1,14 +1,9 @@
 """The choice of the entry, and of the run, that a page is about."""
 
-import pandas as pd
-
-from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
 from leaderboard.parts import order
 from leaderboard.site import state
 from leaderboard.site.track_data import KEY, ResultTable
 
-SCOPE_WORDS = {"all": "All tasks", "classification": "Multiple choice"}
-"""Where the word is not the family's name."""
 SEPARATOR = " / "
 
 
@@ -35,7 +30,7 @@ def pick_entry(keys: list[tuple[str, str, str]], **layout: object) -> tuple[str,
 
 
 def name_of(key: tuple[str, str, str]) -> str:
-    """`micro-200k / gap / code`."""
+    """`model / treatment / corpus`."""
     return SEPARATOR.join(key)
 
 
@@ -45,14 +40,3 @@ def by_name(keys: list[tuple[str, str, str]]) -> dict[str, tuple[str, str, str]]
     for key in keys:
         named.setdefault(name_of(key), key)
     return named
-
-
-def scope_word(scope: str) -> str:
-    """A scope in words; a task by its name."""
-    return SCOPE_WORDS.get(scope) or (scope.capitalize() if scope in FAMILIES else scope)
-
-
-def scopes_in_order(found: pd.Series) -> list[str]:
-    """The scopes that occur: all, the families, then the tasks by name."""
-    present = set(found.dropna())
-    return [s for s in SUMMARY_SCOPES if s in present] + sorted(present - set(SUMMARY_SCOPES))

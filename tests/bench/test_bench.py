@@ -225,12 +225,15 @@ def test_the_share_of_texts_that_repeat_the_base_is_counted_by_arm_and_step(tmp_
             "task": "talk",
             "split": "test",
             "family": "dialogue",
+            "metric": "f1",
             "model": "m",
             "arm": arm,
             "step": step,
         }
         rows = [names | {"doc_id": number, "prediction": text} for number, text in enumerate(predictions)]
-        rows.append(rows[0] | {"family": "classification", "task": "choice", "prediction": "0"})
+        rows.append(
+            rows[0] | {"family": "classification", "metric": "acc", "task": "choice", "prediction": "0"}
+        )
         folder = tmp_path / "runs" / "m" / cell
         folder.mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(rows), folder / "samples.parquet")

@@ -99,7 +99,10 @@ def test_a_sentence_gives_interval_and_share_of_the_gap() -> None:
     part = _part(
         0.01, 0.002, scope="dialogue", share_closed=0.2, share_closed_low=0.1, share_closed_high=0.31
     )
-    said = decide("C1", [part, _part(0.02, 0.005, scope="classification")])["sentence"]
+    families = {"classification": "multiple choice", "dialogue": ""}
+    decided = decide("C1", [part, _part(0.02, 0.005, scope="classification")], families=families)
+    said = decided["sentence"]
+    assert decided["title"].endswith("improve the model, on classification and on dialogue")
     assert "dialogue +0.0100 (95 % +0.0061 to +0.0139), 20 % of the gap (10 % to 31 %)" in said
     assert "multiple choice +0.0200 (95 % +0.0102 to +0.0298)." in said
 
