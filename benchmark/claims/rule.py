@@ -1,6 +1,6 @@
 """The rule that decides a claim from its declared estimates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 

@@ -14,7 +14,7 @@ from benchmark.evaluation.engine import Evaluation
 from benchmark.models.causal_model import CausalModel
 from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.arms import ARMS
-from benchmark.posttrain.arms.interface import RunStart, SoupMember
+from benchmark.posttrain.arms.interface import RunStart
 from benchmark.posttrain.early_stopping import EarlyStop, chosen_step
 from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.record import Averages, RunRecord, StepRecord, families_of

@@ -20,7 +20,7 @@ from benchmark.published.figures import chosen_steps, model_figures, repeated_ru
 from benchmark.published.sampling import check_notebooks, sampling, sampling_lines
 from benchmark.published.source_files import FAMILIES, PublishedFigures, read_published
 from benchmark.published.step_choice import assumptions, explanations, null_rate, simulation_rows
-from benchmark.results.result_files import csv_text, write_csv, write_json
+from benchmark.results.result_files import csv_text, json_text, write_csv
 from benchmark.schema.result_columns import COMPARISONS, entries_columns, runs_columns
 from benchmark.system.files import write_text
 

@@ -8,7 +8,8 @@ from benchmark.errors import InputError
 from benchmark.reports.citation import read_citation
 from benchmark.reports.formats import KEY, Record, latex, markdown
 from benchmark.schema.read_tables import typed_rows
-from benchmark.schema.result_columns import ALL, families_of
+from benchmark.schema.result_columns import families_of
+from benchmark.schema.stored_columns import ALL
 
 FORMATS = ("md", "latex", "json")
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from benchmark.reports.citation import Citation
 from benchmark.reports.markdown import markdown_table
-from benchmark.schema.result_columns import ALL, families_of
+from benchmark.schema.result_columns import families_of
+from benchmark.schema.stored_columns import ALL
 
 KEY = ("model", "arm", "corpus")
 INTERVALS = "Intervals are 95 %, two-sided; p is adjusted (Holm) within the entry. "

@@ -8,7 +8,7 @@ from benchmark.claims.parts import Scores, decide_claims
 from benchmark.claims.study_controls import decide_controls, under_controls
 from benchmark.errors import InputError
 from benchmark.results.derived_tables import derive
-from benchmark.results.result_files import csv_text, write_csv, write_json
+from benchmark.results.result_files import csv_text, json_text
 from benchmark.schema.result_columns import TABLES, Family
 from benchmark.schema.result_columns import tables as table_columns
 from benchmark.scoring.comparisons import baselines_of, comparison_rows
@@ -56,7 +56,8 @@ def run_score(
         InputError: input that is refused.
     """
     settings = settings or ScoringSettings()
-    records, known = read_records(runs, corpus_losses), read_models(models)
+    records = read_records(runs, corpus_losses, settings.suite_version)
+    known = read_models(models)
     samples = read_samples(sample_paths, tasks, recorded=records, families=settings.families)
     tables, claims = score_tables(samples, known, records, settings)
     treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
@@ -67,11 +68,11 @@ def run_score(
             row["overlap"] = (overlap or {}).get(row["corpus"])
     derived = derive(tables, records, treatments)
     columns = table_columns(families(samples.layouts["test"]))
-    for name, rows in tables.items():
-        write_csv(Path(out) / name, rows, columns[name])
-    for name, table in derived.items():
-        write_text(Path(out) / name, csv_text(table.to_dict("records"), table.columns))
-    write_json(Path(out) / "claims.json", claims)
+    files = {name: csv_text(rows, columns[name].names) for name, rows in tables.items()}
+    files |= {name: csv_text(table.to_dict("records"), table.columns) for name, table in derived.items()}
+    files["claims.json"] = json_text(claims)
+    for name, text in files.items():
+        write_text(Path(out) / name, text)
 
 
 def families(layout: Layout) -> list[Family]:

@@ -13,12 +13,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from benchmark.schema.stored_columns import ALL as ALL
-from benchmark.schema.stored_columns import NO_ARM as NO_ARM
-from benchmark.schema.stored_columns import NO_TEXT as NO_TEXT
-from benchmark.schema.stored_columns import SAMPLES as SAMPLES
-from benchmark.schema.stored_columns import SAMPLES_OPTIONAL as SAMPLES_OPTIONAL
-from benchmark.schema.stored_columns import TEXTS as TEXTS
+from benchmark.schema.stored_columns import ALL
 
 
 def _strings(*names: str) -> list[pa.Field]:

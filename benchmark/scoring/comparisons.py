@@ -190,10 +190,8 @@ def comparison_rows(
             if scores is None:
                 continue
             gained = own_gain if measure == "score" else None
-            measured = difference(
-                ours, Baseline(baseline.kind, scores), own, layout, settings, nearest, gained
-            )
-            found += _rows(ours, baseline, measured, measure, models, settings)
+            measured = difference(ours, scores, own, layout, settings, nearest, gained)
+            found += _rows(ours, scores, measured, measure, models, settings)
         rows += _judged(found, layout.summary_scopes)
     return rows
 

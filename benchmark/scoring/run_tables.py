@@ -12,7 +12,7 @@ from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import EntrySelection, averaged_by_unit, entry_values
 from benchmark.statistics.best_step import NO_STEP
 from benchmark.statistics.crossed import crossed
-from benchmark.statistics.design import Floats, Layout
+from benchmark.statistics.design import Layout
 
 
 def run_rows(samples: Samples, selection: EntrySelection, records: Records) -> list[dict[str, Any]]:

@@ -163,7 +163,7 @@ def missed(cell: CellRates) -> list[str]:
 HEADER = [
     "scenario",
     "texts",
-    "documents a task",
+    "documents per task",
     f"coverage: all, {', '.join(FAMILIES)}",
     "p < 0.05 under the null",
     "comparable at minus the margin (uncorrected)",
