@@ -74,7 +74,7 @@ def single_run(
         )
     corpus_name, text = find_text(corpus, index, settings, root)
     name, folder = find_model(model, root, draw)
-    documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
+    documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit, root=root)
     with naming_source(model, *([folder] if HUB_MODEL.fullmatch(model) else []), prefix=False):
         base = load_base(name, folder, documents, settings.evaluation, settings.execution, draw=draw)
     asked = request(settings, base, corpus_name, text, arm, seed)

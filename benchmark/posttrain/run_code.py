@@ -26,6 +26,10 @@ def run_code(kinds: frozenset[str], suite: str) -> str:
 
 
 def run_files(arms: Iterable[str], suite: str, package: Path = PACKAGE) -> frozenset[Path]:
-    """The files behind runs of the arms in these modules, scored on a suite."""
+    """The files behind runs of the arms in these modules, scored on a suite.
+
+    A suite of lm-eval's tasks has no folder here: what its tasks ask and how they are scored is in its digest.
+    """
     folder = re.sub(r"-\d+shot$", "", suite)
-    return keyed_modules(*ROOTS, *arms, suites=(folder,), package=package)
+    own = (folder,) if (package / "tasks" / folder / "_suite.yaml").is_file() else ()
+    return keyed_modules(*ROOTS, *arms, suites=own, package=package)
