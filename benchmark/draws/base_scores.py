@@ -20,7 +20,7 @@ class BaseRecord(StoredRecord):
         model_digest: sha256 over weights and over tokenizer, joined by a hyphen.
         documents: digest of the suite's documents.
         plan: digest of the batch plan.
-        metrics: by split and task; `averages` by split and scope.
+        metrics: by split and task; `averages` by split and scope; `groups` by split and group of lm-eval's.
         scored_as: how a model that runs over `transformers` was scored.
     """
 
@@ -34,6 +34,7 @@ class BaseRecord(StoredRecord):
     plan: str
     metrics: dict[str, dict[str, Averages]]
     averages: dict[str, Averages]
+    groups: dict[str, Averages] | None = None
     scored_as: str | None = None
 
 
@@ -63,6 +64,7 @@ def base_scores(
             plan=base.scorer.prepared.plan_hash,
             metrics=start.metrics,
             averages=start.averages,
+            **({"groups": start.groups} if start.groups else {}),
             **base.model.config.record(),
         )
         samples = base_samples(start.samples, track=settings.track.name, model=name, draw=base.draw)

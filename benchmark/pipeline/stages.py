@@ -156,6 +156,8 @@ def base(params: Path, name: str) -> None:
             "averages": [one.record.averages for one in scores],
             "tasks": {task.name: task.facts() for task in suite.tasks},
         }
+        if scores[0].record.groups is not None:
+            facts["groups"] = [one.record.groups for one in scores]
         if scores[0].record.scored_as is not None:
             facts["scored_as"] = scores[0].record.scored_as
         with whole_folder(paths.run_group(name, NO_ARM)) as folder:
