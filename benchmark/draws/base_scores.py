@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -53,6 +54,8 @@ def base_scores(
     found = []
     for base in load_bases(name, folders, suite, settings.evaluation, settings.execution):
         start = base.scorer.start
+        more: dict[str, Any] = {"groups": start.groups} if start.groups else {}
+        more.update(base.model.config.record())
         record = BaseRecord(
             model=name,
             draw=base.draw,
@@ -64,8 +67,7 @@ def base_scores(
             plan=base.scorer.prepared.plan_hash,
             metrics=start.metrics,
             averages=start.averages,
-            **({"groups": start.groups} if start.groups else {}),
-            **base.model.config.record(),
+            **more,
         )
         samples = base_samples(start.samples, track=settings.track.name, model=name, draw=base.draw)
         found.append(BaseScores(record, samples))

@@ -1,5 +1,6 @@
 """A suite of lm-eval's own tasks has the numbers of stock `simple_evaluate` with `HFLM`, document by document."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,84 @@ def test_values_and_log_probabilities_are_those_of_stock(folder, stock, rows, sh
     values = {task.name: {row["value"] for row in ours if row["task"] == task.name} for task in suite.tasks}
     # Both outcomes occur, so that an equal value is no accident.
     assert all(found == {0.0, 1.0} for name, found in values.items() if shots == 0 or name != "gsm8k"), values
+
+
+def test_groups_are_averaged_as_lm_eval_does(folder, tmp_path):
+    """A group that weighs its tasks by their documents, and one that does not, beside the family's own mean."""
+    for name, rows in (("short", 6), ("long", 30)):
+        found = [
+            {"ask": f"{name} {number} cat", "choices": [" a", " the"], "gold": number % 2}
+            for number in range(rows)
+        ]
+        for split in ("validation", "test"):
+            write_jsonl(
+                tmp_path / f"{name}-{split}.jsonl", [row | {"ask": f"{row['ask']} {split}"} for row in found]
+            )
+        files = {split: str(tmp_path / f"{name}-{split}.jsonl") for split in ("validation", "test")}
+        task = {
+            "task": name, "dataset_path": "json", "dataset_kwargs": {"data_files": files}, "doc_to_text": "ask",
+            "validation_split": "validation", "test_split": "test", "output_type": "multiple_choice",
+            "doc_to_choice": "choices", "doc_to_target": "gold", "metric_list": [{"metric": "acc"}],
+        }  # fmt: skip
+        write_yaml(tmp_path / "own" / f"{name}.yaml", task)
+    for name, weighted in (("by-documents", True), ("by-tasks", False)):
+        average = {"metric": "acc", "aggregation": "mean", "weight_by_size": weighted}
+        write_yaml(
+            tmp_path / "own" / f"{name}.yaml",
+            {"group": name, "task": ["short", "long"], "aggregate_metric_list": [average]},
+        )
+    for name, weighted in (("by-documents", True), ("by-tasks", False)):
+        suite = load_task_suite(TaskSuite(name="own", tasks=(name,), folder="own"), tmp_path)
+        model, tokenizer, _ = read_model(folder)
+        found = evaluate(model, prepare(suite, tokenizer, max_length=LENGTH, splits=["test"]))
+        short, long = (found.metrics["test"][task]["acc"] for task in ("short", "long"))
+        wanted = (6 * short + 30 * long) / 36 if weighted else (short + long) / 2
+        assert found.groups["test"] == {name: pytest.approx(wanted, abs=1e-12)}
+        assert found.averages["test"] == {
+            "choice": pytest.approx((short + long) / 2),
+            "all": pytest.approx((short + long) / 2),
+        }
+
+
+def write_yaml(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_a_run_is_scored_on_such_a_suite(folder, rows):
+    """From the settings to a run's record: three steps, samples of both splits, a key of its own."""
+    from benchmark.posttrain.base_model import load_base
+    from benchmark.posttrain.objective import text_tokens
+    from benchmark.posttrain.run_loop import RunRequest, execute_run
+    from benchmark.posttrain.run_requests import run_key
+    from benchmark.settings.arm_specs import Arm
+    from benchmark.settings.run_options import EvaluationOptions, Execution, Posttrain
+    from benchmark.tasks.suite_of_track import suite_of
+
+    names = ("piqa", "lambada_openai")
+    settings = EvaluationOptions(
+        suite=TaskSuite(name="own", tasks=names, data=data_settings(rows, *names)),
+        documents=5,
+        select_documents=4,
+    )
+    base = load_base("tiny", folder, suite_of(settings, documents=5), settings, Execution())
+    tokens = tuple(
+        text_tokens("the cat sat on a red mat", base.tokenizer, max_length=64, positions=POSITIONS)
+    )
+    request = RunRequest(
+        track="own", model_name="tiny", model=base.model, model_digest=base.digest, corpus="words", index=0,
+        text_id="t", tokens=tokens, arm_name="ascent", arm=Arm(kind="ascent"), seed=0,
+        posttrain=Posttrain(max_steps=3), arithmetic=base.arithmetic,
+    )  # fmt: skip
+    result = execute_run(request, base.scorer)
+    assert result.record.suite == "own"
+    assert result.record.selected_step["all"] in (1, 2, 3)
+    counts = result.samples.to_pandas().groupby(["step", "task", "split"]).size()
+    assert len(counts) == 3 * 2 * 2
+    assert set(counts) == {4, 5}
+    assert result.samples.column("probability").null_count == 0
+    other = settings.model_copy(
+        update={"suite": settings.suite.model_copy(update={"metrics": {"piqa": "acc_norm"}})}
+    )
+    changed = load_base("tiny", folder, suite_of(other, documents=5), other, Execution())
+    assert run_key(request, base.scorer) != run_key(request, changed.scorer)

@@ -147,7 +147,7 @@ class _Loader(TaskFactory):  # type: ignore[misc] # lm-eval is not typed
         for name in wanted or ():
             if name not in used:
                 raise InputError(
-                    f"evaluation.tasks: suite {self.spec.name} has no task '{name}'{_nearest(name, found)}"
+                    f"evaluation.tasks: suite {self.spec.name} has no task '{name}'{_nearest(name, [*self.spec.tasks, *found])}"
                 )
         return list(found.values())
 
