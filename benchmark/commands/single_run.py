@@ -53,12 +53,11 @@ def single_run(
     """
     check_out(out, force)
     root = repository_root(Path.cwd())
-    chosen = [
-        f"evaluation.suite={suite}",
-        *([f"evaluation.protocol={protocol}"] if protocol else []),
-        *overrides,
-    ]
-    settings = load_settings(params_of_suite(suite, root), chosen)
+    params = params_of_suite(suite, root)
+    # A list of tasks stays what the settings say; a few-shot variant of a suite differs from its track's.
+    named = [] if load_settings(params).evaluation.suite_name == suite else [f"evaluation.suite={suite}"]
+    chosen = [*named, *([f"evaluation.protocol={protocol}"] if protocol else []), *overrides]
+    settings = load_settings(params, chosen)
     begin(settings.execution)
 
     from benchmark.posttrain.base_model import load_base

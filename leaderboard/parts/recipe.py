@@ -44,6 +44,8 @@ def run_command(key: Key, runs: pd.DataFrame) -> str:
     track, version = str(first.get("track", "")), str(first.get("suite_version", ""))
     index, seed = (str(int(first.get(name, 0))) for name in ("index", "seed"))
     declared = settings(track).get("evaluation", {}).get("suite")
+    if isinstance(declared, dict):  # a list of lm-eval's tasks
+        declared = declared.get("name")
     suite = str(declared or SUITES.get(track) or version.split("@")[0] or "SUITE")
     words = ["gapbench", "run", "--model", key[0], "--corpus", key[2], "--index", index, "--arm", key[1]]
     return " ".join(map(shlex.quote, [*words, "--seed", seed, "--suite", suite, "--out", "run-again"]))

@@ -146,9 +146,8 @@ class _Loader(TaskFactory):  # type: ignore[misc] # lm-eval is not typed
                 found[name] = ((name, listed), task)
         for name in wanted or ():
             if name not in used:
-                raise InputError(
-                    f"evaluation.tasks: suite {self.spec.name} has no task '{name}'{_nearest(name, [*self.spec.tasks, *found])}"
-                )
+                words = _nearest(name, [*self.spec.tasks, *found])
+                raise InputError(f"evaluation.tasks: suite {self.spec.name} has no task '{name}'{words}")
         return list(found.values())
 
     def _leaves(self, built: Any) -> Iterator[DataTask]:
