@@ -1,6 +1,6 @@
 """`gapbench plan`: what a track will cost before it starts, and what its comparisons can detect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmark.commands.machine_rate import measured_rate
@@ -8,6 +8,7 @@ from benchmark.commands.planned_cost import cost
 from benchmark.commands.planned_power import print_power, texts_of_an_entry
 from benchmark.commands.planned_track import model_shape, parameters_of, text_count
 from benchmark.errors import InputError
+from benchmark.settings.task_suite import TaskSuite
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks, open_track
@@ -22,6 +23,8 @@ def plan(
         InputError: no such track, or the data that counting needs is not at hand.
     """
     settings, layout = open_track(_params_of(root, track), overrides)
+    for line in listed_tasks(settings, layout):
+        print(line)
     if power_only:
         _print_power(settings, layout)
         return
@@ -46,6 +49,25 @@ def plan(
     pushed = sum(one.positions for one in costs)
     print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {total / rate / 3600:.3g} hours at that rate")
     _print_power(settings, layout)
+
+
+def listed_tasks(settings: Settings, layout: TrackPaths) -> Iterator[str]:
+    """Of a suite of lm-eval's tasks: the metric of each task, its chance, its splits and where its rows come from."""
+    if not isinstance(settings.evaluation.suite, TaskSuite):
+        return
+    from benchmark.tasks.suite_of_track import suite_of
+
+    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents, root=layout.root)
+    for task in suite.tasks:
+        facts = task.facts()
+        metric = f"{task.metric},{facts['filter']}" if "filter" in facts else task.metric
+        used = ", ".join(f"{split} {len(found)}" for split, found in task.documents.items())
+        about = f"{task.name} ({task.family}): {metric}, chance {task.chance:.3f}; {facts['splits']}; used: {used}"
+        yield f"{about}; {facts['data']}"
+    for group in suite.groups:
+        weights = "by its documents" if group.weight_by_size else "each task alike"
+        yield f"{group.name}: lm-eval's mean over {len(group.tasks)} tasks, {weights}"
+    yield "Means of a family and over all are over tasks, each alike."
 
 
 def _print_power(settings: Settings, layout: TrackPaths) -> None:

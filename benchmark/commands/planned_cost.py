@@ -55,7 +55,7 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: TrackPaths) -> 
     evaluation = settings.evaluation
 
     def prepared(documents: int | None) -> Prepared:
-        suite = suite_of(evaluation, documents=documents)
+        suite = suite_of(evaluation, documents=documents, root=layout.root)
         positions = config.max_position_embeddings
         length = min(evaluation.max_length, positions)
         return prepare(

@@ -219,7 +219,7 @@ def scenarios_of(settings: Settings, counts: Counts) -> dict[str, Counts]:
     Those of `whole` are the counts expected of its division by hash: the training rows need not be at hand.
     """
     found: dict[str, Counts] = {"as configured": counts}
-    if settings.evaluation.suite.split("-")[0] != "gap12":
+    if settings.evaluation.suite_name.split("-")[0] != "gap12":
         return found
     suite = load_suite("gap12", tasks=settings.evaluation.tasks, protocol="paper", documents=EVERY)
     every = _counts(suite)

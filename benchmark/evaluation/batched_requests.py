@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmark.evaluation.batch_plan import Ending, Plan, make_plan
-from benchmark.evaluation.stops import stop_table, token_bytes
+from benchmark.evaluation.stops import special_tokens_with, stop_table, token_bytes
 from benchmark.evaluation.tree_batches import tree_batch
 from benchmark.evaluation.trees import Continuation, build_tree
 from benchmark.models.networks.tree_batch import TreeBatch
@@ -84,5 +84,5 @@ def make_workload(units: Sequence[Unit], tokenizer: Tokenizer, *, batch_tokens: 
         for tree, ending in zip(trees, endings, strict=True)
     ]
     deepest = max([int(tree.depth.max()) + 1 for tree in trees], default=0)
-    tables = {stop: stop_table(texts, stop) for stop in stops}
+    tables = {stop: stop_table(texts, stop, special_tokens_with(tokenizer, stop)) for stop in stops}
     return Workload(tuple(units), plan, groups, first_slot, tables, max([deepest, *spans]))

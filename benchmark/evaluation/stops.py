@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -48,21 +49,28 @@ def _byte_characters() -> dict[int, str]:
     return characters
 
 
-def stop_table(texts: tuple[bytes, ...], stop: str) -> Tensor:
-    """Automaton [len(stop) + 1, tokens]: the matched length after a token, given the one before it.
+def special_tokens_with(tokenizer: Tokenizer, stop: str) -> list[int]:
+    """Ids of the special tokens that are written with ``stop``: they add nothing to a text, and end it."""
+    added = tokenizer.backend.get_added_tokens_decoder().items()
+    return sorted(number for number, token in added if token.special and stop in token.content)
 
-    The last state means that ``stop`` has occurred; it is final.
+
+def stop_table(texts: tuple[bytes, ...], stop: str, ends: Sequence[int] = ()) -> Tensor:
+    """Automaton [len(stop) + 1, tokens]: the matched length after a token, given that before it.
+
+    The last state means that ``stop`` has occurred, and is never left. The tokens of ``ends`` lead to it.
     """
     pattern = stop.encode()
     failure = _failure(pattern)
     table = np.zeros((len(pattern) + 1, len(texts)), np.int64)
     table[-1] = len(pattern)
+    table[:, list(ends)] = len(pattern)
     begins = pattern[0]
     for number, text in enumerate(texts):
         for state in range(len(pattern)):
             # Most tokens neither continue the match nor contain the first byte of one.
             if not text:
-                table[state, number] = state
+                table[state, number] = max(state, table[state, number])
             elif begins in text or (state and text[0] in pattern):
                 table[state, number] = _run(pattern, failure, state, text)
     return torch.from_numpy(table)

@@ -134,6 +134,10 @@ class Tokenizer:
             return list(ids)
         return [*ids[:front], *ids[len(ids) - longest + front :]]
 
+    def text_of(self, number: int) -> str:
+        """What a token is written as, special ones included; empty for an id that no token has."""
+        return str(self.backend.decode([number], skip_special_tokens=False)) if number >= 0 else ""
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ``ids`` without special tokens."""
         return str(self.backend.decode(list(ids), skip_special_tokens=True))

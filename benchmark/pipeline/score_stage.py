@@ -75,7 +75,7 @@ def stored_scores(settings: Settings, paths: TrackPaths) -> TrackScores:
         InputError: a stored file is not readable.
         OSError: a file is missing.
     """
-    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents, root=paths.root)
     documents = suite_documents(suite)
     bases = {model: read_json(paths.run_group(model, NO_ARM) / "base.json") for model in settings.models}
     corpora = {}

@@ -141,7 +141,7 @@ def base(params: Path, name: str) -> None:
 
     with opened(params, f"base@{name}") as (settings, paths):
         spec = settings.models[known(name, settings.models, "model", params)]
-        suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents)
+        suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents, root=paths.root)
         folders = [(draw, paths.draw(name, draw)) for draw in range(spec.trained_draws)]
         scores = base_scores(settings, name, folders, suite)
         facts = {
@@ -155,11 +155,10 @@ def base(params: Path, name: str) -> None:
             "plan": [one.record.plan for one in scores],
             "metrics": [one.record.metrics for one in scores],
             "averages": [one.record.averages for one in scores],
-            "tasks": {
-                task.name: {"family": task.family, "metric": task.metric, "chance": task.chance}
-                for task in suite.tasks
-            },
+            "tasks": {task.name: task.facts() for task in suite.tasks},
         }
+        if scores[0].record.groups is not None:
+            facts["groups"] = [one.record.groups for one in scores]
         if scores[0].record.scored_as is not None:
             facts["scored_as"] = scores[0].record.scored_as
         with whole_folder(paths.run_group(name, NO_ARM)) as folder:
@@ -187,7 +186,7 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
         from benchmark.tasks.suite_of_track import suite_of
 
         evaluation = settings.evaluation
-        suite = suite_of(evaluation, documents=evaluation.documents)
+        suite = suite_of(evaluation, documents=evaluation.documents, root=paths.root)
         texts = stored_texts(paths.corpus(corpus_name))
         # A draw that no text falls on is not needed here.
         draws = range(min(settings.models[model_name].trained_draws, max(1, len(texts))))

@@ -11,6 +11,8 @@ from benchmark.system.import_closure import PACKAGE, keyed_modules
 
 ROOTS = ("benchmark.posttrain.base_model", "benchmark.posttrain.run_loop")
 """The modules that prepare and do a run; they import engine and suite."""
+LM_EVAL_TASKS = "benchmark.tasks.lm_eval_tasks.load_tasks"
+"""What makes a suite of lm-eval's tasks."""
 
 
 @functools.cache
@@ -26,6 +28,12 @@ def run_code(kinds: frozenset[str], suite: str) -> str:
 
 
 def run_files(arms: Iterable[str], suite: str, package: Path = PACKAGE) -> frozenset[Path]:
-    """The files behind runs of the arms in these modules, scored on a suite."""
+    """The files behind runs of the arms in these modules, scored on a suite.
+
+    A suite of lm-eval's tasks has no folder here: what its tasks ask, and lm-eval's and the user's own code, are in its
+    digest.
+    """
     folder = re.sub(r"-\d+shot$", "", suite)
-    return keyed_modules(*ROOTS, *arms, suites=(folder,), package=package)
+    if (package / "tasks" / folder / "_suite.yaml").is_file():
+        return keyed_modules(*ROOTS, *arms, suites=(folder,), package=package)
+    return keyed_modules(*ROOTS, LM_EVAL_TASKS, *arms, suites=(), package=package)

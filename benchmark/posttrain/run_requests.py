@@ -141,6 +141,6 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "documents": scorer.prepared.suite_digest,
             "device": run.model.device.type,
             "arithmetic": run.arithmetic,
-            "code": run_code(frozenset(kinds), scorer.settings.suite),
+            "code": run_code(frozenset(kinds), scorer.settings.suite_name),
         }
     )

@@ -10,6 +10,9 @@ Row = dict[str, Any]
 NOT_CONTENT = ("doc_id", "cluster")
 """Columns that identify a document and are not part of it."""
 
+SELECT_NUMBERS_FROM = 10_000_000
+"""Added to the row number of a document that comes from another source split than the first ``test`` document."""
+
 
 class Rows(list[Row]):
     """A list of rows that also names its columns, which is all that lm-eval asks of a data set.

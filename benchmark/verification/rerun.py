@@ -22,7 +22,7 @@ class PipelineRepeater:
         settings, paths = entry.settings, entry.paths
         self.entry = entry
         self.texts = {text.text_id: text for text in stored_texts(paths.corpus(entry.corpus))}
-        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents, root=paths.root)
         draws = range(settings.models[entry.model].trained_draws)
         folders = [(draw, paths.draw(entry.model, draw)) for draw in draws]
         self.bases = load_bases(entry.model, folders, suite, settings.evaluation, settings.execution)

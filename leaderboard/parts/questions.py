@@ -22,6 +22,7 @@ NEEDS_DATA = (
     "What these documents ask is not stored with their answers. Set GAPBENCH_DATA to a folder with the tasks' data, "
     "laid out as docs/DATA.md says, and start the leaderboard again."
 )
+LM_EVAL = "What these documents ask is not shown: the suite is a list of lm-eval's tasks, with lm-eval's own prompts."
 OTHER_DOCUMENTS = (
     "What these documents ask is not shown: the task's code here gives other documents than those answered. Check out "
     "the revision that the Reproducibility page names."
@@ -49,6 +50,8 @@ def of_task(track: str, task: str, targets: pd.Series) -> Questions:
     """The questions of a task whose stored targets, by document, are `targets`: only where they are the same."""
     evaluation = task_families.settings(track).get("evaluation")
     given = evaluation if isinstance(evaluation, dict) else {}
+    if isinstance(given.get("suite"), dict):
+        return Questions(problem=LM_EVAL)
     suite = task_families.suite(track)
     folder = os.environ.get("GAPBENCH_DATA", "")
     if not suite.startswith(DRAWN) and not folder:

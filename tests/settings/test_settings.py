@@ -38,6 +38,20 @@ def test_the_settings_of_every_track_are_valid(path: str) -> None:
         ("arms.random={kind: random, of: gap}", "only a soup does"),
         ("arms.gap={kind: ascent, of: gap}", "only a soup does"),
         ("models.micro-1=!!python/object:os.system {}", "not plain YAML"),
+        (
+            "evaluation.suite={name: a, task: [piqa]}",
+            "evaluation.suite.task: unknown key, did you mean 'tasks'",
+        ),
+        ("evaluation.suite={name: a, tasks: []}", "evaluation.suite.tasks"),
+        ("evaluation.suite={name: a, tasks: [x, x]}", "'x' is named twice"),
+        ("evaluation.suite={name: a, tasks: [x], families: {all: [x]}}", "'all' already names a scope"),
+        ("evaluation.suite={name: a, tasks: [x, y], families: {b: [x]}}", "'y' is in none"),
+        ("evaluation.suite={name: a, tasks: [piqa], families: {b: [pica]}}", "did you mean 'piqa'"),
+        ("evaluation.suite={name: a-5shot, tasks: [x]}", "few-shot variant"),
+        ("evaluation.suite={name: a, tasks: [x], folder: submissions/data/b}", "never run"),
+        ("evaluation.suite={name: a, tasks: [x], data: {x: {files_off: gap12}}}", "did you mean 'files_of'"),
+        ("evaluation.suite={name: a, tasks: [x], data: {x: {revision: main}}}", "revision"),
+        ("evaluation.suite=7", "evaluation.suite"),
     ],
 )
 def test_a_wrong_override_is_refused_with_where_and_what(override: str, says: str) -> None:
@@ -66,6 +80,20 @@ def test_two_run_groups_that_dvc_would_take_for_one_are_refused() -> None:
     raw = {**MINIMAL, "models": {"a": folder, "a-b": folder}, "corpora": {"b-c": file, "c": file}}
     with pytest.raises(InputError, match="'a-b-c'"):
         validate(raw, "test")
+
+
+def test_a_suite_is_a_name_or_a_list_of_tasks() -> None:
+    listed = load_settings(
+        ROOT / "params.yaml",
+        ["evaluation.suite={name: qa, tasks: [piqa]}", "evaluation.select_documents=null"],
+    ).evaluation
+    assert listed.suite_name == "qa"
+    assert load_settings(ROOT / "params.yaml").evaluation.model_dump(mode="json")["suite"] == "micro12"
+    for override, says in (("protocol=paper", "leave protocol"), ("num_fewshot=5", "inside suite")):
+        with pytest.raises(InputError, match=says):
+            load_settings(
+                ROOT / "params.yaml", ["evaluation.suite={name: qa, tasks: [piqa]}", f"evaluation.{override}"]
+            )
 
 
 def test_an_override_takes_yaml_values_at_any_depth() -> None:
