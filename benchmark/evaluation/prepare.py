@@ -140,7 +140,7 @@ def _prepare_split(suite: Suite, split: str, encoder: "_Encoder", batch_tokens: 
     n_continuations = 0
     for task in suite.tasks:
         documents = task.documents.get(split, ())
-        made = encoder.units([task.requests(document) for document in documents])
+        made = encoder.units(task.name, [task.requests(document) for document in documents])
         counts = [len(unit.continuations) for unit in made]
         offsets = n_continuations + np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         values = _values_by_choice(task, documents, counts) if task.family == "classification" else _NOTHING
@@ -198,13 +198,14 @@ class _Encoder:
     max_length: int
     positions: int | None
 
-    def units(self, requests: Sequence[Sequence[Instance]]) -> list[Unit]:
+    def units(self, task: str, requests: Sequence[Sequence[Instance]]) -> list[Unit]:
         """One unit a document. Contexts carry the leading token, continuations do not."""
         flat = [request for document in requests for request in document]
         texts = list(dict.fromkeys(request.args[0] for request in flat))
         contexts = dict(zip(texts, self.tokenizer.encode_batch(texts, bos=True), strict=True))
         texts = list(dict.fromkeys(r.args[1] for r in flat if r.request_type == "loglikelihood"))
         continuations = dict(zip(texts, self._continuations(texts), strict=True))
+        self.tokenizer.check_texts([*contexts, *continuations], f"task {task}")
         return [self._unit(document, contexts, continuations) for document in requests]
 
     def _continuations(self, texts: Sequence[str]) -> list[list[int]]:
