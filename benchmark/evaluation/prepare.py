@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from lm_eval.api.instance import Instance
 
 from benchmark.errors import InputError
 from benchmark.evaluation.batch_plan import peak_bytes
@@ -147,7 +148,9 @@ def _prepare_split(suite: Suite, split: str, encoder: Encoder, batch_tokens: int
     n_continuations = 0
     for task in suite.tasks:
         documents = task.documents.get(split, ())
-        made = encoder.units([task.requests(document) for document in documents])
+        requests = [task.requests(document) for document in documents]
+        encoder.tokenizer.check_texts(_texts(requests), f"task {task.name}")
+        made = encoder.units(requests)
         counts = [len(unit.continuations) for unit in made]
         offsets = n_continuations + np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         values = _values_by_choice(task, documents, counts) if task.form == "choice" else _NOTHING
@@ -161,6 +164,13 @@ def _prepare_split(suite: Suite, split: str, encoder: Encoder, batch_tokens: int
 
 
 _NOTHING: npt.NDArray[np.float64] = np.zeros((0, 0))
+
+
+def _texts(requests: Sequence[Sequence[Instance]]) -> list[str]:
+    """The distinct texts of the requests of some documents: contexts and what is scored behind them."""
+    flat = [request for document in requests for request in document]
+    scored = [request.args[1] for request in flat if request.request_type == "loglikelihood"]
+    return list(dict.fromkeys([*(request.args[0] for request in flat), *scored]))
 
 
 def _values_by_choice(

@@ -11,7 +11,7 @@ import pyarrow as pa
 from benchmark.errors import InputError, naming_source
 from benchmark.schema.stored_columns import NO_ARM, SAMPLES
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.model_specs import FolderModel, HubModel, MicroModel
+from benchmark.settings.model_specs import FolderModel, GgufModel, HubModel, MicroModel
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import known, open_track
@@ -102,8 +102,28 @@ def _place_draw(settings: Settings, paths: TrackPaths, name: str, draw: int, fol
 
         fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
         return f"{spec.id}@{spec.revision}"
+    if isinstance(spec, GgufModel):
+        return _place_gguf(spec, paths.root, folder, name)
     _copy_folder(spec, paths.root / spec.path, folder, name)
     return str(paths.root / spec.path)
+
+
+def _place_gguf(spec: GgufModel, root: Path, folder: Path, name: str) -> str:
+    from benchmark.models.any_architecture.from_gguf import convert, file_of_package
+    from benchmark.system.content_hash import sha256_of
+
+    if spec.package is not None and spec.file is not None:
+        convert(file_of_package(spec.package, spec.file, spec.sha256), folder)
+        return f"{spec.file} of {spec.package}"
+    file = root / str(spec.path)
+    if not file.is_file():
+        raise InputError(f"models.{name}.path: no file {file}: name an existing one")
+    if (found := sha256_of(file)) != spec.sha256:
+        raise InputError(
+            f"models.{name}: {file} has sha256 {found}, the settings say {spec.sha256}: check both"
+        )
+    convert(file, folder)
+    return str(file)
 
 
 MODEL_FILES = (

@@ -35,6 +35,10 @@ def write_run_group(
     `bases` are the draws of one model, draw 0 first; facts that depend on the draw are lists in that order.
     """
     requests = list(group_requests(settings, bases, corpus, texts))
+    used = {run.index for run in requests}
+    for text in texts:
+        if text.index in used:
+            bases[0].tokenizer.check_texts([text.text], f"corpus {corpus}, text {text.index}")
     label = f"posttrain {bases[0].name} {corpus}"
     scorers = {base.draw: base.scorer for base in bases}
     results = complete_runs(settings, scorers, requests, cache, label)

