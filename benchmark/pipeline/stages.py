@@ -12,6 +12,7 @@ from benchmark.errors import InputError, naming_source
 from benchmark.schema.stored_columns import NO_ARM, SAMPLES
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.model_specs import FolderModel, HubModel, MicroModel
+from benchmark.settings.pins import refuse_unpinned
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import known, open_track
@@ -20,8 +21,12 @@ from benchmark.system.files import whole_folder, write_json, write_json_lines, w
 
 @contextmanager
 def opened(params: Path, stage: str) -> Iterator[tuple[Settings, TrackPaths]]:
-    """Settings and folders of a track; the stage's wall time goes to the work folder, not to an output."""
+    """Settings and folders of a track; the stage's wall time goes to the work folder, not to an output.
+
+    A track with a revision that is not pinned to a commit is refused.
+    """
     settings, paths = open_track(params)
+    refuse_unpinned(settings, params)
     begin(settings.execution)
     started = time.time()
     yield settings, paths
