@@ -8,7 +8,8 @@ from benchmark.settings.names import HubId, Revision
 from benchmark.settings.section import Section
 from benchmark.system.patterns import SHA256
 
-Role = Literal["treated", "baseline", "both"]
+Role = Literal["treated", "baseline", "both", "unused"]
+"""What the track does with a model: `unused` keeps its line, and nothing is fetched, run or compared."""
 
 
 class OneDraw(Section):

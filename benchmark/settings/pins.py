@@ -39,8 +39,8 @@ class HubReference:
 
 
 def hub_references(settings: Settings) -> Iterator[HubReference]:
-    """Every repository of the Hub that the models and corpora of a track name, in the file's order."""
-    for name, model in settings.models.items():
+    """Every repository of the Hub that the used models and the corpora of a track name, in the file's order."""
+    for name, model in settings.used_models.items():
         if isinstance(model, HubModel):
             yield HubReference(("models", name), "model", model.id, model.revision)
             for number, draw in enumerate(model.draws):

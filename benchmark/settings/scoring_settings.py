@@ -33,13 +33,20 @@ class ScoringSettings(Scoring):
         """What scoring has to know of a track: the control arms of a treatment are those with its learning rate.
 
         A control at another rate moves the weights another distance, so a difference from it would be one of
-        dose. A soup has none and is none: its texts are groups of texts. Nor is `lessons` one.
+        dose. A soup has none and is none: its texts are groups of texts. Nor is `lessons` one. A declared pair whose
+        model is a baseline or unused by its role is left out.
         """
         controls = [
             name for name, arm in settings.arms.items() if arm.is_control and arm.kind not in ONE_STEP
         ]
         treatments = {name: arm for name, arm in settings.arms.items() if not arm.is_control}
         rate = settings.learning_rate
+        used = settings.used_models
+        pairs = {
+            model: larger
+            for model, larger in settings.claims.pairs.items()
+            if model not in settings.models or (model in used and used[model].role != "baseline")
+        }
         return cls(
             **settings.scoring.model_dump(),
             protocol=settings.evaluation.protocol,
@@ -49,7 +56,7 @@ class ScoringSettings(Scoring):
                 name: () if arm.kind == "soup" else tuple(one for one in controls if rate(one) == rate(name))
                 for name, arm in treatments.items()
             },
-            claims=settings.claims,
+            claims=settings.claims.model_copy(update={"pairs": pairs}),
         )
 
     def is_treatment(self, arm: str) -> bool:
