@@ -142,10 +142,8 @@ def hub_refusal(repository: str, revision: str, name: str, error: Exception) -> 
             f"{wanted}: the Hub has no such repository, or it is private: check owner/name, or log in with "
             "`hf auth login`"
         )
-    if isinstance(error, HfHubHTTPError):
-        return InputError(
-            f"{wanted}: the Hub refused it (status {error.response.status_code}): try again later"
-        )
+    if status is not None:
+        return InputError(f"{wanted}: the Hub refused it (status {status}): try again later")
     if isinstance(error, (HubOutOfReach, LocalEntryNotFoundError)):
         return InputError(
             f"{wanted} is not cached and the Hub is out of reach: connect, or name a local folder or file instead"
