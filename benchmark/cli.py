@@ -164,7 +164,7 @@ def doctor(
 
 @app.command()
 def plan(
-    track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
+    track: Annotated[str, typer.Option(help="Name of a track, such as micro or pythia.")] = "micro",
     rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; default: measured here.")] = None,
     power: Annotated[bool, typer.Option("--power", help="Print only what it can detect and decide.")] = False,
     overrides: Overrides = None,
@@ -360,7 +360,7 @@ def bench_leaderboard(
 @submit.command("corpus")
 def submit_corpus(
     name: NewName,
-    source: Annotated[str, typer.Argument(help="File, folder, or hf://owner/name@<40 hex>[:column].")],
+    source: Annotated[str, typer.Argument(help="File, folder, or hf://owner/name[@revision][:column].")],
     params: Params = Path("params.yaml"),
     column: Annotated[str | None, typer.Option(help="Text column of a table.")] = None,
     texts: Annotated[int | None, typer.Option(help="Take this many texts from the start.")] = None,
@@ -374,7 +374,7 @@ def submit_corpus(
 @submit.command("model")
 def submit_model(
     name: NewName,
-    source: Annotated[str, typer.Argument(help="Folder of safetensors, or owner/name@<40 hex>.")],
+    source: Annotated[str, typer.Argument(help="Folder of safetensors, or owner/name[@revision].")],
     params: Params = Path("params.yaml"),
 ) -> None:
     """Check a model without loading it and add it to a track."""
@@ -466,6 +466,15 @@ def track_prepare(params: Params) -> None:
     from benchmark.pipeline.prepare_dvc import prepare_track
 
     prepare_track(params)
+
+
+@track.command("pin")
+def track_pin(params: Params) -> None:
+    """Write the commits of the Hub's branches and tags into the settings in their place; `make repro` calls this."""
+    from benchmark.intake.pin_track import pin_track
+
+    for line in pin_track(params):
+        print(line)
 
 
 @track.command("times")

@@ -129,12 +129,12 @@ def claim_pairs(settings: Settings, parameters: Mapping[str, int]) -> list[Claim
     """The pairs that claims are about: as declared, else each treated model with every rung in `scoring.ratio`."""
     found = []
     low, high = settings.scoring.ratio
-    for model, spec in settings.models.items():
+    for model, spec in settings.used_models.items():
         if spec.role == "baseline":
             continue
         rungs = [
             name
-            for name, other in settings.models.items()
+            for name, other in settings.used_models.items()
             if other.role != "treated" and low <= parameters[name] / parameters[model] <= high
         ]
         declared = settings.claims.pairs

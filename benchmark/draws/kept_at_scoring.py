@@ -84,7 +84,7 @@ def fitting_kept_draws(
     texts = folder.texts()
     found = KeptScores()
     soups = {name for name, arm in settings.arms.items() if arm.kind == "soup"}
-    for model, spec in settings.models.items():
+    for model, spec in settings.used_models.items():
         digests = bases[model]["model_digest"]
         for draw, digest in enumerate(digests):
             texts_run = {

@@ -77,7 +77,7 @@ def stored_scores(settings: Settings, paths: TrackPaths) -> TrackScores:
     """
     suite = suite_of(settings.evaluation, documents=settings.evaluation.documents, root=paths.root)
     documents = suite_documents(suite)
-    bases = {model: read_json(paths.run_group(model, NO_ARM) / "base.json") for model in settings.models}
+    bases = {model: read_json(paths.run_group(model, NO_ARM) / "base.json") for model in settings.used_models}
     corpora = {}
     for name in settings.corpora:
         texts = pq.read_table(paths.corpus(name) / "texts.parquet")
@@ -180,7 +180,7 @@ def model_table(settings: Settings, bases: dict[str, dict[str, Any]]) -> dict[st
     """`models.json`: parameters, ladder and role by model; a track is one ladder."""
     return {
         name: {"parameters": bases[name]["parameters"], "ladder": settings.track.name, "role": spec.role}
-        for name, spec in settings.models.items()
+        for name, spec in settings.used_models.items()
     }
 
 

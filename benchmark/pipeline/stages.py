@@ -12,6 +12,7 @@ from benchmark.errors import InputError, naming_source
 from benchmark.schema.stored_columns import NO_ARM, SAMPLES
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.model_specs import FolderModel, GgufModel, HubModel, MicroModel
+from benchmark.settings.pins import refuse_unpinned
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import known, open_track
@@ -20,8 +21,12 @@ from benchmark.system.files import whole_folder, write_json, write_json_lines, w
 
 @contextmanager
 def opened(params: Path, stage: str) -> Iterator[tuple[Settings, TrackPaths]]:
-    """Settings and folders of a track; the stage's wall time goes to the work folder, not to an output."""
+    """Settings and folders of a track; the stage's wall time goes to the work folder, not to an output.
+
+    A track with a revision that is not pinned to a commit is refused.
+    """
     settings, paths = open_track(params)
+    refuse_unpinned(settings, params)
     begin(settings.execution)
     started = time.time()
     yield settings, paths
@@ -57,6 +62,10 @@ def model(params: Path, name: str) -> None:
         from benchmark.models.weights import weights_sha256
 
         spec = settings.models[known(name, settings.models, "model", params)]
+        if spec.role == "unused":
+            with whole_folder(paths.model(name)) as folder:
+                write_json(folder / "unused.json", {"model": name})
+            return
         sizes: list[int] = []
         digests: list[str] = []
         with whole_folder(paths.model(name)) as folder:
@@ -161,6 +170,10 @@ def base(params: Path, name: str) -> None:
 
     with opened(params, f"base@{name}") as (settings, paths):
         spec = settings.models[known(name, settings.models, "model", params)]
+        if spec.role == "unused":
+            with whole_folder(paths.run_group(name, NO_ARM)) as folder:
+                write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
+            return
         suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents, root=paths.root)
         folders = [(draw, paths.draw(name, draw)) for draw in range(spec.trained_draws)]
         scores = base_scores(settings, name, folders, suite)
@@ -187,12 +200,13 @@ def base(params: Path, name: str) -> None:
 
 
 def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
-    """Do all runs of one model on one corpus; a model that is only a baseline, or that no arm runs on, has none."""
+    """Do all runs of one model on one corpus; an untreated model, or one that no arm runs on, has none."""
     with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, paths):
         known(model_name, settings.models, "model", params)
         known(corpus_name, settings.corpora, "corpus", params)
         group = paths.run_group(model_name, corpus_name)
-        if settings.models[model_name].role == "baseline" or not arms_of(settings, model_name, corpus_name):
+        untreated = settings.models[model_name].role in ("baseline", "unused")
+        if untreated or not arms_of(settings, model_name, corpus_name):
             with whole_folder(group) as folder:
                 write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
                 write_json_lines(folder / "runs.jsonl", [])

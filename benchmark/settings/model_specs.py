@@ -4,11 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from benchmark.settings.names import Commit, HubId
+from benchmark.settings.names import HubId, Revision
 from benchmark.settings.section import Section
 from benchmark.system.patterns import SHA256
 
-Role = Literal["treated", "baseline", "both"]
+Role = Literal["treated", "baseline", "both", "unused"]
+"""What the track does with a model: `unused` keeps its line, and nothing is fetched, run or compared."""
 
 
 class OneDraw(Section):
@@ -74,16 +75,19 @@ class HubDraw(Section):
     """Another pretraining run of a Hub model: a sister repository, or another revision."""
 
     id: HubId
-    revision: Commit
+    revision: Revision = "main"
 
 
 class HubModel(OneDraw):
-    """A model of the Hugging Face Hub, pinned to a commit; draw 0 is itself, `draws` are the further ones."""
+    """A model of the Hugging Face Hub; draw 0 is itself, `draws` are the further ones.
+
+    A revision that is not a commit is pinned to one before a stage runs (`benchmark/settings/pins.py`).
+    """
 
     kind: Literal["hub"]
     role: Role = "both"
     id: HubId
-    revision: Commit
+    revision: Revision = "main"
     allow_pickle_weights: bool = False
     draws: tuple[HubDraw, ...] = ()
 

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from benchmark.system.patterns import COMMIT, HUB_ID
+from benchmark.system.patterns import COMMIT, HUB_ID, REVISION
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RESERVED = frozenset({"none"})
 
 HubId = Annotated[str, Field(pattern=f"^{HUB_ID}$")]
 Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
+Revision = Annotated[str, Field(pattern=f"^{REVISION}$", max_length=200)]
+"""A commit of the Hub, or a branch or tag, which `gapbench track pin` replaces by its commit before anything runs."""
 
 
 def check_name(name: object) -> str:

@@ -40,13 +40,20 @@ class ScoringSettings(Scoring):
         """What scoring has to know of a track: the control arms of a treatment are those with its learning rate.
 
         A control at another rate moves the weights by another distance, so a difference from it could be due to the
-        dose. A soup has no controls and is no control, since its texts are groups of texts; `lessons` is no control.
+        dose. A soup has no controls and is no control, since its texts are groups of texts; `lessons` is no control. A
+        declared pair is left out if its model is a baseline or unused by its role.
         """
         controls = [
             name for name, arm in settings.arms.items() if arm.is_control and arm.kind not in ONE_STEP
         ]
         treatments = {name: arm for name, arm in settings.arms.items() if not arm.is_control}
         rate = settings.learning_rate
+        used = settings.used_models
+        pairs = {
+            model: larger
+            for model, larger in settings.claims.pairs.items()
+            if model not in settings.models or (model in used and used[model].role != "baseline")
+        }
         return cls(
             **settings.scoring.model_dump(),
             protocol=settings.evaluation.protocol,
@@ -57,7 +64,7 @@ class ScoringSettings(Scoring):
                 for name, arm in treatments.items()
             },
             families=families or {},
-            claims=settings.claims,
+            claims=settings.claims.model_copy(update={"pairs": pairs}),
         )
 
     def is_treatment(self, arm: str) -> bool:

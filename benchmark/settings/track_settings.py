@@ -82,6 +82,11 @@ class Settings(Section):
             _check_names(f"corpora.{name}.arms", "arm", corpus.arms, self.arms)
         return self
 
+    @property
+    def used_models(self) -> Mapping[str, ModelSpec]:
+        """The models without those whose role is `unused`."""
+        return {name: spec for name, spec in self.models.items() if spec.role != "unused"}
+
     def learning_rate(self, arm: str) -> float:
         """The rate at which the runs of an arm take their steps; a soup's is that of the runs it averages."""
         spec = self.arms[arm]

@@ -41,15 +41,15 @@ def show_command() -> None:
             help="Lower-case letters, digits and hyphens; begin with a letter.",
             width=240,
         )
-        example = "texts.jsonl" if kind == "corpus" else "owner/name@<40 hex digits>"
+        example = "texts.jsonl" if kind == "corpus" else "owner/name"
         source = state.search(
             "Source",
             "source",
             placeholder=example,
             width=420,
             help=(
-                "A file or folder on your machine, or `hf://owner/name@<40 hex>[:column]`; for models "
-                "also `owner/name@<40 hex>`."
+                "A file or folder on your machine, or `hf://owner/name[@revision][:column]`; for models "
+                "also `owner/name[@revision]`. The revision is pinned to its commit."
             ),
         )
     problem = name_problem(name)

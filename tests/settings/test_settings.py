@@ -196,3 +196,18 @@ def test_an_arm_runs_where_its_filters_and_the_corpuss_let_it() -> None:
 def test_a_filter_names_what_there_is(override: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         load_settings(ROOT / "params.yaml", [override])
+
+
+def test_roles_decide_which_models_and_pairs_are_used() -> None:
+    """The whole ladder of `pythia` is a matter of three roles."""
+    path = ROOT / "tracks" / "pythia" / "params.yaml"
+    few = load_settings(path)
+    assert list(few.models) == [f"pythia-{size}m" for size in (14, 31, 70, 160, 410)]
+    assert list(few.used_models) == ["pythia-14m", "pythia-31m", "pythia-70m"]
+    pairs = {"pythia-14m": "pythia-31m", "pythia-31m": "pythia-70m"}
+    assert ScoringSettings.of_track(few).claims.pairs == pairs
+    roles = {"70m": "both", "160m": "both", "410m": "baseline"}
+    whole = load_settings(path, [f"models.pythia-{size}.role={role}" for size, role in roles.items()])
+    assert whole.used_models == whole.models
+    assert ScoringSettings.of_track(whole).claims.pairs == few.claims.pairs
+    assert {spec.n_draws for spec in whole.models.values()} == {10}
