@@ -150,7 +150,7 @@ def doctor(
     params: Params = Path("params.yaml"),
     part: Annotated[
         list[str] | None,
-        typer.Option(help="kernels, training, base, runs or repro; repeatable; default: all."),
+        typer.Option(help="kernels, training, base, runs, architectures or repro; repeatable; default: all."),
     ] = None,
     label: Annotated[
         str | None, typer.Option("--record", help="For maintainers: write the digests under this CPU's name.")
