@@ -42,15 +42,20 @@ def digests(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def write_model(shape: dict[str, Any], folder: Path) -> None:
     """A model folder with drawn weights and the tokenizer of the stored model."""
-    from benchmark.models.any_architecture.declared import declared_model
-
     for file in TOKENIZER:
         (folder / file).write_bytes((trials.STORED / file).read_bytes())
     rows = json.loads((trials.STORED / "config.json").read_bytes())["vocab_size"]
-    config = shape | {"vocab_size": rows, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    tokens = {"vocab_size": rows, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    write_drawn(shape | tokens, folder, scale=SCALE)
+
+
+def write_drawn(config: dict[str, Any], folder: Path, *, scale: float) -> None:
+    """The configuration and normal weights of a standard deviation of `scale`, those of norms around 1."""
+    from benchmark.models.any_architecture.declared import declared_model
+
     generator = torch.Generator().manual_seed(0)
     weights = {
-        name: torch.randn(size, generator=generator) * SCALE + (len(size) == 1 and name.endswith("weight"))
+        name: torch.randn(size, generator=generator) * scale + (len(size) == 1 and name.endswith("weight"))
         for name, size in declared_model(config).tensors.items()
     }
     write_weights(weights, config, folder)
