@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmark.arithmetic import mode
-from benchmark.bench.bench_rows import Row, at_least, at_most, counted, overhead, speedup
+from benchmark.bench.bench_rows import Row, at_least, at_most, counted, overhead, speedup, table
 from benchmark.system.files import write_json
 
 ARITHMETICS = ("portable", "native")
@@ -51,23 +51,34 @@ UNIT = "s of CPU a checkpoint"
 def run_architectures(names: list[str], folder: Path | None, documents: int | None, out: Path | None) -> int:
     """Measure the models of these `names`, print a table, write `architectures.json` into `out` if given.
 
-    `folder`: SmolLM2-135M, for the name `smollm2`. `documents` a task, else those of DOCUMENTS. Returns 0 where every
-    bound holds, else 1. Needs gap12's data.
+    `folder`: SmolLM2-135M, for the name `smollm2`. `documents` a task, else those of DOCUMENTS. Figures of other models
+    that the same CPU gave stay in the file. Returns 0 where every bound holds, else 1. Needs gap12's data.
     """
-    from benchmark.bench.bench_rows import table
-
     rows: dict[str, Row] = {}
     for name in names:
-        rows |= model_rows(name, folder if name == "smollm2" else None, documents or DOCUMENTS[name])
-    cpu = mode.cpu_facts().get("model name", "unknown CPU")
-    print(f"{cpu}, one thread\n{table(rows)}")
-    if out is not None:
-        written = {name: row.to_json() for name, row in rows.items()}
-        write_json(out / "architectures.json", {"cpu": cpu, "rows": written})
+        found = model_rows(name, folder if name == "smollm2" else None, documents or DOCUMENTS[name])
+        if out is not None:
+            keep(found, name, out / "architectures.json")
+        rows |= found
+    print(f"{cpu_name()}, one thread\n{table(rows)}")
     missed = [name for name, row in rows.items() if not row.holds]
     if missed:
         print(f"missed: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0
+
+
+def cpu_name() -> str:
+    """What the CPU calls itself."""
+    return mode.cpu_facts().get("model name", "unknown CPU")
+
+
+def keep(rows: Mapping[str, Row], name: str, path: Path) -> None:
+    """Write the rows of one model, beside those of others that the same CPU gave."""
+    before = json.loads(path.read_bytes()) if path.is_file() else {"cpu": None, "rows": {}}
+    others = before["rows"] if before["cpu"] == cpu_name() else {}
+    kept = {key: row for key, row in others.items() if not key.startswith(f"{name}/")}
+    kept |= {key: row.to_json() for key, row in rows.items()}
+    write_json(path, {"cpu": cpu_name(), "rows": kept})
 
 
 def model_rows(name: str, folder: Path | None, documents: int) -> dict[str, Row]:
