@@ -150,7 +150,7 @@ def doctor(
     params: Params = Path("params.yaml"),
     part: Annotated[
         list[str] | None,
-        typer.Option(help="kernels, training, base, runs or repro; repeatable; default: all."),
+        typer.Option(help="kernels, training, base, runs, architectures or repro; repeatable; default: all."),
     ] = None,
     label: Annotated[
         str | None, typer.Option("--record", help="For maintainers: write the digests under this CPU's name.")
@@ -301,6 +301,32 @@ def bench_engine(out: BenchOut = None) -> None:
     from benchmark.bench.all_benchmarks import run_bench
 
     sys.exit(run_bench(out))
+
+
+@bench.command("architectures")
+def bench_architectures(
+    smollm2: Annotated[
+        Path | None, typer.Option(help="SmolLM2-135M as a model folder: measures it too, on five tasks.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="gpt_neox, llama or smollm2; repeatable; default: all that can be."),
+    ] = None,
+    documents: Annotated[
+        int | None, typer.Option(help="Documents a task; default: 6, SmolLM2 40.", min=1)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for architectures.json.")] = None,
+) -> None:
+    """Models over transformers compared with their bare forward pass and with lm-eval, in either arithmetic."""
+    from benchmark.bench.architectures import SHAPES, run_architectures
+
+    names = model or [*SHAPES, *(["smollm2"] if smollm2 else [])]
+    for name in names:
+        if name not in SHAPES and (name != "smollm2" or smollm2 is None):
+            raise InputError(
+                f"--model {name}: name {', '.join(SHAPES)}, or smollm2 with its folder in --smollm2"
+            )
+    sys.exit(run_architectures(names, smollm2, documents, out))
 
 
 @bench.command("portable")

@@ -11,6 +11,7 @@ from benchmark.bench.floor import floor_batches, floor_pass
 from benchmark.bench.stock import Stock, padded_pass
 from benchmark.bench.subjects import BATCH_TOKENS, Subject
 from benchmark.evaluation.engine import Evaluation, evaluate
+from benchmark.models.opt import OptConfig
 
 REPETITIONS = 3
 UNIT = "s per checkpoint"
@@ -69,7 +70,7 @@ def compare(
         best = [seconds for _, (seconds, _) in turns]
         row = speedup([mine for mine, _ in turns], best, UNIT, at_best)
         rows[f"{name}/lm_eval_at_best"] = row
-        rows[f"{name}/accuracies_that_differ"] = _agreement(subject, turns[0][1][1])
+        rows[f"{name}/accuracies_that_differ"] = agreement(subject, turns[0][1][1])
         rows |= _share_of_counted(subject, row)
         if padded is not None:
             say(f"{name}: a pass padded to {subject.max_length}")
@@ -93,6 +94,7 @@ def _padded(subject: Subject, stock: Stock, ours: list[float], documents: int, b
 def _share_of_counted(subject: Subject, row: Row) -> dict[str, Row]:
     """The wall-clock ratio divided by the ratio of the two FLOP counts."""
     config = subject.checkpoints[0].config
+    assert isinstance(config, OptConfig)
     mine = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
     theirs = flops(one_sequence_a_choice(subject.prepared), config)
     ratio = theirs / mine
@@ -111,7 +113,7 @@ def _drafted(subject: Subject) -> Row:
     return counted(equal, len(written) * len(units), "texts")
 
 
-def _agreement(subject: Subject, stock: dict[str, float]) -> Row:
+def agreement(subject: Subject, stock: dict[str, float]) -> Row:
     """Documents of the sample on which the two accuracies differ; stock lm-eval tokenises jointly."""
     metrics = score(subject, 0).metrics["test"]
     differing = documents = 0

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,11 +42,11 @@ def trainings(rungs: Mapping[str, MicroModel], cache: Path) -> Iterator[tuple[st
         yield name, hashlib.sha256(content).hexdigest()[:LENGTH]
 
 
-def stored_base(settings: Settings) -> Base:
-    """The stored model and its score on a few documents."""
+def stored_base(settings: Settings, folder: Path = STORED) -> Base:
+    """A model, by default the stored one, and its score on a few documents."""
     evaluation = trial_settings(settings).evaluation
     suite = suite_of(evaluation, documents=evaluation.documents)
-    return load_base("doctor", STORED, suite, evaluation, Execution())
+    return load_base("doctor", folder, suite, evaluation, Execution())
 
 
 def base_digest(base: Base) -> str:
@@ -54,10 +54,12 @@ def base_digest(base: Base) -> str:
     return samples_digest(base.scorer.start.samples)[:LENGTH]
 
 
-def runs(settings: Settings, base: Base) -> Iterator[tuple[str, str]]:
-    """Each arm's name and the digest of one run: weights, losses and answers of its steps."""
+def runs(settings: Settings, base: Base, arms: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Each arm's name and the digest of one run: weights, losses and answers of its steps. `arms`: only these."""
     trial = trial_settings(settings)
     for name, arm in trial.arms.items():
+        if arms is not None and name not in arms:
+            continue
         run = _soup(trial, base, name) if arm.kind == "soup" else _run(trial, base, name, 0)
         result = execute_run(run, base.scorer)
         yield (

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from benchmark.models.any_architecture.configuration import config_of
 from benchmark.models.any_architecture.loaded_module import LoadedModule
 from benchmark.models.any_architecture.network import TransformersNetwork
+from benchmark.models.any_architecture.routed_layers import route
 from benchmark.models.networks.network_interface import Network
 from benchmark.models.weights import write_weights
 
@@ -21,11 +22,6 @@ from benchmark.models.weights import write_weights
 @dataclass
 class TransformersArchitecture(LoadedModule):
     """A configuration and a module built by it; implements `causal_model.Architecture`."""
-
-    @property
-    def portable(self) -> bool:
-        """Products are those of torch, which depend on the machine."""
-        return False
 
     def logits(self, params: Mapping[str, Tensor], ids: Tensor, *, fused: bool = False) -> Tensor:
         """Next-token logits [batch, time, vocabulary] of `ids` [batch, time], differentiable in `params`."""
@@ -71,6 +67,7 @@ class TransformersArchitecture(LoadedModule):
             "device": self.module.device,
             "writable": self.writable,
             "trees": self.trees,
+            "portable": self.portable,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -79,6 +76,9 @@ class TransformersArchitecture(LoadedModule):
         for name, buffer in self.module.named_buffers():
             buffer.copy_(state["buffers"][name])
         self.writable, self.trees, self.bound = state["writable"], state["trees"], None
+        self.portable = state["portable"]
+        if self.portable:
+            route(self.module)
 
 
 def laid_out(module: nn.Module) -> PreTrainedModel:

@@ -10,6 +10,7 @@ from transformers.utils import logging
 from benchmark.errors import InputError
 from benchmark.models.any_architecture.architecture import TransformersArchitecture, laid_out
 from benchmark.models.any_architecture.configuration import checked_config
+from benchmark.models.any_architecture.portable_module import make_portable
 from benchmark.models.causal_model import CausalModel
 from benchmark.models.weights import check_tensor_finite, weight_files
 
@@ -50,9 +51,8 @@ def load_any(
         check_tensor_finite(tensor, name, folder)
     _refuse_untied(module, folder)
     module = laid_out(module.to(device))
-    architecture = TransformersArchitecture(
-        module, vocab_rows or int(module.config.get_text_config().vocab_size)
-    )
+    rows = vocab_rows or int(module.config.get_text_config().vocab_size)
+    architecture = TransformersArchitecture(module, rows, make_portable(module))
     if architecture.writable > architecture.vocab_size:
         raise InputError(
             f"{folder}: {vocab_rows} tokens need as many rows, the embedding has {architecture.vocab_size}"
