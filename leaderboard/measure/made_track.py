@@ -192,13 +192,15 @@ class MadeTrack:
         tables = [
             self._rows(keys, skills, task, split, rng) for task in self.tasks for split in ("select", "test")
         ]
+        frame = pd.concat(tables, ignore_index=True).reindex(columns=SAMPLES.names)
+        frame = frame.astype({"choice_logprobs": object})
         path = folder / f"{model}.parquet"
-        pq.write_table(pa.concat_tables(tables), path)
+        pq.write_table(pa.Table.from_pandas(frame, schema=SAMPLES, preserve_index=False), path)
         return path
 
     def _rows(
         self, keys: pd.DataFrame, skills: Floats, task: str, split: str, rng: np.random.Generator
-    ) -> pa.Table:
+    ) -> pd.DataFrame:
         """Rows of all checkpoints (`skills` [checkpoints]) on the documents of one task and split."""
         facts, size = self.tasks[task], (len(keys), self.documents)
         difficulty = np.random.default_rng([*task.encode(), split == "test"]).random(self.documents)
@@ -218,8 +220,7 @@ class MadeTrack:
             "prediction": said.ravel(),
             "target": np.tile(right, len(keys)),
         }
-        frame = pd.DataFrame(columns).reindex(columns=SAMPLES.names).astype({"choice_logprobs": object})
-        return pa.Table.from_pandas(frame, schema=SAMPLES, preserve_index=False)
+        return pd.DataFrame(columns)
 
     def _write_documents(self, path: Path, shown: pa.Table) -> None:
         """The rows of `shown`, as often as there are `copies`, each with document numbers of its own."""

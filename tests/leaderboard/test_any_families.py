@@ -40,7 +40,11 @@ def test_a_page_opens_on_a_wide_track(opened: Open, wide: Path, page: str) -> No
 def test_families_are_offered_by_their_labels_in_the_suite_s_order(opened: Open, wide: Path) -> None:
     choice = next(w for w in opened("entry", wide, track="wide").segmented_control if w.key == "entry.curve")
     assert list(choice.options) == ["All tasks", *LABELS]
-    tasks = next(f.value for f in opened("entry", wide, track="wide").dataframe if "task" in f.value and "score" in f.value)
+    tasks = next(
+        f.value
+        for f in opened("entry", wide, track="wide").dataframe
+        if "task" in f.value and "score" in f.value
+    )
     assert list(tasks["task"])[:6] == ["All tasks", *LABELS]
 
 

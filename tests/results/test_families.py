@@ -87,7 +87,9 @@ def test_every_scope_has_its_figures(three: Path) -> None:
         for scope in ("all", "reading", "open-answers", "knowledge"):
             assert row[f"score_{scope}"] == pytest.approx(of_scope[(*key, scope)])
             assert row[f"score_{scope}_low"] < row[f"score_{scope}_high"]
-        tasks = np.mean([row["score_reading"], row["score_reading"], row["score_knowledge"], row["score_open-answers"]])
+        tasks = np.mean(
+            [row["score_reading"], row["score_reading"], row["score_knowledge"], row["score_open-answers"]]
+        )
         assert row["score_all"] == pytest.approx(tasks)
     summaries = ["all", "knowledge", "open-answers", "reading"]
     comparisons = pd.read_csv(three / "comparisons.csv").query("measure == 'score'")
@@ -99,12 +101,21 @@ def test_every_scope_has_its_figures(three: Path) -> None:
 def test_claims_are_decided_by_each_family(three: Path) -> None:
     claims = {claim["id"]: claim for claim in json.loads((three / "claims.json").read_text())["claims"]}
     for claim in ("C1", "C4"):
-        assert [row["scope"] for row in claims[claim]["estimates"]] == ["reading", "open-answers", "knowledge"]
+        assert [row["scope"] for row in claims[claim]["estimates"]] == [
+            "reading",
+            "open-answers",
+            "knowledge",
+        ]
     assert claims["C1"]["title"].endswith("on reading, on open answers and on knowledge")
     assert "on average reading of texts +" in claims["C1"]["sentence"]
     assert "; open answers +" in claims["C1"]["sentence"]
     placebo = claims["C0"]["estimates"][0]["found"]
-    assert [said.split(":")[0] for said in placebo.split("; ")] == ["all", "reading", "open-answers", "knowledge"]
+    assert [said.split(":")[0] for said in placebo.split("; ")] == [
+        "all",
+        "reading",
+        "open-answers",
+        "knowledge",
+    ]
 
 
 def test_one_family_is_all_tasks_and_stands_there_once(one: Path) -> None:
@@ -112,7 +123,8 @@ def test_one_family_is_all_tasks_and_stands_there_once(one: Path) -> None:
     assert named(one, "entries.csv", "probability_") == ["probability_all"]
     assert named(one, "runs.csv", "paper_step_") == ["paper_step_all"]
     for measure in ("score", "probability"):
-        rows = pd.read_csv(one / "comparisons.csv").query("measure == @measure")
+        table = pd.read_csv(one / "comparisons.csv")
+        rows = table[table["measure"] == measure]
         assert set(rows["scope"]) == {"all", "t1", "t2", "t3"}
     entries = pd.read_csv(one / "entries.csv")
     assert entries["probability_all"].to_numpy() == pytest.approx(entries["score_all"].to_numpy() / 2)
@@ -123,7 +135,9 @@ def test_one_family_is_all_tasks_and_stands_there_once(one: Path) -> None:
 
 
 def test_one_family_costs_no_more_than_one_test(one: Path) -> None:
-    rows = pd.read_csv(one / "comparisons.csv").query("measure == 'score' and scope == 'all' and arm == 'gap'")
+    rows = pd.read_csv(one / "comparisons.csv").query(
+        "measure == 'score' and scope == 'all' and arm == 'gap'"
+    )
     smallest = rows.loc[rows["p_value"].idxmin()]
     assert smallest["p_adjusted"] == pytest.approx(min(1, smallest["p_value"] * len(rows)))
 

@@ -13,7 +13,10 @@ def test_a_suite_declares_words_for_the_families_of_its_tasks(suite: str) -> Non
     assert set(metadata["families"]) == {"classification", "dialogue"}
     found = family_words(suite, metadata["families"])
     assert found["classification"] == FamilyWords("Multiple choice", "accuracy")
-    assert list(family_labels(f"{suite}-5shot", metadata["families"]).values()) == ["multiple choice", "dialogue"]
+    assert list(family_labels(f"{suite}-5shot", metadata["families"]).values()) == [
+        "multiple choice",
+        "dialogue",
+    ]
 
 
 @pytest.mark.parametrize("suite", ["gap12@1", "gap12-original", "gap12-2shot"])
