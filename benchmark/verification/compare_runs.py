@@ -49,7 +49,7 @@ class Repetition:
 
     Attributes:
         largest: largest difference between choice log-probabilities, nats.
-        flips: classification answers that differ and whose margin was below 1e-3.
+        flips: chosen answers that differ and whose margin was below 1e-3.
         answers: generated answers compared; `differing` of them are not the same text.
         faults: what did not agree, one line each.
     """

@@ -93,10 +93,12 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame, arm: str | None) -> alt.La
     shape = alt.Shape("what:N", title=None, scale=marks, legend=legend(symbolSize=110))
     colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=domain, range=[ink(), palette()[1]]))
     tip = tips(("name:N", "Entry"), ("said:N", "Effective size"))
-    family = alt.Chart(rungs.assign(label=rungs["model"]))
-    lines = family.mark_rule(color=quiet(), strokeDash=[2, 3]).encode(own_size)
-    names = family.mark_text(dy=-8, color=ink(), fontSize=small).encode(
-        own_size, alt.YValue(0), text="label:N"
+    lines = alt.Chart(rungs).mark_rule(color=quiet(), strokeDash=[2, 3]).encode(own_size)
+    named = spaced(rungs, bounds.max() / bounds.min()).assign(label=lambda frame: frame["model"])
+    names = (
+        alt.Chart(named)
+        .mark_text(dy=-8, color=ink(), fontSize=small)
+        .encode(own_size, alt.YValue(0), text="label:N")
     )
     sized = ["parameters", "effective_size", "effective_size_low", "effective_size_high"]
     base = alt.Chart(rows[["name", *sized, "behaves_like"]].rename(columns={"behaves_like": "said"}))
@@ -112,6 +114,20 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame, arm: str | None) -> alt.La
         dot.encode(x, y, shape, colour, tooltip=tip),
     ]
     return alt.layer(lines, names, span, *marked).properties(height=24 * rows["name"].nunique() + 120)
+
+
+MOST_NAMES = 7
+"""Names of models that fit side by side above a chart."""
+
+
+def spaced(rungs: pd.DataFrame, span: float) -> pd.DataFrame:
+    """Rungs whose names fit side by side on a log axis of the ratio `span`: the smallest, then what is far enough."""
+    apart, kept, last = span ** (1 / MOST_NAMES), [], 0.0
+    for place, size in sorted(enumerate(rungs["parameters"]), key=lambda rung: rung[1]):
+        if len(rungs) <= MOST_NAMES or size >= last * apart:
+            kept.append(place)
+            last = size
+    return rungs.iloc[kept]
 
 
 def _x(field: str, title: str, zero: bool = False, **more: Any) -> alt.X:

@@ -25,8 +25,8 @@ LEAD = (
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
-- **How sure?** Each question is decided by one declared estimate (where there are two, by
-  both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither;
+- **How sure?** Each question is decided by one declared estimate (where there are several,
+  by all). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither;
   more questions, texts or models are needed. *Not testable*: this track cannot ask it. *Cannot tell*: the
   study's own controls failed.
 - **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, or, where

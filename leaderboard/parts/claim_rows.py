@@ -68,7 +68,8 @@ def estimate_lines(claim: dict[str, Any], families: TaskFamilies) -> list[str]:
     """The estimates that decide a claim, as Markdown lines with their intervals."""
     lines = []
     for row in parts_frame(claim, "estimates").itertuples():
-        scope = wording.plain(families.label(row.scope))
+        known = row.scope in families.scopes
+        scope = families.label(row.scope) if known else wording.plain(row.scope)
         places = wording.decimals(row.ci_low, row.ci_high)
         figure = (
             "no data"

@@ -39,7 +39,7 @@ def sentences(facts: Any, families: TaskFamilies) -> list[str]:
         said.append(f"{below:,} of {runs:,} published scores lie below the untreated model: none could.")
     steps = facts.get("steps") if isinstance(facts.get("steps"), dict) else {}
     for family, counts in (steps.get("unmodified") or {}).items():
-        word = wording.plain(families.inside(family))
+        word = families.inside(family) if family in families.names else wording.plain(family)
         if isinstance(counts, dict) and "share" in counts:
             said.append(
                 f"For {word} the untreated model itself was the best step in {counts['share']:.0%} of runs."

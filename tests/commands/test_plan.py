@@ -183,18 +183,21 @@ def test_the_detectable_gain_is_found_in_four_fifths_of_data_with_the_planning_v
     assert found / datasets == pytest.approx(0.8, abs=0.035)  # three standard errors
 
 
+@pytest.mark.parametrize(
+    ("tasks", "tests"),
+    [(["micro_cause", "micro_story"], 2), (["micro_cause", "micro_people"], 6)],
+    ids=["one family", "two families"],
+)
 def test_power_is_told_for_the_tasks_that_are_in_use(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tasks: list[str], tests: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tasks = ["micro_cause", "micro_story"]
     settings = load_settings(ROOT / "params.yaml", [f"evaluation.tasks={tasks}"])
     sizes = {"micro-1": 100, "micro-2": 210, "micro-3": 440}
     print_power(settings, TrackPaths(tmp_path, "micro"), sizes, 5)
     said = capsys.readouterr().out
     assert "2 tasks" in said
-    assert (
-        f"{detectable_gain(5, 320, 2):.4f}" in said and f"{detectable_gain(5, 320, 2, 0.05 / 6):.4f}" in said
-    )
+    assert f"{detectable_gain(5, 320, 2):.4f}" in said
+    assert f"{detectable_gain(5, 320, 2, 0.05 / tests):.4f}" in said and f"5 % / {tests}, Holm" in said
     assert "micro-1 against micro-2: no gap is known" in said
 
 
