@@ -166,7 +166,7 @@ class _Loader(TaskFactory):  # type: ignore[misc] # lm-eval is not typed
             )
 
     def _build_task(self, entry: Entry, overrides: dict[str, Any] | None) -> DataTask:
-        config = self._load_full_config(entry, overrides)
+        config: dict[str, Any] = _explained(entry.name, lambda: self._load_full_config(entry, overrides))
         for key in ("tag", "group", "task_list"):
             config.pop(key, None)
         name = str(config["task"])
