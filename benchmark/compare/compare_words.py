@@ -108,13 +108,13 @@ def facts(study: PairedStudy, found: Compared, rules: Rules) -> list[str]:
         f", {tests[True]} of single tasks" if True in tests else ""
     )
     lines.append(
-        f"p is two-sided; Holm's correction is over the tests of a kind ({count}). `could miss`: a true difference of "
+        f"p is two-sided; Holm's correction is over the tests of a kind ({count}). 'Could miss': a true difference of "
         "this size would be found with probability 0.80 at the level of Holm's first step."
     )
     if len(study.models) > 2:
         lines.append(
-            f"`comparable`: less than {rules.margin:g} of the gap from A to the larger model remains (one-sided "
-            f"p < 0.025); `negligible`: B - A is less than {rules.negligible:g} of the gap to the nearest."
+            f"'Comparable': less than {rules.margin:g} of the gap from A to the larger model remains (one-sided "
+            f"p < 0.025); 'Negligible': B - A is less than {rules.negligible:g} of the gap to the nearest."
         )
     if any(row["test"] == "McNemar" for row in found.rows):
         lines.append("p of single 0/1 tasks is that of McNemar's exact test.")

@@ -195,13 +195,14 @@ def conditional(study: PairedStudy, places: Sequence[int], also: int | None = No
 
 def _mcnemar(layout: GroupedLayout, ours: DocumentScores, other: DocumentScores) -> dict[str, float]:
     """Exact p-values of 0/1 tasks with one run a side and documents that are independent."""
-    if len(ours.values) > 1 or len(other.values) > 1 or layout.clusters is not None:
+    if len(ours.values) > 1 or len(other.values) > 1:
         return {}
     exact = {}
     for number, task in enumerate(layout.tasks):
         member = layout.task_of == number
         first, second = ours.values[0, member], other.values[0, member]
-        if np.isin(np.concatenate([first, second]), (0.0, 1.0)).all():
+        independent = layout.effective_clusters[number] == layout.counts[number]
+        if independent and np.isin(np.concatenate([first, second]), (0.0, 1.0)).all():
             exact[task.name] = mcnemar_exact(first, second)
     return exact
 

@@ -37,7 +37,7 @@ def disagreements(study: PairedStudy, task: PairedTask) -> Iterator[Disagreement
             float(first[row]),
             float(second[row]),
             _cut(_prompt(ours)),
-            _cut(str(ours.get("target", ""))),
+            _cut(_target(ours, task.metric)),
             _cut(_answer(ours, task.metric)),
             _cut(_answer(theirs, task.metric)),
         )
@@ -58,6 +58,14 @@ def _requests(sample: dict[str, Any]) -> list[list[Any]]:
 def _prompt(sample: dict[str, Any]) -> str:
     requests = _requests(sample)
     return str(requests[0][0]) if requests and requests[0] else str(sample.get("doc", ""))
+
+
+def _target(sample: dict[str, Any], metric: str) -> str:
+    """The right answer; of a numbered choice its text too."""
+    target, requests = str(sample.get("target", "")), _requests(sample)
+    if metric in LIKELIEST and target.isdecimal() and int(target) < len(requests) > 1:
+        return f"{target}: {' '.join(map(str, requests[int(target)][1:])).strip()}"
+    return target
 
 
 def _answer(sample: dict[str, Any], metric: str) -> str:

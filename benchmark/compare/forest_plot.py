@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 ROW, LEFT, WIDTH, RIGHT, TOP, BOTTOM = 22, 230, 460, 190, 12, 44
-TICKS = 6
+TICKS, TINY = 6, 1e-12
 
 
 def forest_plot(rows: Sequence[Mapping[str, Any]], title: str, axis: str) -> str:
@@ -35,7 +35,7 @@ def forest_plot(rows: Sequence[Mapping[str, Any]], title: str, axis: str) -> str
         parts.append(
             f'<line class="axis" x1="{x(tick):.1f}" y1="{bottom}" x2="{x(tick):.1f}" y2="{bottom + 4}"/>'
         )
-        parts.append(f'<text x="{x(tick):.1f}" y="{bottom + 17}" text-anchor="middle">{tick:+.3g}</text>')
+        parts.append(f'<text x="{x(tick):.1f}" y="{bottom + 17}" text-anchor="middle">{_signed(tick)}</text>')
     parts.append(
         f'<text x="{LEFT + WIDTH / 2}" y="{bottom + 36}" text-anchor="middle">{html.escape(axis)}</text>'
     )
@@ -66,6 +66,10 @@ def _row(row: Mapping[str, Any], y: float, x: Any) -> list[str]:
         end = "</circle>"
     parts.append(f"{shape}<title>{html.escape(name)}: {value:+.4f} ({interval})</title>{end}")
     return parts
+
+
+def _signed(tick: float) -> str:
+    return f"{tick:+.3g}" if abs(tick) > TINY else "0"
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -80,6 +80,9 @@ def pair(models: Sequence[LoggedModel], chosen: Choices) -> PairedStudy:
     tasks = tuple(task for task in found if task is not None)
     if not tasks:
         raise InputError("no task has a metric that is one number per document; nothing can be compared")
+    scaled = [task.name for task in tasks if any((abs(one - 0.5) > 0.5).any() for one in task.values)]
+    if scaled and len(tasks) > 1:
+        notes.append(f"Scores of {', '.join(scaled)} leave [0, 1]: means over tasks mix different scales.")
     return PairedStudy(tuple(models), tasks, _groups(models, tasks, notes), tuple(dict.fromkeys(notes)))
 
 

@@ -52,9 +52,9 @@ def share(*key: object) -> float:
 class Knowing(LM):
     """Answers right with probability `skill`, the same question always alike; `seed` makes another run."""
 
-    def __init__(self, skill: float, seed: int = 0, reply: str = "") -> None:
+    def __init__(self, skill: float, seed: int = 0, before: str = "") -> None:
         super().__init__()
-        self.skill, self.seed, self.reply = skill, seed, reply
+        self.skill, self.seed, self.before = skill, seed, before
 
     def _knows(self, question: str) -> bool:
         hard = share("hard", question)
@@ -73,7 +73,7 @@ class Knowing(LM):
         found = []
         for request in requests:
             answer = request.doc["choices"][request.doc["answer"]]
-            found.append((answer if self._knows(request.args[0]) else "wrong") + self.reply)
+            found.append(self.before + (answer if self._knows(request.args[0]) else "wrong"))
         return found
 
     def loglikelihood_rolling(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[float]:
@@ -98,7 +98,7 @@ def write_tasks(folder: Path, changes: Mapping[str, Mapping[str, Any]] | None = 
         config = {
             "task": name,
             "dataset_path": "json",
-            "dataset_kwargs": {"data_files": {"test": str(data)}},
+            "dataset_kwargs": {"data_files": {"test": str(data)}, "cache_dir": str(folder / "cache")},
             "test_split": "test",
             **task,
             **(changes or {}).get(name, {}),
@@ -153,3 +153,11 @@ def change_lines(path: Path, change: Any) -> None:
     """Replace the samples by `change(samples)`."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(line) + "\n" for line in change(lines)))
+
+
+def change_results(folder: Path, change: Any) -> None:
+    """Let `change(content)` change the results file below `folder`."""
+    (path,) = folder.rglob("results_*.json")
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
