@@ -1,17 +1,20 @@
 """Folders of lm-eval results made by stock lm-eval with a model of known answers, on tasks made here."""
 
+import functools
 import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import yaml
 from lm_eval import simple_evaluate
 from lm_eval.api.model import LM
 from lm_eval.loggers import EvaluationTracker
 from lm_eval.tasks import TaskManager
+from torch.utils import collect_env
 
 DOCUMENTS = 60
 CHOICE: dict[str, Any] = {
@@ -114,6 +117,12 @@ def write_tasks(folder: Path, changes: Mapping[str, Mapping[str, Any]] | None = 
     return folder
 
 
+@functools.cache
+def _machine() -> str:
+    """What lm-eval says of the machine; asked once, because it lists all packages, which takes seconds."""
+    return str(collect_env.get_pretty_env_info())
+
+
 def evaluate(
     tasks_folder: Path,
     out: Path,
@@ -125,7 +134,11 @@ def evaluate(
 ) -> Path:
     """Evaluate as `lm_eval --log_samples --output_path OUT` does; the folder that it wrote."""
     manager = TaskManager(include_path=str(tasks_folder), include_defaults=False)
-    found = simple_evaluate(model, tasks=list(tasks), task_manager=manager, limit=limit, bootstrap_iters=0)
+    machine = _machine()
+    with mock.patch.object(collect_env, "get_pretty_env_info", lambda: machine):
+        found = simple_evaluate(
+            model, tasks=list(tasks), task_manager=manager, limit=limit, bootstrap_iters=0
+        )
     samples = found.pop("samples")
     if parameters is not None:  # as HFLM.get_model_info adds it
         found["config"]["model_num_parameters"] = parameters

@@ -34,6 +34,7 @@ from tests.compare.logged import (
     samples_file,
     write_tasks,
 )
+from tests.conftest import ROOT
 
 RULES = Rules()
 
@@ -542,3 +543,16 @@ def test_samples_keep_the_order_of_filters(logged: Logged) -> None:
     found = read_samples(samples_file(logged.new, "gamma"))
     assert list(found) == ["strict", "last-word"]
     assert len(found["strict"].doc_id) == DOCUMENTS
+
+
+def test_the_pages_show_what_the_command_prints(
+    gapbench: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    line = "gapbench compare docs/example-logs/micro-1 docs/example-logs/micro-2 --cluster cluster"
+    status, printed, _ = gapbench(*line.split()[1:])
+    assert status == 0
+    page, readme = ((ROOT / name).read_text(encoding="utf-8") for name in ("docs/COMPARE.md", "README.md"))
+    assert f"```\n{line}\n```\n\n{printed}" in page
+    table_alone = "".join(f"{row}\n" for row in printed.splitlines() if row.startswith("|"))
+    assert f"```\n{line}\n```\n{table_alone}" in readme
