@@ -245,14 +245,14 @@ def compare(
 ) -> None:
     """Is B better than A? Folders that lm-eval wrote with --log_samples, paired by document; no track needed."""
     from benchmark.compare.compare_command import by_task, comparison, write_comparison
-    from benchmark.compare.compared_scopes import Rules
+    from benchmark.compare.compared_scopes import VerdictShares
     from benchmark.compare.paired_documents import Choices
 
     chosen = Choices(
         tuple(task or ()), by_task("--metric", metric or ()), by_task("--filter", filter_name or ()),
         by_task("--cluster", cluster or ()), common,
     )  # fmt: skip
-    rules = Rules(margin, negligible)
+    rules = VerdictShares(margin, negligible)
     text = comparison(first, second, baseline or (), form=form, chosen=chosen, rules=rules, unpaired=unpaired)
     write_comparison(text, out)
 

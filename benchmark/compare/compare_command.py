@@ -6,12 +6,12 @@ from pathlib import Path
 
 from benchmark.compare.compare_formats import json_of, latex_of, markdown_of
 from benchmark.compare.compare_page import page_of
-from benchmark.compare.compared_scopes import Compared, Rules, compare
+from benchmark.compare.compared_scopes import Compared, VerdictShares, compare
 from benchmark.compare.log_folder import LoggedModel, read_models
 from benchmark.compare.paired_documents import EVERY, Choices, PairedStudy, pair
 from benchmark.errors import InputError
 
-FORMATS: dict[str, Callable[[PairedStudy, Compared, Rules], str]] = {
+FORMATS: dict[str, Callable[[PairedStudy, Compared, VerdictShares], str]] = {
     "md": markdown_of,
     "latex": latex_of,
     "json": json_of,
@@ -26,7 +26,7 @@ def comparison(
     *,
     form: str = "md",
     chosen: Choices,
-    rules: Rules,
+    rules: VerdictShares,
     unpaired: bool = False,
 ) -> str:
     """The comparison of B (`second`) with A (`first`) and with larger models, in one of `FORMATS`.

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from benchmark.compare.compare_words import facts, finite, tables
-from benchmark.compare.compared_scopes import Compared, Rules
+from benchmark.compare.compared_scopes import Compared, VerdictShares
 from benchmark.compare.paired_documents import PairedStudy
 from benchmark.reports.formats import escape_latex, escape_markdown, latex_table
 from benchmark.reports.markdown import markdown_table
 
 
-def markdown_of(study: PairedStudy, found: Compared, rules: Rules) -> str:
+def markdown_of(study: PairedStudy, found: Compared, rules: VerdictShares) -> str:
     """Tables and a list of what is behind them."""
     written = [
         markdown_table(
@@ -27,7 +27,7 @@ def markdown_of(study: PairedStudy, found: Compared, rules: Rules) -> str:
     return "\n\n".join([*written, said]) + "\n"
 
 
-def latex_of(study: PairedStudy, found: Compared, rules: Rules) -> str:
+def latex_of(study: PairedStudy, found: Compared, rules: VerdictShares) -> str:
     """A LaTeX table (booktabs) whose caption says what is behind it."""
     written = [latex_table(table.columns, list(table.head), table.rows) for table in tables(study, found)]
     caption = escape_latex(" ".join(facts(study, found, rules)))
@@ -42,7 +42,7 @@ def latex_of(study: PairedStudy, found: Compared, rules: Rules) -> str:
     return "\n".join(lines) + "\n"
 
 
-def json_of(study: PairedStudy, found: Compared, rules: Rules) -> str:
+def json_of(study: PairedStudy, found: Compared, rules: VerdictShares) -> str:
     """Everything, numbers unrounded, null where there is none."""
     content = {
         "models": [

@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator, Sequence
 
 from benchmark.compare.compare_words import WrittenTable, facts, tables
-from benchmark.compare.compared_scopes import Compared, Rules
+from benchmark.compare.compared_scopes import Compared, VerdictShares
 from benchmark.compare.disagreements import MOST_SHOWN, Disagreement, disagreements
 from benchmark.compare.forest_plot import forest_plot
 from benchmark.compare.paired_documents import PairedStudy
@@ -26,7 +26,7 @@ summary { cursor: pointer; padding: .3em 0 }
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page_of(study: PairedStudy, found: Compared, rules: Rules) -> str:
+def page_of(study: PairedStudy, found: Compared, rules: VerdictShares) -> str:
     """The page: forest plots, tables, what is behind them, the tasks, and the documents that differ."""
     title = f"{study.models[1].label} (B) against {study.models[0].label} (A)"
     parts = [

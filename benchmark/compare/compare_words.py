@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchmark.compare.compared_scopes import Compared, Rules
+from benchmark.compare.compared_scopes import Compared, VerdictShares
 from benchmark.compare.paired_documents import PairedStudy
 from benchmark.reports.formats import p_text, size_text, with_interval
 
@@ -88,7 +88,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return f"{row['verdict']} (conditional)" if row["conditional"] else str(row["verdict"])
 
 
-def facts(study: PairedStudy, found: Compared, rules: Rules) -> list[str]:
+def facts(study: PairedStudy, found: Compared, rules: VerdictShares) -> list[str]:
     """What stands beside the tables, as plain sentences."""
     lines = [_model_line(letter, study, place) for letter, place in zip("AB", (0, 1), strict=True)]
     lines += [_model_line(study.models[place].label, study, place) for place in range(2, len(study.models))]
@@ -101,7 +101,7 @@ def facts(study: PairedStudy, found: Compared, rules: Rules) -> list[str]:
     else:
         unknown = ", ".join(task["task"] for task in found.tasks if task["chance"] is None)
         lines.append(f"Not corrected for chance, which is not known of {unknown}.")
-    lines += _size(found)
+    lines += [*_not_larger(study), *_size(found)]
     lines += study.notes
     tests = {row["kind"] == "task": row["tests"] for row in found.rows}
     count = f"{tests.get(False, 0)} of all tasks and groups" + (
@@ -165,6 +165,15 @@ def _metrics(found: Compared) -> str:
     if len(used) == 1:
         return f"Metric: {next(iter(used))}."
     return "Metrics: " + "; ".join(f"{kind} in {', '.join(tasks)}" for kind, tasks in used.items()) + "."
+
+
+def _not_larger(study: PairedStudy) -> list[str]:
+    own = study.models[0].parameters or 0
+    return [
+        f"{model.label} is not larger than A: the verdicts against it say nothing of size."
+        for model in study.models[2:]
+        if model.parameters is not None and model.parameters <= own
+    ]
 
 
 def _size(found: Compared) -> list[str]:

@@ -57,14 +57,14 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Rules:
+class VerdictShares:
     """Share of the gap that may remain, and share of it that is not worth having (`docs/STATISTICS.md`)."""
 
     margin: float = 0.5
     negligible: float = 0.1
 
 
-def compare(study: PairedStudy, rules: Rules, *, unpaired: bool = False) -> Compared:
+def compare(study: PairedStudy, rules: VerdictShares, *, unpaired: bool = False) -> Compared:
     """Compare B with A and with each baseline; `study.models` are A, B and the baselines, smallest first.
 
     B minus A is `paired_difference` of plain arrays. Runs of A and B are paired in their order where there are as many

@@ -5,7 +5,8 @@ where `--output_path` ends in .json) and `samples_<task>_<date>.jsonl` beside it
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,12 +81,16 @@ def read_models(given: list[str]) -> list[LoggedModel]:
                     f"{run.folder} is given twice, by {seen[place]} and by {one}; give each once"
                 )
             seen[place] = one
-    names = [
-        _plain(found[0].model if len(found) == 1 else Path(one.split(",")[0]).name)
-        for one, found in zip(given, runs, strict=True)
-    ]
+    names = [_name(found) for found in runs]
     labels = [name if names.count(name) == 1 else _plain(one) for name, one in zip(names, given, strict=True)]
     return [LoggedModel(*model) for model in zip(labels, given, runs, strict=True)]
+
+
+def _name(runs: Sequence[LoggedRun]) -> str:
+    """What one run calls its model; of several runs the folder that holds them all."""
+    if len(runs) == 1:
+        return _plain(runs[0].model)
+    return _plain(Path(os.path.commonpath([run.folder.resolve() for run in runs])).name)
 
 
 def _plain(text: str) -> str:

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.compare.compare_command import by_task, comparison
-from benchmark.compare.compared_scopes import Rules
+from benchmark.compare.compared_scopes import VerdictShares
 from benchmark.compare.log_folder import read_models
 from benchmark.compare.paired_documents import Choices
 from benchmark.compare.task_samples import read_samples
@@ -36,7 +36,7 @@ from tests.compare.logged import (
 )
 from tests.conftest import ROOT
 
-RULES = Rules()
+RULES = VerdictShares()
 
 
 class Logged(NamedTuple):
@@ -73,7 +73,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
 
 
 def compared(
-    first: Path, second: Path, *baselines: Path, rules: Rules = RULES, **options: Any
+    first: Path, second: Path, *baselines: Path, rules: VerdictShares = RULES, **options: Any
 ) -> dict[str, Any]:
     """The content of the JSON."""
     unpaired = options.pop("unpaired", False)
@@ -187,6 +187,7 @@ def test_three_runs_a_side_are_paired_in_their_order(logged: Logged) -> None:
     ]
     (same,) = json.loads(comparison(*folders, form="json", chosen=Choices(), rules=RULES))["comparisons"]
     assert figures(same) == figures(one)
+    assert same["against"] == one["against"] == "seeds-a"
     swapped = folders[1].split(",")
     (other,) = json.loads(
         comparison(
@@ -239,7 +240,11 @@ def test_a_larger_model_brings_noninferiority_and_an_effective_size(logged: Logg
     assert size["size_low"] <= size["size"] <= size["size_high"]
     share = (b.mean() - a.mean()) / (rung.mean() - a.mean())
     assert np.log(size["size"]) == pytest.approx(np.log(1000) + share * np.log(3))
-    strict = compared(logged.small, logged.new, logged.big, tasks=("pair",), rules=Rules(margin=0.01))
+    assert not any("is not larger than A" in fact for fact in found["facts"])
+    turned = compared(logged.big, logged.new, logged.small, tasks=("pair",))
+    assert any("small is not larger than A" in fact for fact in turned["facts"])
+    assert row(turned, "all", "small")["p_noninferior"] is None
+    strict = compared(logged.small, logged.new, logged.big, tasks=("pair",), rules=VerdictShares(margin=0.01))
     assert row(strict, "all", "big")["p_noninferior"] > one["p_noninferior"]
     assert row(strict, "all", "big")["verdict"] != "comparable"
 
