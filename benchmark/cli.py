@@ -219,6 +219,45 @@ def report(
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="Folder of lm-eval results with samples.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another; several runs: commas between them.")],
+    baseline: Annotated[list[str] | None, typer.Option(help="Folder of a larger model; repeatable.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task or group; repeatable.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="NAME, or TASK=NAME; default: each task's first.")
+    ] = None,
+    filter_name: Annotated[
+        list[str] | None, typer.Option("--filter", help="NAME, or TASK=NAME; default: each task's first.")
+    ] = None,
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD of the documents, or TASK=FIELD: those alike in it err alike."),
+    ] = None,
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare on the documents that all share.")
+    ] = False,
+    unpaired: Annotated[bool, typer.Option("--unpaired", help="Runs of A and B are no pairs.")] = False,
+    margin: Annotated[float, typer.Option(help="Share of the gap to a larger model that may remain.")] = 0.5,
+    negligible: Annotated[float, typer.Option(help="Share of that gap that is not worth having.")] = 0.1,
+    form: Annotated[str, typer.Option("--format", help="md, latex, json or html.")] = "md",
+    out: Annotated[Path | None, typer.Option(help="A file; without it, print.")] = None,
+) -> None:
+    """Is B better than A? Folders that lm-eval wrote with --log_samples, paired by document; no track needed."""
+    from benchmark.compare.compare_command import by_task, comparison, write_comparison
+    from benchmark.compare.compared_scopes import VerdictShares
+    from benchmark.compare.paired_documents import Choices
+
+    chosen = Choices(
+        tuple(task or ()), by_task("--metric", metric or ()), by_task("--filter", filter_name or ()),
+        by_task("--cluster", cluster or ()), common,
+    )  # fmt: skip
+    rules = VerdictShares(margin, negligible)
+    text = comparison(first, second, baseline or (), form=form, chosen=chosen, rules=rules, unpaired=unpaired)
+    write_comparison(text, out)
+
+
+@app.command()
 def verify(
     entry: Entry,
     runs: Annotated[int, typer.Option(help="Runs to repeat, chosen at random.")] = 3,
