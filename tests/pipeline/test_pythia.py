@@ -19,7 +19,8 @@ PARAMS = "tracks/pythia/params.yaml"
 WIDTHS = {"14m": 32, "31m": 64, "70m": 128}
 LINES = {
     "posttrain": "posttrain: {learning_rate: 5.0e-5, max_steps: 2}",
-    "evaluation": "evaluation: {suite: {name: small-qa, tasks: [copa], data: {copa: {files_of: gap12}}}, max_length: 96, documents: 6, select_documents: 6}",
+    "evaluation": "evaluation: {suite: {name: small-qa, tasks: [copa], data: {copa: {files_of: gap12}}}, "
+    "max_length: 96, documents: 6, select_documents: 6}",
     "execution": "execution: {workers: 1, device: cpu, arithmetic: portable}",
     "scoring": "scoring: {ratio: [1.9, 4.2], resamples: 200}",
 }
