@@ -352,7 +352,7 @@ def bench_architectures(
         typer.Option(help="gpt_neox, llama or smollm2; repeatable; default: all that can be."),
     ] = None,
     documents: Annotated[
-        int | None, typer.Option(help="Documents a task; default: 6, SmolLM2 40.", min=1)
+        int | None, typer.Option(help="Documents a task; default: 16, SmolLM2 40.", min=1)
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for architectures.json.")] = None,
 ) -> None:

@@ -24,11 +24,13 @@ from benchmark.system.files import write_json
 
 ARITHMETICS = ("portable", "native")
 TURNS = 3
-DOCUMENTS = {"gpt_neox": 6, "llama": 6, "smollm2": 40}
+DOCUMENTS = {"gpt_neox": 16, "llama": 16, "smollm2": 40}
 """Documents a task."""
 LEAST = {"smollm2": 3}
 """How many times faster than lm-eval, where that is not twice."""
 MAX_LENGTH = 512
+DISTANCE = 5e-5
+"""Of the checkpoint from its model, in every weight: at 2e-4 few texts of these shapes are those of their model."""
 SIZES = {
     "hidden_size": 384,
     "num_hidden_layers": 6,
@@ -104,6 +106,9 @@ def model_rows(name: str, folder: Path | None, documents: int) -> dict[str, Row]
         f"{name}/positions": counted(facts["pushed"], facts["needed"], "positions", at_most(1.1)),
         f"{name}/accuracies_that_differ": counted(differing, of, "documents", at_most(0.03)),
     }
+    equal, written = facts["drafted"]
+    if written:
+        rows[f"{name}/texts_as_drafted"] = counted(equal, written, "texts")
     for kind in kinds:
         ours, floor, theirs = (seconds[f"{kind} {what}"] for what in ("engine", "floor", "stock"))
         row = speedup(ours, theirs, UNIT, at_least(least))
@@ -196,7 +201,7 @@ def prepared(
 
     from benchmark.bench.counting import needed, one_sequence_a_choice
     from benchmark.bench.floor import floor_batches
-    from benchmark.bench.speed_ratio import agreement, score
+    from benchmark.bench.speed_ratio import agreement, drafted, score
     from benchmark.bench.stock import BATCH_SIZES, Stock
     from benchmark.bench.subjects import BATCH_TOKENS, bench_suite, subject_of
     from benchmark.bench.subjects import DOCUMENTS as WHOLE
@@ -221,7 +226,7 @@ def prepared(
     base = load_model(given or room, vocab_rows=tokenizer.n_rows)
     assert isinstance(base.config, TransformersArchitecture)
     generator = torch.Generator().manual_seed(1)
-    distance = 2e-4 if given is None else 0.0
+    distance = DISTANCE if given is None else 0.0
     moved = {
         key: tensor + distance * torch.randn(tensor.shape, generator=generator)
         for key, tensor in base.params.items()
@@ -238,6 +243,7 @@ def prepared(
     module = base.config.module
     mine, theirs = (flops_of(count(subject.prepared), module) for count in (needed, one_sequence_a_choice))
     batches = floor_batches(subject.prepared, model)
+    texts = drafted(subject)
     accuracies: dict[str, float] = {}
 
     def differing() -> list[float]:
@@ -249,6 +255,7 @@ def prepared(
         "needed": whole.positions_needed,
         "flops": theirs / mine,
         "sizes": stock.sizes(),
+        "drafted": [texts.ours, texts.peer],
     }
     return facts, {
         "engine": partial(score, subject, 0),

@@ -61,7 +61,7 @@ def compare(
     name = subject.name
     say(f"{name}: engine and floor")
     row, ours = floor_row(subject)
-    rows = {f"{name}/floor": row, f"{name}/texts_as_drafted": _drafted(subject)}
+    rows = {f"{name}/floor": row, f"{name}/texts_as_drafted": drafted(subject)}
     with tempfile.TemporaryDirectory() as folder:
         stock = Stock.of(subject, Path(folder))
         size = stock.best_batch_size()
@@ -103,14 +103,15 @@ def _share_of_counted(subject: Subject, row: Row) -> dict[str, Row]:
     return {f"{subject.name}/share_of_counted_flops": share}
 
 
-def _drafted(subject: Subject) -> Row:
+def drafted(subject: Subject) -> Row:
     """Number of texts that equal the unmodified model's."""
     written = [score(subject, number).written["test"] for number in _each(subject)]
     drafts = [row for group in subject.drafts["test"] if group for row in group.tokens.tolist()]
     plan = subject.prepared.splits["test"].workload.plan
     units = [unit for group in plan.groups if group.ending for batch in group.batches for unit in batch.trees]
     equal = sum(texts[unit] == draft for texts in written for unit, draft in zip(units, drafts, strict=True))
-    return counted(equal, len(written) * len(units), "texts")
+    count = len(written) * len(units)
+    return counted(equal, count, "texts") if count else Row(0, 0, 0, 0, "texts")
 
 
 def agreement(subject: Subject, stock: dict[str, float]) -> Row:

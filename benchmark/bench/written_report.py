@@ -37,15 +37,11 @@ def architecture_table(measured: Mapping[str, Any]) -> str:
 def write_report(bench: Path, provenance: Path, page: Path) -> None:
     """Replace the tables between the page's markers ``bench``, ``stages`` and ``architectures``.
 
-    ``architectures.json`` stands beside ``bench.json``. A test compares page and files.
+    ``architectures.json`` stands beside ``bench.json``, once it was measured. A test compares page and files.
     """
+    measured, made = (json.loads(path.read_text(encoding="utf-8")) for path in (bench, provenance))
+    tables = {"bench": bench_table(measured), "stages": stage_table(made)}
     others = bench.with_name("architectures.json")
-    measured, made, models = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (bench, provenance, others)
-    )
-    tables = {
-        "bench": bench_table(measured),
-        "stages": stage_table(made),
-        "architectures": architecture_table(models),
-    }
+    if others.is_file():
+        tables["architectures"] = architecture_table(json.loads(others.read_text(encoding="utf-8")))
     page.write_text(replace_between_markers(page.read_text(encoding="utf-8"), tables), encoding="utf-8")

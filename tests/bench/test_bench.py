@@ -218,8 +218,9 @@ def test_a_page_holds_the_tables_of_its_files():
 
 def test_the_documentation_shows_what_was_measured():
     page, measured = ROOT / "docs" / "PERFORMANCE.md", ROOT / "docs" / "bench.json"
-    models = json.loads((ROOT / "docs" / "architectures.json").read_text())
-    assert architecture_table(models) in page.read_text()
+    models = ROOT / "docs" / "architectures.json"
+    if models.is_file():
+        assert architecture_table(json.loads(models.read_text())) in page.read_text()
     if not measured.is_file():
         pytest.skip("no docs/bench.json: run `gapbench bench --out docs`")
     assert bench_table(json.loads(measured.read_text())) in page.read_text()
