@@ -29,7 +29,7 @@ QUESTIONS = {
     ),
     "C3": (
         "Does unfamiliar text work best?",
-        "Program text, which the models never saw, compared with the other texts.",
+        "Texts of one corpus, named in advance, compared with those of the other corpora.",
     ),
     "C4": (
         "Is it more than a placebo?",

@@ -133,7 +133,7 @@ def test_values_and_log_probabilities_are_those_of_stock(folder, stock, rows, sh
                 assert row["probability"] is None
                 continue
             wanted = [response[0][0] for response in one["resps"]]
-            lengths = [len(args[1]) for args in one["arguments"]]
+            lengths = [len(tokenizer.encode(args[1], bos=False)) for args in one["arguments"]]
             for got, logprob, length in zip(row["choice_logprobs"], wanted, lengths, strict=True):
                 assert got == pytest.approx(logprob, abs=1e-4 * length)
         if task.name in (
