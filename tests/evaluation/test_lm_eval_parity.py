@@ -214,7 +214,7 @@ def test_a_run_is_scored_on_such_a_suite(folder, rows):
     request = RunRequest(
         track="own", model_name="tiny", model=base.model, model_digest=base.digest, corpus="words", index=0,
         text_id="t", tokens=tokens, arm_name="ascent", arm=Arm(kind="ascent"), seed=0,
-        posttrain=Posttrain(max_steps=3), arithmetic=base.arithmetic,
+        settings=Posttrain(max_steps=3), arithmetic=base.arithmetic,
     )  # fmt: skip
     result = execute_run(request, base.scorer)
     assert result.record.suite == "own"

@@ -13,7 +13,7 @@ from leaderboard.measure.made_track import FAMILIES, wide_track
 
 Open = Callable[..., Any]
 LABELS = ["Knowledge", "Reasoning", "Reading comprehension", "Code", "Open answers"]
-NAMES = re.compile(r"classification|dialog(?!ue box)|(?<![\w`-])gap(?=[`\"'-])|micro-", re.IGNORECASE)
+NAMES = re.compile(r"classification|dialog(?!ue box)|(?<=[\"'])gap(?=[\"'-])|micro-", re.IGNORECASE)
 """Families, the arm and the models of the suites and tracks that are known."""
 ALLOWED = ("leaderboard/measure/made_track.py", "leaderboard/measure/waiting_times.py")
 """Modules that make a track like the known ones, and measure pages on it."""
