@@ -31,6 +31,7 @@ else
 # refuses, `gapbench diff` says why.
 repro: $(STAMP)
 	@test -e .git || git rev-parse --git-dir >/dev/null 2>&1 || dvc config --quiet --local core.no_scm true
+	gapbench track pin --params $(PARAMS)
 	gapbench submit check $(PARAMS)
 	gapbench track prepare --params $(PARAMS)
 	@gapbench draws retrain --params $(PARAMS) & retraining=$$!; \

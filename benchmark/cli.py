@@ -150,7 +150,7 @@ def doctor(
     params: Params = Path("params.yaml"),
     part: Annotated[
         list[str] | None,
-        typer.Option(help="kernels, training, base, runs or repro; repeatable; default: all."),
+        typer.Option(help="kernels, training, base, runs, architectures or repro; repeatable; default: all."),
     ] = None,
     label: Annotated[
         str | None, typer.Option("--record", help="For maintainers: write the digests under this CPU's name.")
@@ -164,7 +164,7 @@ def doctor(
 
 @app.command()
 def plan(
-    track: Annotated[str, typer.Option(help="Name of a track: micro, paper.")] = "micro",
+    track: Annotated[str, typer.Option(help="Name of a track, such as micro or pythia.")] = "micro",
     rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; default: measured here.")] = None,
     power: Annotated[bool, typer.Option("--power", help="Print only what it can detect and decide.")] = False,
     overrides: Overrides = None,
@@ -216,6 +216,45 @@ def report(
     from benchmark.reports.entry_report import report as table
 
     print(table(results, entry, form), end="")
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="Folder of lm-eval results with samples.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another; several runs: commas between them.")],
+    baseline: Annotated[list[str] | None, typer.Option(help="Folder of a larger model; repeatable.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task or group; repeatable.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="NAME, or TASK=NAME; default: each task's first.")
+    ] = None,
+    filter_name: Annotated[
+        list[str] | None, typer.Option("--filter", help="NAME, or TASK=NAME; default: each task's first.")
+    ] = None,
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD of the documents, or TASK=FIELD: those alike in it err alike."),
+    ] = None,
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare on the documents that all share.")
+    ] = False,
+    unpaired: Annotated[bool, typer.Option("--unpaired", help="Runs of A and B are no pairs.")] = False,
+    margin: Annotated[float, typer.Option(help="Share of the gap to a larger model that may remain.")] = 0.5,
+    negligible: Annotated[float, typer.Option(help="Share of that gap that is not worth having.")] = 0.1,
+    form: Annotated[str, typer.Option("--format", help="md, latex, json or html.")] = "md",
+    out: Annotated[Path | None, typer.Option(help="A file; without it, print.")] = None,
+) -> None:
+    """Is B better than A? Folders that lm-eval wrote with --log_samples, paired by document; no track needed."""
+    from benchmark.compare.compare_command import by_task, comparison, write_comparison
+    from benchmark.compare.compared_scopes import VerdictShares
+    from benchmark.compare.paired_documents import Choices
+
+    chosen = Choices(
+        tuple(task or ()), by_task("--metric", metric or ()), by_task("--filter", filter_name or ()),
+        by_task("--cluster", cluster or ()), common,
+    )  # fmt: skip
+    rules = VerdictShares(margin, negligible)
+    text = comparison(first, second, baseline or (), form=form, chosen=chosen, rules=rules, unpaired=unpaired)
+    write_comparison(text, out)
 
 
 @app.command()
@@ -303,6 +342,32 @@ def bench_engine(out: BenchOut = None) -> None:
     sys.exit(run_bench(out))
 
 
+@bench.command("architectures")
+def bench_architectures(
+    smollm2: Annotated[
+        Path | None, typer.Option(help="SmolLM2-135M as a model folder: measures it too, on five tasks.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="gpt_neox, llama or smollm2; repeatable; default: all that can be."),
+    ] = None,
+    documents: Annotated[
+        int | None, typer.Option(help="Documents a task; default: 16, SmolLM2 40.", min=1)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for architectures.json.")] = None,
+) -> None:
+    """Models over transformers compared with their bare forward pass and with lm-eval, in either arithmetic."""
+    from benchmark.bench.architectures import SHAPES, run_architectures
+
+    names = model or [*SHAPES, *(["smollm2"] if smollm2 else [])]
+    for name in names:
+        if name not in SHAPES and (name != "smollm2" or smollm2 is None):
+            raise InputError(
+                f"--model {name}: name {', '.join(SHAPES)}, or smollm2 with its folder in --smollm2"
+            )
+    sys.exit(run_architectures(names, smollm2, documents, out))
+
+
 @bench.command("portable")
 def bench_portable(params: Params = Path("params.yaml")) -> None:
     """Portable arithmetic compared with native, in processes that take turns: the first rows of `engine`."""
@@ -360,7 +425,7 @@ def bench_leaderboard(
 @submit.command("corpus")
 def submit_corpus(
     name: NewName,
-    source: Annotated[str, typer.Argument(help="File, folder, or hf://owner/name@<40 hex>[:column].")],
+    source: Annotated[str, typer.Argument(help="File, folder, or hf://owner/name[@revision][:column].")],
     params: Params = Path("params.yaml"),
     column: Annotated[str | None, typer.Option(help="Text column of a table.")] = None,
     texts: Annotated[int | None, typer.Option(help="Take this many texts from the start.")] = None,
@@ -374,7 +439,7 @@ def submit_corpus(
 @submit.command("model")
 def submit_model(
     name: NewName,
-    source: Annotated[str, typer.Argument(help="Folder of safetensors, or owner/name@<40 hex>.")],
+    source: Annotated[str, typer.Argument(help="Folder of safetensors, or owner/name[@revision].")],
     params: Params = Path("params.yaml"),
 ) -> None:
     """Check a model without loading it and add it to a track."""
@@ -466,6 +531,15 @@ def track_prepare(params: Params) -> None:
     from benchmark.pipeline.prepare_dvc import prepare_track
 
     prepare_track(params)
+
+
+@track.command("pin")
+def track_pin(params: Params) -> None:
+    """Write the commits of the Hub's branches and tags into the settings in their place; `make repro` calls this."""
+    from benchmark.intake.pin_track import pin_track
+
+    for line in pin_track(params):
+        print(line)
 
 
 @track.command("times")

@@ -1,1 +1,1 @@
-"""The leaderboard: pages that show what stands in `results/`, and compute no statistics of their own."""
+"""The leaderboard: pages that show the tables of `results/`. They compute no statistics."""

@@ -13,6 +13,7 @@ import pytest
 from benchmark import cli
 from benchmark.arithmetic import mode
 from tests.browser_skips import pytest_addoption, pytest_sessionfinish  # noqa: F401 - hooks
+from tests.fake_hub import hub  # noqa: F401 - a fixture
 from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - hooks
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

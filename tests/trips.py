@@ -35,23 +35,9 @@ import pandas as pd
 import pyarrow as pa
 
 CORE = {
-    *(
-        "design",
-        "crossed",
-        "contrast",
-        "fieller",
-        "multiplicity",
-        "aggregates",
-        "effective_size",
-        "interquartile",
-    ),
-    *(
-        "sign_test",
-        "rank_correlation",
-        "best_step",
-        "textbook",
-        "power",
-    ),  # what follows are the names of before
+    *("design", "crossed", "contrast", "fieller", "multiplicity", "aggregates", "effective_size"),
+    *("interquartile", "sign_test", "rank_correlation", "best_step", "textbook", "power"),
+    # what follows are the names of before
     *("layout", "inference", "resampling", "signs", "familiarity"),
 }
 DEPTH = 6

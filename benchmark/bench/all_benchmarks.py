@@ -73,7 +73,7 @@ def micro_rows(params: Path, say: Say, *, documents: int = SAMPLE, whole: int = 
         )
         sample = subject(documents=documents, checkpoints=CHECKPOINTS)
         rows |= compare(sample, as_called=at_least(10), at_best=at_least(4), padded=None, say=say)
-        say(f"{name}: {whole} documents a task")
+        say(f"{name}: {whole} documents per task")
         large = subject(documents=whole, checkpoints=1)
         rows[f"{large.name}/floor_at_{whole}"], _ = floor_row(large)
         if settings.models[name].role != "baseline":
@@ -93,7 +93,7 @@ def _run_row(subject: Subject, steps: Sequence[int]) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         stock = Stock.of(subject, Path(folder))
         called = min(stock.at_its_best(0, size)[0] for size in BATCH_SIZES)
-    return speedup(ours, [called], "s a scored step", at_least(3))
+    return speedup(ours, [called], "s per scored step", at_least(3))
 
 
 def gap12_rows(say: Say, *, shape: OptConfig = GAP12_SHAPE, documents: int = SAMPLE) -> dict[str, Row]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.errors import InputError
+from benchmark.tasks.metrics import TEXT_METRICS
 
 DOCUMENT = ["task", "split", "doc_id"]
 
@@ -30,4 +31,4 @@ def shares(data: Path) -> pd.DataFrame:
 
 def _texts(path: Path) -> pd.DataFrame:
     columns = ["model", "arm", "step", *DOCUMENT, "prediction"]
-    return pd.read_parquet(path, columns=columns, filters=[("family", "=", "dialogue")])
+    return pd.read_parquet(path, columns=columns, filters=[("metric", "in", list(TEXT_METRICS))])

@@ -13,8 +13,9 @@ from benchmark.bench.counting import sequence_lengths
 from benchmark.evaluation.batched_scoring import LOGITS_BYTES
 from benchmark.evaluation.logits import LogitSpace, rows_at_once
 from benchmark.evaluation.prepare import Prepared
+from benchmark.models.causal_model import CausalModel
 from benchmark.models.networks.opt_forward import OptNetwork
-from benchmark.models.opt import OptModel, causal_hidden
+from benchmark.models.opt import OptConfig, causal_hidden
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class FloorBatch:
     read: Tensor
 
 
-def floor_batches(prepared: Prepared, model: OptModel, *, batch_tokens: int = 2048) -> list[FloorBatch]:
+def floor_batches(prepared: Prepared, model: CausalModel, *, batch_tokens: int = 2048) -> list[FloorBatch]:
     """Random tokens in the lengths that the prepared documents need, longest first."""
     generator = torch.Generator().manual_seed(0)
     limit = model.config.max_position_embeddings
@@ -43,8 +44,9 @@ def floor_batches(prepared: Prepared, model: OptModel, *, batch_tokens: int = 20
 
 
 @torch.inference_mode()
-def floor_pass(model: OptModel, batches: list[FloorBatch]) -> float:
+def floor_pass(model: CausalModel, batches: list[FloorBatch]) -> float:
     """Run all batches and sum one log-probability per read position, so that all results are computed."""
+    assert isinstance(model.config, OptConfig)
     network = OptNetwork(model.config, model.params)
     space = LogitSpace(network, rows_at_once(network, LOGITS_BYTES))
     total = torch.zeros((), dtype=torch.float64, device=model.device)

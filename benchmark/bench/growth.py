@@ -50,9 +50,9 @@ def growth_rows(suite: Suite, tokenizer: Tokenizer, config: OptConfig, *, max_le
     documents(20)
     texts(1)
     return {
-        "growth/checkpoints": per_item(checkpoints, (2, 4, 8), "s a checkpoint", LINEAR),
-        "growth/documents": per_item(documents, (20, 80, 320), "s a document of each task", LINEAR),
-        "growth/texts": per_item(texts, (1, 2, 4), "s a text", LINEAR),
+        "growth/checkpoints": per_item(checkpoints, (2, 4, 8), "s per checkpoint", LINEAR),
+        "growth/documents": per_item(documents, (20, 80, 320), "s per document of each task", LINEAR),
+        "growth/texts": per_item(texts, (1, 2, 4), "s per text", LINEAR),
     }
 
 
@@ -72,7 +72,7 @@ def workers_row(
 
     turns = [(seconds(2), seconds(1)) for _ in range(REPETITIONS)]
     two, one = [both[0] for both in turns], [both[1] for both in turns]
-    return {"workers": speedup(two, one, "s a run", at_least(1.7))}
+    return {"workers": speedup(two, one, "s per run", at_least(1.7))}
 
 
 def _run(context: tuple[RunRequest, Scorer], _number: int) -> RunResult:
@@ -118,7 +118,7 @@ def gap_run(subject: Subject, *, steps: Sequence[int] = RUN_STEPS) -> tuple[RunR
         arm_name="gap",
         arm=Arm(kind="ascent"),
         seed=0,
-        posttrain=Posttrain(max_steps=max(steps)),
+        settings=Posttrain(max_steps=max(steps)),
     )
     return request, scorer
 

@@ -22,7 +22,7 @@ def portable_rows(params: Path) -> dict[str, Row]:
     if mode.missing() is not None:
         return {}
     turns = [[_process(name, params) for name in ("portable", "native")] for _ in range(REPETITIONS)]
-    units = {"train_the_ladder": "s on one thread", "score_a_checkpoint": "s a checkpoint"}
+    units = {"train_the_ladder": "s on one thread", "score_a_checkpoint": "s per checkpoint"}
     return {
         f"portable/{what}": overhead(
             [both[0][what] for both in turns], [both[1][what] for both in turns], unit, at_most(MOST)

@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.results.score_track import run_score
-from benchmark.schema.result_columns import SAMPLES
-from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES_OPTIONAL
+from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES, SAMPLES_OPTIONAL
 from benchmark.settings.scoring_settings import ScoringSettings
 
 SECONDS, GIBIBYTES = 120.0, 4.0
@@ -70,12 +69,12 @@ def _documents(size: Size) -> pa.Table:
     """The columns that all checkpoints share, one row per document."""
     task = np.repeat(np.arange(size.tasks), size.documents)
     doc_id = np.tile(np.arange(size.documents), size.tasks)
-    dialogue = task >= size.tasks * 2 // 3
+    written = task >= size.tasks * 2 // 3
     columns = {
         "task": [f"task-{number:02d}" for number in task],
-        "family": np.where(dialogue, "dialogue", "classification"),
+        "family": np.where(written, "texts", "choices"),
         "split": np.where(doc_id % 2 == 0, "select", "test"),
-        "metric": np.where(dialogue, "f1", "acc"),
+        "metric": np.where(written, "f1", "acc"),
     }
     table = {name: pa.array(values).dictionary_encode() for name, values in columns.items()}
     return pa.table({**table, "doc_id": pa.array(doc_id, pa.int64())})

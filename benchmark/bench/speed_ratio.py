@@ -11,9 +11,10 @@ from benchmark.bench.floor import floor_batches, floor_pass
 from benchmark.bench.stock import Stock, padded_pass
 from benchmark.bench.subjects import BATCH_TOKENS, Subject
 from benchmark.evaluation.engine import Evaluation, evaluate
+from benchmark.models.opt import OptConfig
 
 REPETITIONS = 3
-UNIT = "s a checkpoint"
+UNIT = "s per checkpoint"
 Say = Callable[[str], None]
 
 
@@ -60,7 +61,7 @@ def compare(
     name = subject.name
     say(f"{name}: engine and floor")
     row, ours = floor_row(subject)
-    rows = {f"{name}/floor": row, f"{name}/texts_as_drafted": _drafted(subject)}
+    rows = {f"{name}/floor": row, f"{name}/texts_as_drafted": drafted(subject)}
     with tempfile.TemporaryDirectory() as folder:
         stock = Stock.of(subject, Path(folder))
         size = stock.best_batch_size()
@@ -69,7 +70,7 @@ def compare(
         best = [seconds for _, (seconds, _) in turns]
         row = speedup([mine for mine, _ in turns], best, UNIT, at_best)
         rows[f"{name}/lm_eval_at_best"] = row
-        rows[f"{name}/accuracies_that_differ"] = _agreement(subject, turns[0][1][1])
+        rows[f"{name}/accuracies_that_differ"] = agreement(subject, turns[0][1][1])
         rows |= _share_of_counted(subject, row)
         if padded is not None:
             say(f"{name}: a pass padded to {subject.max_length}")
@@ -93,6 +94,7 @@ def _padded(subject: Subject, stock: Stock, ours: list[float], documents: int, b
 def _share_of_counted(subject: Subject, row: Row) -> dict[str, Row]:
     """The wall-clock ratio divided by the ratio of the two FLOP counts."""
     config = subject.checkpoints[0].config
+    assert isinstance(config, OptConfig)
     mine = flops(needed(subject.prepared), config) - saved_in_last_layer(subject.prepared, config)
     theirs = flops(one_sequence_a_choice(subject.prepared), config)
     ratio = theirs / mine
@@ -101,17 +103,18 @@ def _share_of_counted(subject: Subject, row: Row) -> dict[str, Row]:
     return {f"{subject.name}/share_of_counted_flops": share}
 
 
-def _drafted(subject: Subject) -> Row:
+def drafted(subject: Subject) -> Row:
     """Number of texts that equal the unmodified model's."""
     written = [score(subject, number).written["test"] for number in _each(subject)]
     drafts = [row for group in subject.drafts["test"] if group for row in group.tokens.tolist()]
     plan = subject.prepared.splits["test"].workload.plan
     units = [unit for group in plan.groups if group.ending for batch in group.batches for unit in batch.trees]
     equal = sum(texts[unit] == draft for texts in written for unit, draft in zip(units, drafts, strict=True))
-    return counted(equal, len(written) * len(units), "texts")
+    count = len(written) * len(units)
+    return counted(equal, count, "texts") if count else Row(0, 0, 0, 0, "texts")
 
 
-def _agreement(subject: Subject, stock: dict[str, float]) -> Row:
+def agreement(subject: Subject, stock: dict[str, float]) -> Row:
     """Documents of the sample on which the two accuracies differ; stock lm-eval tokenises jointly."""
     metrics = score(subject, 0).metrics["test"]
     differing = documents = 0

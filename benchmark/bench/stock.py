@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from benchmark.bench.subjects import Subject
 from benchmark.evaluation.batched_requests import Unit
-from benchmark.models.opt import OptModel, save_opt
+from benchmark.models.causal_model import CausalModel
 from benchmark.models.tokenizer import Tokenizer
+from benchmark.tasks.metrics import TEXT_METRICS
 from benchmark.tasks.suite import TASKS_FOLDER
 
 BATCH_SIZES = (4, 16, 64)
@@ -31,10 +32,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is first 
 
 @dataclass
 class Stock:
-    """Stock lm-eval on a subject; ``folder`` has its first checkpoint in the format of ``transformers``."""
+    """Stock lm-eval on a subject; ``folder`` has its first checkpoint in the format of ``transformers``.
+
+    ``add_bos``: as lm-eval's argument; None leaves it to the tokenizer.
+    """
 
     subject: Subject
     folder: Path
+    add_bos: bool | None = True
     kept: Any = None
     manager: Any = None
 
@@ -42,7 +47,7 @@ class Stock:
     def of(cls, subject: Subject, folder: Path) -> "Stock":
         """Write the tokenizer and the first checkpoint into ``folder``."""
         write_tokenizer(subject.tokenizer, folder)
-        save_opt(subject.checkpoints[0], folder)
+        save(subject.checkpoints[0], folder)
         return cls(subject, folder)
 
     def as_called(self, checkpoint: int) -> tuple[float, dict[str, float]]:
@@ -52,7 +57,7 @@ class Stock:
         """
         from lm_eval.tasks import TaskManager
 
-        save_opt(self.subject.checkpoints[checkpoint], self.folder)
+        save(self.subject.checkpoints[checkpoint], self.folder)
         settings = {"pretrained": str(self.folder), "dtype": "float32", "add_bos_token": True}
         return self._timed(
             lambda: {
@@ -65,7 +70,7 @@ class Stock:
 
     def at_its_best(self, checkpoint: int, batch_size: int) -> tuple[float, dict[str, float]]:
         """Seconds of a call with the model and the task manager kept, no bootstrap and no sample log."""
-        self._keep(batch_size)
+        self.keep(batch_size)
         load_weights(self.kept.model, self.subject.checkpoints[checkpoint])
         kept = {"model": self.kept, "task_manager": self.manager}
         return self._timed(lambda: {**kept, "bootstrap_iters": 0, "log_samples": False})
@@ -82,20 +87,22 @@ class Stock:
         return seconds, _accuracies(results)
 
     def best_batch_size(self) -> int:
-        """The fastest of BATCH_SIZES on the first checkpoint; the first call only warms up.
-
-        Stock lm-eval holds the logits of every position of a batch twice.
-        """
-        row = 8 * self.subject.max_length * self.subject.checkpoints[0].config.vocab_size
-        sizes = [size for size in BATCH_SIZES if size * row <= LOGITS_BYTES] or BATCH_SIZES[:1]
+        """The fastest of BATCH_SIZES on the first checkpoint; the first call only warms up."""
+        sizes = self.sizes()
         self.at_its_best(0, sizes[0])
         return min(sizes, key=lambda size: self.at_its_best(0, size)[0])
+
+    def sizes(self) -> list[int]:
+        """Those of BATCH_SIZES that fit: stock lm-eval holds the logits of every position of a batch twice."""
+        row = 8 * self.subject.max_length * self.subject.checkpoints[0].config.vocab_size
+        return [size for size in BATCH_SIZES if size * row <= LOGITS_BYTES] or [BATCH_SIZES[0]]
 
     @property
     def _include(self) -> str:
         return str(TASKS_FOLDER / self.subject.folder)
 
-    def _keep(self, batch_size: int) -> None:
+    def keep(self, batch_size: int) -> None:
+        """Load the model and the task manager, if they are not kept yet, and set the batch size."""
         from lm_eval.models.huggingface import HFLM
         from lm_eval.tasks import TaskManager
         from transformers import AutoTokenizer
@@ -106,7 +113,7 @@ class Stock:
                 self.kept = HFLM(
                     pretrained=load_transformers(self.folder, model.device, model.dtype),
                     tokenizer=AutoTokenizer.from_pretrained(self.folder),
-                    add_bos_token=True,
+                    add_bos_token=self.add_bos,
                 )
                 self.manager = TaskManager(
                     include_path=self._include,
@@ -114,6 +121,11 @@ class Stock:
                     metadata=dict(self.subject.metadata),
                 )
         self.kept.batch_size_per_gpu = batch_size
+
+
+def save(model: CausalModel, folder: Path) -> None:
+    """Write a checkpoint in the format of ``transformers``."""
+    model.config.save(model.params, folder)
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
@@ -136,13 +148,13 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
 
 def load_transformers(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
     """The model in a folder, as a ``transformers`` model."""
-    from transformers import OPTForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    return OPTForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval()
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval()
 
 
 @torch.no_grad()
-def load_weights(stock: Any, model: OptModel) -> None:
+def load_weights(stock: Any, model: CausalModel) -> None:
     """Copy a checkpoint's weights into a ``transformers`` model."""
     named = dict(stock.named_parameters())
     for name, tensor in model.params.items():
@@ -162,7 +174,7 @@ def padded_pass(stock: Any, subject: Subject, documents: int) -> float:
         units = [split.workload.units[unit] for unit in task.units][:documents]
         started = time.perf_counter()
         _padded_scores(stock, units, subject).tolist()
-        if task.task.family == "dialogue":
+        if task.task.metric in TEXT_METRICS:
             _padded_generation(stock, units, subject).tolist()
         seconds += time.perf_counter() - started
     return seconds

@@ -1,6 +1,6 @@
 """The subjects of the benchmarks: a suite's documents, stratified by length, and a few checkpoints of one shape."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 
 from benchmark.evaluation.engine import DraftTexts, drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared, prepare
+from benchmark.models.causal_model import CausalModel
 from benchmark.models.opt import OptConfig, OptModel
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.tasks.suite import Suite, load_suite
@@ -31,7 +32,7 @@ class Subject:
     rows: Mapping[str, list[int]]
     metadata: Mapping[str, str]
     tokenizer: Tokenizer
-    checkpoints: tuple[OptModel, ...]
+    checkpoints: tuple[CausalModel, ...]
     max_length: int
     prepared: Prepared
     drafts: DraftTexts
@@ -57,6 +58,32 @@ def make_subject(
     batch_tokens: int = BATCH_TOKENS,
 ) -> Subject:
     """Sample ``documents`` per task and make ``checkpoints`` near-identical models of the shape ``config``."""
+    models = make_checkpoints(config, checkpoints, device=device, dtype=dtype)
+    return subject_of(
+        name,
+        suite,
+        protocol,
+        tokenizer,
+        models,
+        max_length=max_length,
+        documents=documents,
+        batch_tokens=batch_tokens,
+    )
+
+
+def subject_of(
+    name: str,
+    suite: Suite,
+    protocol: str,
+    tokenizer: Tokenizer,
+    models: Sequence[CausalModel],
+    *,
+    max_length: int,
+    documents: int,
+    batch_tokens: int = BATCH_TOKENS,
+) -> Subject:
+    """Sample ``documents`` per task; the first of the ``models`` gives the drafts for the others."""
+    config = models[0].config
     length = min(max_length, config.max_position_embeddings)
     settings = {
         "max_length": length,
@@ -72,7 +99,7 @@ def make_subject(
             for task in suite.tasks
         ),
     )
-    base, *neighbours = make_checkpoints(config, checkpoints, device=device, dtype=dtype)
+    base, *neighbours = models
     prepared = prepare(sampled, tokenizer, splits=["test"], **settings)
     return Subject(
         name,

@@ -29,8 +29,19 @@ def stage_table(provenance: Mapping[str, Any]) -> str:
     )
 
 
+def architecture_table(measured: Mapping[str, Any]) -> str:
+    """Markdown: the CPU, and one line per benchmark of ``architectures.json``."""
+    return f"One thread of: {measured['cpu']}.\n\n{bench_table(measured['rows'])}"
+
+
 def write_report(bench: Path, provenance: Path, page: Path) -> None:
-    """Replace both tables between the page's markers ``bench`` and ``stages``; a test compares page and files."""
+    """Replace the tables between the page's markers ``bench``, ``stages`` and ``architectures``.
+
+    ``architectures.json`` stands beside ``bench.json``, once it was measured. A test compares page and files.
+    """
     measured, made = (json.loads(path.read_text(encoding="utf-8")) for path in (bench, provenance))
     tables = {"bench": bench_table(measured), "stages": stage_table(made)}
+    others = bench.with_name("architectures.json")
+    if others.is_file():
+        tables["architectures"] = architecture_table(json.loads(others.read_text(encoding="utf-8")))
     page.write_text(replace_between_markers(page.read_text(encoding="utf-8"), tables), encoding="utf-8")

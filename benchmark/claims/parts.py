@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.claims.rule import ClaimPart, decide
 from benchmark.schema.stored_columns import NO_ARM
-from benchmark.scoring.comparisons import figures, noninferiority
+from benchmark.scoring.comparisons import figures
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import (
@@ -18,13 +18,13 @@ from benchmark.statistics.contrast import (
     gain,
     level,
     mean,
+    noninferiority,
     on_shared_documents,
     score,
 )
 from benchmark.statistics.design import DocumentScores, Layout
 from benchmark.statistics.fieller import Share, share_of
 
-FAMILIES = ("classification", "dialogue")
 NO_CONTROL = "not compared: this placebo is no control of the treatment (other learning rate or texts)"
 ALL_DECLARED = "mean of all declared"
 
@@ -66,8 +66,9 @@ def decide_claims(scores: Scores) -> list[dict[str, Any]]:
     """C1-C4 of a held-out track, as `claims.json` lists them."""
     found = [_base_claim(scores), _rung_claim(scores), _corpus_claim(scores), _placebo_claim(scores)]
     reasons = {str(claim): reason for claim, reason in scores.claims.not_testable.items()}
+    labels = {family: scores.settings.families.get(family, "") for family in scores.layout.families}
     return [
-        decide(claim, estimates, parts, not_testable=reasons.get(claim, ""))
+        decide(claim, estimates, parts, families=labels, not_testable=reasons.get(claim, ""))
         for claim, (estimates, parts) in zip(("C1", "C2", "C3", "C4"), found, strict=True)
     ]
 
@@ -76,16 +77,16 @@ Found = tuple[list[ClaimPart], list[ClaimPart]]
 
 
 def _base_claim(scores: Scores) -> Found:
-    """C1: treated minus base, by family; each estimate is the mean over the declared entries."""
-    models, corpora = scores.declared()
+    """C1: treated minus base, by family of tasks; each estimate is the mean over the declared entries."""
+    (models, corpora), families = scores.declared(), scores.layout.family_scopes
     contrasts: list[Contrast | None] = []
     parts: list[ClaimPart] = []
     for model, corpus in product(models, corpora):
         entry, named = scores.treated(model, corpus), _named(scores, model, corpus, model, NO_ARM)
         contrasts.append(None if entry is None else gain(entry))
-        parts += _by_scope(contrasts[-1], named, FAMILIES, scores.layout)
+        parts += _by_scope(contrasts[-1], named, families, scores.layout)
     gap = _mean_gap(scores, models, corpora)
-    return _estimates(contrasts, _mean_of_all(scores, NO_ARM), FAMILIES, scores.layout, gap), parts
+    return _estimates(contrasts, _mean_of_all(scores, NO_ARM), families, scores.layout, gap), parts
 
 
 def _rung_claim(scores: Scores) -> Found:
@@ -152,7 +153,7 @@ def _corpus_claim(scores: Scores) -> Found:
 
 def _placebo_claim(scores: Scores) -> Found:
     """C4: treated minus placebos, by family; each estimate is the mean over declared entries and placebos."""
-    models, corpora = scores.declared()
+    (models, corpora), families = scores.declared(), scores.layout.family_scopes
     contrasts: list[Contrast | None] = []
     parts: list[ClaimPart] = []
     for model, corpus, placebo in product(models, corpora, scores.claims.placebos):
@@ -160,12 +161,12 @@ def _placebo_claim(scores: Scores) -> Found:
         named = _named(scores, model, corpus, model, placebo)
         if other is not None and placebo not in scores.controls(model, corpus):
             contrasts.append(None)
-            parts += [replace(named, scope=scope, note=NO_CONTROL) for scope in FAMILIES]
+            parts += [replace(named, scope=scope, note=NO_CONTROL) for scope in families]
             continue
         contrasts.append(None if entry is None or other is None else gain(entry) - gain(other))
-        parts += _by_scope(contrasts[-1], named, FAMILIES, scores.layout)
+        parts += _by_scope(contrasts[-1], named, families, scores.layout)
     named = _mean_of_all(scores, "mean of the placebos")
-    return _estimates(contrasts, named, FAMILIES, scores.layout), parts
+    return _estimates(contrasts, named, families, scores.layout), parts
 
 
 def _named(scores: Scores, model: str, corpus: str, baseline: str, baseline_arm: str) -> ClaimPart:
@@ -197,14 +198,13 @@ def _by_scope(
     layout: Layout,
     gap: Contrast | None = None,
 ) -> list[ClaimPart]:
-    present = [scope for scope in scopes if scope in layout.summary_scopes]
     if contrast is None:
-        return [replace(named, scope=scope) for scope in present]
+        return [replace(named, scope=scope) for scope in scopes]
     if gap is not None:
         contrast, gap = on_shared_documents(contrast, gap)
     found = contrast.estimated(layout)
     share = None if gap is None else share_of(contrast, gap, layout)
-    return [_filled(named, scope, found, share) for scope in present]
+    return [_filled(named, scope, found, share) for scope in scopes]
 
 
 def _filled(

@@ -1,6 +1,6 @@
 """The rule that decides a claim from its declared estimates."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,8 @@ from benchmark.claims.sentences import (
     NOT_REPRODUCED,
     NOT_TESTABLE,
     REPRODUCED,
-    TITLES,
     claim_sentence,
+    claim_title,
 )
 from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.settings.scoring_settings import FEWEST_UNITS
@@ -22,15 +22,8 @@ from benchmark.statistics.multiplicity import holm
 
 SHOWN = (
     *("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value"),
-    *(
-        "p_adjusted",
-        "share_closed",
-        "share_closed_low",
-        "share_closed_high",
-        "conditional",
-        "outcome",
-        "note",
-    ),
+    *("p_adjusted", "share_closed", "share_closed_low", "share_closed_high"),
+    *("conditional", "outcome", "note"),
 )
 """What `claims.json` shows of a part."""
 
@@ -130,11 +123,12 @@ def decide(
     estimates: Sequence[ClaimPart],
     parts: Sequence[ClaimPart] = (),
     *,
+    families: Mapping[str, str] | None = None,
     caveat: str = "",
     cannot_fail: str = "",
     not_testable: str = "",
 ) -> dict[str, Any]:
-    """One claim of `claims.json`; `caveat` is added to its sentence.
+    """One claim of `claims.json`; `caveat` is added to its sentence, `families` are those of the tasks with labels.
 
     `estimates` were declared before the data and decide: `reproduced` where every one shows the claimed effect
     (all must, so none needs a correction: an intersection-union test, Berger 1982), `not reproduced` where one of
@@ -151,7 +145,8 @@ def decide(
         outcome = NOT_REPRODUCED
     elif outcomes == {REPRODUCED}:
         outcome = REPRODUCED
-    said = claim_sentence(claim, outcome, deciding, rows)
+    labels = families or {}
+    said = claim_sentence(claim, outcome, deciding, rows, labels)
     if cannot_fail:  # a test that could only come out one way is none
         rows, deciding = (
             [{**row, "p_value": None, "p_adjusted": None} for row in found] for found in (rows, deciding)
@@ -164,19 +159,12 @@ def decide(
         outcome, said = NOT_TESTABLE, f"Not testable on this track: {not_testable}."
     return {
         "id": claim,
-        "title": TITLES[claim],
+        "title": claim_title(claim, tuple(labels)),
         "outcome": outcome,
         "sentence": " ".join(filter(None, [said, caveat])),
         "estimates": deciding,
         "parts": rows,
     }
-
-
-def claims_document(
-    track: str, suite_version: str | None, decided: Iterable[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """The content of `claims.json`."""
-    return {"track": track, "suite_version": suite_version, "claims": list(decided)}
 
 
 def _rows(parts: Sequence[ClaimPart], *, corrected: bool = True) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmark.schema.stored_columns import ALL
+
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 INCONCLUSIVE = "inconclusive"
@@ -11,7 +13,7 @@ CANNOT_TELL = "cannot tell"
 
 TITLES = {
     "C0": "This study can see an effect where there is one, and none where there is none",
-    "C1": "A few steps on random unlabelled text improve the model, on classification and on dialogue",
+    "C1": "A few steps on random unlabelled text improve the model",
     "C2": "The treated model is comparable to one 2-3 times larger",
     "C3": "Text that the model was not trained on gives the most reliable gains",
     "C4": "The gain is more than that of placebos which move the weights as far",
@@ -22,13 +24,34 @@ WANTED = {
     "C3": "the target corpus is ahead of the others",
     "C4": "treated models gain on the placebos",
 }
-SCOPES = {"all": "all tasks", "classification": "multiple choice"}
+MOST_NAMED = 3
+"""With more families than this, a title gives their number."""
+
+
+def claim_title(claim: str, families: Sequence[str] = ()) -> str:
+    """The title of a claim; that of C1, which is decided by family of tasks, names several `families`."""
+    title = TITLES[claim]
+    if claim != "C1" or len(families) < 2:
+        return title
+    if len(families) > MOST_NAMED:
+        return f"{title}, on each of {len(families)} families of tasks"
+    first, last = ", ".join(f"on {plain_name(family)}" for family in families[:-1]), plain_name(families[-1])
+    return f"{title}, {first} and on {last}"
+
+
+def plain_name(family: str) -> str:
+    """The name of a family as words."""
+    return family.replace("-", " ")
 
 
 def claim_sentence(
-    claim: str, outcome: str, estimates: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]]
+    claim: str,
+    outcome: str,
+    estimates: Sequence[Mapping[str, Any]],
+    parts: Sequence[Mapping[str, Any]],
+    families: Mapping[str, str],
 ) -> str:
-    """What the estimates say in words, with their figures, and how many parts agree."""
+    """What the estimates say in words, with their figures, and how many parts agree; `families` have labels."""
     known = [row for row in estimates if row["delta"] is not None]
     if not known:
         return f"Inconclusive: no entry that the claim is about has data ({len(parts)} declared)."
@@ -37,7 +60,8 @@ def claim_sentence(
         NOT_REPRODUCED: f"Not reproduced: the figures rule out that {WANTED[claim]}",
         INCONCLUSIVE: f"Inconclusive: it is not told whether {WANTED[claim]}",
     }[outcome]
-    figures = "; ".join(f"{SCOPES.get(row['scope'], row['scope'])} {_figure(row)}" for row in known)
+    words = {family: label or plain_name(family) for family, label in families.items()} | {ALL: "all tasks"}
+    figures = "; ".join(f"{words.get(row['scope'], row['scope'])} {_figure(row)}" for row in known)
     alone = [row for row in parts if row["outcome"] == REPRODUCED]
     against = [row for row in parts if row["outcome"] == NOT_REPRODUCED]
     counted = (

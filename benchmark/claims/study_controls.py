@@ -34,7 +34,7 @@ def decide_controls(
     if not declared.declared:
         return None
     rows = [
-        _against_base(name, control, expected, comparisons)
+        _against_base(name, control, control.scopes or layout.summary_scopes, expected, comparisons)
         for name, control, expected in (
             ("positive", declared.positive, "superior"),
             ("negative", declared.negative, "inferior"),
@@ -82,7 +82,11 @@ def under_controls(claims: Sequence[dict[str, Any]], controls: dict[str, Any] | 
 
 
 def _against_base(
-    name: str, control: DeclaredControl, expected: str, comparisons: Sequence[Mapping[str, Any]]
+    name: str,
+    control: DeclaredControl,
+    scopes: Sequence[str],
+    expected: str,
+    comparisons: Sequence[Mapping[str, Any]],
 ) -> Row:
     found = {
         row["scope"]: row
@@ -91,9 +95,9 @@ def _against_base(
         and row["baseline_kind"] == "base"
         and row["measure"] == "score"
     }
-    rows = [found[scope] for scope in control.scopes if scope in found]
+    rows = [found[scope] for scope in scopes if scope in found]
     verdicts = {row["scope"]: _verdict(row) for row in rows}
-    complete = len(rows) == len(control.scopes)
+    complete = len(rows) == len(scopes)
     if expected == "not superior":
         right = complete and not {"superior", CONDITIONAL} & set(verdicts.values())
     else:

@@ -23,7 +23,7 @@ from benchmark.models.causal_model import CausalModel
 from benchmark.models.micro_cache import trained_rung
 from benchmark.posttrain.base_model import load_base
 from benchmark.posttrain.checkpoints import rebuilt
-from benchmark.posttrain.early_stopping import FAMILIES
+from benchmark.posttrain.record import families_of
 from benchmark.posttrain.run_requests import request
 from benchmark.reports.markdown import markdown_table
 from benchmark.settings.arithmetic_choice import begin
@@ -41,7 +41,6 @@ from benchmark.tasks.suite_of_track import suite_of
 MODEL = "micro-1"
 DRAWS = (100, 101, 102, 103, 104)
 """Seeds of the pretraining draws: other ones than a study's, which count from 0."""
-SCOPES = ("all", *FAMILIES)
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,8 @@ def _outcomes(
             for step, params in rebuilt(run, control.steps):
                 seconds = time.process_time() - began
                 scores = base.scorer.score(CausalModel(base.model.config, params)).averages["select"]
-                gains = {scope: (scores[scope] or 0.0) - (start[scope] or 0.0) for scope in SCOPES}
+                scopes = ("all", *families_of(start))
+                gains = {scope: (scores[scope] or 0.0) - (start[scope] or 0.0) for scope in scopes}
                 yield ControlOutcome(draw, control.name, step, text.index, gains, seconds)
                 began = time.process_time()
 
@@ -160,7 +160,7 @@ def table(found: Sequence[ControlOutcome], controls: Sequence[CandidateControl])
     for control in controls:
         for step in control.steps:
             rows = [one for one in found if (one.control, one.step) == (control.name, step)]
-            for scope in SCOPES:
+            for scope in dict.fromkeys(scope for one in rows for scope in one.gains):
                 gains = [
                     statistics.fmean(one.gains[scope] for one in rows if one.draw == draw) for draw in draws
                 ]

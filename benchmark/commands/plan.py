@@ -1,13 +1,15 @@
 """`gapbench plan`: what a track will cost before it starts, and what its comparisons can detect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmark.commands.machine_rate import measured_rate
 from benchmark.commands.planned_cost import cost
 from benchmark.commands.planned_power import print_power, texts_of_an_entry
-from benchmark.commands.planned_track import model_shape, parameters_of, text_count
+from benchmark.commands.planned_track import model_shape, text_count
 from benchmark.errors import InputError
+from benchmark.execution.workers import worker_count
+from benchmark.settings.task_suite import TaskSuite
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks, open_track
@@ -22,6 +24,8 @@ def plan(
         InputError: no such track, or the data that counting needs is not at hand.
     """
     settings, layout = open_track(_params_of(root, track), overrides)
+    for line in listed_tasks(settings, layout):
+        print(line)
     if power_only:
         _print_power(settings, layout)
         return
@@ -29,9 +33,12 @@ def plan(
     rate = measured_rate() if rate is None else rate
     if rate <= 0:
         raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
-    costs = [cost(name, spec, settings, layout) for name, spec in settings.models.items()]
-    counts = f"{len(settings.models)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms"
+    costs = [cost(name, spec, settings, layout) for name, spec in settings.used_models.items()]
+    counts = f"{len(costs)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms"
     print(f"track {track}: {counts}")
+    unused = [name for name in settings.models if name not in settings.used_models]
+    if unused:
+        print(f"not used by their role: {', '.join(unused)} (--set models.{unused[0]}.role=both)")
     print(f"rate: {rate:.3g} FLOP/s, {'measured here on one thread' if measured else 'as given'}")
     print("FLOPs of making a model, of the steps of its runs, and of all passes over the documents")
     heads = f"{'model':12} {'parameters':>13} {'passes':>7} {'positions':>13}"
@@ -44,12 +51,35 @@ def plan(
         print(f"{row} {flops} {memory:>9} {hours:>8.3g}")
     total = sum(one.flops for one in costs)
     pushed = sum(one.positions for one in costs)
-    print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {total / rate / 3600:.3g} hours at that rate")
+    hours = total / rate / 3600
+    print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {hours:.3g} hours at that rate")
+    workers = worker_count(settings.execution, sum(one.passes for one in costs))
+    if measured and workers > 1:
+        print(f"on {workers} cores, one run on each: {hours / workers:.3g} hours")
     _print_power(settings, layout)
 
 
+def listed_tasks(settings: Settings, layout: TrackPaths) -> Iterator[str]:
+    """Of a suite of lm-eval's tasks: the metric of each task, its chance, its splits and where its rows come from."""
+    if not isinstance(settings.evaluation.suite, TaskSuite):
+        return
+    from benchmark.tasks.suite_of_track import suite_of
+
+    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents, root=layout.root)
+    for task in suite.tasks:
+        facts = task.facts()
+        metric = f"{task.metric},{facts['filter']}" if "filter" in facts else task.metric
+        used = ", ".join(f"{split} {len(found)}" for split, found in task.documents.items())
+        about = f"{task.name} ({task.family}): {metric}, chance {task.chance:.3f}; {facts['splits']}; used: {used}"
+        yield f"{about}; {facts['data']}"
+    for group in suite.groups:
+        weights = "by its documents" if group.weight_by_size else "each task alike"
+        yield f"{group.name}: lm-eval's mean over {len(group.tasks)} tasks, {weights}"
+    yield "Means of a family and over all are over tasks, each alike."
+
+
 def _print_power(settings: Settings, layout: TrackPaths) -> None:
-    sizes = {name: parameters_of(model_shape(name, spec, layout)) for name, spec in settings.models.items()}
+    sizes = {name: model_shape(name, spec, layout).parameters for name, spec in settings.used_models.items()}
     texts = [text_count(name, spec, layout) for name, spec in settings.corpora.items()]
     print_power(settings, layout, sizes, texts_of_an_entry(texts))
 

@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from benchmark.commands.planned_track import model_shape, text_count, track_tokenizer
 from benchmark.evaluation.prepare import Prepared, prepare
-from benchmark.models.networks.opt_shape import POSITIONS
-from benchmark.models.tensor_names import EMBEDDING
 from benchmark.posttrain.arms.lessons import BATCH
 from benchmark.settings.model_specs import MicroModel, ModelSpec
 from benchmark.settings.track_settings import Settings, arms_of
@@ -50,12 +46,13 @@ class Cost:
 
 def cost(name: str, spec: ModelSpec, settings: Settings, layout: TrackPaths) -> Cost:
     """The cost of one model: its draws, their base evaluations, and its runs where it is treated."""
-    config = model_shape(name, spec, layout)
+    shape = model_shape(name, spec, layout)
+    config = shape.config
     tokenizer = track_tokenizer(settings, layout)
     evaluation = settings.evaluation
 
     def prepared(documents: int | None) -> Prepared:
-        suite = suite_of(evaluation, documents=documents)
+        suite = suite_of(evaluation, documents=documents, root=layout.root)
         positions = config.max_position_embeddings
         length = min(evaluation.max_length, positions)
         return prepare(
@@ -66,21 +63,30 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: TrackPaths) -> 
     work = work_of(settings, layout, name) if spec.role != "baseline" else Work(0, 0)
     draws = spec.trained_draws
     cells = draws * len(settings.corpora) if work.passes else 0
-    sizes = {name: int(np.prod(shape)) for name, shape in config.shapes().items()}
-    # Positions are looked up, never multiplied; and so is the embedding, except at scored ones.
-    multiplied = sum(sizes.values()) - sizes[POSITIONS]
-    pushed = draws * whole.positions_pushed + (work.passes + cells) * documents.positions_pushed
+    multiplied = shape.body + shape.head
+    several = work.passes + cells
+    pushed = draws * whole.positions_pushed + several * documents.positions_pushed
+    read = draws * tokens_read(whole) + several * tokens_read(documents)
     tokens = min(evaluation.max_length, config.max_position_embeddings)
     return Cost(
         model=name,
-        parameters=sum(sizes.values()),
+        parameters=shape.parameters,
         passes=draws + cells + work.passes,
         positions=pushed,
         training=float(draws * GRADIENT * multiplied * spec.tokens) if isinstance(spec, MicroModel) else 0.0,
         posttraining=float(GRADIENT * multiplied * (tokens * work.steps + work.lesson_tokens)),
-        evaluation=float(FORWARD * (multiplied - sizes[EMBEDDING]) * pushed),
-        bytes=(6 if work.passes else 1) * 4 * sum(sizes.values())
+        evaluation=float(FORWARD * (shape.body * pushed + shape.head * read)),
+        bytes=(6 if work.passes else 1) * 4 * shape.parameters
         + max(whole.peak_bytes(config), documents.peak_bytes(config)),
+    )
+
+
+def tokens_read(prepared: Prepared) -> int:
+    """Tokens whose log-probability or choice is read of the logits: those scored, and those generated at most."""
+    plans = [(split.workload, split.workload.plan.groups) for split in prepared.splits.values()]
+    scored = sum(int(workload.first_slot[-1]) for workload, _ in plans)
+    return scored + sum(
+        group.rows * group.ending.new_tokens for _, groups in plans for group in groups if group.ending
     )
 
 

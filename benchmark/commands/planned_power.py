@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from benchmark.settings.scoring_settings import FEWEST_UNITS
 from benchmark.settings.track_settings import Settings
 from benchmark.statistics.contrast import gain, level, on_shared_documents, variance_between_draws
 from benchmark.statistics.crossed import sampled
-from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores
+from benchmark.statistics.design import CHOICE_METRICS, DocumentScores
 from benchmark.statistics.design import Layout as DocumentLayout
 from benchmark.statistics.power import (
     POWER,
@@ -31,7 +32,7 @@ from benchmark.statistics.power import (
 )
 from benchmark.store.track_paths import TrackPaths
 from benchmark.tasks.gap12.splits import pooled_counts
-from benchmark.tasks.suite import load_suite
+from benchmark.tasks.suite import Suite, load_suite
 from benchmark.tasks.suite_of_track import suite_of
 
 FLIPS = 0.10
@@ -43,8 +44,16 @@ by document all texts share, and the standard deviation of a run's average over 
 
 EVERY = 1_000_000
 
-Counts = Mapping[str, tuple[str, int]]
-"""Family and number of `test` documents by task."""
+
+class TaskDocuments(NamedTuple):
+    """A task's family, whether it grades a written text, and its number of `test` documents."""
+
+    family: str
+    written: bool
+    number: int
+
+
+Counts = Mapping[str, TaskDocuments]
 
 
 @dataclass(frozen=True)
@@ -74,13 +83,20 @@ def print_power(settings: Settings, layout: TrackPaths, parameters: Mapping[str,
     """
     counts = configured_counts(settings)
     pairs = claim_pairs(settings, parameters)
-    print("\n".join([*gain_lines(len(counts), pairs), *pair_lines(settings, layout, pairs, counts, texts)]))
+    gains = gain_lines(len(counts), summary_scopes(counts), pairs)
+    print("\n".join([*gains, *pair_lines(settings, layout, pairs, counts, texts)]))
 
 
-def gain_lines(tasks: int, pairs: Sequence[ClaimPair]) -> list[str]:
-    """The table of minimum detectable gains by texts and documents, at 5 % and at Holm's first step."""
+def summary_scopes(counts: Counts) -> int:
+    """How many scopes a verdict is corrected for: all tasks, and each family where there are several."""
+    families = len({task.family for task in counts.values()})
+    return 1 + families if families > 1 else 1
+
+
+def gain_lines(tasks: int, scopes: int, pairs: Sequence[ClaimPair]) -> list[str]:
+    """The table of minimum detectable gains by texts and documents, at 5 % and at Holm's first step of `scopes`."""
     rungs = max((pair.rungs for pair in pairs), default=1)
-    family = len(SUMMARY_SCOPES) * (1 + rungs)
+    family = scopes * (1 + rungs)
     counts = (100, 320, 500)
     lines = [
         f"minimum detectable gain at `all` (two-sided, power 80 %), {tasks} tasks; assumed: {FLIPS:.0%} of",
@@ -88,7 +104,7 @@ def gain_lines(tasks: int, pairs: Sequence[ClaimPair]) -> list[str]:
     ]
     for alpha, said in ((LEVEL, "5 %"), (LEVEL / family, f"5 % / {family}, Holm's first step")):
         lines.append(f"  at {said}:")
-        lines.append("  texts  " + "".join(f"{count:>5} documents a task" for count in counts))
+        lines.append("  texts  " + "".join(f"{count:>5} documents per task" for count in counts))
         lines += [
             f"  {texts:5}  " + "".join(f"{detectable_gain(texts, n, tasks, alpha):>22.4f}" for n in counts)
             for texts in PLANNED_TEXTS
@@ -113,12 +129,12 @@ def claim_pairs(settings: Settings, parameters: Mapping[str, int]) -> list[Claim
     """The pairs that claims are about: as declared, else each treated model with every rung in `scoring.ratio`."""
     found = []
     low, high = settings.scoring.ratio
-    for model, spec in settings.models.items():
+    for model, spec in settings.used_models.items():
         if spec.role == "baseline":
             continue
         rungs = [
             name
-            for name, other in settings.models.items()
+            for name, other in settings.used_models.items()
             if other.role != "treated" and low <= parameters[name] / parameters[model] <= high
         ]
         declared = settings.claims.pairs
@@ -140,14 +156,14 @@ def pair_lines(
     scenarios = scenarios_of(settings, counts)
     assumed = False
     for pair in pairs:
-        rule = ComparableRule(margin, LEVEL_ONE_SIDED / (len(SUMMARY_SCOPES) * pair.rungs))
+        rule = ComparableRule(margin, LEVEL_ONE_SIDED / (summary_scopes(counts) * pair.rungs))
         named = f"  {pair.model} against {pair.rung}"
         measured = measured_pair(settings, layout, pair)
         if measured is not None:
             variances, gap, draws = measured
             texts = max(texts, draws)
             found = outlook(variances, PlannedStudy(texts, gain_draws=draws, gap_draws=draws), gap, rule)
-            total = sum(count for _, count in counts.values())
+            total = sum(task.number for task in counts.values())
             said = f", {draws} pretraining draws" if draws > 1 else ""
             lines += [f"{named}: gap {gap:.4f} and variances as in results/{settings.track.name}{said}"]
             lines += [f"    as configured: {_outlook(found, texts, total)}"]
@@ -162,7 +178,7 @@ def pair_lines(
             variances, shares = assumed_variances(pair, scenario)
             found = outlook(variances, PlannedStudy(texts), known.value, rule)
             most = max(shares, key=lambda task: shares[task])
-            said = _outlook(found, texts, sum(count for _, count in scenario.values()))
+            said = _outlook(found, texts, sum(task.number for task in scenario.values()))
             lines += [f"    {name} ({most} has {shares[most]:.0%} of the gap's variance):", f"      {said}"]
     if assumed:
         lines += [
@@ -185,10 +201,16 @@ def _outlook(found: Outlook, texts: int, documents: int) -> str:
     return f"{head}not decidable at any number of texts; with {more}"
 
 
-def configured_counts(settings: Settings) -> dict[str, tuple[str, int]]:
+def configured_counts(settings: Settings) -> dict[str, TaskDocuments]:
     """The `test` documents of each task as the settings have them."""
-    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
-    return {task.name: (task.family, len(task.documents["test"])) for task in suite.tasks}
+    return _counts(suite_of(settings.evaluation, documents=settings.evaluation.documents))
+
+
+def _counts(suite: Suite) -> dict[str, TaskDocuments]:
+    return {
+        task.name: TaskDocuments(task.family, task.metric not in CHOICE_METRICS, len(task.documents["test"]))
+        for task in suite.tasks
+    }
 
 
 def scenarios_of(settings: Settings, counts: Counts) -> dict[str, Counts]:
@@ -197,19 +219,19 @@ def scenarios_of(settings: Settings, counts: Counts) -> dict[str, Counts]:
     Those of `whole` are the counts expected of its division by hash: the training rows need not be at hand.
     """
     found: dict[str, Counts] = {"as configured": counts}
-    if settings.evaluation.suite.split("-")[0] != "gap12":
+    if settings.evaluation.suite_name.split("-")[0] != "gap12":
         return found
     suite = load_suite("gap12", tasks=settings.evaluation.tasks, protocol="paper", documents=EVERY)
-    every = {task.name: (task.family, len(task.documents["test"])) for task in suite.tasks}
+    every = _counts(suite)
     found["every validation document (split_source: train)"] = every
-    counted = {task.name: pooled_counts(task.task, every[task.name][1]) for task in suite.tasks}
+    counted = {task.name: pooled_counts(task.task, every[task.name].number) for task in suite.tasks}
     pooled = {task: counts for task, counts in counted.items() if counts}
     said = ", ".join(f"{task} {tested}" for task, (_, tested) in pooled.items())
-    widest = {task: (family, pooled.get(task, (n, n))[1]) for task, (family, n) in every.items()}
+    widest = {task: one._replace(number=pooled.get(task, (0, one.number))[1]) for task, one in every.items()}
     found[f"split_source: whole ({said})"] = widest
     if "copa" in pooled:
         rows, _ = pooled["copa"]
-        bound = every | {"copa": ("classification", rows)}
+        bound = every | {"copa": every["copa"]._replace(number=rows)}
         found[f"a bound: every validation document and all {rows} rows of COPA, none left for `select`"] = (
             bound
         )
@@ -218,13 +240,15 @@ def scenarios_of(settings: Settings, counts: Counts) -> dict[str, Counts]:
 
 def assumed_variances(pair: ClaimPair, counts: Counts) -> tuple[Variances, dict[str, float]]:
     """Variances at `all` under the planning values, and each task's share of that of the gap."""
-    gap = gap_variances(pair.model, pair.rung, counts)
+    gap = gap_variances(
+        pair.model, pair.rung, {task: (one.written, one.number) for task, one in counts.items()}
+    )
     gain = {
-        task: (FLIPS if family == "classification" else F1_SD**2) / n / len(counts) ** 2
-        for task, (family, n) in counts.items()
+        task: (F1_SD**2 if one.written else FLIPS) / one.number / len(counts) ** 2
+        for task, one in counts.items()
     }
     total, changed = sum(gap.values()), sum(gain.values())
-    df = total**2 / sum(gap[task] ** 2 / (n - 1) for task, (_, n) in counts.items() if n > 1)
+    df = total**2 / sum(gap[task] ** 2 / (one.number - 1) for task, one in counts.items() if one.number > 1)
     variances = Variances(
         gap_documents=total,
         gain_documents=SHARED * changed,
@@ -246,7 +270,7 @@ def published_gap(root: Path, pair: ClaimPair, counts: Counts) -> Gap | None:
         for row in figures
         if row["model"] == pair.model and row["next_larger"] == pair.rung and row["gap"] is not None
     }
-    families = [family for family, _ in counts.values()]
+    families = [task.family for task in counts.values()]
     if not set(families) <= set(gaps):
         return None
     return Gap(sum(gaps[family] for family in families) / len(families), "published baselines")

@@ -1,14 +1,12 @@
 """What is known of a track's models and corpora before anything has run: shapes, tokenizer, numbers of texts."""
 
 import json
+from pathlib import Path
 
-import numpy as np
-
+from benchmark.commands.known_shapes import KNOWN, PlannedShape, opt_model, other_model
 from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
-from benchmark.models.model_folders import shape_of
-from benchmark.models.opt import OptConfig
-from benchmark.models.shapes import SHAPES
+from benchmark.models.model_folders import is_native, shape_of
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.public_data.public_files import locate
 from benchmark.settings.corpus_specs import CorpusSpec
@@ -17,28 +15,40 @@ from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 
 
-def model_shape(name: str, spec: ModelSpec, layout: TrackPaths) -> OptConfig:
-    """The shape of a model: from its folder if there is one, from its settings, or from the known OPT sizes.
+def model_shape(name: str, spec: ModelSpec, layout: TrackPaths) -> PlannedShape:
+    """The shape of a model: from its folder if there is one, from its settings, or that of a known published model.
 
-    For a model of another architecture it is that of an OPT model with as many parameters and layers, as wide.
+    Raises:
+        InputError: none of these is at hand.
     """
     folder = layout.draw(name, 0)
     if (folder / "config.json").is_file():
-        return shape_of(folder)
+        return _shape_of_folder(folder)
     if isinstance(spec, MicroModel):
         from benchmark.models.micro_training import rung_config
 
-        return rung_config(spec)
-    if isinstance(spec, HubModel) and spec.id in SHAPES:
-        return SHAPES[spec.id]
+        return opt_model(rung_config(spec))
+    if isinstance(spec, HubModel) and spec.id in KNOWN:
+        return KNOWN[spec.id]
     raise InputError(
         f"models.{name}: its shape is not known before it is fetched: `dvc repro` its model stage"
     )
 
 
-def parameters_of(config: OptConfig) -> int:
-    """Distinct parameters of a model of this shape."""
-    return sum(int(np.prod(shape)) for shape in config.shapes().values())
+def _shape_of_folder(folder: Path) -> PlannedShape:
+    if is_native(folder):
+        return opt_model(shape_of(folder))
+    from benchmark.models.any_architecture.declared import declared_model
+
+    declared = declared_model(json.loads((folder / "config.json").read_bytes()))
+    return other_model(
+        rows=declared.vocab_size,
+        hidden=declared.hidden_size,
+        layers=declared.num_hidden_layers,
+        positions=declared.max_position_embeddings,
+        parameters=declared.parameters,
+        tied=bool(declared.tied),
+    )
 
 
 def text_count(name: str, spec: CorpusSpec, layout: TrackPaths) -> int:

@@ -9,6 +9,7 @@ import pandas as pd
 from benchmark.claims.sentences import REPRODUCED
 from benchmark.claims.study_controls import same_rung
 from benchmark.errors import InputError
+from benchmark.published.source_files import MEAN_GAINS
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import FEWEST_UNITS, ScoringSettings
 from benchmark.simulations import crossed_coverage, draw_coverage, selection_noise, size_coverage
@@ -16,8 +17,6 @@ from benchmark.simulations.whole_study import Simulator, Study, read_study
 from benchmark.store.tracks import open_track
 from benchmark.system.progress import Progress
 
-PUBLISHED_GAINS = {"classification": 0.0026, "dialogue": 0.0072}
-"""Mean gains over all of the study's published runs, by family (`gapbench published`)."""
 STUDIES = 1000
 SIMULATIONS = {
     module.SIMULATION.name: module.SIMULATION
@@ -39,7 +38,7 @@ def simulate(params: Path, studies: int = STUDIES, draws: int | None = None, see
             f"{params}: {count} pretraining draws leave fewer than {FEWEST_UNITS} in a half: give --draws "
             f"{2 * FEWEST_UNITS} or more"
         )
-    print(f"{studies} simulated studies with {count} pretraining draws a model, seed {seed}")
+    print(f"{studies} simulated studies with {count} pretraining draws per model, seed {seed}")
     as_measured = Simulator(study, draws=draws)
     print("\nTwo disjoint halves of the draws of one rung (A/A), told apart at all or a family after Holm:")
     for name, share in told_apart(as_measured, studies, seed).items():
@@ -51,8 +50,8 @@ def simulate(params: Path, studies: int = STUDIES, draws: int | None = None, see
         for name, share in controls_found(Simulator(study, {}, draws), studies, seed).items():
             print(f"  {name}: {share:.3f}")
     for words, gains in (
-        ("nothing is gained", dict.fromkeys(PUBLISHED_GAINS, 0.0)),
-        (f"the published gains are true {PUBLISHED_GAINS}", PUBLISHED_GAINS),
+        ("nothing is gained", dict.fromkeys(MEAN_GAINS, 0.0)),
+        (f"the published gains are true {MEAN_GAINS}", MEAN_GAINS),
     ):
         print(f"\nClaims where {words}:")
         for claim, outcomes in claims_found(Simulator(study, gains, draws), studies, seed).items():

@@ -53,12 +53,11 @@ def single_run(
     """
     check_out(out, force)
     root = repository_root(Path.cwd())
-    chosen = [
-        f"evaluation.suite={suite}",
-        *([f"evaluation.protocol={protocol}"] if protocol else []),
-        *overrides,
-    ]
-    settings = load_settings(params_of_suite(suite, root), chosen)
+    params = params_of_suite(suite, root)
+    # A list of tasks stays what the settings say; a few-shot variant of a suite differs from its track's.
+    named = [] if load_settings(params).evaluation.suite_name == suite else [f"evaluation.suite={suite}"]
+    chosen = [*named, *([f"evaluation.protocol={protocol}"] if protocol else []), *overrides]
+    settings = load_settings(params, chosen)
     begin(settings.execution)
 
     from benchmark.posttrain.base_model import load_base
@@ -74,10 +73,11 @@ def single_run(
         )
     corpus_name, text = find_text(corpus, index, settings, root)
     name, folder = find_model(model, root, draw)
-    documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit)
+    documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit, root=root)
     with naming_source(model, *([folder] if HUB_MODEL.fullmatch(model) else []), prefix=False):
         base = load_base(name, folder, documents, settings.evaluation, settings.execution, draw=draw)
     asked = request(settings, base, corpus_name, text, arm, seed)
+    base.tokenizer.check_texts([text.text], f"corpus {corpus_name}, text {text.index}")
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))
     start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name, draw=draw)
     out.mkdir(parents=True, exist_ok=True)

@@ -31,12 +31,14 @@ def micro_corpus(part: MicroPart, texts: int, seed: int = 0) -> tuple[CorpusText
         return _texts(islice(pages(seed, reserved=True), texts))
     if part == "lessons":
         return _texts(islice(lesson_texts(seed), texts))
-    programs = [text.text for text in read_texts(CODE)]
+    programs = read_texts(CODE)
     if texts > len(programs):
         raise InputError(f"corpus code: {texts} texts asked for, there are {len(programs)}: take fewer")
-    if seed:
-        random.Random(seed).shuffle(programs)
-    return _texts(programs[:texts])
+    if seed == 0:
+        return programs[:texts]
+    shuffled = [program.text for program in programs]
+    random.Random(seed).shuffle(shuffled)
+    return _texts(shuffled[:texts])
 
 
 def _texts(found: "islice[str] | list[str]") -> tuple[CorpusText, ...]:

@@ -4,7 +4,7 @@ Another arithmetic leads training to other weights, as another seed does. So a l
 another seed would move it. Downloaded models have no such variance; for their tracks the bound is generous.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark.diff.compared_tables import KEYS, figures
 from benchmark.schema.stored_columns import NO_ARM
-from benchmark.store.draw_deviation import POOLED, allowed_deviation
+from benchmark.store.draw_deviation import allowed_deviation
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,12 @@ class Movement:
         )
 
 
-def rung_movements(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[Movement]:
-    """Base models' scores by scope, from `entries.csv` or `scores.csv`, on rows that both sides have."""
+def rung_movements(
+    name: str, before: pd.DataFrame, after: pd.DataFrame, scopes: Sequence[str]
+) -> list[Movement]:
+    """Base models' scores at `scopes`, from `entries.csv` or `scores.csv`, on rows that both sides have."""
     found = []
-    for scope in POOLED:
+    for scope in scopes:
         column = "score" if name == "scores.csv" else f"score_{scope}"
         rungs = before[before["arm"] == NO_ARM]
         if name == "scores.csv":
@@ -62,14 +64,14 @@ def plain_scores(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["measure"] == "score"] if "measure" in frame.columns else frame
 
 
-def gain_movements(before: pd.DataFrame, after: pd.DataFrame) -> list[Movement]:
-    """Entries' differences from their base by scope, from `comparisons.csv`, on rows that both sides have.
+def gain_movements(before: pd.DataFrame, after: pd.DataFrame, scopes: Sequence[str]) -> list[Movement]:
+    """Entries' differences from their base at `scopes`, from `comparisons.csv`, on rows that both sides have.
 
     A gain may lie in its committed 95 % interval, widened by the bound of its model. Without an interval it
     may lie within the bound of the committed gain.
     """
     before = plain_scores(before)
-    base = before[(before["baseline_kind"] == "base") & before["scope"].isin(list(POOLED))]
+    base = before[(before["baseline_kind"] == "base") & before["scope"].isin(list(scopes))]
     ends = {end: figures(base, end).fillna(figures(base, "delta")) for end in ("ci_low", "ci_high")}
     found = []
     for row in _joined("comparisons.csv", base.assign(**ends), after, "delta"):

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from benchmark.diff.changed_inputs import NAMED
 from benchmark.diff.comparable import COLUMNS
 from benchmark.errors import CheckFailed
-from benchmark.schema.result_columns import TABLES
-from benchmark.schema.stored_columns import NO_ARM
+from benchmark.schema.result_columns import families_of, schema_of
+from benchmark.schema.stored_columns import ALL, NO_ARM
 
 ENTRY = ["model", "arm", "corpus"]
 RUN = [*ENTRY, "draw", "text_id", "seed"]
@@ -73,7 +73,9 @@ def _absent(table: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
 
 def dropped_columns(name: str, before: Iterable[str], after: Iterable[str]) -> list[str]:
     """Columns of `before` that `after` lacks because the current schema has no such column (`schema.TABLES`)."""
-    known = {*after, *(TABLES[name].names if name in TABLES else before)}
+    before = list(before)
+    schema = schema_of(name, before)
+    known = {*after, *(before if schema is None else schema.names)}
     return [column for column in before if column not in known]
 
 
@@ -143,6 +145,15 @@ def figures(table: pd.DataFrame, column: str) -> "pd.Series[float]":
     if column not in table.columns:
         return pd.Series(float("nan"), index=table.index)
     return pd.to_numeric(table[column], errors="coerce").astype(float)
+
+
+def summary_scopes(files: Mapping[str, bytes]) -> list[str]:
+    """`all` and the families that the columns of `entries.csv` and `runs.csv` name."""
+    headers = [read(name, files[name]) for name in ("entries.csv", "runs.csv") if name in files]
+    families = [
+        family.name for table in headers if table is not None for family in families_of(table.columns)
+    ]
+    return list(dict.fromkeys([ALL, *families]))
 
 
 def entry_names(files: Mapping[str, bytes]) -> dict[str, frozenset[str]]:

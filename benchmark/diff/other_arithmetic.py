@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from benchmark.diff.allowed_movements import Movement, gain_movements, rung_movements
 from benchmark.diff.comparable import Scope
-from benchmark.diff.compared_tables import largest_differences, numbered_soups
+from benchmark.diff.compared_tables import largest_differences, numbered_soups, summary_scopes
 from benchmark.diff.row_changes import Pair, missing, pairs
 from benchmark.diff.two_sides import LINE_ENDS, Sides
 from benchmark.diff.verdict_changes import CLAIMS, Moved, comparable_claims, moved_claims, moved_verdicts
@@ -28,14 +28,14 @@ def compare_other_arithmetic(sides: Sides, scope: Scope, *, everything: bool) ->
     A fault is a file, column or row that is missing, a ladder model's score or a gain outside its bound, or a claim
     that moved between reproduced and not reproduced.
     """
-    track, found = sides.track, Moves()
+    track, found, scopes = sides.track, Moves(), summary_scopes(sides.before)
     faults = [f"{track}: {name} is missing: run `make repro TRACK={track}`" for name in sides.missing]
     for raw in pairs(sides, scope):
         pair = Pair(raw.name, numbered_soups(raw.before), numbered_soups(raw.after))
         gone = missing(pair)
         faults += [f"{track}: {said}" for said in gone]
         if not pair.missing_columns:
-            _gather(pair, found)
+            _gather(pair, found, scopes)
     claim_faults, claims = _claims(sides, scope)
     faults += [f"{track}: {fault}" for fault in claim_faults]
     rungs = _largest_by_place(found.rungs)
@@ -56,13 +56,13 @@ def compare_other_arithmetic(sides: Sides, scope: Scope, *, everything: bool) ->
     return faults
 
 
-def _gather(pair: Pair, found: Moves) -> None:
+def _gather(pair: Pair, found: Moves, scopes: Sequence[str]) -> None:
     gaps = largest_differences(pair.name, pair.before, pair.after)
     found.details += [f"{pair.name} {column}: largest difference {gap:.3g}" for column, gap in gaps.items()]
     if pair.name in ("entries.csv", "scores.csv"):
-        found.rungs += rung_movements(pair.name, pair.before, pair.after)
+        found.rungs += rung_movements(pair.name, pair.before, pair.after, scopes)
     if pair.name == "comparisons.csv":
-        found.gains += gain_movements(pair.before, pair.after)
+        found.gains += gain_movements(pair.before, pair.after, scopes)
         found.verdicts += moved_verdicts(pair.before, pair.after)
         found.n_verdicts += len(pair.before)
 

@@ -13,7 +13,7 @@ import torch
 
 from benchmark.arithmetic import mode
 from benchmark.arithmetic.single_thread import compute_alone
-from benchmark.doctor import trials
+from benchmark.doctor import architecture_trials, trials
 from benchmark.doctor.digest_table import first_difference, read_table, record
 from benchmark.doctor.kernels import kernel_digests
 from benchmark.errors import CheckFailed, InputError
@@ -24,7 +24,7 @@ from benchmark.store.provenance import machine
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import open_track
 
-PARTS = ("kernels", "training", "base", "runs", "repro")
+PARTS = ("kernels", "training", "base", "runs", "architectures", "repro")
 BYTES_A_PARAMETER = 24
 """float32: weights, gradients, two moments of Adam, and two copies."""
 
@@ -90,6 +90,8 @@ def _compute(part: str, settings: Settings, layout: TrackPaths) -> Iterator[tupl
         yield "stored model", trials.base_digest(trials.stored_base(settings))
     elif part == "runs":
         yield from trials.runs(settings, trials.stored_base(settings))
+    elif part == "architectures":
+        yield from architecture_trials.digests(settings)
     else:
         yield from finished(layout)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,11 +42,11 @@ def trainings(rungs: Mapping[str, MicroModel], cache: Path) -> Iterator[tuple[st
         yield name, hashlib.sha256(content).hexdigest()[:LENGTH]
 
 
-def stored_base(settings: Settings) -> Base:
-    """The stored model and its score on a few documents."""
+def stored_base(settings: Settings, folder: Path = STORED) -> Base:
+    """A model, by default the stored one, and its score on a few documents."""
     evaluation = trial_settings(settings).evaluation
     suite = suite_of(evaluation, documents=evaluation.documents)
-    return load_base("doctor", STORED, suite, evaluation, Execution())
+    return load_base("doctor", folder, suite, evaluation, Execution())
 
 
 def base_digest(base: Base) -> str:
@@ -54,10 +54,12 @@ def base_digest(base: Base) -> str:
     return samples_digest(base.scorer.start.samples)[:LENGTH]
 
 
-def runs(settings: Settings, base: Base) -> Iterator[tuple[str, str]]:
-    """Each arm's name and the digest of one run: weights, losses and answers of its steps."""
+def runs(settings: Settings, base: Base, arms: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Each arm's name and the digest of one run: weights, losses and answers of its steps. `arms`: only these."""
     trial = trial_settings(settings)
     for name, arm in trial.arms.items():
+        if arms is not None and name not in arms:
+            continue
         run = _soup(trial, base, name) if arm.kind == "soup" else _run(trial, base, name, 0)
         result = execute_run(run, base.scorer)
         yield (
@@ -75,7 +77,7 @@ def _run(trial: Settings, base: Base, arm: str, index: int) -> RunRequest:
 def _soup(trial: Settings, base: Base, name: str) -> RunRequest:
     of = trial.arms[name].of or ""
     runs = [_run(trial, base, of, index) for index in range(len(TEXTS))]
-    members = tuple(SoupMember(run.start, run.arm.kind, RUN_STEPS) for run in runs)
+    members = tuple(SoupMember(run, run.arm.kind, RUN_STEPS) for run in runs)
     return replace(runs[0], arm_name=name, arm=trial.arms[name], text_id="doctor-soup", members=members)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,7 +21,7 @@ class BaseRecord(StoredRecord):
         model_digest: sha256 over weights and over tokenizer, joined by a hyphen.
         documents: digest of the suite's documents.
         plan: digest of the batch plan.
-        metrics: by split and task; `averages` by split and scope.
+        metrics: by split and task; `averages` by split and scope; `groups` by split and group of lm-eval's.
         scored_as: how a model that runs over `transformers` was scored.
     """
 
@@ -34,6 +35,7 @@ class BaseRecord(StoredRecord):
     plan: str
     metrics: dict[str, dict[str, Averages]]
     averages: dict[str, Averages]
+    groups: dict[str, Averages] | None = None
     scored_as: str | None = None
 
 
@@ -52,6 +54,8 @@ def base_scores(
     found = []
     for base in load_bases(name, folders, suite, settings.evaluation, settings.execution):
         start = base.scorer.start
+        more: dict[str, Any] = {"groups": start.groups} if start.groups else {}
+        more.update(base.model.config.record())
         record = BaseRecord(
             model=name,
             draw=base.draw,
@@ -63,7 +67,7 @@ def base_scores(
             plan=base.scorer.prepared.plan_hash,
             metrics=start.metrics,
             averages=start.averages,
-            **base.model.config.record(),
+            **more,
         )
         samples = base_samples(start.samples, track=settings.track.name, model=name, draw=base.draw)
         found.append(BaseScores(record, samples))

@@ -21,7 +21,7 @@ from benchmark.models.micro_cache import Ladder, retrain
 from benchmark.posttrain.base_model import read_model
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.settings.track_settings import Settings
-from benchmark.store.draw_deviation import POOLED, allowed_deviation
+from benchmark.store.draw_deviation import allowed_deviation
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import open_track
 from benchmark.system.files import read_json, whole_folder, write_json
@@ -166,8 +166,8 @@ def compare_scores(model: str, averages: Mapping[str, Any], facts: KeptDraw) -> 
     """In another arithmetic, each family's score may move by as much as another pretraining draw might move it."""
     moved = {
         scope: abs(new - old)
-        for scope in POOLED
-        if (old := facts.averages.get(scope)) is not None and (new := averages.get(scope)) is not None
+        for scope, old in facts.averages.items()
+        if old is not None and (new := averages.get(scope)) is not None
     }
     worst = max(moved, key=lambda scope: moved[scope] / allowed_deviation(model, scope))
     inside = all(distance <= allowed_deviation(model, scope) for scope, distance in moved.items())

@@ -13,8 +13,7 @@ from benchmark.draws.kept_folder import KeptDraw, KeptFolder, KeptRun
 from benchmark.draws.packed_scores import DOCUMENT, OF_DOCUMENT, read_rows, unpack_base, unpack_runs
 from benchmark.draws.recipes import base_recipe, run_recipe
 from benchmark.posttrain.record import RunRecord
-from benchmark.schema.result_columns import TEXTS
-from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
+from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, TEXTS
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json
@@ -31,7 +30,7 @@ class DrawRow:
     origin: str
     weights_sha256: str
     reasons: list[str] = field(default_factory=list)
-    texts: set[tuple[str, str]] = field(default_factory=set)
+    n_texts: int = 0
 
     def cells(self) -> dict[str, Any]:
         """Its cells except track and suite version."""
@@ -41,7 +40,7 @@ class DrawRow:
             "origin": self.origin,
             "reason": "; ".join(self.reasons),
             "weights_sha256": self.weights_sha256,
-            "n_texts": len(self.texts),
+            "n_texts": self.n_texts,
         }
 
 
@@ -85,15 +84,15 @@ def fitting_kept_draws(
     texts = folder.texts()
     found = KeptScores()
     soups = {name for name, arm in settings.arms.items() if arm.kind == "soup"}
-    for model, spec in settings.models.items():
+    for model, spec in settings.used_models.items():
         digests = bases[model]["model_digest"]
         for draw, digest in enumerate(digests):
-            row = DrawRow(model, draw, "trained", digest.partition("-")[0])
-            row.texts = {
+            texts_run = {
                 (record.corpus, record.text_id)
                 for record in trained
                 if (record.model, record.draw) == (model, draw) and record.arm not in soups
             }
+            row = DrawRow(model, draw, "trained", digest.partition("-")[0], n_texts=len(texts_run))
             found.rows.append(row)
         used = []
         for draw in range(len(digests), spec.n_draws):
@@ -169,7 +168,6 @@ def _take(
             row = by_draw[record.draw]
             if not reason:
                 taken.append(record)
-                row.texts.add((corpus, record.text_id))
             elif (why := f"{record.arm}/{corpus}: {reason}") not in row.reasons:
                 row.reasons.append(why)
         if taken:
@@ -179,6 +177,8 @@ def _take(
             rows = rows[pd.Series(keep, index=rows.index)]
             found.samples.append(unpack_runs(rows, base, documents, names | {"corpus": corpus}))
         found.records += [(record, group.get("corpus_loss")) for record in taken]
+        for draw, row in by_draw.items():
+            row.n_texts += len({record.text_id for record in taken if record.draw == draw})
 
 
 def _run_refusal(

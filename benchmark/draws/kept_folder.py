@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
 from benchmark.posttrain.record import Averages, RunSummary, StoredRecord
-from benchmark.schema.result_columns import TEXTS
+from benchmark.schema.stored_columns import TEXTS
 from benchmark.system.files import read_json, write_json
 
 

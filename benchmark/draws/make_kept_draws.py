@@ -121,7 +121,7 @@ def _keep_model(
     base = pack_base(pa.concat_tables([one.samples for one in bases]))
     runs: dict[str, list[RunResult]] = {}
     if settings.models[name].role != "baseline":
-        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents, root=paths.root)
         for result in _runs(settings, name, folders, texts, suite, cache):
             runs.setdefault(result.record.corpus, []).append(result)
     kept = KeptFolder(paths.kept)
@@ -151,7 +151,7 @@ def _bases(settings: Settings, name: str, folders: Folders, cache: RunCache) -> 
     """Base scores of the draws, from the cache if they are done."""
     evaluation = settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.base_documents)
-    fixed = [suite.digest, evaluation.model_dump(mode="json"), run_code(frozenset(), evaluation.suite)]
+    fixed = [suite.digest, evaluation.model_dump(mode="json"), run_code(frozenset(), evaluation.suite_name)]
     keys = {
         draw: digest(
             ["kept base", settings.track.name, name, draw, *_files(folder), *fixed, arithmetic_name()]

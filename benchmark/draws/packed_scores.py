@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import CheckFailed
-from benchmark.schema.result_columns import SAMPLES
+from benchmark.schema.stored_columns import SAMPLES
 
 UNIT = 1_000_000
 FIGURES = tuple(name for name in ("value", "probability") if name in SAMPLES.names)

@@ -1,6 +1,6 @@
 """The batch plan: which trees go through the model together, fixed before any forward.
 
-Trees of like size are padded to a common length. Cuts between batches minimise padding plus a fixed cost a
+Trees of similar size are padded to a common length. Cuts between batches minimise padding plus a fixed cost per
 batch, so the plan depends on the trees and on ``batch_tokens`` only.
 """
 
@@ -17,7 +17,7 @@ from benchmark.models.opt import OptConfig
 BATCH_COST = 24
 """Positions that the fixed cost of one more batch is worth."""
 GUESSED_POSITIONS = 256
-"""Most positions that guesses may widen a decoding pass to."""
+"""A decoding pass with guesses may have at most this many positions."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Group:
 
     @property
     def positions(self) -> int:
-        """Positions pushed where no text ends early; the last new token is read and not pushed."""
+        """Positions pushed if no text ends early. The last new token is read, but not pushed."""
         decoded = self.rows * (self.ending.new_tokens - 1) if self.ending else 0
         return sum(batch.positions for batch in self.batches) + decoded
 
@@ -82,8 +82,8 @@ def make_plan(
     """Plan ``trees``; the prompt of tree ``i`` is continued up to ``endings[i]``.
 
     No batch pushes more than ``batch_tokens`` positions, and no group caches more than ``cache_tokens``,
-    unless a single tree or batch is larger. The hash covers the tokens, what is read of them, and the
-    batches.
+    unless a single tree or batch is larger. The hash covers the tokens, the positions that are read,
+    and the batches.
     """
     sizes = np.array([tree.size for tree in trees], np.int64)
     scoring = [number for number, ending in enumerate(endings) if ending is None]
@@ -103,7 +103,7 @@ def make_plan(
 
 
 def _batches(numbers: Sequence[int], sizes: npt.NDArray[np.int64], batch_tokens: int) -> list[Batch]:
-    """Cut the trees, longest first, where the sum of (rows * longest + BATCH_COST) over batches is least."""
+    """Cut the trees, longest first, so that the sum of (rows * longest + BATCH_COST) over batches is smallest."""
     order = sorted(numbers, key=lambda number: (-sizes[number], number))
     lengths = sizes[order]
     best = np.zeros(len(order) + 1, np.int64)
@@ -155,13 +155,16 @@ def _hash(trees: Sequence[PrefixTree], groups: Sequence[Group]) -> str:
 
 
 def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: int) -> int:
-    """Upper bound on the bytes that a pass holds beside the weights, for tensors of ``itemsize`` bytes.
+    """Upper bound on the bytes that a pass holds in addition to the weights, for tensors of ``itemsize`` bytes.
 
-    A layer holds its input, its normed input, query, key and value, the attention's output and the wide layer
-    twice; masks are counted for every batch and for drafts, of which a group pushes as many positions at once as
-    its largest batch has, one draft or GUESSED_POSITIONS; the cache where a group generates, once more as it shrinks,
-    and beside it half of the largest one with texts that wait for others; logits up to their cap; all texts, with their
-    drafts, to the end. Weights of query, key and value are held a second time, joined.
+    It counts:
+    - a layer: its input, its normed input, query, key and value, the attention's output, and the wide layer twice;
+    - masks of every batch and of drafts. A group pushes at once as many positions of drafts as its largest batch has,
+      or one draft, or GUESSED_POSITIONS;
+    - the cache of a group that generates, a copy of it while it shrinks, and half of the largest cache for texts that
+      wait for those of other groups;
+    - logits up to their limit, and all texts with their drafts until the end;
+    - a joined copy of the weights of query, key and value.
     """
     width = 8 * config.hidden_size + 2 * config.ffn_dim
     joined = 3 * config.num_hidden_layers * config.hidden_size**2 * itemsize

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmark.evaluation.batch_plan import Ending, Plan, make_plan
-from benchmark.evaluation.stops import stop_table, token_bytes
+from benchmark.evaluation.stops import special_tokens_with, stop_table, token_bytes
 from benchmark.evaluation.tree_batches import tree_batch
 from benchmark.evaluation.trees import Continuation, build_tree
 from benchmark.models.networks.tree_batch import TreeBatch
@@ -44,7 +44,7 @@ class Workload:
     _moved: dict[torch.device, "Workload"] = field(default_factory=dict, repr=False)
 
     def on(self, device: torch.device) -> "Workload":
-        """The same work with its tensors on ``device``, moved once."""
+        """The same workload with its tensors on ``device``; each is moved once."""
         if device.type == "cpu":
             return self
         if device not in self._moved:
@@ -59,7 +59,7 @@ class Workload:
         return self._moved[device]
 
     def sums(self, per_token: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Sum of ``per_token`` [slots] over each continuation, added in float64 whatever the batches were."""
+        """Sum of ``per_token`` [slots] over each continuation, added in float64: it does not depend on the batches."""
         if len(self.first_slot) == 1:
             return np.zeros(0, np.float32)
         return np.add.reduceat(per_token.astype(np.float64), self.first_slot[:-1]).astype(np.float32)
@@ -84,5 +84,5 @@ def make_workload(units: Sequence[Unit], tokenizer: Tokenizer, *, batch_tokens: 
         for tree, ending in zip(trees, endings, strict=True)
     ]
     deepest = max([int(tree.depth.max()) + 1 for tree in trees], default=0)
-    tables = {stop: stop_table(texts, stop) for stop in stops}
+    tables = {stop: stop_table(texts, stop, special_tokens_with(tokenizer, stop)) for stop in stops}
     return Workload(tuple(units), plan, groups, first_slot, tables, max([deepest, *spans]))

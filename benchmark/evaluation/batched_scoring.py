@@ -18,7 +18,7 @@ from benchmark.models.networks.network_interface import Network
 from benchmark.models.networks.tree_batch import TreeBatch
 
 LOGITS_BYTES = 64 * 2**20
-"""Memory that logits may take at once, by default."""
+"""Default limit on the memory of logits."""
 
 Progress = Callable[[int, int], None]
 """Called with (positions done, positions in all)."""
@@ -26,10 +26,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """``logprobs`` [slots] of the scored tokens; ``greedy`` [slots], if asked: was it the most likely one.
+    """``logprobs`` [slots] of the scored tokens; ``greedy`` [slots], if asked for: whether each was the most likely.
 
-    ``tokens``: unit number to generated tokens, end-of-sequence filled up. ``written_finite``: whether every logit
-    that a token was chosen by was finite, guesses included that came to nothing.
+    ``tokens``: unit number to generated tokens, padded with end-of-sequence. ``written_finite``: whether all logits
+    from which tokens were chosen were finite, including those of rejected guesses.
     """
 
     logprobs: npt.NDArray[np.float32]
@@ -49,7 +49,7 @@ def run_workload(
     drafts: Sequence[Drafts | None] | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Run every group of the plan, given ``drafts`` of its texts or not (``make_drafts``, one a group).
+    """Run every group of the plan, with or without ``drafts`` of its texts (``make_drafts``, one per group).
 
     Raises InputError where a text needs more positions than the model has.
     """
@@ -79,7 +79,7 @@ def run_workload(
 
 
 class _Writer:
-    """Writes the groups' texts; the few that depart from their drafts wait for those of other groups."""
+    """Writes the groups' texts. The few that differ from their drafts wait for those of other groups."""
 
     def __init__(self, network: Network, space: LogitSpace, work: Workload, eos_id: int) -> None:
         self.network, self.space, self.work, self.eos_id = network, space, work, eos_id
@@ -114,7 +114,7 @@ class _Writer:
         self._finish_later(texts, ending)
 
     def _finish_later(self, texts: Texts, ending: Ending) -> None:
-        """Let texts wait as long as a cache of them all holds no more than half of what the largest group's does."""
+        """Let texts wait while a cache of all of them has at most half the size of the largest group's."""
         if joined_slots([texts]) > self.room:
             finish_texts(self.network, self.space, [texts])
             return
@@ -138,7 +138,7 @@ class _Writer:
 
 
 class _Reader:
-    """Reads log-probabilities off outputs, some rows at a time, without waiting for the device."""
+    """Reads log-probabilities from outputs, some rows at a time, without waiting for the device."""
 
     def __init__(self, network: Network, rows: int, want_greedy: bool) -> None:
         self.network, self.rows, self.want_greedy = network, rows, want_greedy

@@ -1,7 +1,8 @@
 """Greedy continuation of many prompts at once, with a key-value cache.
 
-A group's texts begin with what they share with their drafts. Few are left then; those of several groups are put
-together and written a few tokens at a time, since a pass costs much the same for ten texts as for a hundred.
+A group's texts begin with what they share with their drafts. Most texts are finished by then. The rest are merged
+across groups and decoded together, a few tokens at a time, since a pass costs about the same for ten texts as for a
+hundred.
 """
 
 from collections.abc import Sequence
@@ -18,9 +19,9 @@ from benchmark.evaluation.logits import LogitSpace
 from benchmark.models.networks.network_interface import KeyValueCache, Network
 
 STEPS_A_LOOK = 8
-"""On an accelerator, decoding passes between two looks at which rows have finished (each look is a sync)."""
+"""On an accelerator, the finished rows are determined once in so many decoding passes, since this needs a sync."""
 SHRINK_AT = 0.8
-"""Share of rows still going at which the cache is copied without the finished ones."""
+"""The cache is copied without finished rows when the share of unfinished ones falls to this."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Rules:
 class Texts:
     """Texts that are being written. All but the table are [n], the rows of the ``cache``.
 
-    table: [rows, 2 * new tokens + 1], a draft (or the first token again and again) and the text behind it; what is
-    written to a finished text goes to the last column. row: where each text stands in it. written: tokens that a text
-    has; a finished one counts as full. token: the last of them. states: where the automaton of each stop string stands.
+    table: [rows, 2 * new tokens + 1], a draft (or the first token repeated) and then the text; tokens for finished
+    texts go to the last column. row: each text's row of the table. written: number of tokens that a text has; a
+    finished one counts as full. token: the last of them. states: the state of each stop string's automaton.
     """
 
     rules: Rules
@@ -89,7 +90,7 @@ class Texts:
         return (self.written < self.rules.new_tokens).nonzero().view(-1)
 
     def keep(self, places: Tensor) -> None:
-        """Drop all other texts; the table keeps them."""
+        """Keep only these texts; the table keeps all."""
         self.cache.keep(places)
         self.row, self.prompts = self.row[places], self.prompts[places]
         self.written, self.token = self.written[places], self.token[places]
@@ -107,9 +108,9 @@ def begin_texts(
 ) -> Texts:
     """Begin the continuations of the cached prompts, ``first`` [rows] being the first token of each.
 
-    ``prompts`` [rows]: their lengths. ``drafts`` are guesses at the texts: any guess leads to the same texts (but
-    for a tie within rounding), a good one sooner. Finished texts are dropped, but for the table, where they are a
-    fifth or more.
+    ``prompts`` [rows]: their lengths. ``drafts`` are guesses at the texts. Every guess leads to the same texts (except
+    for ties within rounding), a good one faster. If a fifth or more of the texts are finished, they
+    are dropped, except from the table.
     """
     new_tokens = rules.new_tokens
     written = torch.zeros_like(first)
@@ -132,7 +133,7 @@ def begin_texts(
 
 
 def finish_texts(network: Network, space: LogitSpace, parts: Sequence[Texts]) -> None:
-    """Write all texts to their ends, those of several groups together; their tables are filled."""
+    """Write all texts to their ends, those of several groups together. Fills their tables."""
     if len(parts) == 1:
         _step_to_the_end(network, space, parts[0])
     elif parts:
@@ -173,7 +174,7 @@ def _joined(network: Network, parts: Sequence[Texts]) -> tuple[Texts, list[int]]
 
 
 def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
-    """Write what is sure after each pass, one token or a few; finished texts leave the batch."""
+    """Write the tokens that each pass confirms, one or a few; finished texts leave the batch."""
     look = 1 if network.device.type == "cpu" else STEPS_A_LOOK
     prompt, new_tokens = texts.cache.prompt, texts.rules.new_tokens
     pace = Pace(pass_cost(network.width, network.device), GUESSED_POSITIONS)
@@ -186,8 +187,8 @@ def _step_to_the_end(network: Network, space: LogitSpace, texts: Texts) -> None:
         for _ in range(look):
             going = texts.written < new_tokens
             guesses = texts.guess(count)
-            # What is pushed behind the last place but one, where the last token is read, goes to a slot nobody sees;
-            # there a finished text stays, so that `reach` need not count it.
+            # The last token is read at the last place but one. What is pushed after it goes to a slot that is never
+            # read. A finished text stays there, so `reach` does not count it.
             place = texts.written[:, None] - 1 + torch.arange(width, device=network.device)
             place = place.clamp_(max=new_tokens - 1)
             output = network.extend(

@@ -1,7 +1,7 @@
 """Drafts: texts that a checkpoint is expected to write, because its neighbour wrote them.
 
-All tokens of a draft go through the model together, as the positions of a scoring pass do, and a text is continued
-token by token only from where the model's own choice departs from its draft. This is the greedy case of speculative
+All tokens of a draft go through the model together, as the positions of a scoring pass do. A text is continued token by
+token only from the first place where the model's choice differs from its draft. This is the greedy case of speculative
 decoding (Leviathan et al. 2023, Fast Inference from Transformers via Speculative Decoding), with drafts that cost
 nothing.
 """
@@ -19,7 +19,7 @@ from benchmark.models.networks.network_interface import KeyValueCache, Network
 
 @dataclass(frozen=True)
 class DraftRows:
-    """Drafts that are pushed together: their ``rows``, and the tokens of the longest but its last."""
+    """Drafts that are pushed together: their ``rows``, and the length of the longest without its last token."""
 
     rows: Tensor
     width: int
@@ -29,8 +29,8 @@ class DraftRows:
 class Drafts:
     """Drafts of one group's texts.
 
-    tokens: [rows, new tokens], filled up with end-of-sequence. lengths: [rows], tokens up to the end. states: for
-    each stop string [rows, new tokens], where its automaton stands before each token.
+    tokens: [rows, new tokens], padded with end-of-sequence. lengths: [rows], tokens up to the end. states: for
+    each stop string [rows, new tokens], the state of its automaton before each token.
     """
 
     tokens: Tensor
@@ -66,7 +66,7 @@ def make_drafts(
 
 
 def _parts(lengths: Sequence[int], positions: int) -> list[DraftRows]:
-    """Rows in parts of ``positions`` at most, longest first; a draft of one token has nothing to push."""
+    """Rows in parts of at most ``positions`` positions, longest first. A draft of one token has nothing to push."""
     rows = sorted((row for row, length in enumerate(lengths) if length > 1), key=lambda row: -lengths[row])
     parts = []
     while rows:
@@ -80,9 +80,9 @@ def _parts(lengths: Sequence[int], positions: int) -> list[DraftRows]:
 def agreement(
     network: Network, cache: KeyValueCache, space: LogitSpace, first: Tensor, prompts: Tensor, drafts: Drafts
 ) -> tuple[Tensor, Tensor]:
-    """How many tokens of its draft each row would write too [rows], and the token that it writes next [rows].
+    """How many tokens of its draft each row confirms [rows], and the token that it writes next [rows].
 
-    ``first`` [rows] is what each row writes first. Keys and values of the drafts are left in the ``cache``.
+    ``first`` [rows] is the first token of each row. Keys and values of the drafts stay in the ``cache``.
     """
     chosen = drafts.tokens.clone()
     chosen[:, 0] = first

@@ -1,7 +1,7 @@
-"""Score one model on a prepared suite: a sample a document, and the metrics of each task and family."""
+"""Score one model on a prepared suite: one sample per document, and the metrics of each task and family."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +17,7 @@ from benchmark.models.causal_model import CausalModel
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.schema.stored_columns import SAMPLES
 from benchmark.tasks.metrics import choice_probability, reference_probability
+from benchmark.tasks.suite import SuiteGroup
 
 Metrics = dict[str, dict[str, float | None]]
 Averages = dict[str, float | None]
@@ -34,14 +35,15 @@ SAMPLE_COLUMNS = [
     "target",
     "choice_logprobs",
 ]
-"""The columns of ``schema.SAMPLES`` that an evaluation knows; who was evaluated is for the caller to add."""
+"""The columns of ``schema.SAMPLES`` that an evaluation knows; the caller adds who was evaluated."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``samples``: one row a document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
-    task's ``acc`` or ``f1`` and its ``loss`` in nats; ``averages[split]`` the means over tasks. ``finite`` is
-    false where a logit was not: then value and probability of every document are chance and losses are None.
+    """``samples``: one row per document, see SAMPLE_COLUMNS. For each split: ``metrics[split][task]`` holds the
+    task's metric and its ``loss`` in nats; ``averages[split]`` the means over tasks, each alike; ``groups[split]``
+    those of the suite's groups, weighted as lm-eval has them. ``finite`` is false where a logit was not: then value
+    and probability of every document are chance and losses are None.
     ``written[split]``: the tokens of every generated text, by its unit's number. ``written_finite`` is false where a
     logit was not that a token of these texts was chosen by, or a guess at one: no base model may have such.
     """
@@ -52,6 +54,7 @@ class Evaluation:
     finite: bool
     written: dict[str, dict[int, list[int]]]
     written_finite: bool = True
+    groups: dict[str, Averages] = field(default_factory=dict)
 
 
 DraftTexts = Mapping[str, Sequence[Drafts | None]]
@@ -72,10 +75,13 @@ def drafts_from(evaluation: Evaluation, prepared: Prepared) -> DraftTexts:
 
 @dataclass(frozen=True)
 class _Scored:
-    """One task on one split: ``value`` and ``probability`` [documents], its loss, and the model's answers."""
+    """One task on one split: ``value`` and ``probability`` [documents], its loss, and the model's answers.
+
+    A text that is written with no reference beside it has neither probability nor loss.
+    """
 
     value: npt.NDArray[np.float64]
-    probability: npt.NDArray[np.float64]
+    probability: npt.NDArray[np.float64] | None
     loss: float | None
     prediction: Sequence[str | None]
 
@@ -92,7 +98,7 @@ def evaluate(
     """Score ``model`` on all prepared splits, or on ``splits``. Weights stay as they are, on their device.
 
     ``drafts``: texts that a neighbour of the model wrote (``drafts_from``). They save time where the model writes
-    the same, and do not change what it writes, but for two tokens that tie within rounding.
+    the same. The output does not change, except when two tokens tie within rounding.
 
     ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many
     documents, weighted by the documents, as the original study has it.
@@ -106,6 +112,7 @@ def evaluate(
     tables: list[pa.Table] = []
     metrics: dict[str, Metrics] = {}
     averages: dict[str, Averages] = {}
+    groups: dict[str, Averages] = {}
     written: dict[str, dict[int, list[int]]] = {}
     finite = written_finite = True
     for name in prepared.splits if splits is None else splits:
@@ -115,6 +122,7 @@ def evaluate(
             split.workload,
             eos_id=prepared.tokenizer.eos_id,
             logits_bytes=prepared.logits_bytes,
+            want_greedy=any(task.task.form == "loglikelihood" for task in split.tasks),
             drafts=drafts.get(name) if drafts else None,
             progress=progress,
         )
@@ -134,8 +142,10 @@ def evaluate(
             task.task.name: {task.task.metric: float(one.value.mean()), "loss": one.loss}
             for task, one in zip(split.tasks, scored, strict=True)
         }
-        averages[name] = _averages(split.tasks, metrics[name])
-    return Evaluation(pa.concat_tables(tables), metrics, averages, finite, written, written_finite)
+        averages[name] = _averages(split.tasks, metrics[name], prepared.families)
+        if prepared.groups:
+            groups[name] = _group_averages(prepared.groups, split.tasks, scored)
+    return Evaluation(pa.concat_tables(tables), metrics, averages, finite, written, written_finite, groups)
 
 
 def _score(
@@ -146,20 +156,31 @@ def _score(
     tokenizer: Tokenizer,
     loss_batch_size: int,
 ) -> _Scored:
-    if task.task.family == "classification":
-        return _classification(task, split, sums)
-    return _dialogue(task, split, sums, outcome, tokenizer, loss_batch_size)
+    match task.task.form:
+        case "choice":
+            return _choice(task, split, sums)
+        case "loglikelihood":
+            return _greedy(task, split, sums, outcome)
+        case "dialogue":
+            return _dialogue(task, split, sums, outcome, tokenizer, loss_batch_size)
+        case "generation":
+            texts, values = _written(task, split, outcome, tokenizer)
+            return _Scored(values, None, None, texts)
 
 
-def _classification(task: PreparedTask, split: PreparedSplit, sums: npt.NDArray[np.float32]) -> _Scored:
+def _choice(task: PreparedTask, split: PreparedSplit, sums: npt.NDArray[np.float32]) -> _Scored:
+    """The likeliest choice, by log-likelihoods that are divided by the choices' lengths where the metric says so."""
     offsets = task.continuations
+    first = int(offsets[0])
+    own = sums[first : int(offsets[-1])].astype(np.float64)
+    compared = own if task.lengths is None else own / task.lengths
     choices = np.full(task.values.shape, -np.inf)
-    for row, (start, stop) in enumerate(pairwise(offsets.tolist())):
-        choices[row, : stop - start] = sums[start:stop]
+    for row, (start, stop) in enumerate(pairwise((offsets - first).tolist())):
+        choices[row, : stop - start] = compared[start:stop]
     predicted = choices.argmax(axis=1)  # the first of equal choices
     rows = np.arange(len(predicted))
-    counts = np.diff(split.workload.first_slot)[offsets[:-1] + task.gold]
-    loss = -choices[rows, task.gold] / counts
+    right = offsets[:-1] + task.gold
+    loss = -own[right - first] / np.diff(split.workload.first_slot)[right]
     probability = [
         choice_probability(logprobs[:count], values[:count])
         for logprobs, values, count in zip(
@@ -174,6 +195,25 @@ def _classification(task: PreparedTask, split: PreparedSplit, sums: npt.NDArray[
     )
 
 
+def _greedy(
+    task: PreparedTask, split: PreparedSplit, sums: npt.NDArray[np.float32], outcome: Outcome
+) -> _Scored:
+    """Whether greedy decoding gives the target: each of its tokens is the likeliest after those before it."""
+    assert outcome.greedy is not None
+    where = slice(int(task.continuations[0]), int(task.continuations[-1]))
+    logprobs = sums[where].astype(np.float64)
+    counts = np.diff(split.workload.first_slot)[where]
+    is_greedy = np.logical_and.reduceat(outcome.greedy, split.workload.first_slot[:-1])[where].tolist()
+    values = [
+        task.task.of_target(document, logprob, greedy)
+        for document, logprob, greedy in zip(task.documents, logprobs.tolist(), is_greedy, strict=True)
+    ]
+    probability = list(map(reference_probability, logprobs.tolist(), counts.tolist()))
+    predicted = ["greedy" if greedy else "not greedy" for greedy in is_greedy]
+    loss = float((-logprobs / counts).mean())
+    return _Scored(np.array(values, np.float64), np.array(probability, np.float64), loss, predicted)
+
+
 def _dialogue(
     task: PreparedTask,
     split: PreparedSplit,
@@ -183,15 +223,19 @@ def _dialogue(
     loss_batch_size: int,
 ) -> _Scored:
     losses = sums[task.continuations[0] : task.continuations[-1]].astype(np.float64)
-    texts, values = [], []
-    for unit in task.units:
-        text, value = _grade(task, split, unit, outcome.tokens[unit], tokenizer)
-        texts.append(text)
-        values.append(value)
+    texts, values = _written(task, split, outcome, tokenizer)
     counts = np.diff(split.workload.first_slot)[task.continuations[0] : task.continuations[-1]]
     loss = batched_loss(-losses, counts, loss_batch_size)
     probability = list(map(reference_probability, losses.tolist(), counts.tolist()))
-    return _Scored(np.array(values, np.float64), np.array(probability, np.float64), loss, texts)
+    return _Scored(values, np.array(probability, np.float64), loss, texts)
+
+
+def _written(
+    task: PreparedTask, split: PreparedSplit, outcome: Outcome, tokenizer: Tokenizer
+) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """The texts that were written, and their metric."""
+    graded = [_grade(task, split, unit, outcome.tokens[unit], tokenizer) for unit in task.units]
+    return [text for text, _ in graded], np.array([value for _, value in graded], np.float64)
 
 
 def _grade(
@@ -202,9 +246,7 @@ def _grade(
         return task.graded[unit][1:]
     ending = split.workload.units[unit].ending
     text = cut_at_stops(tokenizer.decode(tokens), ending.stops if ending else ())
-    document = task.documents[unit - task.units.start]
-    # lm-eval's tasks take the reference's log-probability too, for a metric that is not asked for here.
-    value = float(task.task.task.process_results(document.row, [text, (0.0, False)])[task.task.metric])
+    value = task.task.graded(task.documents[unit - task.units.start], text)
     task.graded.setdefault(unit, (list(tokens), text, value))
     return text, value
 
@@ -220,15 +262,34 @@ def batched_loss(nll: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64], ba
 
 def _chance(task: PreparedTask) -> _Scored:
     chance = np.full(len(task.documents), task.task.chance)
-    return _Scored(chance, chance, None, [None] * len(chance))
+    probability = None if task.task.form == "generation" else chance
+    return _Scored(chance, probability, None, [None] * len(chance))
 
 
-def _averages(tasks: Sequence[PreparedTask], metrics: Mapping[str, Mapping[str, float | None]]) -> Averages:
+def _averages(
+    tasks: Sequence[PreparedTask],
+    metrics: Mapping[str, Mapping[str, float | None]],
+    families: Sequence[str],
+) -> Averages:
+    """The mean over the tasks of each family and over all, each task alike."""
     primary = [(task.task.family, metrics[task.task.name][task.task.metric] or 0.0) for task in tasks]
     averages: Averages = {}
-    for scope in ("classification", "dialogue", "all"):
+    for scope in (*families, "all"):
         values = [value for family, value in primary if scope in (family, "all")]
         averages[scope] = float(np.mean(values)) if values else None
+    return averages
+
+
+def _group_averages(
+    groups: Sequence[SuiteGroup], tasks: Sequence[PreparedTask], scored: Sequence[_Scored]
+) -> Averages:
+    """The mean of each group over its documents, or over its tasks, as lm-eval has it."""
+    values = {task.task.name: one.value for task, one in zip(tasks, scored, strict=True)}
+    averages: Averages = {}
+    for group in groups:
+        of_tasks = [values[name] for name in group.tasks if name in values]
+        of_tasks = [np.concatenate(of_tasks)] if group.weight_by_size and of_tasks else of_tasks
+        averages[group.name] = float(np.mean([one.mean() for one in of_tasks])) if of_tasks else None
     return averages
 
 
@@ -236,7 +297,14 @@ def _table(split: PreparedSplit, scored: Sequence[_Scored], sums: npt.NDArray[np
     predictions = [prediction for one in scored for prediction in one.prediction]
     columns = dict(split.columns) | {
         "value": pa.array(np.concatenate([one.value for one in scored]), pa.float64()),
-        "probability": pa.array(np.concatenate([one.probability for one in scored]), pa.float64()),
+        "probability": pa.concat_arrays(
+            [
+                pa.nulls(len(one.value), pa.float64())
+                if one.probability is None
+                else pa.array(one.probability, pa.float64())
+                for one in scored
+            ]
+        ),
         "prediction": pa.array(predictions, pa.string()),
         "choice_logprobs": _choice_logprobs(split, sums),
     }
@@ -245,11 +313,11 @@ def _table(split: PreparedSplit, scored: Sequence[_Scored], sums: npt.NDArray[np
 
 
 def _choice_logprobs(split: PreparedSplit, sums: npt.NDArray[np.float32] | None) -> pa.Array:
-    """Summed log-probabilities of each document's choices; null for dialogues and where not finite."""
+    """Summed log-probabilities of each document's choices or target; null of written texts and where not finite."""
     kind = SAMPLES.field("choice_logprobs").type
     parts = []
     for task in split.tasks:
-        if sums is None or task.task.family != "classification":
+        if sums is None or task.task.form not in ("choice", "loglikelihood"):
             parts.append(pa.nulls(len(task.documents), kind))
             continue
         start, stop = task.continuations[0], task.continuations[-1]

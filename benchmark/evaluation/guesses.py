@@ -1,8 +1,8 @@
-"""Guesses at the next tokens of a text that has left its draft, pushed along with its last token.
+"""Guesses at the next tokens of a text that differs from its draft, pushed together with its last token.
 
-A guess is what followed when that token last came up, in the text or in its draft: texts come back to their drafts, and
-badly trained models repeat themselves (prompt lookup decoding, Saxena 2023, with one token looked up). As many are
-pushed as pay, given how many came true so far.
+A guess is what followed this token the last time that it occurred, in the text or in its draft. This works because
+texts return to their drafts and badly trained models repeat themselves (prompt lookup decoding, Saxena 2023, with one
+token looked up). The number of guesses depends on how many were right so far.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 WIDEST = 16
-"""Most tokens that are pushed for a text at once."""
+"""Maximum number of tokens that are pushed for a text at once."""
 
 
 def followers(context: Tensor, end: Tensor, count: int) -> Tensor:
     """The ``count`` tokens [rows, count] that are likely to follow each row of ``context`` [rows, width].
 
-    ``end`` [rows]: tokens of the row that count, the last of which is looked up among those before it. Where what
-    followed it is shorter than ``count``, it is repeated; where it is new, the guess is the row's beginning.
+    ``end`` [rows]: number of tokens of the row that count; the last of them is looked up among those before it. If
+    fewer than ``count`` tokens followed it, they are repeated. If it did not occur before, the guess is the row's
+    beginning.
     """
     if not count:
         return context.new_empty((len(context), 0))
@@ -34,16 +35,16 @@ def pass_cost(hidden_size: int, device: torch.device) -> float:
     """Positions that the fixed cost of a decoding pass is worth.
 
     On a CPU a layer costs 0.1 ms before it computes, and its weights are read once: 130 positions of the smallest rung,
-    a dozen of an OPT shape. On an accelerator, where nothing was measured, the launches are taken for 512.
+    a dozen of an OPT shape. GPU: not measured, assumed 512.
     """
     return 8 + 2**17 / hidden_size**2 if device.type == "cpu" else 512
 
 
 @dataclass
 class Pace:
-    """How many tokens a pass pushes for each text. ``right`` of ``tried`` guesses have come true so far.
+    """How many tokens a pass pushes for each text. ``right`` of ``tried`` guesses were right so far.
 
-    ``cost``: positions that a pass is worth before it pushes one. ``positions``: most that it may push.
+    ``cost``: the fixed cost of a pass, in positions. ``positions``: the most that it may push.
     """
 
     cost: float
@@ -54,8 +55,8 @@ class Pace:
     def next(self, rows: int) -> tuple[int, int]:
         """How many tokens to push for each of ``rows`` texts, and how many to guess.
 
-        That width gives most tokens for the work, if each guess is right as often as so far. One is guessed where
-        none is pushed yet, to see how often; none where there are too many texts to push two.
+        This width gives the most tokens for the work if each guess is right as often as before. Before the first guess,
+        one is pushed, to find out how often it is right. With too many texts to push two tokens each, none is.
         """
         share = float((self.right + 1) / (self.tried + 2))
         most = max(1, min(WIDEST, self.positions // rows))
@@ -63,9 +64,9 @@ class Pace:
         return width, max(width, min(most, 2)) - 1
 
     def learn(self, right: Tensor, guesses: int, going: Tensor) -> None:
-        """Count the guesses that were ``right`` [rows], up to the first wrong one of so many, in rows still ``going``.
+        """Count the guesses that were ``right`` [rows], up to the first wrong one, in unfinished rows (``going``).
 
-        Nothing waits for the device here.
+        This does not wait for the device.
         """
         self.right += (right * going).sum()
         self.tried += ((right + 1).clamp(max=guesses) * going).sum()

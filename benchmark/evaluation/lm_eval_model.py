@@ -13,7 +13,7 @@ from benchmark.errors import InputError
 from benchmark.evaluation.batch_plan import Ending
 from benchmark.evaluation.batched_requests import Unit, Workload, make_workload
 from benchmark.evaluation.batched_scoring import LOGITS_BYTES, Outcome, run_workload
-from benchmark.evaluation.prepare import ending_of
+from benchmark.evaluation.encoders import JointEncoder, ending_of
 from benchmark.evaluation.stops import cut_at_stops
 from benchmark.evaluation.trees import Continuation, cut_left
 from benchmark.models.causal_model import CausalModel
@@ -21,7 +21,7 @@ from benchmark.models.tokenizer import Tokenizer
 
 
 class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
-    """``model`` may be replaced between calls: what was planned for the same requests is kept.
+    """``model`` may be replaced between calls; plans for the same requests are kept.
 
     ``tokenisation``: ``apart`` encodes context and continuation separately, as the original study does;
     ``joint`` encodes them together and cuts at the length of the context, as lm-eval does.
@@ -54,7 +54,7 @@ class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
     def loglikelihood(
         self, requests: Sequence[Instance], disable_tqdm: bool = False
     ) -> list[tuple[float, bool]]:
-        """(summed log-probability of the continuation, whether greedy decoding would give it) a request."""
+        """(summed log-probability of the continuation, whether greedy decoding would give it) for each request."""
         places, work = self._scoring([(str(request.args[0]), str(request.args[1])) for request in requests])
         outcome = self._run(work, want_greedy=True)
         sums = work.sums(outcome.logprobs).tolist()
@@ -67,7 +67,7 @@ class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
 
     def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
         """Not offered: no task of the suites asks for it."""
-        raise InputError("this engine scores continuations and generates: give no perplexity task")
+        raise InputError("this engine only scores continuations and generates: leave perplexity tasks out")
 
     def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
         """Greedy text up to the first stop string of each request."""
@@ -89,38 +89,37 @@ class EngineLM(LM):  # type: ignore[misc] # lm-eval is not typed
         )
 
     def _scoring(self, pairs: list[tuple[str, str]]) -> tuple[list[int], Workload]:
-        """Requests with one context share a tree; the places say which request each continuation answers."""
+        """Requests with the same context share a tree; the places say which request each continuation belongs to."""
         by_context: dict[str, list[int]] = {}
         for place, (context, _) in enumerate(pairs):
             by_context.setdefault(context, []).append(place)
         places = [place for members in by_context.values() for place in members]
         key = _key(["score", pairs])
         if key not in self._kept:
-            units = [
-                Unit(tuple(self._continuation(*pairs[place]) for place in members))
-                for members in by_context.values()
-            ]
+            ordered = self._continuations([pairs[place] for place in places])
+            found = dict(zip(places, ordered, strict=True))
+            units = [Unit(tuple(found[place] for place in members)) for members in by_context.values()]
             self._kept[key] = make_workload(units, self.tokenizer, batch_tokens=self.batch_tokens)
         return places, self._kept[key]
 
-    def _continuation(self, context: str, continuation: str) -> Continuation:
+    def _continuations(self, pairs: list[tuple[str, str]]) -> list[Continuation]:
+        if self.tokenisation == "joint":
+            return JointEncoder(self.tokenizer, self.max_length).pairs(pairs)
         encode = self.tokenizer.encode
-        if self.tokenisation == "apart" or not context:
-            return cut_left(encode(context, bos=True), encode(continuation, bos=False), self.max_length)
-        stripped = context.rstrip()
-        before = encode(stripped, bos=True)
-        whole = encode(context + continuation, bos=True)
-        return cut_left(whole[: len(before)], whole[len(before) :], self.max_length)
+        return [
+            cut_left(encode(context, bos=True), encode(continuation, bos=False), self.max_length)
+            for context, continuation in pairs
+        ]
 
     def _generating(self, contexts: list[str], endings: list[Ending]) -> Workload:
         key = _key(["generate", contexts, [[ending.new_tokens, ending.stops] for ending in endings]])
         if key not in self._kept:
-            units = []
-            for context, ending in zip(contexts, endings, strict=True):
-                room = self.max_length - ending.new_tokens
-                if room < 1:
-                    raise InputError(f"{ending.new_tokens} new tokens leave no room in {self.max_length}")
-                units.append(Unit((), tuple(self.tokenizer.encode(context, bos=True)[-room:]), ending))
+            encoder = JointEncoder(self.tokenizer, self.max_length)
+            ids = encoder.encoded((context, True) for context in contexts)
+            units = [
+                Unit((), encoder.prompt(ids[context, True], ending), ending)
+                for context, ending in zip(contexts, endings, strict=True)
+            ]
             self._kept[key] = make_workload(units, self.tokenizer, batch_tokens=self.batch_tokens)
         return self._kept[key]
 

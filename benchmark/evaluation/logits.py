@@ -1,7 +1,7 @@
 """Logits, a bounded number of rows at a time, in memory that is reused.
 
-On a CPU the space is taken once a pass: a fresh block of this size for every chunk costs page faults worth as much
-as the arithmetic.
+On a CPU the memory is allocated once per pass: a new block of this size for every chunk would cost page faults that
+take as long as the arithmetic.
 """
 
 import torch
@@ -13,9 +13,9 @@ from benchmark.models.networks.network_interface import Network
 CACHED_BYTES = 2**19
 """On a CPU, logits of this size stay in the cache between the product and the softmax."""
 FEWEST_ROWS = 128
-"""Rows below which the product's speed falls, whatever the cache holds."""
+"""With fewer rows the product becomes slower, even if more would not fit into the cache."""
 ROWS = 64
-"""Chunks are multiples of it: the product takes such numbers of rows without a copy."""
+"""Chunks are multiples of it: the product then needs no copy of its rows."""
 
 
 def rows_at_once(network: Network, logits_bytes: int) -> int:
@@ -28,7 +28,7 @@ def rows_at_once(network: Network, logits_bytes: int) -> int:
 
 
 class LogitSpace:
-    """Room for the logits of ``rows`` rows and their log-probabilities."""
+    """Memory for the logits of ``rows`` rows and their log-probabilities."""
 
     def __init__(self, network: Network, rows: int) -> None:
         self.network, self.rows = network, rows
@@ -40,7 +40,7 @@ class LogitSpace:
 
     def logits(self, output: Tensor, start: int, stop: int) -> Tensor:
         """float32 logits [stop - start, vocabulary] of these rows, valid until the next call."""
-        # The rows behind them, where there are enough, save the product a copy.
+        # With the rows after them, if there are enough, the product needs no copy.
         taken = output[start : start + rows_for(stop - start, output)]
         return self.network.logits(taken)[: stop - start].float()
 
@@ -59,7 +59,7 @@ class LogitSpace:
 
     def _chosen(self, logits: Tensor) -> Tensor:
         chosen = _first_largest(logits[:, : self.network.writable])
-        # NaN counts as the largest, so one look a row finds it.
+        # NaN counts as the largest, so the chosen logit of a row shows it.
         self.finite &= logits.gather(1, chosen[:, None]).isfinite().all()
         return chosen
 

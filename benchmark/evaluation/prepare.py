@@ -10,26 +10,26 @@ import pyarrow as pa
 from lm_eval.api.instance import Instance
 
 from benchmark.errors import InputError
-from benchmark.evaluation.batch_plan import Ending, peak_bytes
+from benchmark.evaluation.batch_plan import peak_bytes
 from benchmark.evaluation.batched_requests import Unit, Workload, make_workload
 from benchmark.evaluation.batched_scoring import LOGITS_BYTES
-from benchmark.evaluation.trees import cut_left
+from benchmark.evaluation.encoders import ApartEncoder, Encoder, JointEncoder
 from benchmark.models.opt import OptConfig
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.tasks.dialogue import TARGET_PREFIX
-from benchmark.tasks.suite import Document, Suite, SuiteTask
+from benchmark.tasks.suite import Document, Suite, SuiteGroup, SuiteTask
 
 
 @dataclass(frozen=True)
 class PreparedTask:
     """One task on one split. ``units``: where its documents stand among the split's units.
 
-    Classification: ``continuations`` [documents + 1] are offsets into the split's continuations,
-    ``values`` [documents, choices] what lm-eval's ``process_results`` gives where that choice is the
-    likeliest.
+    ``continuations`` [documents + 1] are offsets into the split's continuations.
 
-    Dialogue: ``graded`` keeps each document's first text (its tokens, the text, its metric), which is the unmodified
-    model's where a run is scored: most checkpoints write it again.
+    Of the form ``choice``: ``values`` [documents, choices] is what lm-eval's ``process_results`` gives where that
+    choice is the likeliest, and ``lengths`` [choices in all] what log-likelihoods are divided by, if they are.
+
+    Of a form that writes: ``graded`` keeps each document's first text (its tokens, the text, its metric), which is
+    the unmodified model's where a run is scored: most checkpoints write it again.
     """
 
     task: SuiteTask
@@ -37,11 +37,12 @@ class PreparedTask:
     units: range
     continuations: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
+    lengths: npt.NDArray[np.float64] | None = None
     graded: dict[int, tuple[list[int], str, float]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def gold(self) -> npt.NDArray[np.int64]:
-        """The right choice of each document; the first, where several are right."""
+        """The right choice of each document; the first if several are right."""
         gold: npt.NDArray[np.int64] = self.values.argmax(axis=1)
         return gold
 
@@ -64,6 +65,8 @@ class Prepared:
     tokenizer: Tokenizer
     splits: Mapping[str, PreparedSplit]
     logits_bytes: int
+    families: tuple[str, ...] = ()
+    groups: tuple[SuiteGroup, ...] = ()
 
     @property
     def positions_needed(self) -> int:
@@ -77,7 +80,7 @@ class Prepared:
 
     @property
     def longest(self) -> int:
-        """Positions that the longest text needs."""
+        """Number of positions that the longest text needs."""
         return max(split.workload.longest for split in self.splits.values())
 
     @property
@@ -87,7 +90,7 @@ class Prepared:
         return hashlib.sha256("\n".join(plans).encode()).hexdigest()
 
     def for_another_model(self) -> "Prepared":
-        """The same documents with nothing remembered of the answers of the model that they were scored for."""
+        """The same documents, without the remembered answers of the model that they were scored for."""
         splits = {
             name: replace(split, tasks=tuple(replace(task, graded={}) for task in split.tasks))
             for name, split in self.splits.items()
@@ -112,7 +115,7 @@ def prepare(
     logits_bytes: int = LOGITS_BYTES,
     splits: Sequence[str] | None = None,
 ) -> Prepared:
-    """Tokenise the suite's requests, context and continuation apart, and plan the batches.
+    """Tokenise the suite's requests, as its ``tokenisation`` says, and plan the batches.
 
     Texts are cut from the left to ``max_length`` tokens, prompts further where ``positions`` (those of the
     model) would not hold what is generated. ``batch_tokens`` caps the positions of a batch,
@@ -125,27 +128,35 @@ def prepare(
     for split in splits or ():
         if split not in known:
             raise InputError(f"suite {suite.name} has no split {split!r}: take some of {', '.join(known)}")
-    encoder = _Encoder(tokenizer, min(max_length, positions or max_length), positions)
+    longest = min(max_length, positions or max_length)
+    encoder = (
+        JointEncoder(tokenizer, longest)
+        if suite.tokenisation == "joint"
+        else ApartEncoder(tokenizer, longest, positions)
+    )
     made = {
         split: _prepare_split(suite, split, encoder, batch_tokens)
         for split in known
         if splits is None or split in splits
     }
-    return Prepared(suite.name, suite.digest, tokenizer, made, logits_bytes)
+    return Prepared(suite.name, suite.digest, tokenizer, made, logits_bytes, suite.families, suite.groups)
 
 
-def _prepare_split(suite: Suite, split: str, encoder: "_Encoder", batch_tokens: int) -> PreparedSplit:
+def _prepare_split(suite: Suite, split: str, encoder: Encoder, batch_tokens: int) -> PreparedSplit:
     units: list[Unit] = []
     tasks: list[PreparedTask] = []
     n_continuations = 0
     for task in suite.tasks:
         documents = task.documents.get(split, ())
-        made = encoder.units([task.requests(document) for document in documents])
+        requests = [task.requests(document) for document in documents]
+        encoder.tokenizer.check_texts(_texts(requests), f"task {task.name}")
+        made = encoder.units(requests)
         counts = [len(unit.continuations) for unit in made]
         offsets = n_continuations + np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        values = _values_by_choice(task, documents, counts) if task.family == "classification" else _NOTHING
+        values = _values_by_choice(task, documents, counts) if task.form == "choice" else _NOTHING
         where = range(len(units), len(units) + len(made))
-        tasks.append(PreparedTask(task, tuple(documents), where, offsets, values))
+        lengths = _lengths(task, documents) if task.form == "choice" else None
+        tasks.append(PreparedTask(task, tuple(documents), where, offsets, values, lengths))
         units += made
         n_continuations = int(offsets[-1])
     workload = make_workload(units, encoder.tokenizer, batch_tokens=batch_tokens)
@@ -155,16 +166,29 @@ def _prepare_split(suite: Suite, split: str, encoder: "_Encoder", batch_tokens: 
 _NOTHING: npt.NDArray[np.float64] = np.zeros((0, 0))
 
 
+def _texts(requests: Sequence[Sequence[Instance]]) -> list[str]:
+    """The distinct texts of the requests of some documents: contexts and what is scored behind them."""
+    flat = [request for document in requests for request in document]
+    scored = [request.args[1] for request in flat if request.request_type == "loglikelihood"]
+    return list(dict.fromkeys([*(request.args[0] for request in flat), *scored]))
+
+
 def _values_by_choice(
     task: SuiteTask, documents: Sequence[Document], counts: Sequence[int]
 ) -> npt.NDArray[np.float64]:
-    """[documents, choices]: the task's own metric, were that choice's log-likelihood the highest."""
+    """[documents, choices]: the task's own metric if that choice had the highest log-likelihood."""
     values = np.zeros((len(documents), max(counts, default=0)))
     for row, (document, choices) in enumerate(zip(documents, counts, strict=True)):
         for choice in range(choices):
             results = [(0.0 if other == choice else -1.0, False) for other in range(choices)]
             values[row, choice] = task.task.process_results(document.row, results)[task.metric]
     return values
+
+
+def _lengths(task: SuiteTask, documents: Sequence[Document]) -> npt.NDArray[np.float64] | None:
+    """[choices in all]: what the log-likelihoods of the documents' choices are divided by."""
+    lengths = [length for document in documents for length in task.lengths(document) or ()]
+    return np.array(lengths, np.float64) if lengths else None
 
 
 def _fixed_columns(tasks: Sequence[PreparedTask], split: str) -> dict[str, pa.Array]:
@@ -185,78 +209,6 @@ def _fixed_columns(tasks: Sequence[PreparedTask], split: str) -> dict[str, pa.Ar
 
 
 def _targets(one: PreparedTask) -> list[str]:
-    if one.task.family == "classification":
+    if one.task.form == "choice":
         return [str(choice) for choice in one.gold.tolist()]
     return [str(one.task.task.doc_to_target(document.row)) for document in one.documents]
-
-
-@dataclass(frozen=True)
-class _Encoder:
-    """Requests to units of work."""
-
-    tokenizer: Tokenizer
-    max_length: int
-    positions: int | None
-
-    def units(self, requests: Sequence[Sequence[Instance]]) -> list[Unit]:
-        """One unit a document. Contexts carry the leading token, continuations do not."""
-        flat = [request for document in requests for request in document]
-        texts = list(dict.fromkeys(request.args[0] for request in flat))
-        contexts = dict(zip(texts, self.tokenizer.encode_batch(texts, bos=True), strict=True))
-        texts = list(dict.fromkeys(r.args[1] for r in flat if r.request_type == "loglikelihood"))
-        continuations = dict(zip(texts, self._continuations(texts), strict=True))
-        return [self._unit(document, contexts, continuations) for document in requests]
-
-    def _continuations(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of what is scored; a reference carries what the tokenizer puts in front of a text."""
-        encode = self.tokenizer.encode_batch
-        plain = encode([text.removeprefix(TARGET_PREFIX) for text in texts], bos=False)
-        front = [self.tokenizer.leading if text.startswith(TARGET_PREFIX) else () for text in texts]
-        return [[*before, *ids] for before, ids in zip(front, plain, strict=True)]
-
-    def _unit(
-        self,
-        requests: Sequence[Instance],
-        contexts: Mapping[str, list[int]],
-        continuations: Mapping[str, list[int]],
-    ) -> Unit:
-        scored = []
-        prompt: tuple[int, ...] = ()
-        ending = None
-        for request in requests:
-            context = contexts[request.args[0]]
-            if request.request_type == "loglikelihood":
-                scored.append(cut_left(context, continuations[request.args[1]], self.max_length))
-            elif request.request_type == "generate_until":
-                ending = ending_of(request.args[1])
-                prompt = tuple(self.tokenizer.cut_left(context, self.longest_prompt(ending)))
-            else:
-                raise InputError(
-                    f"request type {request.request_type!r} of {request.task_name} is not supported"
-                )
-        return Unit(tuple(scored), prompt, ending)
-
-    def longest_prompt(self, ending: Ending) -> int:
-        """Tokens of a prompt that leave room for what is generated."""
-        if self.positions is None:
-            return self.max_length
-        room = self.positions - ending.new_tokens + 1
-        if room < 1:
-            raise InputError(
-                f"{ending.new_tokens} new tokens do not fit into the model's {self.positions} positions"
-            )
-        return min(self.max_length, room)
-
-
-def ending_of(settings: Mapping[str, object]) -> Ending:
-    """An ending from lm-eval's ``generation_kwargs``; only greedy decoding is known."""
-    if settings.get("do_sample") or settings.get("temperature") or settings.get("num_beams", 1) != 1:
-        raise InputError("generation_kwargs ask for sampling or beams: this engine decodes greedily only")
-    until = settings.get("until") or []
-    stops = (until,) if isinstance(until, str) else tuple(str(stop) for stop in until)  # type: ignore[attr-defined]
-    new_tokens = settings.get("max_gen_toks", 256)
-    if not isinstance(new_tokens, int) or new_tokens < 1 or not all(stops):
-        raise InputError(
-            f"generation_kwargs {dict(settings)!r}: give max_gen_toks from 1 up, and no empty stop"
-        )
-    return Ending(new_tokens, stops)

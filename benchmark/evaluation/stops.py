@@ -1,7 +1,8 @@
-"""Stop strings as tables over tokens, so that a generated text ends without being decoded at every step."""
+"""Stop strings as tables over tokens: they end a generated text without decoding it at every step."""
 
 import functools
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,9 +12,9 @@ from benchmark.models.tokenizer import Tokenizer
 
 
 def token_bytes(tokenizer: Tokenizer) -> tuple[bytes, ...]:
-    """What each token adds to a text, special tokens nothing; index = id.
+    """The bytes that each token adds to a text, none for special tokens; index = id.
 
-    For byte-level BPE, and for tokens that stand as they are, with `▁` for a blank and `<0x0A>` for a byte.
+    For byte-level BPE, and for tokens that are written as they are, with `▁` for a blank and `<0x0A>` for a byte.
     """
     alphabet = {character: byte for byte, character in _byte_characters().items()}
     backend = tokenizer.backend
@@ -29,7 +30,7 @@ def token_bytes(tokenizer: Tokenizer) -> tuple[bytes, ...]:
         try:
             texts.append(bytes(alphabet[character] for character in text))
         except KeyError:
-            # An added token is written as it stands, not in the byte alphabet.
+            # An added token is written as it is, not in the byte alphabet.
             texts.append(text.encode())
     return tuple(texts)
 
@@ -48,21 +49,28 @@ def _byte_characters() -> dict[int, str]:
     return characters
 
 
-def stop_table(texts: tuple[bytes, ...], stop: str) -> Tensor:
+def special_tokens_with(tokenizer: Tokenizer, stop: str) -> list[int]:
+    """Ids of the special tokens that are written with ``stop``: they add nothing to a text, and end it."""
+    added = tokenizer.backend.get_added_tokens_decoder().items()
+    return sorted(number for number, token in added if token.special and stop in token.content)
+
+
+def stop_table(texts: tuple[bytes, ...], stop: str, ends: Sequence[int] = ()) -> Tensor:
     """Automaton [len(stop) + 1, tokens]: the matched length after a token, given that before it.
 
-    The last state means that ``stop`` has occurred, and is never left.
+    The last state means that ``stop`` has occurred, and is never left. The tokens of ``ends`` lead to it.
     """
     pattern = stop.encode()
     failure = _failure(pattern)
     table = np.zeros((len(pattern) + 1, len(texts)), np.int64)
     table[-1] = len(pattern)
+    table[:, list(ends)] = len(pattern)
     begins = pattern[0]
     for number, text in enumerate(texts):
         for state in range(len(pattern)):
-            # Most tokens neither go on with the match nor hold the byte that begins one.
+            # Most tokens neither continue the match nor contain the first byte of one.
             if not text:
-                table[state, number] = state
+                table[state, number] = max(state, table[state, number])
             elif begins in text or (state and text[0] in pattern):
                 table[state, number] = _run(pattern, failure, state, text)
     return torch.from_numpy(table)

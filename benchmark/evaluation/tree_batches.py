@@ -53,7 +53,7 @@ def tree_batch(
 
 
 def _read_nodes(tree: PrefixTree, generates: bool) -> list[int]:
-    """Nodes whose output is read, each once; the prompt's last leads where the prompt is continued."""
+    """Nodes whose output is read, each once; the prompt's last node comes first if the prompt is continued."""
     nodes = sorted(set(tree.row.tolist()))
     if not generates:
         return nodes

@@ -1,8 +1,8 @@
-"""Prefix trees: the token sequences of one document with every common prefix held once.
+"""Prefix trees: the token sequences of one document, with every common prefix stored once.
 
-A node is a pushed position. Nodes stand in preorder, so the subtree of node ``j`` is ``[j, end[j])`` and
+A node is a pushed position. Nodes are in preorder, so the subtree of node ``j`` is ``[j, end[j])`` and
 ``j`` is an ancestor of ``i`` (or ``i`` itself) exactly where ``j <= i < end[j]``. The last token of a
-continuation is never pushed, only its log-probability is read.
+continuation is never pushed; only its log-probability is read.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ IntArray = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Continuation:
-    """Token ids whose log-probabilities from ``scored_from`` on are summed, given those before."""
+    """Token ids. The log-probabilities of those from ``scored_from`` on are summed, given those before."""
 
     ids: tuple[int, ...]
     scored_from: int

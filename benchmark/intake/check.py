@@ -14,6 +14,7 @@ from benchmark.public_data.delimited_texts import TABLES
 from benchmark.settings.corpus_specs import FileCorpus
 from benchmark.settings.load import validate
 from benchmark.settings.model_specs import FolderModel
+from benchmark.settings.pins import refuse_unpinned
 from benchmark.settings.track_settings import Settings
 from benchmark.store.attestation import read_attestation
 from benchmark.store.tracks import params_name
@@ -84,7 +85,7 @@ def _yaml(path: Path) -> Report:
 
 
 def check_settings(path: Path, settings: Settings, raw: Mapping[str, Any]) -> None:
-    """Raise InputError where an entry leaves the repository, differs from its manifest, or interpolates."""
+    """Raise InputError where an entry is not pinned, leaves the repository, interpolates or is not its manifest's."""
     root = path.resolve().parent.joinpath(settings.track.root).resolve()
     named = root / settings.track.params
     if named.exists() and named.resolve() != path.resolve():
@@ -92,6 +93,7 @@ def check_settings(path: Path, settings: Settings, raw: Mapping[str, Any]) -> No
     for where, value in walk(raw):
         if isinstance(value, str) and "${" in value:
             raise InputError(f"{path}: {where} holds '${{', which DVC would replace: write it without")
+    refuse_unpinned(settings, path)
     for section, entries in (("corpora", settings.corpora), ("models", settings.models)):
         for name, entry in entries.items():
             if isinstance(entry, FileCorpus | FolderModel):

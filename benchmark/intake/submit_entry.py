@@ -1,6 +1,7 @@
 """`gapbench submit corpus` and `gapbench submit model`: check a submission, measure it, and add one entry."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from benchmark.intake.facts import measure_corpus, measure_model
 from benchmark.intake.params_line import insert_entry
 from benchmark.intake.summary import Report, describe
 from benchmark.intake.transaction import Staging, commit, lock, staging
+from benchmark.public_data.hub_files import Kind, hub_commit
 from benchmark.settings.load import validate
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import open_track
+from benchmark.system.patterns import COMMIT
 from benchmark.system.strict_yaml import parse_yaml
 from benchmark.untrusted.corpus_rules import distinct_texts, write_texts
 from benchmark.untrusted.entry_names import FOLDERS, check_new_name
@@ -32,7 +35,7 @@ from benchmark.untrusted.manifest import (
 )
 from benchmark.untrusted.model_folder import check_model, copy_model
 from benchmark.untrusted.safe_files import inside, sha256_of_data
-from benchmark.untrusted.submission_source import check_column, parse_source
+from benchmark.untrusted.submission_source import HubSource, check_column, parse_source
 from benchmark.untrusted.submitted_texts import local_texts, remote_texts, shown_name
 
 
@@ -56,7 +59,7 @@ def submit_corpus(
     """Add a corpus to a track: check its texts, track its data, write its manifest, insert its line.
 
     Args:
-        source: a file, a folder, or `hf://owner/name@<40 hex>[:column]`.
+        source: a file, a folder, or `hf://owner/name[@revision][:column]`.
         column: the text column of a table (default `text`, or the only one).
         texts: how many texts, from the first on (default: all).
 
@@ -72,10 +75,10 @@ def submit_corpus(
     with staging(target.layout.root) as staged:
         data = None
         origin: FileOrigin | HubOrigin
-        if isinstance(parsed, HubOrigin):
-            origin = parsed.model_copy(update={"column": column or parsed.column})
+        if isinstance(parsed, HubSource):
+            origin = pinned(parsed, "dataset").model_copy(update={"column": column or parsed.column})
             distinct, duplicates = distinct_texts(remote_texts(origin, texts))
-            entry: dict[str, Any] = {"kind": "hub", "id": parsed.id, "revision": parsed.revision}
+            entry: dict[str, Any] = {"kind": "hub", "id": origin.id, "revision": origin.revision}
             entry |= {"column": origin.column} if origin.column else {}
             entry |= {"texts": texts} if texts else {}
         else:
@@ -93,7 +96,8 @@ def submit_model(name: str, source: str, *, params: Path = Path("params.yaml")) 
     """Add a model to a track: check it without loading it, track its data, write its manifest, insert its line.
 
     Args:
-        source: a folder of safetensors, or `owner/name@<40 hex>` with or without `hf://`.
+        source: a folder of safetensors, or `owner/name[@revision]` with or without `hf://`; a branch or tag
+            (default `main`) is pinned to the commit that it names now.
 
     Raises:
         InputError: the name or the source is refused; nothing was written.
@@ -104,11 +108,11 @@ def submit_model(name: str, source: str, *, params: Path = Path("params.yaml")) 
     with staging(target.layout.root) as staged:
         data, omitted = None, list[str]()
         origin: FileOrigin | HubOrigin
-        if isinstance(parsed, HubOrigin):
-            with naming_source(f"{parsed.id}@{parsed.revision}", staged.folder / "source"):
-                facts = check_remote_model(parsed, staged.folder / "source")
-            origin = parsed
-            entry = {"kind": "hub", "role": "treated", "id": parsed.id, "revision": parsed.revision}
+        if isinstance(parsed, HubSource):
+            origin = pinned(parsed, "model")
+            with naming_source(f"{origin.id}@{origin.revision}", staged.folder / "source"):
+                facts = check_remote_model(origin, staged.folder / "source")
+            entry = {"kind": "hub", "role": "treated", "id": origin.id, "revision": origin.revision}
         else:
             folder = _data_folder(staged, target.layout.root, name) / "model"
             with naming_source(parsed, folder):
@@ -119,6 +123,18 @@ def submit_model(name: str, source: str, *, params: Path = Path("params.yaml")) 
             entry = {"kind": "folder", "role": "treated", "path": data.path, "sha256": data.sha256}
         found = measure_model(facts, omitted, target.settings, target.layout)
         return _add(target, staged, "model", name, origin, data, entry, found)
+
+
+def pinned(source: HubSource, kind: Kind) -> HubOrigin:
+    """A repository of the Hub at the commit that its branch or tag names now; everything is read at that commit.
+
+    Raises:
+        InputError: the commit cannot be looked up.
+    """
+    commit = source.revision
+    if not re.fullmatch(COMMIT, commit):
+        commit = hub_commit(source.id, source.revision, kind=kind)
+    return HubOrigin(kind="hub", id=source.id, revision=commit, column=source.column)
 
 
 def _target(params: Path, kind: str, name: str) -> Target:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from benchmark.untrusted.manifest import AnyManifest, CorpusManifest, ModelManifest
+from benchmark.untrusted.manifest import AnyManifest, CorpusManifest, HubOrigin, ModelManifest
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,11 @@ class Report:
 
 def describe(manifest: AnyManifest) -> tuple[str, ...]:
     """The facts of a manifest for a person."""
-    return _corpus(manifest) if isinstance(manifest, CorpusManifest) else _model(manifest)
+    facts = _corpus(manifest) if isinstance(manifest, CorpusManifest) else _model(manifest)
+    source = manifest.source
+    if isinstance(source, HubOrigin):
+        return (facts[0], f"pinned: {source.id} at commit {source.revision}", *facts[1:])
+    return facts
 
 
 def _corpus(manifest: CorpusManifest) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ TOKENIZER_FILES = (
 def fetch(repository: str, revision: str, destination: Path, *, allow_pickle_weights: bool = False) -> Path:
     """Put ``config.json``, weights and tokenizer of a Hub model into ``destination``; returns that folder.
 
-    The files appear there all or not at all. Raises ``InputError`` on a revision that is not a full commit, a
-    ``config.json`` without a ``model_type``, weights only as pickles that may not be converted, and a Hub out of reach.
+    All files appear there, or none. Raises ``InputError`` on a revision that is not a full commit, a ``config.json``
+    without a ``model_type``, pickled weights that may not be converted, and if the Hub cannot be reached.
     """
     check_pin(repository, revision)
     with whole_folder(destination) as folder:
@@ -98,7 +98,7 @@ def _fetch_weights(repository: str, revision: str, folder: Path, allow_pickle_we
 
 
 def _weight_files(repository: str, revision: str, name: str) -> list[Path]:
-    """The one file ``name``, or its index and the index's shards; empty where there is neither."""
+    """The file ``name``, or its index and the index's shards; empty if there is neither."""
     whole = hub_file(repository, revision, name)
     if whole is not None:
         return [whole]
@@ -143,7 +143,7 @@ def _convert(shard: Path, target: Path) -> list[str]:
         ) from error
     if not isinstance(loaded, dict) or not all(isinstance(t, torch.Tensor) for t in loaded.values()):
         raise InputError(f"{shard.name} holds more than tensors: do not use it")
-    # A head that is not the embedding beside it is kept, for the loader to compare and refuse.
+    # A head that differs from the embedding is kept, so that the loader compares and refuses it.
     embedding = loaded.get(EMBEDDING, loaded.get(EMBEDDING.removeprefix("model.")))
     head = loaded.get(HEAD)
     if head is not None and embedding is not None and torch.equal(head, embedding):

@@ -1,7 +1,7 @@
-"""A cache of the trained micro ladder: the first stage that needs a draw trains all missing ones, on all cores.
+"""A cache of the trained micro ladder. The first stage that needs a draw trains all missing ones, on all cores.
 
-Each draw is cached under its own content key. Its bytes depend on its own settings and number alone, so draws of a
-model are trained together, by one thread, and a later stage, or one that asks for more draws, reuses those that exist.
+Each draw is cached under its own content key. Its bytes depend only on its own settings and number. So the draws of a
+model can be trained together by one thread, and later stages, or those that need more draws, use the existing ones.
 """
 
 import contextlib
@@ -35,9 +35,9 @@ def training_code() -> str:
 
 
 OVERHEAD = 80_000
-"""Fixed cost of a token, in parameters that take as much time."""
+"""Fixed cost of a token, as the number of parameters that take the same time."""
 MOST_DRAWS = 5
-"""Draws that are trained together; more save no time."""
+"""Number of draws that are trained together; more would not save time."""
 
 Unit = tuple[str, tuple[int, ...]]
 """A model and those of its draws that one process trains together."""
@@ -76,7 +76,7 @@ def training_cost(spec: MicroModel) -> int:
 
 
 def units_of(ladder: Ladder, missing: Mapping[str, tuple[int, ...]], workers: int) -> list[Unit]:
-    """Draws of a model together, the most costly first; units that take longer than a worker's share are halved."""
+    """Draws of a model together, the slowest first; units that take longer than a worker's share are halved."""
     units = [
         (name, draws[first : first + MOST_DRAWS])
         for name, draws in missing.items()
@@ -110,7 +110,7 @@ def trained_rung(ladder: Ladder, name: str, draw: int, folder: Path, execution: 
     if not ladder.cached(name, draw).is_dir():
         compute_alone()
         missing = ladder.missing()
-        # Made once here rather than once in every worker.
+        # Made here once, not in every worker.
         tokenizer = micro_tokenizer(ladder.cache)
         for tokens in {ladder.rungs[rung].tokens for rung in missing}:
             pretraining_tokens(tokenizer, tokens, ladder.cache)

@@ -1,4 +1,4 @@
-"""Model folders: which implementation takes one, and what its `config.json` says."""
+"""Model folders: which implementation loads one, and what its `config.json` says."""
 
 import json
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ def load_model(
 ) -> CausalModel:
     """Load a model folder: `config.json` and safetensors (one file, or several with an index).
 
-    `vocab_rows` are the tokens that the tokenizer knows: the native implementation cuts its embedding behind them, the
-    one over `transformers` never writes another.
+    `vocab_rows` is the number of tokens of the tokenizer. The native implementation cuts its embedding after them; the
+    one over `transformers` never writes another token.
 
     Raises:
         InputError: a missing or damaged file, pickled weights, weights that do not fit the configuration or are not
@@ -36,7 +36,7 @@ def load_model(
 
 
 def is_native(folder: Path) -> bool:
-    """Whether the native implementation takes the model; also where there is no such model, which it then says."""
+    """Whether the native implementation loads the model; also if there is no model, which it then reports."""
     try:
         raw = json.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError):
@@ -54,7 +54,7 @@ def is_native_config(raw: Mapping[str, Any]) -> bool:
 
 
 def shape_of(folder: Path) -> OptConfig:
-    """The shape of a model, for what its work comes to; of another architecture, that of an OPT model of its size.
+    """The shape of a model, to estimate its cost; for other architectures, that of an OPT model of the same size.
 
     Raises:
         InputError: no readable configuration.

@@ -5,8 +5,10 @@ as OPT's own does. Those of other models are what ``AutoTokenizer`` makes of the
 in front of a text what they put there themselves.
 """
 
+import functools
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +16,8 @@ from pathlib import Path
 
 import tokenizers
 from tokenizers import AddedToken, decoders, pre_tokenizers
-from tokenizers.models import BPE
+from tokenizers.models import BPE, Unigram
+from tokenizers.pre_tokenizers import ByteLevel
 
 from benchmark.errors import InputError
 
@@ -22,6 +25,8 @@ LONGEST_TEXT = 10_000_000
 """Characters of a text that is encoded."""
 SLOWEST = 600.0
 """Seconds that texts may take to be encoded together."""
+LARGEST_LOST_SHARE = 0.01
+"""Of the characters of texts, how many may be without a token before the texts are refused."""
 ROLES = {"bos_token": "</s>", "eos_token": "</s>", "pad_token": "<pad>"}
 
 
@@ -127,6 +132,43 @@ class Tokenizer:
         ids = [encoding.ids for encoding in _bounded_encodings(self.backend, list(texts))]
         return [[*self.leading, *one] or [self.bos_id] for one in ids] if bos else ids
 
+    @functools.cached_property
+    def _loses_nothing(self) -> bool:
+        """Whether every byte has a token."""
+        has_bytes = "ByteLevel" in f"{self.backend.pre_tokenizer} {self.backend.normalizer}"
+        return has_bytes and all(self.backend.token_to_id(byte) is not None for byte in ByteLevel.alphabet())
+
+    def lost_share(self, texts: Sequence[str]) -> float:
+        """Share of the texts' characters, blanks apart, that their tokens do not hold: lost, or an unknown token."""
+        if self._loses_nothing:
+            return 0.0
+        unknown = _unknown_token(self.backend)
+        lost = total = 0
+        for text, encoding in zip(texts, _bounded_encodings(self.backend, list(texts)), strict=True):
+            held = bytearray(len(text))
+            for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True):
+                if token != unknown or text[start:end] == unknown:
+                    held[start:end] = b"\1" * (end - start)
+            blank = [character.isspace() for character in text]
+            total += len(text) - sum(blank)
+            lost += sum(not kept and not space for kept, space in zip(held, blank, strict=True))
+        return lost / total if total else 0.0
+
+    def check_texts(self, texts: Sequence[str], what: str) -> None:
+        """Say on stderr which share of the characters of texts has no token.
+
+        Raises:
+            InputError: it is more than LARGEST_LOST_SHARE.
+        """
+        share = self.lost_share(texts)
+        if share > LARGEST_LOST_SHARE:
+            raise InputError(
+                f"{what}: the tokenizer has no token for {share:.1%} of the characters, at most "
+                f"{LARGEST_LOST_SHARE:.0%} may be lost: use texts that the model can read, or another model"
+            )
+        if share:
+            print(f"{what}: the tokenizer has no token for {share:.2%} of the characters", file=sys.stderr)
+
     def cut_left(self, ids: Sequence[int], longest: int) -> list[int]:
         """Ids of a text cut to its end, behind what the tokenizer puts in front."""
         front = len(self.leading)
@@ -134,9 +176,22 @@ class Tokenizer:
             return list(ids)
         return [*ids[:front], *ids[len(ids) - longest + front :]]
 
+    def text_of(self, number: int) -> str:
+        """What a token is written as, special ones included; empty for an id that no token has."""
+        return str(self.backend.decode([number], skip_special_tokens=False)) if number >= 0 else ""
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ``ids`` without special tokens."""
         return str(self.backend.decode(list(ids), skip_special_tokens=True))
+
+
+def _unknown_token(backend: tokenizers.Tokenizer) -> str | None:
+    """The token that stands for what a tokenizer does not know."""
+    known = getattr(backend.model, "unk_token", None)
+    if known is None and isinstance(backend.model, Unigram):
+        number = json.loads(backend.to_str())["model"].get("unk_id")
+        known = None if number is None else backend.id_to_token(number)
+    return None if known is None else str(known)
 
 
 def _is_opt(folder: Path) -> bool:

@@ -1,9 +1,10 @@
 """Model weights on disk: safetensors only, checked before use, written atomically, and identified by a digest."""
 
 import hashlib
+import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,10 +97,13 @@ def _refuse_not_finite(tensor: Tensor, name: str, path: Path, dtype: torch.dtype
         )
 
 
-def check_finite(path: Path) -> None:
-    """Raise InputError where a tensor of a safetensors file is not finite in float32; reads the file in pieces."""
+def check_finite(path: Path, unused: Callable[[str], bool] = lambda _: False) -> None:
+    """Raise InputError where a tensor of a safetensors file is not finite in float32; reads the file in pieces.
+
+    Tensors that no model reads (`unused`) are left out.
+    """
     with _opened(path) as file:
-        for name in file.keys():  # noqa: SIM118 - safe_open is not a mapping
+        for name in itertools.filterfalse(unused, file.keys()):
             for piece in _pieces(file, name):
                 _refuse_not_finite(piece, name, path, torch.float32)
 

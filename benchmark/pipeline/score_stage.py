@@ -18,15 +18,16 @@ from benchmark.errors import InputError
 from benchmark.posttrain.record import RunRecord
 from benchmark.results.result_files import write_csv
 from benchmark.results.score_track import run_score
-from benchmark.schema.result_columns import DRAWS, SAMPLES
+from benchmark.schema.result_columns import DRAWS
 from benchmark.schema.sample_defaults import with_defaults
-from benchmark.schema.stored_columns import NO_ARM
+from benchmark.schema.stored_columns import NO_ARM, SAMPLES
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.settings.track_settings import Settings
 from benchmark.store.attestation import EntryKey, State, verification_states
 from benchmark.store.entry_lookup import Entry, samples_digest
 from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json, write_json, write_parquet
+from benchmark.tasks.family_words import family_labels
 from benchmark.tasks.suite_of_track import suite_of
 
 Checkpoint = tuple[str, int, str, str, str, int, int | None]
@@ -43,6 +44,7 @@ class TrackScores:
         corpora: `corpus.json`, texts and overlap with task documents by corpus.
         records: run records of trained and kept draws as JSON objects with the loss of their corpus.
         selected: the checkpoint that each run is judged by.
+        families: the label of each family of tasks, in the suite's order.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class TrackScores:
     kept: KeptScores
     selected: set[Checkpoint]
     verification: dict[EntryKey, State]
+    families: dict[str, str]
 
 
 def write_track_results(settings: Settings, paths: TrackPaths) -> None:
@@ -72,9 +75,9 @@ def stored_scores(settings: Settings, paths: TrackPaths) -> TrackScores:
         InputError: a stored file is not readable.
         OSError: a file is missing.
     """
-    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+    suite = suite_of(settings.evaluation, documents=settings.evaluation.documents, root=paths.root)
     documents = suite_documents(suite)
-    bases = {model: read_json(paths.run_group(model, NO_ARM) / "base.json") for model in settings.models}
+    bases = {model: read_json(paths.run_group(model, NO_ARM) / "base.json") for model in settings.used_models}
     corpora = {}
     for name in settings.corpora:
         texts = pq.read_table(paths.corpus(name) / "texts.parquet")
@@ -97,13 +100,15 @@ def stored_scores(settings: Settings, paths: TrackPaths) -> TrackScores:
             for step in record.selected_step.values()
         },
         verification=verification_states(paths.attestations, lambda key: stored_digest(settings, paths, key)),
+        families=family_labels(suite.name, (task.family for task in suite.tasks)),
     )
 
 
 def write_tables(stored: TrackScores, out: Path) -> None:
     """Score what is stored and write the tables of a results folder to `out`."""
     versions = {str(facts["suite_version"]) for facts in stored.bases.values()}
-    scoring = ScoringSettings.of_track(stored.settings, versions.pop() if len(versions) == 1 else None)
+    version = versions.pop() if len(versions) == 1 else None
+    scoring = ScoringSettings.of_track(stored.settings, version, stored.families)
     with tempfile.TemporaryDirectory() as folder:
         samples = list(stored.samples)
         for number, table in enumerate(stored.kept.samples):
@@ -175,7 +180,7 @@ def model_table(settings: Settings, bases: dict[str, dict[str, Any]]) -> dict[st
     """`models.json`: parameters, ladder and role by model; a track is one ladder."""
     return {
         name: {"parameters": bases[name]["parameters"], "ladder": settings.track.name, "role": spec.role}
-        for name, spec in settings.models.items()
+        for name, spec in settings.used_models.items()
     }
 
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 from benchmark.errors import InputError, naming_source
 from benchmark.schema.stored_columns import NO_ARM, SAMPLES
 from benchmark.settings.arithmetic_choice import begin
-from benchmark.settings.model_specs import FolderModel, HubModel, MicroModel
+from benchmark.settings.model_specs import FolderModel, GgufModel, HubModel, MicroModel
+from benchmark.settings.pins import refuse_unpinned
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import known, open_track
@@ -20,8 +21,12 @@ from benchmark.system.files import whole_folder, write_json, write_json_lines, w
 
 @contextmanager
 def opened(params: Path, stage: str) -> Iterator[tuple[Settings, TrackPaths]]:
-    """Settings and folders of a track; the stage's wall time goes to the work folder, not to an output."""
+    """Settings and folders of a track; the stage's wall time goes to the work folder, not to an output.
+
+    A track with a revision that is not pinned to a commit is refused.
+    """
     settings, paths = open_track(params)
+    refuse_unpinned(settings, params)
     begin(settings.execution)
     started = time.time()
     yield settings, paths
@@ -37,6 +42,7 @@ def corpus(params: Path, name: str) -> None:
     with opened(params, f"corpus@{name}") as (settings, paths):
         spec = settings.corpora[known(name, settings.corpora, "corpus", params)]
         texts = open_corpus(spec, paths.root)
+        table = text_table({name: texts})
         facts = {
             "corpus": name,
             "texts": len(texts),
@@ -44,7 +50,7 @@ def corpus(params: Path, name: str) -> None:
             "fingerprint": fingerprint(text.text for text in texts),
         }
         with whole_folder(paths.corpus(name)) as folder:
-            write_parquet(folder / "texts.parquet", text_table({name: texts}))
+            write_parquet(folder / "texts.parquet", table)
             write_json(folder / "corpus.json", facts)
 
 
@@ -56,6 +62,10 @@ def model(params: Path, name: str) -> None:
         from benchmark.models.weights import weights_sha256
 
         spec = settings.models[known(name, settings.models, "model", params)]
+        if spec.role == "unused":
+            with whole_folder(paths.model(name)) as folder:
+                write_json(folder / "unused.json", {"model": name})
+            return
         sizes: list[int] = []
         digests: list[str] = []
         with whole_folder(paths.model(name)) as folder:
@@ -101,8 +111,28 @@ def _place_draw(settings: Settings, paths: TrackPaths, name: str, draw: int, fol
 
         fetch(spec.id, spec.revision, folder, allow_pickle_weights=spec.allow_pickle_weights)
         return f"{spec.id}@{spec.revision}"
+    if isinstance(spec, GgufModel):
+        return _place_gguf(spec, paths.root, folder, name)
     _copy_folder(spec, paths.root / spec.path, folder, name)
     return str(paths.root / spec.path)
+
+
+def _place_gguf(spec: GgufModel, root: Path, folder: Path, name: str) -> str:
+    from benchmark.models.any_architecture.from_gguf import convert, file_of_package
+    from benchmark.system.content_hash import sha256_of
+
+    if spec.package is not None and spec.file is not None:
+        convert(file_of_package(spec.package, spec.file, spec.sha256), folder)
+        return f"{spec.file} of {spec.package}"
+    file = root / str(spec.path)
+    if not file.is_file():
+        raise InputError(f"models.{name}.path: no file {file}: name an existing one")
+    if (found := sha256_of(file)) != spec.sha256:
+        raise InputError(
+            f"models.{name}: {file} has sha256 {found}, the settings say {spec.sha256}: check both"
+        )
+    convert(file, folder)
+    return str(file)
 
 
 MODEL_FILES = (
@@ -140,7 +170,11 @@ def base(params: Path, name: str) -> None:
 
     with opened(params, f"base@{name}") as (settings, paths):
         spec = settings.models[known(name, settings.models, "model", params)]
-        suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents)
+        if spec.role == "unused":
+            with whole_folder(paths.run_group(name, NO_ARM)) as folder:
+                write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
+            return
+        suite = suite_of(settings.evaluation, documents=settings.evaluation.base_documents, root=paths.root)
         folders = [(draw, paths.draw(name, draw)) for draw in range(spec.trained_draws)]
         scores = base_scores(settings, name, folders, suite)
         facts = {
@@ -154,11 +188,10 @@ def base(params: Path, name: str) -> None:
             "plan": [one.record.plan for one in scores],
             "metrics": [one.record.metrics for one in scores],
             "averages": [one.record.averages for one in scores],
-            "tasks": {
-                task.name: {"family": task.family, "metric": task.metric, "chance": task.chance}
-                for task in suite.tasks
-            },
+            "tasks": {task.name: task.facts() for task in suite.tasks},
         }
+        if scores[0].record.groups is not None:
+            facts["groups"] = [one.record.groups for one in scores]
         if scores[0].record.scored_as is not None:
             facts["scored_as"] = scores[0].record.scored_as
         with whole_folder(paths.run_group(name, NO_ARM)) as folder:
@@ -167,12 +200,13 @@ def base(params: Path, name: str) -> None:
 
 
 def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
-    """Do all runs of one model on one corpus; a model that is only a baseline, or that no arm runs on, has none."""
+    """Do all runs of one model on one corpus; an untreated model, or one that no arm runs on, has none."""
     with opened(params, f"posttrain@{model_name}-{corpus_name}") as (settings, paths):
         known(model_name, settings.models, "model", params)
         known(corpus_name, settings.corpora, "corpus", params)
         group = paths.run_group(model_name, corpus_name)
-        if settings.models[model_name].role == "baseline" or not arms_of(settings, model_name, corpus_name):
+        untreated = settings.models[model_name].role in ("baseline", "unused")
+        if untreated or not arms_of(settings, model_name, corpus_name):
             with whole_folder(group) as folder:
                 write_parquet(folder / "samples.parquet", SAMPLES.empty_table())
                 write_json_lines(folder / "runs.jsonl", [])
@@ -186,7 +220,7 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
         from benchmark.tasks.suite_of_track import suite_of
 
         evaluation = settings.evaluation
-        suite = suite_of(evaluation, documents=evaluation.documents)
+        suite = suite_of(evaluation, documents=evaluation.documents, root=paths.root)
         texts = stored_texts(paths.corpus(corpus_name))
         # A draw that no text falls on is not needed here.
         draws = range(min(settings.models[model_name].trained_draws, max(1, len(texts))))

@@ -1,4 +1,4 @@
-"""Several pretraining draws of a model: the documents are prepared once, the draws are scored side by side."""
+"""Several pretraining draws of a model: the documents are prepared once, and the draws are scored in parallel."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -47,7 +47,7 @@ class Documents:
         self._prepared: dict[tuple[str, int], Prepared] = {}
 
     def prepared(self, tokenizer: Tokenizer, positions: int) -> Prepared:
-        """Token ids and batch plan; what is remembered of a model's own answers is not shared between draws."""
+        """Token ids and batch plan. A model's own answers, which are remembered, are not shared between draws."""
         key = tokenizer.digest, positions
         if key not in self._prepared:
             self._prepared[key] = prepare(
@@ -124,8 +124,8 @@ def load_base(
 def read_model(folder: Path, device: str = "cpu") -> tuple[CausalModel, Tokenizer, str]:
     """Model, tokenizer, and sha256 over weights and over tokenizer, joined by a hyphen.
 
-    The embedding is cut behind the tokenizer's largest id, as the original study does, so that the softmax is
-    over tokens that exist.
+    The embedding is cut after the tokenizer's largest id, as in the original study, so that the softmax is over
+    tokens that exist.
 
     Raises:
         InputError: the folder holds no model that is known here.
@@ -139,5 +139,5 @@ def read_model(folder: Path, device: str = "cpu") -> tuple[CausalModel, Tokenize
 def torch_device(execution: Execution) -> str:
     """The device to compute on: `auto` is a GPU where there is one."""
     if execution.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("execution.device: no CUDA device here: take 'cpu' or 'auto'")
+        raise InputError("execution.device: no CUDA device here: use 'cpu' or 'auto'")
     return "cuda" if execution.device != "cpu" and torch.cuda.is_available() else "cpu"

@@ -12,9 +12,8 @@ from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import weights_after
 from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.record import RunRecord
-from benchmark.posttrain.run_loop import RunRequest, RunResult
+from benchmark.posttrain.run_loop import RunRequest
 from benchmark.posttrain.run_requests import group_requests, soup_requests
-from benchmark.schema.stored_columns import SAMPLES
 from benchmark.settings.run_options import Keep
 from benchmark.settings.track_settings import Settings
 
@@ -28,8 +27,8 @@ def keep_checkpoints(
     records = RunRecord.read_all(group / "runs.jsonl")
     by_run = {(record.arm, record.text_id, record.seed): record for record in records}
     runs = list(group_requests(settings, bases, corpus, texts))
-    results = [RunResult(by_run[run.arm_name, run.text_id, run.seed], SAMPLES.empty_table()) for run in runs]
-    soups = soup_requests(settings, list(zip(runs, results, strict=True)))
+    finished = [(run, by_run[run.arm_name, run.text_id, run.seed]) for run in runs]
+    soups = soup_requests(settings, finished)
     for run in [*runs, *soups]:
         record = by_run[run.arm_name, run.text_id, run.seed]
         keep_run(settings.checkpoints.keep, run, record, group / "checkpoints" / run.arm_name / place_of(run))
@@ -43,8 +42,7 @@ def place_of(run: RunRequest) -> str:
 def keep_run(keep: Keep, run: RunRequest, record: RunRecord, folder: Path) -> None:
     """Write the checkpoints of one run to `folder/step-<k>`, each a model folder without its tokenizer.
 
-    `selected` are the steps that the record selects, `all` every step with finite weights; the base model is
-    none of them.
+    `selected` are the steps that the record selects, `all` are all steps with finite weights, without the base model.
 
     Raises:
         CheckFailed: the rebuilt weights have another digest than the record's.
@@ -57,11 +55,11 @@ def keep_run(keep: Keep, run: RunRequest, record: RunRecord, folder: Path) -> No
         if weights_sha256(params) != digests[step]:
             raise CheckFailed(
                 f"{run.name}, step {step}: rebuilt weights differ from the run's: this machine does not "
-                "repeat bit for bit what computed them; set checkpoints.keep to none"
+                "give the same bits as the one that did the run; set checkpoints.keep to none"
             )
         run.model.config.save(params, folder / f"step-{step}")
 
 
 def rebuilt(run: RunRequest, steps: Iterable[int]) -> Iterator[tuple[int, dict[str, Tensor]]]:
     """Step and weights after each of `steps` applied optimiser steps; weights are valid until the next."""
-    return weights_after(ARMS[run.arm.kind](run.start), steps)
+    return weights_after(ARMS[run.arm.kind](run), steps)

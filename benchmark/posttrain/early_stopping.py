@@ -5,20 +5,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmark.posttrain.record import Averages
+from benchmark.posttrain.record import Averages, families_of
 from benchmark.statistics.best_step import NO_STEP, best_step
 
 FIRST_COUNTED_EPOCH = 5
 PATIENCE = 2
-FAMILIES = ("classification", "dialogue")
 
 
 @dataclass
 class EarlyStop:
     """The original study's early stop (its train.py, validation_epoch_end).
 
-    From epoch 5 on, an epoch in which both family averages are strictly below their best so far counts; the
-    second such epoch ends the run. The unmodified model takes no part; a suite of one family is judged by it.
+    From epoch 5 on, an epoch in which the averages of all families (there: two) are strictly below their best so far
+    counts; the second such epoch ends the run. The unmodified model takes no part.
     """
 
     best: dict[str, float] = field(default_factory=dict)
@@ -26,7 +25,9 @@ class EarlyStop:
 
     def stops(self, epoch: int, averages: Averages) -> bool:
         """Take in the averages of `epoch` (from 0); true where the run ends with it."""
-        present = {family: value for family in FAMILIES if (value := averages.get(family)) is not None}
+        present = {
+            family: value for family in families_of(averages) if (value := averages.get(family)) is not None
+        }
         worse = bool(present) and all(
             value < self.best.get(family, value) for family, value in present.items()
         )
@@ -38,11 +39,11 @@ class EarlyStop:
 
 
 def chosen_step(scored: Sequence[tuple[int, Averages]], average: str) -> int | None:
-    """The step with the highest `average`, ties to the earliest; null where no step has one.
+    """The step with the highest `average`, ties to the earliest; None if no step has one.
 
     Args:
         scored: (step, averages) of every candidate in the order in which they were reached.
-        average: `all`, `classification` or `dialogue`.
+        average: `all` or a family.
     """
     values = [averages.get(average) for _, averages in scored]
     place = int(

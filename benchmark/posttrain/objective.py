@@ -12,25 +12,25 @@ from benchmark.models.tokenizer import Tokenizer
 
 
 def text_tokens(text: str, tokenizer: Tokenizer, *, max_length: int, positions: int) -> list[int]:
-    """Token ids of a text behind what its tokenizer puts in front, its end kept where it is too long for the model.
+    """Token ids of a text after the tokenizer's leading token; of a text that is too long for the model, its end.
 
     Args:
-        max_length: tokens at most, those in front included (`evaluation.max_length`).
-        positions: positions that the model has.
+        max_length: maximum number of tokens, including the leading one (`evaluation.max_length`).
+        positions: number of positions of the model.
 
     Raises:
         InputError: the text has no token of its own.
     """
     ids = tokenizer.encode(text, bos=True)
     if len(ids) < 2:
-        raise InputError("the text has no token: give one with at least one character")
+        raise InputError("the text has no token: give a text with at least one character")
     return tokenizer.cut_left(ids, min(max_length, positions))
 
 
 def examples_of(text: str, tokenizer: Tokenizer, *, positions: int) -> tuple[tuple[int, ...], ...]:
-    """Token ids of a text's examples, which blank lines separate, each from its beginning to its end token.
+    """Token ids of a text's examples, which are separated by blank lines, each from its beginning to its end token.
 
-    An example keeps its end where it is longer than a model of that many `positions` may read.
+    An example that does not fit into `positions`, those of the model, keeps its end.
     """
     examples = [example for example in text.split("\n\n") if example.strip()]
     encoded = tokenizer.encode_batch(examples, bos=True)

@@ -1,6 +1,5 @@
 """The record of a run, `run.json` or a line of `runs.jsonl`: what was done, what every step gave, the chosen step."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -8,10 +7,17 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from benchmark.errors import InputError
+from benchmark.schema.stored_columns import ALL
 from benchmark.system.files import read_json_lines, write_json_lines
+from benchmark.system.finite_values import finite
 
 Averages = dict[str, float | None]
-"""Means over tasks by scope: `all`, `classification`, `dialogue`."""
+"""Means over tasks by scope: `all` and each family of tasks."""
+
+
+def families_of(averages: Averages) -> tuple[str, ...]:
+    """The families of tasks among the scopes, in their order."""
+    return tuple(scope for scope in averages if scope != ALL)
 
 
 class StoredRecord(BaseModel):
@@ -22,7 +28,7 @@ class StoredRecord(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _finite(cls, value: Any) -> Any:
-        return _finite(value)
+        return finite(value)
 
     def stored(self) -> dict[str, Any]:
         """The JSON object, with the keys that were given."""
@@ -107,11 +113,3 @@ class RunRecord(RunSummary):
     suite: str
     settings: dict[str, Any]
     scored_as: str | None = None
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

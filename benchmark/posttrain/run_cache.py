@@ -1,4 +1,4 @@
-"""Finished runs, stored outside the outs under their content key, so that an interrupted stage continues."""
+"""Finished runs, stored under their content key outside the stages' outputs, so that an interrupted stage continues."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class RunCache:
         self.folder = folder
 
     def find(self, key: str, kind: type[Record]) -> tuple[Record, pa.Table] | None:
-        """Record and samples stored under `key`; null where there are none."""
+        """Record and samples stored under `key`; None if there are none."""
         entry = self._entry(key)
         if not entry.is_dir():
             return None

@@ -1,4 +1,4 @@
-"""The code that a run's figures follow from, as its key holds it."""
+"""The code that a run's figures depend on, for its key."""
 
 import functools
 import re
@@ -10,12 +10,14 @@ from benchmark.system.content_hash import code_digest
 from benchmark.system.import_closure import PACKAGE, keyed_modules
 
 ROOTS = ("benchmark.posttrain.base_model", "benchmark.posttrain.run_loop")
-"""What prepares a run and what does it; engine and suite are what these import."""
+"""The modules that prepare and do a run; they import engine and suite."""
+LM_EVAL_TASKS = "benchmark.tasks.lm_eval_tasks.load_tasks"
+"""What makes a suite of lm-eval's tasks."""
 
 
 @functools.cache
 def run_code(kinds: frozenset[str], suite: str) -> str:
-    """sha256 of the code behind runs of these kinds of arm, scored on a suite: no other arm's, no other suite's.
+    """sha256 of the code behind runs of these kinds of arm, scored on a suite, without that of other arms and suites.
 
     Args:
         kinds: of the run's own arm and, for a soup, of its members' arms.
@@ -26,6 +28,12 @@ def run_code(kinds: frozenset[str], suite: str) -> str:
 
 
 def run_files(arms: Iterable[str], suite: str, package: Path = PACKAGE) -> frozenset[Path]:
-    """The files behind runs of the arms in these modules, scored on a suite."""
+    """The files behind runs of the arms in these modules, scored on a suite.
+
+    A suite of lm-eval's tasks has no folder here: what its tasks ask, and lm-eval's and the user's own code, are in its
+    digest.
+    """
     folder = re.sub(r"-\d+shot$", "", suite)
-    return keyed_modules(*ROOTS, *arms, suites=(folder,), package=package)
+    if (package / "tasks" / folder / "_suite.yaml").is_file():
+        return keyed_modules(*ROOTS, *arms, suites=(folder,), package=package)
+    return keyed_modules(*ROOTS, LM_EVAL_TASKS, *arms, suites=(), package=package)

@@ -30,15 +30,20 @@ def write_run_group(
     out: Path,
     cache: RunCache,
 ) -> None:
-    """Do what is not yet done of a run group and write `samples.parquet`, `runs.jsonl`, `cell.json`.
+    """Do the missing runs of a run group and write `samples.parquet`, `runs.jsonl`, `cell.json`.
 
     `bases` are the draws of one model, draw 0 first; facts that depend on the draw are lists in that order.
     """
     requests = list(group_requests(settings, bases, corpus, texts))
+    used = {run.index for run in requests}
+    for text in texts:
+        if text.index in used:
+            bases[0].tokenizer.check_texts([text.text], f"corpus {corpus}, text {text.index}")
     label = f"posttrain {bases[0].name} {corpus}"
     scorers = {base.draw: base.scorer for base in bases}
     results = complete_runs(settings, scorers, requests, cache, label)
-    soups = list(soup_requests(settings, list(zip(requests, results, strict=True))))
+    records = [result.record for result in results]
+    soups = list(soup_requests(settings, list(zip(requests, records, strict=True))))
     results += complete_runs(settings, scorers, soups, cache, f"{label} soups") if soups else []
     texts_run = {run.text_id: run for run in requests}.values()
     facts = {
@@ -60,9 +65,9 @@ def complete_runs(
     cache: RunCache,
     label: str,
 ) -> list[RunResult]:
-    """The results of `requests` in their order: from the cache where they are done, otherwise computed.
+    """The results of `requests` in their order: from the cache if they are done, otherwise computed.
 
-    `scorers` has each draw's; the runs of all draws share one pool.
+    `scorers` are by draw; the runs of all draws share one pool.
     """
     keys = [run_key(run, scorers[run.draw]) for run in requests]
     results = {

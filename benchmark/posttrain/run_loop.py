@@ -1,4 +1,4 @@
-"""One run: up to `max_steps` optimiser steps on one text, every step scored in memory."""
+"""One run: up to `max_steps` optimiser steps on one text; every step is scored in memory."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,59 +14,41 @@ from benchmark.evaluation.engine import Evaluation
 from benchmark.models.causal_model import CausalModel
 from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.arms import ARMS
-from benchmark.posttrain.arms.interface import RunStart, SoupMember
-from benchmark.posttrain.early_stopping import FAMILIES, EarlyStop, chosen_step
+from benchmark.posttrain.arms.interface import RunStart
+from benchmark.posttrain.early_stopping import EarlyStop, chosen_step
 from benchmark.posttrain.objective import text_loss
-from benchmark.posttrain.record import Averages, RunRecord, StepRecord
+from benchmark.posttrain.record import Averages, RunRecord, StepRecord, families_of
 from benchmark.posttrain.sample_rows import chance_samples, label_samples
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.arm_kinds import ONE_STEP
 from benchmark.settings.arm_specs import Arm
-from benchmark.settings.run_options import Posttrain
 
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """Everything that one run depends on; `execute_run` is a function of it.
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(RunStart):
+    """Everything that one run depends on: what its arm is given, and its names; `execute_run` is a function of it.
 
     Attributes:
-        tokens: ids of the text, bos first, cut as `text_tokens` does.
-        passages: of an arm that learns from examples, the ids of the whole text's (`examples_of`).
-        index: the text's row in its corpus; `text_id` its content-derived name.
+        index: the text's row in its corpus.
         arithmetic: how numbers are computed (`arithmetic.mode.name`).
-        draw: the model's pretraining draw, 0 where there is one.
+        draw: the model's pretraining draw, 0 if it has only one.
     """
 
     track: str
     model_name: str
-    model: CausalModel
     model_digest: str
     corpus: str
     index: int
-    text_id: str
-    tokens: tuple[int, ...]
     arm_name: str
     arm: Arm
-    seed: int
-    posttrain: Posttrain
     arithmetic: str
-    members: tuple[SoupMember, ...] = ()
-    passages: tuple[tuple[int, ...], ...] = ()
     draw: int = 0
 
     @property
-    def start(self) -> RunStart:
-        """What the arm is given."""
-        return RunStart(
-            self.model, self.tokens, self.posttrain, self.seed, self.text_id, self.members, self.passages,
-            self.arm.updates,
-        )  # fmt: skip
-
-    @property
     def names(self) -> dict[str, Any]:
-        """What its record and its samples are known by."""
+        """The names of the run in its record and its samples."""
         return {
             "model": self.model_name,
             "draw": self.draw,
@@ -112,8 +94,8 @@ class _Run:
         self.steps: list[StepRecord] = []
 
     def walk(self) -> str:
-        """Take and score the steps; why the run stopped."""
-        request, settings = self.request, self.request.posttrain
+        """Take and score the steps; returns why the run stopped."""
+        request, settings = self.request, self.request.settings
         self.steps.append(self._step_record(0, request.model.params, 0.0, 0.0, self.scorer.start))
         if self.steps[0].loss is None:
             raise InputError(
@@ -123,8 +105,10 @@ class _Run:
         stopper = EarlyStop()
         previous = request.model.params
         applied = 0
-        attempts = ARMS[request.arm.kind](request.start)
-        for epoch in range(self._attempts_at_most()):
+        # The original counts epochs, skipped updates included; `held-out` counts applied steps.
+        most = settings.max_steps if self.paper or settings.max_steps == 0 else settings.max_steps + 64
+        attempts = ARMS[request.arm.kind](request)
+        for epoch in range(most):
             if applied == settings.max_steps:
                 break
             attempt = next(attempts, None)
@@ -146,13 +130,8 @@ class _Run:
                 return "early_stop"
         return "max_steps"
 
-    def _attempts_at_most(self) -> int:
-        """The original counts epochs, skipped updates included; `held-out` counts applied steps."""
-        steps = self.request.posttrain.max_steps
-        return steps if self.paper or steps == 0 else steps + 64
-
     def _take_step(self, step: int, previous: Mapping[str, Tensor], params: Mapping[str, Tensor]) -> bool:
-        """Score and record a step; false where the model's logits are no longer finite."""
+        """Score and record a step; false if the model's logits are no longer finite."""
         evaluation = None
         if self._is_scored(step):
             evaluation = self.scorer.score(CausalModel(self.request.model.config, dict(params)))
@@ -164,12 +143,12 @@ class _Run:
         update = l2_distance(params, previous)
         distance = l2_distance(params, self.request.model.params)
         self.steps.append(self._step_record(step, params, update, distance, evaluation))
-        last = 1 if self.request.arm.kind in ONE_STEP else self.request.posttrain.max_steps
+        last = 1 if self.request.arm.kind in ONE_STEP else self.request.settings.max_steps
         self.progress(f"{self.request.name}: step {step} of {last}")
         return True
 
     def _is_scored(self, step: int) -> bool:
-        """Whether a step is evaluated: every one unless `evaluation.steps` is set, and always an arm's only one."""
+        """Whether a step is evaluated: all of them unless `evaluation.steps` is set, and always an arm's only step."""
         steps = self.scorer.settings.steps
         return self.paper or steps is None or step in steps or self.request.arm.kind in ONE_STEP
 
@@ -221,7 +200,8 @@ class _Run:
     def _selected(self) -> dict[str, int | None]:
         if self.paper:
             scored = [(step, self._averages(evaluation)) for step, evaluation in self.scored]
-            return {family: chosen_step(scored, family) for family in FAMILIES}
+            families = families_of(self.scorer.start.averages["test"])
+            return {family: chosen_step(scored, family) for family in families}
         scored = [(step, dict(evaluation.averages["select"])) for step, evaluation in self.scored]
         return {"all": chosen_step(scored, "all")}
 
@@ -244,7 +224,7 @@ class _Run:
             arithmetic=request.arithmetic,
             settings={
                 "arm": request.arm.recipe,
-                "posttrain": request.posttrain.model_dump(mode="json"),
+                "posttrain": request.settings.model_dump(mode="json"),
                 "evaluation": self.scorer.settings.model_dump(mode="json"),
                 "plan": self.scorer.prepared.plan_hash,
             },

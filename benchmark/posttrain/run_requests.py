@@ -9,8 +9,9 @@ from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import SoupMember
 from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.objective import examples_of, text_tokens
+from benchmark.posttrain.record import RunRecord
 from benchmark.posttrain.run_code import run_code
-from benchmark.posttrain.run_loop import RunRequest, RunResult
+from benchmark.posttrain.run_loop import RunRequest
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.arm_specs import Arm
 from benchmark.settings.names import nearest
@@ -46,8 +47,9 @@ def request(
         tokens=tuple(tokens),
         arm_name=arm_name,
         arm=arm,
+        updates=arm.updates,
         seed=seed,
-        posttrain=posttrain,
+        settings=posttrain,
         arithmetic=base.arithmetic,
         draw=base.draw,
         passages=examples_of(text.text, base.tokenizer, positions=positions) if arm.kind == "lessons" else (),
@@ -55,7 +57,7 @@ def request(
 
 
 def check_arm(settings: Settings, name: str) -> Arm:
-    """The arm of that name; refused where there is none, or where its kind is not known."""
+    """The arm of that name; InputError if there is none, or if its kind is not known."""
     if name not in settings.arms:
         raise InputError(f"arms: no arm '{name}'{nearest(name, settings.arms)}")
     arm = settings.arms[name]
@@ -85,14 +87,14 @@ def base_of(text: CorpusText, bases: Sequence[Base]) -> Base:
 
 
 def soup_requests(
-    settings: Settings, finished: Sequence[tuple[RunRequest, RunResult]]
+    settings: Settings, finished: Sequence[tuple[RunRequest, RunRecord]]
 ) -> Iterator[RunRequest]:
-    """The soups of a run group: disjoint groups of an arm's texts, so that soups are independent of one another.
+    """The soups of a run group, over disjoint groups of an arm's texts, so that soups are independent of each other.
 
-    A soup averages runs of one draw: the average of two pretrained models is no model.
+    A soup averages runs of one draw: the average of two pretrained models would be useless.
 
     Args:
-        finished: runs with their results, those of an arm in the order of the texts.
+        finished: runs with their records, those of an arm in the order of the texts.
     """
     for arm_name, arm in settings.arms.items():
         if arm.kind != "soup":
@@ -101,13 +103,13 @@ def soup_requests(
             raise InputError(f"arms.{arm_name}.of: a soup names the arm whose checkpoints it averages")
         usable = [
             (run, step)
-            for run, result in finished
+            for run, record in finished
             if run.arm_name == arm.of
             and arm_name in arms_of(settings, run.model_name, run.corpus)
-            and (step := result.record.selected_step.get("all")) is not None
+            and (step := record.selected_step.get("all")) is not None
         ]
         for index, group in enumerate(_groups(usable, arm.group)):
-            members = tuple(SoupMember(run.start, run.arm.kind, step) for run, step in group)
+            members = tuple(SoupMember(run, run.arm.kind, step) for run, step in group)
             names = digest([[member.start.text_id, member.start.seed, member.step] for member in members])
             yield replace(
                 group[0][0], arm_name=arm_name, arm=arm, text_id=f"soup-{names[:12]}", index=index,
@@ -132,13 +134,13 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "model": [run.model_name, run.draw, run.model_digest],
             "corpus": [run.corpus, run.index, run.text_id, list(run.tokens)],
             "arm": [run.arm_name, run.arm.recipe, run.seed],
-            "posttrain": run.posttrain.model_dump(mode="json"),
+            "posttrain": run.settings.model_dump(mode="json"),
             "members": [[part.start.text_id, part.start.seed, part.kind, part.step] for part in run.members],
             "evaluation": scorer.settings.model_dump(mode="json"),
             "plan": scorer.prepared.plan_hash,
             "documents": scorer.prepared.suite_digest,
             "device": run.model.device.type,
             "arithmetic": run.arithmetic,
-            "code": run_code(frozenset(kinds), scorer.settings.suite),
+            "code": run_code(frozenset(kinds), scorer.settings.suite_name),
         }
     )

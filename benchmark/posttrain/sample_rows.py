@@ -1,4 +1,4 @@
-"""The samples table of a checkpoint: who it belongs to, and what a model that broke down is given."""
+"""The samples table of a checkpoint, and the chance scores of a model that broke down."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from benchmark.tasks.suite import Suite
 
 
 def label_samples(samples: pa.Table, names: Mapping[str, str | int]) -> pa.Table:
-    """The columns of `schema.SAMPLES`: an evaluation's rows behind the `names` of their checkpoint."""
+    """The columns of `schema.SAMPLES`: the `names` of the checkpoint, then an evaluation's columns."""
     columns = [
         pa.repeat(pa.scalar(names[field.name], field.type), samples.num_rows)
         if field.name in names

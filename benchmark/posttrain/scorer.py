@@ -14,7 +14,7 @@ class Scorer:
     """What scores the checkpoints of one base model: the documents, prepared once, and how to read them.
 
     Attributes:
-        suite: the documents and what they are called.
+        suite: the documents and their names.
         prepared: their token ids and batch plan for the model's tokenizer.
         start: the scores of the unmodified model on the same documents.
         drafts: the texts that the unmodified model wrote for them.
@@ -30,7 +30,7 @@ class Scorer:
     def of(
         cls, model: CausalModel, suite: Suite, prepared: Prepared, settings: EvaluationOptions
     ) -> "Scorer":
-        """Score the unmodified `model`, whose texts its checkpoints will mostly write again."""
+        """Score the unmodified `model`; its texts become drafts, since most checkpoints write them again."""
         start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
         return cls(suite, prepared, settings, start, drafts_from(start, prepared))
 

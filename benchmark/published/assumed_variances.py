@@ -10,16 +10,16 @@ F1_SD = 0.13
 """Standard deviation over documents of the difference of two rungs' F1."""
 
 
-def gap_variances(model: str, rung: str, counts: Mapping[str, tuple[str, int]]) -> dict[str, float]:
+def gap_variances(model: str, rung: str, counts: Mapping[str, tuple[bool, int]]) -> dict[str, float]:
     """By task, what it adds to the documents' variance of the gap over the mean of these tasks.
 
-    `counts` are the family (`classification` or `dialogue`) and the documents of each task. They sum to the variance of
-    `rung` minus `model` over another sample of documents, taken as independent.
+    `counts` say of each task whether its score is the F1 of a written text, and its documents. The parts sum to the
+    variance of `rung` minus `model` over another sample of documents, taken as independent.
     """
     choices = DISAGREEMENTS.get((model, rung), DISAGREEMENT)
     return {
-        task: (choices if family == "classification" else F1_SD**2) / documents / len(counts) ** 2
-        for task, (family, documents) in counts.items()
+        task: (F1_SD**2 if written else choices) / documents / len(counts) ** 2
+        for task, (written, documents) in counts.items()
     }
 
 

@@ -23,6 +23,7 @@ from benchmark.published.source_files import (
     PublishedFigures,
     documents_of,
 )
+from benchmark.schema.result_columns import Family
 from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.settings.scoring_settings import FEWEST_UNITS
@@ -38,6 +39,9 @@ ARM = "gap"
 NO_DATA = "no data"
 NO_TEST = "no test"
 """The verdict where the outcome cannot fail: the best step was chosen on the documents that are reported."""
+
+COLUMN_FAMILIES = (Family("classification"), Family("dialogue", written=True))
+"""The families, as columns depend on them."""
 
 ROUNDING = 1e-12
 

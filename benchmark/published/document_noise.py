@@ -23,7 +23,8 @@ SAID = {REPRODUCED: "shows it", NOT_REPRODUCED: "rules it out"}
 
 def gap_error(family: FamilyFigures, model: str, rung: str) -> float:
     """Standard error of the gap over the documents of a family, under the assumptions."""
-    counts = {task: (family.family, documents_of(task)) for task in family.tasks}
+    written = family.family == "dialogue"
+    counts = {task: (written, documents_of(task)) for task in family.tasks}
     return math.sqrt(sum(gap_variances(model, rung, counts).values()))
 
 
@@ -58,7 +59,7 @@ def over_documents(figures: PublishedFigures, c2: Facts, margin: float) -> list[
 def document_lines(found: list[Facts], assumed: str) -> list[str]:
     """The parts as plain lines."""
     lines = [
-        f"C2 over documents, assumed: {assumed}; a treated model answers as its base but for its mean gain"
+        f"C2 over documents, assumed: {assumed}; a treated model answers as its base except for its mean gain"
     ]
     for fact in found:
         said = f"C2 over documents, {fact['model']} on {fact['corpus']} against {fact['baseline']}, {fact['scope']}: "

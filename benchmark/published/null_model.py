@@ -1,6 +1,6 @@
 """What choosing the best step on the reported documents gives when nothing changes, by simulation.
 
-The unmodified model's scores are held fixed. At every later epoch a share of the answers is drawn anew, so
+The unmodified model's scores are held fixed. At every later epoch a share of the answers is drawn again, so
 that a task's expected score stays what it was: a choice is then right with the unmodified model's accuracy,
 a reply gets a score from the unmodified model's distribution. The original's early stop and choice of the
 best epoch, by family, are applied. Any gain is the choice's own.
@@ -34,7 +34,7 @@ class Unmodified:
     f1_sd: float = 0.12
 
     def flip_rate(self, changed: float) -> float:
-        """Share of choice documents whose outcome differs when a share `changed` of answers is drawn anew."""
+        """Share of choice documents whose outcome differs when a share `changed` of answers is drawn again."""
         p, n = np.array(self.accuracies), np.array(self.documents)
         return float(changed * np.sum(2 * p * (1 - p) * n) / np.sum(n))
 
@@ -54,7 +54,7 @@ def simulate_selection(
     """Simulate `runs` runs in which nothing improves.
 
     `changed` is the share of answers that differ in origin from the unmodified model's at the last epoch, in
-    [0, 1]. Under `independent` every epoch draws that share anew; under `cumulative` changes accumulate
+    [0, 1]. Under `independent` every epoch draws that share again; under `cumulative` changes accumulate
     epoch by epoch and stay, so that neighbouring epochs are alike.
     """
     if pattern not in PATTERNS:
@@ -116,7 +116,7 @@ def f1_paths(
 ) -> FloatArray:
     """Differences of the dialogue average [runs, epochs], normal by the central limit theorem.
 
-    Drawing a share r of a task's n replies anew gives its mean the variance sd^2 r (2 - r) / n around the
+    Drawing a share r of a task's n replies again gives its mean the variance sd^2 r (2 - r) / n around the
     fixed start; epoch by epoch the difference is an autoregression with coefficient 1 - r and that
     innovation.
     """

@@ -7,6 +7,7 @@ from benchmark.errors import InputError
 from benchmark.published.assumed_variances import words
 from benchmark.published.claims_of_study import MARGIN, published_claims
 from benchmark.published.comparison_tables import (
+    COLUMN_FAMILIES,
     SUITE_VERSION,
     TRACK,
     as_stored,
@@ -19,8 +20,8 @@ from benchmark.published.figures import chosen_steps, model_figures, repeated_ru
 from benchmark.published.sampling import check_notebooks, sampling, sampling_lines
 from benchmark.published.source_files import FAMILIES, PublishedFigures, read_published
 from benchmark.published.step_choice import assumptions, explanations, null_rate, simulation_rows
-from benchmark.results.result_files import csv_text, write_csv, write_json
-from benchmark.schema.result_columns import COMPARISONS, ENTRIES, RUNS
+from benchmark.results.result_files import csv_text, json_text, write_csv
+from benchmark.schema.result_columns import COMPARISONS, entries_columns, runs_columns
 from benchmark.system.files import write_text
 
 Facts = dict[str, Any]
@@ -44,12 +45,12 @@ def run_published(full_results_dir: Path, out: Path) -> list[str]:
     comparisons = comparison_rows(figures)
     claims = published_claims(figures, comparisons, by_choice)
     facts = published_facts(figures, simulated, by_choice, claims)
-    write_csv(out / "runs.csv", run_rows(figures), RUNS)
-    write_csv(out / "entries.csv", entry_rows(figures), ENTRIES)
+    write_csv(out / "runs.csv", run_rows(figures), runs_columns(COLUMN_FAMILIES))
+    write_csv(out / "entries.csv", entry_rows(figures), entries_columns(COLUMN_FAMILIES))
     write_csv(out / "comparisons.csv", [as_stored(row) for row in comparisons], COMPARISONS)
     write_text(out / "selection_simulation.csv", csv_text(simulated, simulated[0]))
-    write_json(out / "published.json", _ten_digits(facts))
-    write_json(out / "claims.json", _ten_digits(claims))
+    write_text(out / "published.json", json_text(_ten_digits(facts)))
+    write_text(out / "claims.json", json_text(_ten_digits(claims)))
     return summary(facts, claims)
 
 
@@ -173,7 +174,7 @@ def _explanation_line(found: Facts) -> str:
     if found["changed"] is None:
         return (
             f"{said}at most {found['most_by_choice']:.4f} of the published {found['published_gain']:.4f}, "
-            f"every answer drawn anew; F1 would need a spread of {found['f1_sd_needed']:.2f} over documents"
+            f"every answer drawn again; F1 would need a spread of {found['f1_sd_needed']:.2f} over documents"
         )
     return (
         f"{said}{found['flip_rate']:.1%} of documents flipped give the published "

@@ -1,4 +1,4 @@
-"""The original study's published per-run figures, read and checked: one row a run and family, in our names.
+"""The original study's published per-run figures, read and checked: one row per run and family, in our names.
 
 Facts about the files are those of kaist-lklab/GAP at fe89b0ad6c5c13f7f4e848ad3058a7df1fc3b5c6,
 `full_results/`.
@@ -47,6 +47,9 @@ TASKS = {
     },
 }
 
+MEAN_GAINS = {"classification": 0.0026, "dialogue": 0.0072}
+"""Mean gains over all published runs, by family (`gapbench published`)."""
+
 FEWER_DOCUMENTS = {"arc_challenge": 295, "copa": 100}
 """Documents of the tasks that have fewer than the 320 which the study evaluated."""
 
@@ -90,7 +93,7 @@ class FamilyFigures:
         return self.rows[self.rows["epoch"] == 0]
 
     def baseline(self, model: str, column: str = "average", corpus: str | None = None) -> float:
-        """The unmodified model's score: that shown by a row of the corpus where there is one, else the
+        """The unmodified model's score: that shown by a row of the corpus if there is one, otherwise the
         commonest.
 
         350M was evaluated twice with slightly different results, so its baseline depends on the corpus.

@@ -97,7 +97,7 @@ def explanations(rows: list[Row]) -> list[Row]:
     """For each model, family and pattern: what it would take for choice alone to give the published gain.
 
     `changed` and `flip_rate` are null where no share of changed answers is enough; `most_by_choice` is the
-    mean gain when every answer is drawn anew, and `f1_sd_needed` the spread of F1 over documents at which
+    mean gain when every answer is drawn again, and `f1_sd_needed` the spread of F1 over documents at which
     that would be the published gain (the simulated gain is proportional to it).
     """
     found = []

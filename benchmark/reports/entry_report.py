@@ -8,7 +8,8 @@ from benchmark.errors import InputError
 from benchmark.reports.citation import read_citation
 from benchmark.reports.formats import KEY, Record, latex, markdown
 from benchmark.schema.read_tables import typed_rows
-from benchmark.statistics.design import SUMMARY_SCOPES
+from benchmark.schema.result_columns import families_of
+from benchmark.schema.stored_columns import ALL
 
 FORMATS = ("md", "latex", "json")
 
@@ -73,11 +74,12 @@ def _comparisons(folder: Path, row: Record) -> list[Record]:
     path = folder / "comparisons.csv"
     if not path.is_file():
         return []
+    scopes = (ALL, *(family.name for family in families_of(row)))
     needed = (*KEY, "baseline", "baseline_kind", "baseline_arm", "scope", "delta", "verdict")
     return [
         comparison
         for comparison in typed_rows(path, needed)
-        if comparison["scope"] in SUMMARY_SCOPES
+        if comparison["scope"] in scopes
         and (comparison.get("measure") or "score") == "score"
         and all(comparison[name] == row[name] for name in KEY)
     ]

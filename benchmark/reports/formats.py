@@ -5,7 +5,8 @@ from typing import Any
 
 from benchmark.reports.citation import Citation
 from benchmark.reports.markdown import markdown_table
-from benchmark.statistics.design import SUMMARY_SCOPES
+from benchmark.schema.result_columns import families_of
+from benchmark.schema.stored_columns import ALL
 
 KEY = ("model", "arm", "corpus")
 INTERVALS = "Intervals are 95 %, two-sided; p is adjusted (Holm) within the entry. "
@@ -27,10 +28,10 @@ Record = dict[str, Any]
 
 def _score_cells(row: Record) -> list[list[str]]:
     cells = []
-    for scope in SUMMARY_SCOPES:
+    for scope in (ALL, *(family.name for family in families_of(row))):
         score, low, high = (row.get(f"score_{scope}{end}") for end in ("", "_low", "_high"))
         if score is not None:
-            cells.append([scope, *_with_interval(score, low, high)])
+            cells.append([scope, *with_interval(score, low, high)])
     return cells
 
 
@@ -44,14 +45,14 @@ def _comparison_cells(comparison: Record) -> list[str]:
     return [
         str(against),
         str(comparison["scope"]),
-        *_with_interval(*figures, signed=True),
-        _p_value(comparison.get("p_adjusted")),
+        *with_interval(*figures, signed=True),
+        p_text(comparison.get("p_adjusted")),
         str(comparison["verdict"])
         + (", documents alone" if comparison.get("conditional") == "texts and draws" else ""),
     ]
 
 
-def _with_interval(
+def with_interval(
     value: float | None, low: float | None, high: float | None, *, signed: bool = False
 ) -> tuple[str, str]:
     """Value and interval, rounded so that the interval's half-width has two digits."""
@@ -65,7 +66,8 @@ def _with_interval(
     return f"{value:{sign}.{digits}f}", f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
 
 
-def _p_value(value: float | None) -> str:
+def p_text(value: float | None) -> str:
+    """A p-value; nothing for None."""
     if value is None:
         return ""
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
@@ -80,16 +82,20 @@ def _facts(row: Record, comparisons: list[Record]) -> list[str]:
     size, note = row.get("effective_size"), row.get("effective_size_note")
     if size is not None:
         low, high = row.get("effective_size_low"), row.get("effective_size_high")
-        interval = f" (95 % {_size(low)} to {_size(high)})" if low is not None and high is not None else ""
+        interval = (
+            f" (95 % {size_text(low)} to {size_text(high)})" if low is not None and high is not None else ""
+        )
         said = f"; {note}" if note else ""
-        facts.append(f"Effective size {_size(size)}{interval}, own size {_size(row['parameters'])}{said}.")
+        facts.append(
+            f"Effective size {size_text(size)}{interval}, own size {size_text(row['parameters'])}{said}."
+        )
     elif note:
         facts.append(f"Effective size: {note}.")
     facts += [
         _share(one) for one in comparisons if one.get("share_closed") is not None and one["scope"] == "all"
     ]
     if row.get("best_text_gain_all") is not None:
-        gain, interval = _with_interval(
+        gain, interval = with_interval(
             *(row.get(f"best_text_gain_all{end}") for end in ("", "_low", "_high")), signed=True
         )
         facts.append(
@@ -125,7 +131,8 @@ def _with_control(comparison: Record) -> bool:
     return bool(comparison["baseline_kind"] == "control")
 
 
-def _size(parameters: float) -> str:
+def size_text(parameters: float) -> str:
+    """Parameters with three digits and a unit."""
     for unit, scale in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if parameters >= scale:
             return f"{parameters / scale:.3g}{unit}"
@@ -148,17 +155,18 @@ def _tables(row: Record, comparisons: list[Record]) -> list[tuple[str, list[str]
 def markdown(row: Record, comparisons: list[Record], citation: Citation) -> str:
     """Markdown tables of an entry's scores and comparisons."""
     tables = [
-        markdown_table(head, [[_escape_markdown(cell) for cell in cells] for cells in rows])
+        markdown_table(head, [[escape_markdown(cell) for cell in cells] for cells in rows])
         for _, head, rows in _tables(row, comparisons)
     ]
-    facts = "\n".join(_escape_markdown(fact) for fact in _facts(row, comparisons))
+    facts = "\n".join(escape_markdown(fact) for fact in _facts(row, comparisons))
     return (
-        "\n\n".join([f"**{_escape_markdown(_title(row))}**", *tables, facts, f"Cite as: {citation.text}"])
+        "\n\n".join([f"**{escape_markdown(_title(row))}**", *tables, facts, f"Cite as: {citation.text}"])
         + "\n"
     )
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text as Markdown shows it."""
     return text.translate({ord(char): f"\\{char}" for char in r"\`*_[]<>|"})
 
 
@@ -167,22 +175,23 @@ def latex(row: Record, comparisons: list[Record], citation: Citation) -> str:
 
     Written here because `DataFrame.to_latex` needs jinja2 and leaves the escaping of `<` and `>` to the caller.
     """
-    tables = [_latex_table(*table) for table in _tables(row, comparisons)]
-    facts = _escape_latex(" ".join(_facts(row, comparisons)))
+    tables = [latex_table(*table) for table in _tables(row, comparisons)]
+    facts = escape_latex(" ".join(_facts(row, comparisons)))
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
         "\n\\par\\medskip\n".join(tables),
-        rf"\caption{{\texttt{{{_escape_latex(_title(row))}}}. {facts}}}",
+        rf"\caption{{\texttt{{{escape_latex(_title(row))}}}. {facts}}}",
         r"\end{table}",
         *(f"% {line}" for line in citation.bibtex.splitlines()),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _latex_table(columns: str, head: list[str], rows: list[list[str]]) -> str:
-    first, *others = (" & ".join(map(_escape_latex, cells)) + r" \\" for cells in (head, *rows))
+def latex_table(columns: str, head: list[str], rows: list[list[str]]) -> str:
+    """A `tabular` in the style of booktabs; `columns` is the alignment, cells are escaped here."""
+    first, *others = (" & ".join(map(escape_latex, cells)) + r" \\" for cells in (head, *rows))
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", first, r"\midrule", *others, r"\bottomrule"]
     return "\n".join([*lines, r"\end{tabular}"])
 
@@ -197,5 +206,6 @@ LATEX = {
 }
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Text as LaTeX sets it."""
     return text.translate({ord(char): escaped for char, escaped in LATEX.items()})

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.schema.result_columns import RUN_CURVES, RUNS
+from benchmark.schema.result_columns import RUN_CURVES, runs_columns
 from benchmark.scoring.run_records import Records
 from benchmark.statistics.aggregates import profile_table
 from benchmark.statistics.best_step import TIE_DECIMALS
@@ -41,7 +41,7 @@ def derive(
     `tables` are the rows of the tables of `schema.TABLES`; `records` run records, which know an arm's kind
     and learning rate; familiarity is set against the gain of `treatments`.
     """
-    runs = _frame(tables["runs.csv"], RUNS.names)
+    runs = _frame(tables["runs.csv"], runs_columns(()).names)
     curves = _frame(tables["run_curves.csv"], RUN_CURVES.names)
     runs["gain"] = _gains(runs, curves)
     track, version = _first(runs, "track"), _first(runs, "suite_version")

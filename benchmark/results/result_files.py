@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmark.system.files import write_text
+from benchmark.system.finite_values import finite
 
 
 def csv_text(rows: Iterable[Mapping[Any, Any]], columns: Iterable[str]) -> str:
@@ -28,9 +29,9 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) 
     write_text(path, csv_text(rows, schema.names))
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON, numbers that are not finite as null."""
-    write_text(path, json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def json_text(content: Any) -> str:
+    """JSON with its keys in their order; numbers that are not finite are null."""
+    return json.dumps(finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _cell(value: Any) -> str:
@@ -40,13 +41,3 @@ def _cell(value: Any) -> str:
         number = float(value)
         return "" if number != number else f"{number + 0.0:.10g}"
     return str(int(value)) if isinstance(value, np.integer) else str(value)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value

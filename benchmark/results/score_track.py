@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.claims.parts import Scores, decide_claims
-from benchmark.claims.rule import claims_document
 from benchmark.claims.study_controls import decide_controls, under_controls
 from benchmark.errors import InputError
 from benchmark.results.derived_tables import derive
-from benchmark.results.result_files import csv_text, write_csv, write_json
-from benchmark.schema.result_columns import TABLES
+from benchmark.results.result_files import csv_text, json_text
+from benchmark.schema.result_columns import TABLES, Family
+from benchmark.schema.result_columns import tables as table_columns
 from benchmark.scoring.comparisons import baselines_of, comparison_rows
 from benchmark.scoring.entries import Entry, Row, entry_tables
 from benchmark.scoring.ranks import rank_entries
@@ -20,7 +20,6 @@ from benchmark.scoring.run_records import (
     Records,
     read_models,
     read_records,
-    suite_version,
 )
 from benchmark.scoring.run_tables import curve_rows, run_curve_rows, run_rows
 from benchmark.scoring.sample_files import read_samples
@@ -28,6 +27,7 @@ from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import base_scores, select_entry
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain
+from benchmark.statistics.design import Layout
 from benchmark.system.files import write_text
 
 SELF_REPORTED = "self-reported"
@@ -56,8 +56,9 @@ def run_score(
         InputError: input that is refused.
     """
     settings = settings or ScoringSettings()
-    records, known = read_records(runs, corpus_losses), read_models(models)
-    samples = read_samples(sample_paths, tasks, recorded=records)
+    records = read_records(runs, corpus_losses, settings.suite_version)
+    known = read_models(models)
+    samples = read_samples(sample_paths, tasks, recorded=records, families=settings.families)
     tables, claims = score_tables(samples, known, records, settings)
     treatments = {row["arm"] for row in tables["runs.csv"] if settings.is_treatment(row["arm"])}
     for row in tables["entries.csv"]:
@@ -66,11 +67,20 @@ def run_score(
             row["verification"] = (verification or {}).get(entry, SELF_REPORTED)
             row["overlap"] = (overlap or {}).get(row["corpus"])
     derived = derive(tables, records, treatments)
-    for name, rows in tables.items():
-        write_csv(Path(out) / name, rows, TABLES[name])
-    for name, table in derived.items():
-        write_text(Path(out) / name, csv_text(table.to_dict("records"), table.columns))
-    write_json(Path(out) / "claims.json", claims)
+    columns = table_columns(families(samples.layouts["test"]))
+    files = {name: csv_text(rows, columns[name].names) for name, rows in tables.items()}
+    files |= {name: csv_text(table.to_dict("records"), table.columns) for name, table in derived.items()}
+    files["claims.json"] = json_text(claims)
+    for name, text in files.items():
+        write_text(Path(out) / name, text)
+
+
+def families(layout: Layout) -> list[Family]:
+    """The families of the tasks, as the columns of the tables depend on them."""
+    return [
+        Family(name, all(task.written for task in layout.tasks if task.family == name))
+        for name in layout.families
+    ]
 
 
 def score_tables(
@@ -85,7 +95,6 @@ def score_tables(
         raise InputError("samples have no test rows; give both splits")
     if not paper and "select" not in samples.layouts and samples.runs:
         raise InputError("samples have no select rows; give both splits, or set scoring.protocol to paper")
-    version = suite_version(records, settings.suite_version)
     for name in sorted({run.model for run in samples.runs} | {name for name, _ in samples.bases["test"]}):
         if name not in models:
             raise InputError(f"model {name} has samples and is not in the models file; add it there")
@@ -97,8 +106,8 @@ def score_tables(
     tables: dict[str, list[Row]] = {name: [] for name in TABLES}
     for selection in selections.values():
         tables["runs.csv"] += run_rows(samples, selection, records)
-        tables["curves.csv"] += curve_rows(samples, selection, records)
         tables["run_curves.csv"] += run_curve_rows(samples, selection)
+        tables["curves.csv"] += curve_rows(samples, selection, records)
     for entry, scores in {} if paper else chosen.items():
         baselines = baselines_of(scores, bases, chosen, models, settings)
         tables["comparisons.csv"] += comparison_rows(
@@ -110,7 +119,11 @@ def score_tables(
     tables["pairs.csv"] = rank_entries(tables["entries.csv"], chosen, bases, layout)
     for rows in tables.values():
         for row in rows:
-            row["track"], row["suite_version"] = samples.track, version
+            row["track"], row["suite_version"] = samples.track, records.suite_version
     claims = [] if paper else decide_claims(Scores(chosen, bases, layout, settings))
     controls = None if paper else decide_controls(tables["comparisons.csv"], bases, layout, settings)
-    return tables, claims_document(samples.track, version, under_controls(claims, controls))
+    return tables, {
+        "track": samples.track,
+        "suite_version": records.suite_version,
+        "claims": under_controls(claims, controls),
+    }

@@ -8,12 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from benchmark.errors import InputError
-from benchmark.schema.result_columns import DRAWS, TABLES
-
-TYPES = {
-    name: {field.name: field.type for field in schema}
-    for name, schema in {**TABLES, "draws.csv": DRAWS}.items()
-}
+from benchmark.schema.result_columns import schema_of
 
 
 def text_rows(path: Path) -> list[dict[str, str]]:
@@ -29,9 +24,9 @@ def typed_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, Any]]:
     Raises:
         InputError: the file cannot be read, has a cell of another type, or lacks a `needed` column.
     """
-    types = TYPES.get(path.name, {})
     try:
         names, rows = _read(path)
+        types = {field.name: field.type for field in schema_of(path.name, names) or ()}
         typed = [{name: _typed(cell, types.get(name)) for name, cell in row.items()} for row in rows]
     except (ValueError, OSError, csv.Error) as error:
         raise InputError(

@@ -2,15 +2,18 @@
 
 A table is written with exactly these columns, in this order; a reader checks them before it computes. Those of
 `stored_columns` are in a module of their own, so that a new column of the results makes no run be computed again.
+
+Some columns of `entries.csv` and `runs.csv` are there once for each family of tasks, so their schemas are functions of
+the families. A suite of one family has no column of its own for it: its score over all tasks is that of the family.
 """
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from benchmark.schema.stored_columns import NO_ARM as NO_ARM
-from benchmark.schema.stored_columns import NO_TEXT as NO_TEXT
-from benchmark.schema.stored_columns import SAMPLES as SAMPLES
-from benchmark.schema.stored_columns import SAMPLES_OPTIONAL as SAMPLES_OPTIONAL
-from benchmark.schema.stored_columns import TEXTS as TEXTS
+from benchmark.schema.stored_columns import ALL
 
 
 def _strings(*names: str) -> list[pa.Field]:
@@ -35,10 +38,56 @@ _ENTRY = _strings("model", "arm", "corpus")
 _SIZES = _integers(
     "n_docs", "n_texts", "n_draws"
 )  # n_texts is 0 for a rung; n_draws: pretraining draws of the model
-_SCOPES = ("all", "classification", "dialogue")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_RESERVED = (ALL, "corpus")
+_ENDS = ("_low", "_high")
 
-RUNS = pa.schema(
-    [
+
+class Family(NamedTuple):
+    """A family of tasks, as far as columns depend on it; `written`: all its tasks grade a text that is written."""
+
+    name: str
+    written: bool = False
+
+
+def family_fault(name: str) -> str:
+    """Why no family can have this name; empty where one can."""
+    if not _NAME.fullmatch(name):
+        return "use letters, digits and hyphens"
+    if name in _RESERVED or name.endswith(_ENDS):
+        return f"{' and '.join(_RESERVED)}, and names that end in {' or '.join(_ENDS)}, are taken by other columns"
+    return ""
+
+
+def _separate(families: Sequence[Family]) -> list[Family]:
+    """The families that have columns of their own; a single one (or none) has those of all tasks."""
+    if len(families) > 1:
+        return list(families)
+    return [Family(ALL, bool(families) and families[0].written)]
+
+
+def _scopes(families: Sequence[Family]) -> list[str]:
+    return list(dict.fromkeys([ALL, *(family.name for family in _separate(families))]))
+
+
+def families_of(header: Iterable[str]) -> tuple[Family, ...]:
+    """The families that have columns of their own in an `entries.csv` or `runs.csv`, in their order."""
+    names = list(header)
+    prefix, corrected = ("score_", "corrected_") if "score_all" in names else ("test_", "")
+    found = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    own = [name for name in found if not family_fault(name)]
+    if not own and f"{ALL}_loss" in names:
+        return (Family(ALL, True),)
+    return tuple(
+        Family(name, f"{corrected}{name}" not in names if corrected else f"{name}_loss" in names)
+        for name in own
+    )
+
+
+def runs_columns(families: Sequence[Family]) -> pa.Schema:
+    """One run (model, arm, corpus, text, seed)."""
+    separate = _separate(families)
+    fields = [
         *_TRACK,
         *_strings("model"),
         *_integers("draw"),  # pretraining draw of the model
@@ -48,30 +97,36 @@ RUNS = pa.schema(
         *_integers("seed", "stopped_at"),
         *_strings("stop_reason"),
         # selected_step: held-out choice over all tasks; null where no step is finite
-        *_integers("skipped_steps", "selected_step", "paper_step_classification", "paper_step_dialogue"),
-        *_floats(*(f"test_{scope}" for scope in _SCOPES)),  # test scores at selected_step
+        *_integers("skipped_steps", "selected_step"),
+        *_integers(*(f"paper_step_{family.name}" for family in separate)),
+        *_floats(*(f"test_{scope}" for scope in _scopes(families))),  # test scores at selected_step
         *_floats("best_test_all"),  # test score at the step chosen on test, step 0 excluded
         *_floats("text_loss_start", "text_loss_selected"),  # mean token loss on the run's text, nats
-        *_floats("dialogue_loss"),  # mean dialogue loss on test at selected_step, nats
+        # mean loss of the reference texts on test at selected_step, nats
+        *_floats(*(f"{family.name}_loss" for family in separate if family.written)),
         *_floats("distance"),  # L2 distance from the start at selected_step
         *_floats("corpus_loss"),  # the base model's mean token loss on the whole corpus, nats
     ]
-)
-"""One run (model, arm, corpus, text, seed)."""
+    return pa.schema(fields)
 
-ENTRIES = pa.schema(
-    [
+
+def entries_columns(families: Sequence[Family]) -> pa.Schema:
+    """One leaderboard row, or a reference row (control, rung)."""
+    separate = _separate(families)
+    corrected = dict.fromkeys([ALL, *(family.name for family in separate if not family.written)])
+    fields = [
         *_TRACK,
         *_strings("row_kind"),  # entry, control or rung; only `entry` rows are ranked
         *_ENTRY,
         *_integers("parameters"),
         *_strings("conditional"),  # what is taken as given: "", "draws" or "texts and draws"
         *_integers("n_texts", "n_draws", "n_docs"),  # draws of the model; test documents, summed over tasks
-        *_with_interval(*(f"score_{scope}" for scope in _SCOPES)),
-        *_floats("corrected_all", "corrected_classification"),  # chance-corrected averages (F1 not corrected)
+        *_with_interval(*(f"score_{scope}" for scope in _scopes(families))),
+        # chance-corrected averages; what grades a written text has no chance to correct for
+        *_floats(*(f"corrected_{scope}" for scope in corrected)),
         *_with_interval("iqm_all"),  # interquartile mean over texts
         *_with_interval("gain_all"),  # entry minus its base model, same documents
-        *_with_interval(*(f"probability_{scope}" for scope in _SCOPES[1:])),
+        *_with_interval(*(f"probability_{family.name}" for family in separate)),
         *_floats("prob_improve_base"),  # share of units with a gain, ties half
         *_with_interval("prob_improve_new"),  # probability that one more text gains, by variance components
         *_floats("prob_improve_control"),  # share of units ahead of the control below, paired, ties half
@@ -91,8 +146,8 @@ ENTRIES = pa.schema(
         *_floats("overlap"),  # share of the corpus's n-grams that occur in task documents too
         *_strings("verification"),  # self-reported, reproduced or flagged
     ]
-)
-"""One leaderboard row, or a reference row (control, rung)."""
+    return pa.schema(fields)
+
 
 COMPARISONS = pa.schema(
     [
@@ -150,7 +205,7 @@ RUN_CURVES = pa.schema(
         *_integers("draw"),
         *_strings("arm", "corpus", "text_id"),
         *_integers("seed", "step"),  # step 0 is the base model on the run's documents
-        *_strings("split", "scope"),  # scope: all, classification or dialogue
+        *_strings("split", "scope"),  # scope: `all` or a family
         *_floats("score"),
     ]
 )
@@ -161,7 +216,7 @@ PAIRS = pa.schema(
         *_TRACK,
         *_ENTRY,
         *_strings("other_model", "other_arm", "other_corpus"),
-        *_strings("scope"),  # all, classification or dialogue
+        *_strings("scope"),  # `all` or a family
         *_floats("delta", "ci_low", "ci_high"),  # first minus other, test documents that both have
         *_floats("p_value", "p_adjusted"),  # Holm over the pairs of a scope
         *_strings("conditional"),
@@ -172,16 +227,16 @@ PAIRS = pa.schema(
 )
 """Ranked entry against ranked entry."""
 
-TABLES = {
-    "runs.csv": RUNS,
-    "entries.csv": ENTRIES,
-    "comparisons.csv": COMPARISONS,
-    "curves.csv": CURVES,
-    "scores.csv": SCORES,
-    "run_curves.csv": RUN_CURVES,
-    "pairs.csv": PAIRS,
-}
-"""The CSV files of `results/<track>/`."""
+TABLES = (
+    "runs.csv",
+    "entries.csv",
+    "comparisons.csv",
+    "curves.csv",
+    "scores.csv",
+    "run_curves.csv",
+    "pairs.csv",
+)
+"""The CSV files of `results/<track>/` that scoring writes."""
 
 DRAWS = pa.schema(
     [
@@ -195,3 +250,21 @@ DRAWS = pa.schema(
     ]
 )
 """`draws.csv`: the pretraining draws of each model and where their numbers come from."""
+
+
+def tables(families: Sequence[Family]) -> dict[str, pa.Schema]:
+    """The schemas of `TABLES` for a suite with these families."""
+    fixed = {
+        "comparisons.csv": COMPARISONS,
+        "curves.csv": CURVES,
+        "scores.csv": SCORES,
+        "run_curves.csv": RUN_CURVES,
+        "pairs.csv": PAIRS,
+    }
+    found = {"runs.csv": runs_columns(families), "entries.csv": entries_columns(families), **fixed}
+    return {name: found[name] for name in TABLES}
+
+
+def schema_of(name: str, header: Iterable[str]) -> pa.Schema | None:
+    """The schema of the result table `name` with the families that its `header` has; None for another file."""
+    return ({"draws.csv": DRAWS} | tables(families_of(header))).get(name)

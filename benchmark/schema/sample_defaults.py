@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmark.schema.result_columns import SAMPLES
+from benchmark.schema.stored_columns import SAMPLES
 
 
 def with_defaults(table: pa.Table) -> pa.Table:

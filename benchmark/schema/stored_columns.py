@@ -4,6 +4,7 @@ import pyarrow as pa
 
 NO_ARM = "none"  # arm and corpus of a base model
 NO_TEXT = "-"  # text_id of a base model
+ALL = "all"  # scope of all tasks; no family has this name
 
 SAMPLES = pa.schema(
     [

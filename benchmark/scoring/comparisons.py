@@ -10,9 +10,16 @@ from benchmark.errors import InputError
 from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import ScoringSettings
-from benchmark.statistics.contrast import Contrast, ContrastEstimate, gain, level, score
+from benchmark.statistics.contrast import (
+    ContrastEstimate,
+    gain,
+    level,
+    noninferiority,
+    on_shared_documents,
+    score,
+)
 from benchmark.statistics.crossed import Estimate
-from benchmark.statistics.design import SUMMARY_SCOPES, DocumentScores, Floats, Layout, shared_columns
+from benchmark.statistics.design import DocumentScores, Floats, Layout, shared_columns
 from benchmark.statistics.fieller import Share, share_of
 from benchmark.statistics.multiplicity import benjamini_hochberg, holm
 from benchmark.statistics.textbook import mcnemar_exact
@@ -26,54 +33,28 @@ MEASURES = ("score", "probability")
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """What an entry is compared with: `kind` is base, control or rung."""
-
-    kind: str
-    scores: DocumentScores
-
-
-@dataclass(frozen=True)
 class Difference:
     """Entry minus baseline on shared documents, by scope, with what the tests need.
 
     `gap` is the larger rung's level minus the base model's: of the baseline where that is a rung, else of the
-    nearest larger rung, None where there is none. `remaining` is the contrast that is above 0 where less than
-    the margin remains of the gap (rungs only), `worthwhile` the one that is below 0 where the difference is
-    less than the negligible share of the gap (base and controls only). `exact_p` holds McNemar's p-value of
-    single 0/1 tasks for an entry of one run.
+    nearest larger rung, None where there is none. `p_noninferior` and `p_negligible` [scopes] are one-sided: of
+    a margin that is kept (rungs only), and of a difference that is not worth having (base and controls only);
+    nan where no gap is open. `exact_p` holds McNemar's p-value of single 0/1 tasks for an entry of one run.
     """
 
     found: ContrastEstimate
+    p_noninferior: Floats
+    p_negligible: Floats
     gap: ContrastEstimate | None = None
-    remaining: ContrastEstimate | None = None
-    worthwhile: ContrastEstimate | None = None
     share: Share | None = None
     exact_p: Mapping[str, float] = field(default_factory=dict)
 
-    def p_noninferior(self) -> Floats:
-        """One-sided p-values by scope that the margin is kept; nan where no gap is open."""
-        return self._gated(None if self.remaining is None else self.remaining.estimate.p_above_zero())
 
-    def p_negligible(self) -> Floats:
-        """One-sided p-values by scope that the difference is not worth having; nan where no gap is open."""
-        return self._gated(None if self.worthwhile is None else 1 - self.worthwhile.estimate.p_above_zero())
-
-    def _gated(self, p_value: Floats | None) -> Floats:
-        if self.gap is None or p_value is None:
-            return np.full(len(self.found.layout.scopes), np.nan)
-        return np.where(self.gap.estimate.is_above_zero(), p_value, np.nan)
-
-
-def noninferiority(
-    entry: DocumentScores, base: DocumentScores, rung: DocumentScores, margin: float
-) -> tuple[Contrast, Contrast]:
-    """The gap, and treated - base - (1 - margin) (rung - base): above 0 where less than the margin remains.
-
-    It is one linear contrast, so the gap's own error counts (the synthesis method; Fieller 1954).
-    """
-    gap = level(rung) - level(base)
-    return gap, gain(entry) - (1 - margin) * gap
+def kind_of(baseline: DocumentScores, entry: DocumentScores) -> str:
+    """What `entry` is compared with: its own model (base), another arm (control) or a larger model (rung)."""
+    if not baseline.is_base:
+        return "control"
+    return "base" if baseline.model == entry.model else "rung"
 
 
 def baselines_of(
@@ -82,18 +63,14 @@ def baselines_of(
     entries: Mapping[tuple[str, str, str], DocumentScores],
     models: Mapping[str, Model],
     settings: ScoringSettings,
-) -> list[Baseline]:
+) -> list[DocumentScores]:
     """The entry's base model, its controls (for a treatment), and the rungs whose size ratio is in range."""
-    found = [Baseline("base", bases[entry.model])]
+    rungs = [bases[name] for name in rungs_above(entry.model, models, bases, settings)]
+    controls: tuple[str, ...] = ()
     if settings.is_treatment(entry.arm):
         arms = tuple(arm for model, arm, corpus in entries if (model, corpus) == (entry.model, entry.corpus))
-        found += [
-            Baseline("control", entries[entry.model, arm, entry.corpus])
-            for arm in settings.controls_of(entry.arm, arms)
-        ]
-    return found + [
-        Baseline("rung", bases[name]) for name in rungs_above(entry.model, models, bases, settings)
-    ]
+        controls = settings.controls_of(entry.arm, arms)
+    return [bases[entry.model], *(entries[entry.model, arm, entry.corpus] for arm in controls), *rungs]
 
 
 def rungs_above(
@@ -123,7 +100,7 @@ def rungs_above(
 
 def difference(
     entry: DocumentScores,
-    baseline: Baseline,
+    baseline: DocumentScores,
     base: DocumentScores,
     layout: Layout,
     settings: ScoringSettings,
@@ -136,30 +113,35 @@ def difference(
     difference from base and controls is measured against its gap. `layout` is that of all test documents. `own_gain`
     is the entry's gain over its base model, where it was estimated before.
     """
-    whole, other = entry, baseline.scores
-    used = [scores for scores in (entry, other, base, nearest) if scores is not None]
-    columns = shared_columns(*used)
-    entry, other, base = (scores.on_columns(columns) for scores in (entry, other, base))
-    if baseline.kind == "rung":
-        gap, remaining = noninferiority(entry, base, other, settings.margin)
-        return Difference(
-            (score(entry, base) - level(other)).estimated(layout),
-            gap=gap.estimated(layout),
-            remaining=remaining.estimated(layout),
-            share=share_of(gain(entry), gap, layout),
-            exact_p=_exact(entry, other, layout),
+    kind, untested = kind_of(baseline, entry), np.full(len(layout.scopes), np.nan)
+    if kind == "rung":
+        gap, remaining = noninferiority(entry, base, baseline, settings.margin)
+        delta, gap, remaining, gained = on_shared_documents(
+            score(entry, base) - level(baseline), gap, remaining, gain(entry)
         )
-    if baseline.kind == "base":
-        contrast, found = gain(entry), own_gain or gain(whole).estimated(layout)
-        exact = _exact(whole, baseline.scores, layout)
+        open_gap, kept = gap.estimated(layout), remaining.estimated(layout).estimate.p_above_zero()
+        ours, _, theirs = delta.scores
+        return Difference(
+            delta.estimated(layout),
+            p_noninferior=np.where(open_gap.estimate.is_above_zero(), kept, np.nan),
+            p_negligible=untested,
+            gap=open_gap,
+            share=share_of(gained, gap, layout),
+            exact_p=_exact(ours, theirs, layout),
+        )
+    contrast = whole = gain(entry) if kind == "base" else gain(entry) - gain(baseline)
+    room: ContrastEstimate | None = None
+    small = untested
+    if nearest is not None:
+        contrast, gap = on_shared_documents(contrast, level(nearest) - level(base))
+        room, worthwhile = gap.estimated(layout), (contrast - settings.negligible * gap).estimated(layout)
+        small = np.where(room.estimate.is_above_zero(), 1 - worthwhile.estimate.p_above_zero(), np.nan)
+    if kind == "base":
+        found, exact = own_gain or whole.estimated(layout), _exact(entry, baseline, layout)
     else:
-        contrast = gain(entry) - gain(other)
-        found, exact = contrast.estimated(layout), _exact(entry, other, layout)
-    if nearest is None:
-        return Difference(found, exact_p=exact)
-    gap = level(nearest.on_columns(columns)) - level(base)
-    worthwhile = (contrast - settings.negligible * gap).estimated(layout)
-    return Difference(found, gap=gap.estimated(layout), worthwhile=worthwhile, exact_p=exact)
+        ours, theirs = contrast.scores
+        found, exact = contrast.estimated(layout), _exact(ours, theirs, layout)
+    return Difference(found, untested, small, gap=room, exact_p=exact)
 
 
 def _exact(entry: DocumentScores, other: DocumentScores, layout: Layout) -> dict[str, float]:
@@ -179,7 +161,7 @@ def _exact(entry: DocumentScores, other: DocumentScores, layout: Layout) -> dict
 
 def comparison_rows(
     entry: DocumentScores,
-    baselines: Sequence[Baseline],
+    baselines: Sequence[DocumentScores],
     base: DocumentScores,
     models: Mapping[str, Model],
     layout: Layout,
@@ -188,37 +170,35 @@ def comparison_rows(
 ) -> list[dict[str, Any]]:
     """The rows of `comparisons.csv` for one entry, in both measures; each measure has families of its own.
 
-    Scopes `all`, `classification` and `dialogue` over all baselines are one Holm family for the difference,
-    one for non-inferiority (rungs) and one for a negligible difference (base and controls); single tasks over
-    all baselines are a Benjamini-Hochberg family for each. Where the ladder has no gap to close (its interval
+    Scope `all` and each family of tasks over all baselines are one Holm family for the difference, one for
+    non-inferiority (rungs) and one for a negligible difference (base and controls); single tasks over all
+    baselines are a Benjamini-Hochberg family for each. Where the ladder has no gap to close (its interval
     includes 0), the last two are not claimed, and their tests keep their places in the family, so that the
-    data do not choose the family's size. The probability of the right answer is never averaged over choices
-    and dialogue, so it has no scope `all`; a baseline without it is left out of its families.
+    data do not choose the family's size. The probability of the right answer is never averaged over several
+    families of tasks, so it then has no scope `all`; a baseline without it is left out of its families.
     """
     rows: list[dict[str, Any]] = []
-    rungs = [baseline for baseline in baselines if baseline.kind == "rung"]
+    rungs = [baseline for baseline in baselines if kind_of(baseline, entry) == "rung"]
     for measure in MEASURES:
         ours, own = entry.on(measure), base.on(measure)
         if ours is None or own is None:
             continue
-        nearest = rungs[0].scores.on(measure) if rungs else None
+        nearest = rungs[0].on(measure) if rungs else None
         found: list[dict[str, Any]] = []
         for baseline in baselines:
-            scores = baseline.scores.on(measure)
+            scores = baseline.on(measure)
             if scores is None:
                 continue
             gained = own_gain if measure == "score" else None
-            measured = difference(
-                ours, Baseline(baseline.kind, scores), own, layout, settings, nearest, gained
-            )
-            found += _rows(ours, baseline, measured, measure, models, settings)
-        rows += _judged(found)
+            measured = difference(ours, scores, own, layout, settings, nearest, gained)
+            found += _rows(ours, scores, measured, measure, models, settings)
+        rows += _judged(found, layout.summary_scopes)
     return rows
 
 
-def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _judged(rows: list[dict[str, Any]], summaries: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of one entry and measure with adjusted p-values, the effect they could detect, and verdicts."""
-    single = np.array([row["scope"] not in SUMMARY_SCOPES for row in rows], dtype=bool)
+    single = np.array([row["scope"] not in summaries for row in rows], dtype=bool)
     is_rung = np.array([row["baseline_kind"] == "rung" for row in rows], dtype=bool)
     adjusted = {}
     for name, member in (
@@ -250,32 +230,32 @@ def figures(estimate: Estimate) -> dict[str, Floats]:
 
 def _rows(
     entry: DocumentScores,
-    baseline: Baseline,
+    baseline: DocumentScores,
     difference: Difference,
     measure: str,
     models: Mapping[str, Model],
     settings: ScoringSettings,
 ) -> list[dict[str, Any]]:
     found, exact, share = difference.found, difference.exact_p, difference.share
-    estimate, layout = found.estimate, found.layout
+    estimate, layout, kind = found.estimate, found.layout, kind_of(baseline, entry)
     columns = figures(estimate) | {
-        "p_noninferior": difference.p_noninferior(),
-        "p_negligible": difference.p_negligible(),
+        "p_noninferior": difference.p_noninferior,
+        "p_negligible": difference.p_negligible,
         "mde": estimate.detectable(),
         "n_docs": layout.scope_documents(),
     }
-    if baseline.kind == "rung" and difference.gap is not None:
+    if kind == "rung" and difference.gap is not None:
         columns["margin"] = settings.margin * difference.gap.estimate.value
     fixed = {
         **dict(zip(("model", "arm", "corpus"), entry.key, strict=True)),
-        "baseline": baseline.scores.model,
-        "baseline_kind": baseline.kind,
-        "baseline_arm": baseline.scores.arm,
+        "baseline": baseline.model,
+        "baseline_kind": kind,
+        "baseline_arm": baseline.arm,
         "measure": measure,
         "conditional": found.conditional,
         "n_texts": entry.n_texts,
         "n_draws": entry.n_draws,
-        "size_ratio": models[baseline.scores.model].parameters / models[entry.model].parameters,
+        "size_ratio": models[baseline.model].parameters / models[entry.model].parameters,
         "estimate": estimate,
     }
     return [
@@ -284,7 +264,7 @@ def _rows(
         | ({"p_value": exact[scope]} if scope in exact else {})
         | ({} if share is None else share.at(place))
         for place, scope in enumerate(layout.scopes)
-        if measure == "score" or scope != "all"
+        if measure == "score" or scope in layout.finer_scopes
     ]
 
 

@@ -97,7 +97,7 @@ def _row_by_measure(
             row |= (
                 reference_row(ours, found, kind, model)
                 if measure == "score"
-                else _by_scope("probability", found, found.layout.summary_scopes[1:])
+                else _by_scope("probability", found, found.layout.family_scopes)
             )
     return row
 
@@ -127,7 +127,7 @@ def with_interval(name: str, bounds: Iterable[Any]) -> Row:
 
 
 def score_rows(scores: DocumentScores, found: Scored, kind: str, measure: str = "score") -> list[Row]:
-    """Rows of `scores.csv`; probabilities are not averaged over choices and dialogue."""
+    """Rows of `scores.csv`; probabilities are not averaged over several families."""
     layout = found.layout
     columns = {"score": found.score, "low": found.low, "high": found.high, "n_docs": layout.scope_documents()}
     if measure == "score":
@@ -136,7 +136,7 @@ def score_rows(scores: DocumentScores, found: Scored, kind: str, measure: str = 
     return [
         {**fixed, "scope": scope} | {name: column[place] for name, column in columns.items()}
         for place, scope in enumerate(layout.scopes)
-        if measure == "score" or scope != "all"
+        if measure == "score" or scope in layout.finer_scopes
     ]
 
 
@@ -154,7 +154,7 @@ def reference_row(scores: DocumentScores, found: Scored, kind: str, model: Model
         "parameters": model.parameters,
         "n_docs": found.layout.size,
         **_by_scope("score", found, found.layout.summary_scopes),
-        **{f"corrected_{scope}": corrected[scope] for scope in ("all", "classification")},
+        **{f"corrected_{scope}": corrected[scope] for scope in found.layout.summary_scopes},
     }
 
 
@@ -184,15 +184,14 @@ def entry_columns(selection: EntrySelection, gain: Estimate, resampling: Resampl
     chosen, own = selection.chosen, selection.layout
     gains = own.scope_means(chosen.gains_at(chosen.columns))[:, 0]
     is_choice = int((~np.isnan(selection.test[:, 1:, 0])).any(axis=0).sum()) > 1
-    optimism = mean_over_texts(selection.by_unit(selection.optimism)) if is_choice else (None, None, None)
     return {
         **with_interval("gain_all", _at_all(gain)),
         **with_interval("iqm_all", interquartile_interval(chosen.values, own, resampling)),
         "prob_improve_base": probability_of_improvement(gains, 0.0),
-        **with_interval("prob_improve_new", new_unit(chosen, own, gain)),
-        **with_interval("optimism", optimism),
+        **with_interval("optimism", mean_over_texts(selection.optimism) if is_choice else (None, None, None)),
         "optimism_note": "" if is_choice else ONE_STEP,
-        "floor_gain": selection.by_unit(selection.floor_gain).mean() if is_choice else None,
+        **with_interval("prob_improve_new", new_unit(chosen, own, gain)),
+        "floor_gain": selection.floor_gain.mean() if is_choice else None,
         **_best_columns(selection),
     }
 
@@ -207,10 +206,11 @@ def _best_columns(selection: EntrySelection) -> Row:
     """What the text and step that were best on `select` gain on `test`, given that one run."""
     if selection.best is None:
         return {}
-    found = crossed([], selection.best.gains, selection.layout)
+    run, step = selection.best
+    found = crossed([], selection.best_gains, selection.layout)
     return {
-        "best_text": selection.best.text_id,
-        "best_text_step": selection.best.step,
+        "best_text": selection.text_of[run],
+        "best_text_step": step,
         **with_interval("best_text_gain_all", _at_all(found)),
     }
 
@@ -249,7 +249,7 @@ def improvement_over_control(
         columns = shared_columns(chosen, control)
         shared = layout.subset(columns, f"{chosen.name} against {control.name}")
         ours, theirs = (
-            shared.scope_means(scores.gains_at(columns)[scores.rows(common)])[:, 0].round(TIE_DECIMALS)
+            shared.scope_means(scores.gains_at(columns, common))[:, 0].round(TIE_DECIMALS)
             for scores in (chosen, control)
         )
         found.append((float(((ours > theirs) + (ours == theirs) / 2).mean()), control.arm))

@@ -59,7 +59,9 @@ NO_FACTS, NO_STEP_FACTS = RunFacts(), StepFacts()
 
 
 class Records(dict[RunKey, RunFacts]):
-    """Run records by run; a run without one has the facts of none."""
+    """Run records by run, all of one `suite_version`; a run without a record has the facts of none."""
+
+    suite_version: str | None = None
 
     def __missing__(self, run: RunKey) -> RunFacts:
         return NO_FACTS
@@ -69,11 +71,17 @@ CorpusLosses = Mapping[tuple[str, str], float | None]
 
 
 def read_records(
-    runs: Iterable[Mapping[str, Any]] | None, corpus_losses: CorpusLosses | None = None
+    runs: Iterable[Mapping[str, Any]] | None,
+    corpus_losses: CorpusLosses | None = None,
+    suite_version: str | None = None,
 ) -> Records:
-    """Records by run. Raises InputError for missing fields and for a run that occurs twice.
+    """Records by run.
 
     `corpus_losses` are by (model, corpus). Without them, each record names its own as `corpus_loss`.
+    `suite_version` is that of the settings.
+
+    Raises:
+        InputError: a field is missing, a run occurs twice, or suite versions differ.
     """
     records = Records()
     for record in runs or ():
@@ -88,7 +96,9 @@ def read_records(
         if key in records:
             raise InputError(f"run record {key} occurs twice; give each run once")
         records[key] = facts
-    return Records(sorted(records.items()))
+    found = Records(sorted(records.items()))
+    found.suite_version = _one_version(found, suite_version)
+    return found
 
 
 def _facts(record: Mapping[str, Any], corpus_losses: CorpusLosses | None) -> RunFacts:
@@ -119,7 +129,7 @@ def _kind_and_rate(settings: Mapping[str, Any]) -> tuple[str, float] | None:
     return None if arm.get("kind") is None or rate is None else (str(arm["kind"]), float(rate))
 
 
-def suite_version(records: Records, declared: str | None) -> str | None:
+def _one_version(records: Records, declared: str | None) -> str | None:
     """The one suite version of all records and of the settings; InputError where there are several."""
     versions = {version for facts in records.values() if (version := facts.suite_version)}
     versions |= {declared} if declared else set()

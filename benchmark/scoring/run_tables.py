@@ -1,22 +1,24 @@
 """Rows of the tables of runs: what became of each run, and scores by step, where nothing is chosen."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.scoring.run_records import NO_STEP_FACTS, Records
+from benchmark.schema.stored_columns import ALL
+from benchmark.scoring.run_records import NO_STEP_FACTS, Records, StepFacts
 from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import EntrySelection, averaged_by_unit, entry_values
 from benchmark.statistics.best_step import NO_STEP
 from benchmark.statistics.crossed import crossed
-from benchmark.statistics.design import SUMMARY_SCOPES, Floats
+from benchmark.statistics.design import Layout
 
 
 def run_rows(samples: Samples, selection: EntrySelection, records: Records) -> list[dict[str, Any]]:
     """One row per run of `runs.csv`; columns that only a run record has are empty without one."""
     layout = selection.layout
-    dialogue = sorted(task.name for task in layout.tasks if task.family == "dialogue")
+    written = _written(layout)
     rows = []
     for number, sample_row in enumerate(selection.rows):
         run = samples.runs[sample_row]
@@ -26,8 +28,6 @@ def run_rows(samples: Samples, selection: EntrySelection, records: Records) -> l
         best_score = None
         if best is not None:
             best_score = selection.test[number, np.searchsorted(samples.steps, best) + 1, 0]
-        losses = [at_step.task_losses.get(task) for task in dialogue]
-        known = sorted(loss for loss in losses if loss is not None)
         scores = dict(zip(layout.scopes, selection.run_scores[number], strict=True))
         rows.append(
             {
@@ -40,14 +40,31 @@ def run_rows(samples: Samples, selection: EntrySelection, records: Records) -> l
                 "best_test_all": best_score,
                 "text_loss_start": at_start.loss,
                 "text_loss_selected": at_step.loss,
-                "dialogue_loss": float(np.mean(known)) if known and len(known) == len(losses) else None,
+                **{f"{scope}_loss": _mean_loss(at_step, tasks) for scope, tasks in written.items()},
                 "distance": at_step.distance,
                 "corpus_loss": facts.corpus_loss,
                 **{f"paper_step_{family}": steps[number] for family, steps in selection.paper.items()},
-                **{f"test_{scope}": scores.get(scope) for scope in SUMMARY_SCOPES},
+                **{f"test_{scope}": scores[scope] for scope in layout.summary_scopes},
             }
         )
     return rows
+
+
+def _written(layout: Layout) -> dict[str, list[str]]:
+    """The tasks of each family whose tasks all grade a written text, so that the texts' losses have a mean."""
+    found = {}
+    for scope in layout.family_scopes:
+        tasks = [task for task in layout.tasks if scope in (ALL, task.family)]
+        if all(task.written for task in tasks):
+            found[scope] = sorted(task.name for task in tasks)
+    return found
+
+
+def _mean_loss(step: StepFacts, tasks: Sequence[str]) -> float | None:
+    """Mean of the losses of `tasks`; None where one is not known."""
+    losses = [step.task_losses.get(task) for task in tasks]
+    known = sorted(loss for loss in losses if loss is not None)
+    return float(np.mean(known)) if known and len(known) == len(losses) else None
 
 
 def _step(number: np.int64) -> int | None:
@@ -64,19 +81,21 @@ def curve_rows(samples: Samples, selection: EntrySelection, records: Records) ->
     entry = dict(zip(("model", "arm", "corpus"), chosen.key, strict=True))
     rows: list[dict[str, Any]] = []
     values_by_step = entry_values(samples, chosen.key, "test")[2]
+    text_of, unit_of = np.array(selection.text_of), np.array(selection.unit_of)
     for place, step in enumerate((0, *samples.steps.tolist())):
+        scored = _scored(samples, selection, records, place)
+        if not scored.any():
+            continue
         if step == 0:
             assert chosen.start is not None
-            scored = np.ones(len(selection.rows), dtype=bool)
             values = chosen.start if chosen.by == "draw" else chosen.start[:1]
         else:
-            scored = _scored(samples, selection, records, place)
-            if not scored.any():
-                continue
-            values = _by_unit(values_by_step[:, place - 1], selection, scored, place)
+            lost = np.isnan(selection.test[:, place, 0])[:, None]
+            filled = np.where(lost, layout.chance, values_by_step[:, place - 1])[scored]
+            values = averaged_by_unit(filled, text_of[scored].tolist(), unit_of[scored].tolist())
         estimate = crossed([values], None, layout)
         low, high = (np.clip(bound, 0, 1) for bound in estimate.interval())
-        texts = len(set(np.array(selection.text_of)[scored]))
+        texts = len(set(text_of[scored]))
         rows += [
             {
                 **entry,
@@ -97,14 +116,6 @@ def _scored(samples: Samples, selection: EntrySelection, records: Records, place
     scored = ~np.isnan(selection.test[:, place, 0])
     diverged = np.array([records[samples.runs[row]].diverged for row in selection.rows])
     return scored | diverged if scored.any() else scored
-
-
-def _by_unit(values: Floats, selection: EntrySelection, held: NDArray[np.bool_], place: int) -> Floats:
-    """Values of runs [runs, documents] at one step by unit; chance for a run that has diverged."""
-    missing = np.isnan(selection.test[:, place, 0])
-    filled = np.where(missing[:, None], selection.layout.chance, values)[held]
-    texts, units = (np.array(names)[held].tolist() for names in (selection.text_of, selection.unit_of))
-    return averaged_by_unit(filled, texts, units)
 
 
 def run_curve_rows(samples: Samples, selection: EntrySelection) -> list[dict[str, Any]]:

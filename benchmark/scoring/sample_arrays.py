@@ -9,13 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
+from benchmark.schema.result_columns import family_fault
 from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
 from benchmark.scoring.samples import RunKey, Samples
-from benchmark.statistics.design import FAMILIES, Floats, Ints, Layout, Task, numbered
+from benchmark.statistics.design import CHOICE_METRICS, Floats, Ints, Layout, Task, numbered
 from benchmark.tasks.metrics import TEXT_METRICS
 
 SPLITS = ("select", "test")
-METRICS = ("acc", *TEXT_METRICS)
+METRICS = tuple(dict.fromkeys((*CHOICE_METRICS, *TEXT_METRICS, "exact_match")))
 
 Document = tuple[str, str, int]
 LARGEST = 1 << 40
@@ -166,9 +167,12 @@ class Gatherer:
                     f"{chunk.name}: rows of tracks {self.track} and {track}; score one at a time"
                 )
             self.track = track
-        for column, allowed in (("split", SPLITS), ("family", FAMILIES), ("metric", METRICS)):
+        for column, allowed in (("split", SPLITS), ("metric", METRICS)):
             for level in sorted(set(chunk.levels(column)) - set(allowed)):
                 raise InputError(f"{chunk.name}: {column} '{level}' is unknown; use {' or '.join(allowed)}")
+        for level in sorted(chunk.levels("family")):
+            if fault := family_fault(level):
+                raise InputError(f"{chunk.name}: no family can be called '{level}': {fault}")
         for name, family, metric in chunk.grouped("task", "family", "metric")[1]:
             if self._tasks.setdefault(name, (family, metric)) != (family, metric):
                 raise InputError(
@@ -206,13 +210,18 @@ class Gatherer:
         return codes
 
     def samples(
-        self, tasks: Mapping[str, Mapping[str, Any]], recorded: Iterable[RunKey], again: Iterable[Chunk]
+        self,
+        tasks: Mapping[str, Mapping[str, Any]],
+        families: Iterable[str],
+        recorded: Iterable[RunKey],
+        again: Iterable[Chunk],
     ) -> Samples:
         """The samples of all rows taken in, which are given up. `recorded` runs need no rows.
 
+        `families` gives their order; those that it does not name follow by name.
         `again` are the same chunks, read a second time only to name a row that another one repeats.
         """
-        declared = declared_tasks(self._tasks, tasks)
+        declared = declared_tasks(self._tasks, tasks, families)
         coded = self._runs.keys()
         keys = [
             RunKey(model, arm, corpus, text, seed, int(draw))
@@ -335,9 +344,18 @@ def _layout(tasks: tuple[Task, ...], documents: list[Document], split: str, clus
 
 
 def declared_tasks(
-    found: Mapping[str, tuple[str, str]], declared: Mapping[str, Mapping[str, Any]]
+    found: Mapping[str, tuple[str, str]],
+    declared: Mapping[str, Mapping[str, Any]],
+    families: Iterable[str] = (),
 ) -> tuple[Task, ...]:
-    """The tasks that occur, by family and name, with their chance from tasks.json (0 without it)."""
+    """The tasks that occur, by family and name, with their chance from tasks.json (0 without it).
+
+    Families stand in the order of `families`, then by name.
+    """
+    present = {family for family, _ in found.values()}
+    for name in sorted(present & set(found)):
+        raise InputError(f"family {name} has the name of a task: give one of the two another name")
+    order = list(dict.fromkeys([*families, *sorted(present)]))
     tasks = []
     for name in sorted(found):
         family, metric = found[name]
@@ -351,7 +369,7 @@ def declared_tasks(
         if isinstance(chance, bool) or not isinstance(chance, int | float) or not 0 <= chance < 1:
             raise InputError(f"tasks file: chance of {name} is {chance!r}; give a number in [0, 1)")
         tasks.append(Task(name, family, metric, float(chance)))
-    return tuple(sorted(tasks, key=lambda task: (task.family, task.name)))
+    return tuple(sorted(tasks, key=lambda task: (order.index(task.family), task.name)))
 
 
 KEY = ["run", "step", "document"]

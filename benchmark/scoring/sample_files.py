@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
-from benchmark.schema.result_columns import SAMPLES
-from benchmark.schema.stored_columns import SAMPLES_OPTIONAL
+from benchmark.schema.stored_columns import SAMPLES, SAMPLES_OPTIONAL
 from benchmark.scoring.sample_arrays import LARGEST, Chunk, Gatherer
 from benchmark.scoring.samples import RunKey, Samples, check_pairing
 from benchmark.statistics.design import Floats, Ints
@@ -30,11 +29,13 @@ def read_samples(
     paths: Sequence[Path],
     tasks: Mapping[str, Mapping[str, Any]] | None = None,
     recorded: Iterable[RunKey] = (),
+    families: Iterable[str] = (),
 ) -> Samples:
     """Read parquet files and folders of the schema `SAMPLES`; the order of rows and files plays no part.
 
     `tasks` is the content of tasks.json: `{task: {family, metric, chance}}`; chance is 0 without it.
     `recorded` runs are part of the result even if they have no rows (diverged at once, or no step asked for).
+    `families` gives the order of the families; those that it does not name follow by name.
 
     Raises:
         InputError: the tables are not of the schema, hold values outside [0, 1], repeat a key, share a document
@@ -45,7 +46,7 @@ def read_samples(
         gatherer.add(chunk)
     if gatherer.track is None:
         raise InputError(f"no sample rows in {', '.join(map(str, paths))}; give parquet files of samples")
-    samples = gatherer.samples(tasks or {}, recorded, again=read_chunks(paths))
+    samples = gatherer.samples(tasks or {}, families, recorded, again=read_chunks(paths))
     check_pairing(samples)
     return samples
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,10 @@ class EntrySelection:
     `select` [runs, 1 + steps, scopes] are scores by step, the base model's first, nan where a step was not
     scored. `held_out` and `best_on_test` [runs] are steps chosen on `select` and on `test` from step 1 up,
     `paper` maps a family to the steps chosen on `test` from step 0 up; NO_STEP where no step is finite.
-    `run_scores` [runs, scopes] are the reported scores. `optimism` and `floor_gain` [runs] are differences of
-    `all` averages. `best` is the single run and step with the highest gain on `select`, None without that split.
+    `run_scores` [runs, scopes] are the reported scores. `optimism` and `floor_gain` [units] are differences of
+    `all` averages. `best` are the place of the run and the step with the highest gain on `select`,
+    None without that split, and `best_gains` [documents] its gains on `test`: what a study shows that reports its
+    best run, here without the optimism of that choice.
     `chosen` are the scores by unit and document that the entry is judged by; `text_of` and
     `unit_of` [runs] are the runs' texts and units (draws, or texts where there is one draw).
     """
@@ -40,24 +41,10 @@ class EntrySelection:
     optimism: Floats
     floor_gain: Floats
     chosen: DocumentScores
-    best: "BestText | None"
+    best: tuple[int, int] | None
+    best_gains: Floats
     text_of: tuple[str, ...]
     unit_of: tuple[str, ...]
-
-    def by_unit(self, values: Floats) -> Floats:
-        """Values of runs [runs, ...] averaged over the seeds of each text, then over texts [units, ...]."""
-        return averaged_by_unit(values, self.text_of, self.unit_of)
-
-
-class BestText(NamedTuple):
-    """The text and step that were best on `select`, and what they gain on `test` by document [documents].
-
-    It is the quantity that a study shows which reports its best run, here without the optimism of that choice.
-    """
-
-    text_id: str
-    step: int
-    gains: Floats
 
 
 def averaged_by_unit(values: Floats, texts: Sequence[str], units: Sequence[str]) -> Floats:
@@ -91,9 +78,7 @@ def select_entry(
         places, select_layout, select_values = entry_values(samples, entry, "select")
         select = _by_step(select_layout, select_values, starts(samples, rows, "select", places), candidates)
     held_out, best = _chosen(select[:, 1:, 0]), _chosen(test[:, 1:, 0])
-    by_family = {
-        family: best_step(test[..., layout.scopes.index(family)]) for family in layout.summary_scopes[1:]
-    }
+    by_family = {family: best_step(test[..., layout.scopes.index(family)]) for family in layout.family_scopes}
     picks = by_family if paper else dict.fromkeys(by_family, held_out)
     untreated = [_untreated(samples, row, records) for row in rows]
     fallback = np.where(np.array(untreated)[:, None], start, layout.chance)
@@ -101,6 +86,9 @@ def select_entry(
     finer = _finer(samples, rows, columns, layout, picks, untreated)
     scores_all = layout.scope_means(picked)
     without_step = layout.scope_means(fallback)[:, 0]
+    texts, units = tuple(samples.runs[row].text_id for row in rows), units_of(samples, rows)
+    gains = values - start[:, None]
+    best_run, best_place = _best_run([samples.runs[row].base for row in rows], select)
     best_score = _score_at(test[..., 0], best, without_step)
     held_out_score = _score_at(test[..., 0], held_out, without_step)
     return EntrySelection(
@@ -112,29 +100,30 @@ def select_entry(
         best_on_test=_step_numbers(best, samples.steps),
         paper={family: _step_numbers(place, samples.steps) for family, place in by_family.items()},
         run_scores=scores_all,
-        optimism=best_score - (held_out_score if "select" in samples.layouts else np.nan),
-        floor_gain=np.maximum(test[:, 0, 0] - best_score, 0.0),
-        best=_best_text(samples, rows, select, values - start[:, None]),
+        optimism=averaged_by_unit(
+            best_score - (held_out_score if "select" in samples.layouts else np.nan), texts, units
+        ),
+        floor_gain=averaged_by_unit(np.maximum(test[:, 0, 0] - best_score, 0.0), texts, units),
+        best=None if best_place == NO_STEP else (best_run, int(samples.steps[best_place])),
+        best_gains=np.full(layout.size, np.nan) if best_place == NO_STEP else gains[best_run, best_place],
         chosen=_by_unit(samples, entry, columns, picked, start, finer),
-        text_of=tuple(samples.runs[row].text_id for row in rows),
-        unit_of=units_of(samples, rows),
+        text_of=texts,
+        unit_of=units,
     )
 
 
-def _best_text(samples: Samples, rows: Sequence[int], select: Floats, gains: Floats) -> BestText | None:
-    """The best by gain at `all` on `select` [runs, 1 + steps, scopes], ties to the first run and step.
+def _best_run(bases: Sequence[tuple[str, int]], select: Floats) -> tuple[int, int]:
+    """Places of the run and step of the highest gain at `all` on `select` [runs, 1 + steps, scopes], ties to the first.
 
-    Runs from one base model need no score of it on `select`: it is the same for all.
+    The step's is NO_STEP where there is none. Runs from one base model (`bases` [runs]) need no score of it on
+    `select`: it is the same for all.
     """
     start = select[:, :1, 0]
-    if len({samples.runs[row].base for row in rows}) == 1 and np.isnan(start).all():
+    if len(set(bases)) == 1 and np.isnan(start).all():
         start = np.zeros_like(start)
-    on_select = (select[:, 1:, 0] - start).ravel()
-    place = int(best_step(on_select))
-    if place == NO_STEP:
-        return None
-    run, step = divmod(place, len(samples.steps))
-    return BestText(samples.runs[rows[run]].text_id, int(samples.steps[step]), gains[run, step])
+    on_select = select[:, 1:, 0] - start
+    place = int(best_step(on_select.ravel()))
+    return (0, NO_STEP) if place == NO_STEP else divmod(place, on_select.shape[1])
 
 
 def _finer(
@@ -245,7 +234,7 @@ def _picked(
     picked = fallback.copy()
     runs = np.arange(len(values))
     for family, places in picks.items():
-        member = np.array([task.family == family for task in layout.tasks])[layout.task_of]
+        member = layout.is_in(family)
         step = values[runs, np.maximum(places - 1, 0)]
         step = np.where((places == 0)[:, None], start, step)
         kept = (places != NO_STEP)[:, None] & member
@@ -261,7 +250,7 @@ def _by_unit(
     start: Floats,
     finer: tuple[Floats, Floats] | None,
 ) -> DocumentScores:
-    """One row a unit: seeds averaged first, then the texts of a draw."""
+    """One row per unit: seeds averaged first, then the texts of a draw."""
     rows = samples.entries[entry]
     texts, units = [samples.runs[row].text_id for row in rows], units_of(samples, rows)
     return DocumentScores(

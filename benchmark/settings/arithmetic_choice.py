@@ -1,4 +1,4 @@
-"""The beginning of every command that computes: the arithmetic that its settings ask for, and what is said of it."""
+"""The start of every command that computes: set the arithmetic that its settings ask for, and report it once."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from benchmark.arithmetic import mode
 from benchmark.settings.run_options import Execution
 
 SAID = "GAPBENCH_ARITHMETIC_SAID"
-"""Set where a command before this one has said it: `make repro` has every stage silent but the first."""
+"""Environment variable that suppresses the report: with `make repro`, only the first stage prints it."""
 
 
 def begin(execution: Execution) -> None:
-    """Take the arithmetic of the settings, and say once what it sets aside or why it cannot be had.
+    """Use the arithmetic of the settings; print one line on what it overrides, or why it is not available.
 
     Raises:
         InputError: a library was imported in another mode.

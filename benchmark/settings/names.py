@@ -1,4 +1,4 @@
-"""Names in `params.yaml`: how they may be spelled, and what a wrong one probably means."""
+"""Names in `params.yaml`: the rules, and suggestions for unknown names."""
 
 import difflib
 import re
@@ -7,17 +7,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from benchmark.system.patterns import COMMIT, HUB_ID
+from benchmark.system.patterns import COMMIT, HUB_ID, REVISION
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RESERVED = frozenset({"none"})
 
 HubId = Annotated[str, Field(pattern=f"^{HUB_ID}$")]
 Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
+Revision = Annotated[str, Field(pattern=f"^{REVISION}$", max_length=200)]
+"""A commit of the Hub, or a branch or tag, which `gapbench track pin` replaces by its commit before anything runs."""
 
 
 def check_name(name: object) -> str:
-    """A name of a corpus, model or arm: it ends up in file names and shell commands, so it must be a slug."""
+    """A name of a corpus, model or arm: it is part of file names and commands, so its characters are restricted."""
     if not isinstance(name, str):
         raise ValueError(
             f"name {name!r} is read by YAML as {type(name).__name__}, and DVC would drop it: "

@@ -1,11 +1,12 @@
 """The sections `posttrain`, `evaluation`, `execution` and `checkpoints`: how runs are done and scored."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from benchmark.arithmetic.mode import Arithmetic
 from benchmark.settings.section import Section
+from benchmark.settings.task_suite import SuiteChoice, TaskSuite
 
 
 class Posttrain(Section):
@@ -19,9 +20,9 @@ class Posttrain(Section):
 
 
 class EvaluationOptions(Section):
-    """Which documents a checkpoint is scored on, and how."""
+    """Which documents a checkpoint is scored on, and how; `suite` is a name, or a list of lm-eval's tasks."""
 
-    suite: str = "micro12"
+    suite: SuiteChoice = "micro12"
     protocol: Literal["held-out", "paper"] = "held-out"
     max_length: int = Field(default=512, ge=8)
     tasks: tuple[str, ...] | None = Field(default=None, min_length=1)
@@ -35,12 +36,29 @@ class EvaluationOptions(Section):
     batch_tokens: int = Field(default=8192, gt=0)
     split_source: Literal["halves", "train", "whole"] = "halves"
 
+    @property
+    def suite_name(self) -> str:
+        """The suite's name, with its number of examples where it is a few-shot variant."""
+        return self.suite.name if isinstance(self.suite, TaskSuite) else self.suite
+
+    @model_validator(mode="after")
+    def _fits_lm_eval_tasks(self) -> Self:
+        if not isinstance(self.suite, TaskSuite):
+            return self
+        if self.protocol != "held-out" or self.split_source != "halves":
+            raise ValueError(
+                "suite: lm-eval's tasks are split by the rule of docs/DATA.md: leave protocol and split_source out"
+            )
+        if self.num_fewshot or self.fewshot_seed:
+            raise ValueError("num_fewshot, fewshot_seed: give them inside suite for lm-eval's tasks")
+        return self
+
 
 class Execution(Section):
-    """Where runs run; `workers` 0 means one a core, `device` auto a GPU where there is one.
+    """Where runs run; `workers` 0 means one per core, `device` auto means a GPU if there is one.
 
-    `arithmetic` portable gives the same bits on every x86-64 CPU with AVX2 (Linux); where that cannot be had, on a GPU
-    or another CPU, numbers are native all the same and say so.
+    `arithmetic` portable gives the same bits on every x86-64 CPU with AVX2 (Linux); elsewhere, such as on a GPU
+    or another CPU, numbers are native, and one line says so.
     """
 
     engine: Literal["local", "ray"] = "local"

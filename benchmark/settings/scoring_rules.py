@@ -14,7 +14,7 @@ class Scoring(Section):
 
     `margin` is the share of the ladder gap that may remain for `comparable`; a difference below the share
     `negligible` of the gap is not worth having. `ratio` bounds baseline size / own size, both ends included.
-    `resamples` draws of documents and texts, from `seed`, stand behind the interval of the interquartile mean;
+    The interval of the interquartile mean comes from `resamples` draws of documents and texts with `seed`;
     nothing else is resampled.
     """
 
@@ -32,12 +32,15 @@ class Scoring(Section):
 
 
 class DeclaredControl(Section):
-    """An entry whose outcome against its own base model is known before: what a study that can see shows."""
+    """An entry whose outcome against its own base model is known before: what a study that can see shows.
+
+    `scopes` are `all`, families and tasks; not given, they are `all` and every family.
+    """
 
     model: str
     arm: str
     corpus: str
-    scopes: tuple[str, ...] = Field(default=("all", "classification", "dialogue"), min_length=1)
+    scopes: tuple[str, ...] | None = Field(default=None, min_length=1)
 
 
 class NextRung(Section):
@@ -50,7 +53,7 @@ class NextRung(Section):
 class Controls(Section):
     """The declared controls of claim C0, none of which is ranked.
 
-    `positive` must be superior to its base model and `negative` inferior, in every scope that they name; `placebo`
+    `positive` must be superior to its base model and `negative` inferior, in each of their scopes; `placebo`
     must be superior in none. `same`: two disjoint sets of draws of this model must not be told apart. `next_rung`:
     draws of the larger rung, entered as a treated model, must be comparable to the other draws.
     """

@@ -10,7 +10,7 @@ from benchmark.settings.scoring_rules import Claims, Scoring
 from benchmark.settings.track_settings import Settings
 
 FEWEST_UNITS = 3
-"""Fewer draws, or texts on one draw, tell nothing about how much others would vary."""
+"""With fewer draws, or texts on one draw, nothing is known about how much others would vary."""
 
 
 class ScoringSettings(Scoring):
@@ -19,27 +19,41 @@ class ScoringSettings(Scoring):
     `treatments` names the arms that are ranked; empty, every arm is one whose name is not that of a kind of
     control, nor begins with one and a hyphen. `controls` may say which control arms belong to which
     treatment, as `of_track` does; a treatment that it does not name, as where samples are scored without settings
-    of a track, is compared with every control of its model and corpus.
+    of a track, is compared with every control of its model and corpus. `families` are those of the suite in its
+    order, each with its label; families that it does not name follow by name.
     """
 
     protocol: Literal["held-out", "paper"] = "held-out"
     suite_version: str | None = None
     treatments: tuple[str, ...] = ()
     controls: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    families: Mapping[str, str] = Field(default_factory=dict)
     claims: Claims = Claims()
 
     @classmethod
-    def of_track(cls, settings: Settings, suite_version: str | None = None) -> Self:
+    def of_track(
+        cls,
+        settings: Settings,
+        suite_version: str | None = None,
+        families: Mapping[str, str] | None = None,
+    ) -> Self:
         """What scoring has to know of a track: the control arms of a treatment are those with its learning rate.
 
-        A control at another rate moves the weights another distance, so a difference from it would be one of
-        dose. A soup has none and is none: its texts are groups of texts. Nor is `lessons` one.
+        A control at another rate moves the weights by another distance, so a difference from it could be due to the
+        dose. A soup has no controls and is no control, since its texts are groups of texts; `lessons` is no control. A
+        declared pair is left out if its model is a baseline or unused by its role.
         """
         controls = [
             name for name, arm in settings.arms.items() if arm.is_control and arm.kind not in ONE_STEP
         ]
         treatments = {name: arm for name, arm in settings.arms.items() if not arm.is_control}
         rate = settings.learning_rate
+        used = settings.used_models
+        pairs = {
+            model: larger
+            for model, larger in settings.claims.pairs.items()
+            if model not in settings.models or (model in used and used[model].role != "baseline")
+        }
         return cls(
             **settings.scoring.model_dump(),
             protocol=settings.evaluation.protocol,
@@ -49,7 +63,8 @@ class ScoringSettings(Scoring):
                 name: () if arm.kind == "soup" else tuple(one for one in controls if rate(one) == rate(name))
                 for name, arm in treatments.items()
             },
-            claims=settings.claims,
+            families=families or {},
+            claims=settings.claims.model_copy(update={"pairs": pairs}),
         )
 
     def is_treatment(self, arm: str) -> bool:

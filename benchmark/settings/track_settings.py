@@ -82,6 +82,11 @@ class Settings(Section):
             _check_names(f"corpora.{name}.arms", "arm", corpus.arms, self.arms)
         return self
 
+    @property
+    def used_models(self) -> Mapping[str, ModelSpec]:
+        """The models without those whose role is `unused`."""
+        return {name: spec for name, spec in self.models.items() if spec.role != "unused"}
+
     def learning_rate(self, arm: str) -> float:
         """The rate at which the runs of an arm take their steps; a soup's is that of the runs it averages."""
         spec = self.arms[arm]
@@ -91,7 +96,7 @@ class Settings(Section):
 
 
 def arms_of(settings: Settings, model: str, corpus: str) -> dict[str, Arm]:
-    """The arms that run on a model and a corpus, by name; their own filters and the corpus's must let them."""
+    """The arms that run on a model and a corpus, by name, as their own filters and the corpus's allow."""
     spec = settings.corpora.get(corpus)
     on_corpus = None if spec is None else spec.arms
     return {

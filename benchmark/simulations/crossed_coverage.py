@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmark.scoring.comparisons import LEVEL, verdict
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
+    FAMILIES,
     GAP,
     SCENARIOS,
     Effects,
@@ -55,7 +56,7 @@ class Outcomes(NamedTuple):
 
 @dataclass(frozen=True)
 class CellRates:
-    """The rates of one scenario, number of texts and number of documents a task."""
+    """The rates of one scenario, number of texts and number of documents per task."""
 
     scenario: str
     texts: int
@@ -120,7 +121,7 @@ def _batch(effects: Effects, texts: int, layout: Layout, rng: np.random.Generato
 
 
 def _p_noninferior(values: Floats, base: Floats, rung: Floats, layout: Layout, scopes: slice) -> Floats:
-    """`comparisons.noninferiority` for one draw of each model and many data sets at once; nan without a gap."""
+    """`contrast.noninferiority` for one draw of each model and many data sets at once; nan without a gap."""
     gap = crossed([], rung - base, layout).at(scopes)
     remaining = crossed([values], -base - (1 - MARGIN) * (rung - base), layout).at(scopes)
     return np.where(gap.is_above_zero(), remaining.p_above_zero(), np.nan)
@@ -162,8 +163,8 @@ def missed(cell: CellRates) -> list[str]:
 HEADER = [
     "scenario",
     "texts",
-    "documents a task",
-    "coverage: all, classification, dialogue",
+    "documents per task",
+    f"coverage: all, {', '.join(FAMILIES)}",
     "p < 0.05 under the null",
     "comparable at minus the margin (uncorrected)",
     "family-wise error",

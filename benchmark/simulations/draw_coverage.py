@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED, noninferiority
+from benchmark.scoring.comparisons import LEVEL, LEVEL_ONE_SIDED
 from benchmark.simulations.made_samples import (
     BASE_SCORES,
-    CLASSIFICATION,
+    CHOICES,
     GAP,
     TASKS,
     model_scores,
@@ -23,7 +23,7 @@ from benchmark.simulations.made_samples import (
     treated_scores,
 )
 from benchmark.simulations.records import Simulation
-from benchmark.statistics.contrast import Contrast, gain, level, score
+from benchmark.statistics.contrast import Contrast, gain, level, noninferiority, score
 from benchmark.statistics.design import DocumentScores, Floats, Layout
 from benchmark.statistics.multiplicity import holm
 
@@ -146,7 +146,7 @@ class LatentEffects:
 
 
 def layout_of(scenario: Scenario) -> Layout:
-    """12 tasks of equal size, but for a small first one, with clusters of several sizes where asked for."""
+    """12 tasks of equal size; if asked for, with a small first one, and with clusters of several sizes."""
     whole = simulated_layout(DOCUMENTS)
     keep = (whole.task_of > 0) | (whole.doc_id < SMALL_TASK) if scenario.small_task else whole.task_of >= 0
     task_of, doc_id = whole.task_of[keep], whole.doc_id[keep]
@@ -271,7 +271,7 @@ def _skewed(world: LatentEffects) -> tuple[float, ...]:
 
 def _given(effects: Floats, expected: Floats, variance: float, sd: float) -> float:
     """Expected score at `all` of one draw with `effects` [1, tasks], whose scores over draws are `expected`."""
-    accuracy = np.arange(TASKS) < CLASSIFICATION
+    accuracy = np.arange(TASKS) < CHOICES
     whole = np.where(accuracy, variance, 1 + variance)
     mean = ndtri(expected) * np.sqrt(whole) + effects[0]
     return float(ndtr(mean / np.sqrt(whole - 2 * sd**2)).mean())

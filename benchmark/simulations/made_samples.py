@@ -17,8 +17,10 @@ from benchmark.schema.stored_columns import NO_ARM
 from benchmark.scoring.selection import draw_name
 from benchmark.statistics.design import DocumentScores, Floats, Layout, Task
 
-CLASSIFICATION = 8
+CHOICES = 8
 TASKS = 12
+FAMILIES = ("choices", "texts")
+"""Tasks of accuracy, then tasks of F1."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ SCENARIOS = {
 
 def simulated_layout(documents: int) -> Layout:
     """12 tasks of `documents` documents each, 8 of accuracy and 4 of F1."""
-    kinds = [("classification", "acc")] * CLASSIFICATION + [("dialogue", "f1")] * (TASKS - CLASSIFICATION)
+    choices, texts = FAMILIES
+    kinds = [(choices, "acc")] * CHOICES + [(texts, "f1")] * WRITTEN
     tasks = tuple(Task(f"task-{number:02d}", *kind) for number, kind in enumerate(kinds))
     return Layout(tasks, np.repeat(np.arange(TASKS), documents), np.tile(np.arange(documents), TASKS))
 
@@ -83,15 +86,15 @@ def treated_scores(
     )
 
 
-DIALOGUE = TASKS - CLASSIFICATION
-BASE_SCORES = np.concatenate([np.linspace(0.3, 0.75, CLASSIFICATION), np.linspace(0.12, 0.2, DIALOGUE)])
-GAP = np.concatenate([np.full(CLASSIFICATION, 0.06), np.full(DIALOGUE, 0.03)])
+WRITTEN = TASKS - CHOICES
+BASE_SCORES = np.concatenate([np.linspace(0.3, 0.75, CHOICES), np.linspace(0.12, 0.2, WRITTEN)])
+GAP = np.concatenate([np.full(CHOICES, 0.06), np.full(WRITTEN, 0.03)])
 """Expected scores of the base model by task, and how far the larger rung lies above it."""
 
 
 def latent_mean(scores: Floats, variance: float) -> Floats:
     """Means of the latent value [tasks] that give the expected `scores` [tasks]."""
-    spread = np.where(np.arange(TASKS) < CLASSIFICATION, variance, 1 + variance)
+    spread = np.where(np.arange(TASKS) < CHOICES, variance, 1 + variance)
     return np.asarray(ndtri(scores) * np.sqrt(spread), dtype=np.float64)
 
 
@@ -99,7 +102,7 @@ def scores_of(latent: Floats, scores: Floats, variance: float, layout: Layout) -
     """Scores [..., documents] of centred latent values [..., documents] with expected `scores` [tasks]."""
     shifted = latent + latent_mean(scores, variance)[layout.task_of]
     values = np.empty(shifted.shape)
-    accuracy = layout.task_of < CLASSIFICATION
+    accuracy = layout.task_of < CHOICES
     values[..., accuracy] = shifted[..., accuracy] > 0
     values[..., ~accuracy] = ndtr(shifted[..., ~accuracy])
     return values

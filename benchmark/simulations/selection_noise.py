@@ -7,7 +7,7 @@ import numpy as np
 from benchmark.scoring.run_records import Records
 from benchmark.scoring.samples import RunKey, Samples
 from benchmark.scoring.selection import select_entry
-from benchmark.simulations.made_samples import BASE_SCORES, CLASSIFICATION, simulated_layout
+from benchmark.simulations.made_samples import BASE_SCORES, CHOICES, simulated_layout
 from benchmark.simulations.records import Simulation
 from benchmark.statistics.contrast import gain
 from benchmark.statistics.design import Floats, Ints
@@ -19,7 +19,7 @@ ENTRY = ("model", "gap", "corpus")
 CELLS = ((3, 32), (5, 32), (20, 32), (3, 320), (5, 320))
 HEADER = [
     "texts",
-    "documents a task",
+    "documents per task",
     "held-out gain (s.e.)",
     "its interval covers 0",
     "gain of the step chosen on test (s.e.)",
@@ -74,7 +74,7 @@ def _draw(rng: np.random.Generator, shape: tuple[int, ...], task_of: Ints) -> Fl
     uniform = rng.random(shape, dtype=np.float32)
     expected = BASE_SCORES[task_of]
     f1 = np.minimum(-np.log1p(-uniform) * expected, 1.0)
-    return np.where(task_of < CLASSIFICATION, uniform < expected, f1).astype(np.float64)
+    return np.where(task_of < CHOICES, uniform < expected, f1).astype(np.float64)
 
 
 def _redrawn(rng: np.random.Generator, base: Floats, texts: int, task_of: Ints) -> Floats:

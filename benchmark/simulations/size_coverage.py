@@ -101,7 +101,7 @@ def row(cell: tuple[str, int, int], data_sets: int) -> tuple[list[str], list[str
 SIMULATION = Simulation(
     "size",
     "docs/EFFECTIVE_SIZE.md",
-    ["ladder", "texts", "documents a task", "covered", "median width", "no ladder"],
+    ["ladder", "texts", "documents per task", "covered", "median width", "no ladder"],
     list(product(LADDERS, TEXTS, DOCUMENTS)),
     row,
     ("benchmark.statistics.effective_size",),

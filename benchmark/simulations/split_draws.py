@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtr
 
-from benchmark.scoring.comparisons import baselines_of
+from benchmark.scoring.comparisons import baselines_of, kind_of
 from benchmark.simulations.whole_study import Entry, Study
 from benchmark.statistics.contrast import Contrast, gain, level, score
 from benchmark.statistics.design import DocumentScores, Floats, Ints
@@ -77,11 +77,11 @@ def agreement(study: Study, number: int, simulated: int, seed: int = 0) -> dict[
 def comparisons(study: Study) -> list[Comparison]:
     """Entries that have all draws of their base model, against that and against each larger rung."""
     return [
-        Comparison(key, baseline.kind, baseline.scores.model)
+        Comparison(key, kind, baseline.model)
         for key, entry in sorted(study.entries.items())
         if entry.by == "draw" and entry.units == study.bases[entry.model].units
         for baseline in baselines_of(entry, study.bases, study.entries, study.models, study.settings)
-        if baseline.kind in KINDS
+        if (kind := kind_of(baseline, entry)) in KINDS
     ]
 
 

@@ -214,7 +214,7 @@ class Components:
 def _without_interaction(by_document: Floats, left: Floats, layout: Layout) -> Floats:
     """Means by document [documents] whose variance between clusters holds no part of what is `left` by draw.
 
-    A mean over few draws holds a share of the interaction, which a simulated draw brings anew.
+    A mean over few draws contains a share of the interaction, which every simulated draw adds again.
     """
     units = len(left)
     means = layout.task_means(by_document)[layout.task_of]

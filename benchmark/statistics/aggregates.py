@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import mannwhitneyu
 
-from benchmark.statistics.design import SUMMARY_SCOPES, Floats
+from benchmark.schema.stored_columns import ALL
+from benchmark.statistics.design import Floats
 from benchmark.statistics.textbook import wilson
 
 PROFILE_POINTS = 101
@@ -30,17 +31,22 @@ def chance_corrected(scores: ArrayLike, chance: ArrayLike) -> Floats:
 
 def corrected_averages(
     scores: Mapping[str, float], chance: Mapping[str, float], families: Mapping[str, str]
-) -> dict[str, float | None]:
-    """Chance-corrected means by scope: `all`, `classification`, `dialogue` (None where no task is in it)."""
+) -> dict[str, float]:
+    """Chance-corrected means by scope: `all` and the families of the tasks."""
     tasks = sorted(scores)
     corrected = chance_corrected([scores[t] for t in tasks], [chance.get(t, 0.0) for t in tasks])
-    averages: dict[str, float | None] = {}
-    for scope in SUMMARY_SCOPES:
-        member = [
-            value for task, value in zip(tasks, corrected, strict=True) if scope in ("all", families[task])
-        ]
-        averages[scope] = float(np.mean(member)) if member else None
-    return averages
+    return {
+        scope: float(
+            np.mean(
+                [
+                    value
+                    for task, value in zip(tasks, corrected, strict=True)
+                    if scope in (ALL, families[task])
+                ]
+            )
+        )
+        for scope in dict.fromkeys((ALL, *(families[task] for task in tasks)))
+    }
 
 
 def probability_of_improvement(treated: ArrayLike, reference: ArrayLike) -> float | None:

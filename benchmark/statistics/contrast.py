@@ -12,7 +12,7 @@ from functools import reduce
 import numpy as np
 
 from benchmark.settings.scoring_settings import FEWEST_UNITS
-from benchmark.statistics.crossed import Estimate, Sampled, sampled, weighed
+from benchmark.statistics.crossed import Estimate, sampled, weighed
 from benchmark.statistics.design import DocumentScores, Floats, Ints, Layout, shared_columns
 
 GIVEN_DRAWS = "draws"
@@ -84,15 +84,19 @@ class Contrast:
         """The estimates of this contrast plus levels of `bases` with `weights` [..., bases], all at once."""
         levels = _levels(self.levels, bases, weights)
         gains = _paired(self.gains)
-        used = [scores for _, scores in (*levels, *(term for group in gains for term in group))]
+        used = [scores for _, scores in (*levels, *(term for _, group in gains for term in group))]
         columns = shared_columns(*used)
         shared = layout.subset(columns, " against ".join(dict.fromkeys(scores.name for scores in used)))
-        sums = [_sum_of_gains(group, columns) for group in gains]
-        terms = [_term(values, shared) for values in sums] + [
-            _term(scores.at(columns), shared) for _, scores in levels
+        sums = [
+            np.sum([weight * scores.gains_at(columns, units) for weight, scores in group], axis=0)
+            for units, group in gains
+        ]
+        terms = [
+            sampled(values, shared, FEWEST_UNITS)
+            for values in (*sums, *(scores.at(columns) for _, scores in levels))
         ]
         factors = [np.ones(np.shape(weights)[:-1])] * len(sums) + [weight for weight, _ in levels]
-        one_draw = any(scores.by == "text" for group in gains for _, scores in group) or any(
+        one_draw = any(scores.by == "text" for _, group in gains for _, scores in group) or any(
             len(scores.units) < FEWEST_UNITS for _, scores in levels
         )
         few = any(len(values) < FEWEST_UNITS for values in sums)
@@ -102,11 +106,6 @@ class Contrast:
             min((len(values) for values in sums), default=0),
             GIVEN_ALL if few else GIVEN_DRAWS if one_draw else "",
         )
-
-
-def _term(values: Floats, layout: Layout) -> Sampled:
-    """Scores [units, documents]; fewer than three units are taken as given."""
-    return sampled(values, layout) if len(values) >= FEWEST_UNITS else Sampled(values.mean(axis=0))
 
 
 def gain(entry: DocumentScores) -> Contrast:
@@ -122,6 +121,17 @@ def level(base: DocumentScores) -> Contrast:
 def score(entry: DocumentScores, base: DocumentScores) -> Contrast:
     """An entry's score: its gain, on top of its base model's level over all its draws."""
     return gain(entry) + level(base)
+
+
+def noninferiority(
+    entry: DocumentScores, base: DocumentScores, rung: DocumentScores, margin: float
+) -> tuple[Contrast, Contrast]:
+    """The gap, and treated - base - (1 - margin) (rung - base): above 0 where less than the margin remains.
+
+    It is one linear contrast, so the gap's own error counts (the synthesis method; Fieller 1954).
+    """
+    gap = level(rung) - level(base)
+    return gap, gain(entry) - (1 - margin) * gap
 
 
 def variance_between_draws(base: DocumentScores, layout: Layout) -> float:
@@ -171,8 +181,13 @@ def paired_units(first: DocumentScores, second: DocumentScores) -> list[str]:
     return sorted(common) if same and (len(common) >= FEWEST_UNITS or every) else []
 
 
-def _paired(terms: Sequence[tuple[float, DocumentScores]]) -> list[list[tuple[float, DocumentScores]]]:
-    """Gains whose units are paired, a list each: each joins the first list with all of which it pairs."""
+def _paired(
+    terms: Sequence[tuple[float, DocumentScores]],
+) -> list[tuple[list[str], list[tuple[float, DocumentScores]]]]:
+    """Gains in groups whose units are paired, with the units that all of a group have.
+
+    Each joins the first group with all of which it pairs.
+    """
     groups: list[list[tuple[float, DocumentScores]]] = []
     for term in terms:
         for group in groups:
@@ -185,15 +200,8 @@ def _paired(terms: Sequence[tuple[float, DocumentScores]]) -> list[list[tuple[fl
                 break
         else:
             groups.append([term])
-    return groups
+    return [(sorted(_common_units(group)), group) for group in groups]
 
 
 def _common_units(terms: Sequence[tuple[float, DocumentScores]]) -> set[str]:
     return set.intersection(*(set(scores.units) for _, scores in terms))
-
-
-def _sum_of_gains(terms: Sequence[tuple[float, DocumentScores]], columns: Ints) -> Floats:
-    """The weighted sum of gains by common unit and document [units, documents]."""
-    common = sorted(_common_units(terms))
-    parts = [weight * scores.gains_at(columns)[scores.rows(common)] for weight, scores in terms]
-    return np.asarray(np.sum(parts, axis=0), dtype=np.float64)

@@ -144,11 +144,11 @@ class Sampled(NamedTuple):
     units: int = 1
 
 
-def sampled(group: Floats, layout: Layout) -> Sampled:
-    """A set of texts [..., texts, documents] as a term of `weighed`; one text is taken as given."""
+def sampled(group: Floats, layout: Layout, fewest: int = 2) -> Sampled:
+    """A set of texts [..., texts, documents] as a term of `weighed`; fewer than `fewest` are taken as given."""
     units = group.shape[-2]
     mean = np.asarray(group.mean(axis=-2), dtype=np.float64)
-    return Sampled(mean, *_text_variance(group, layout), units) if units > 1 else Sampled(mean)
+    return Sampled(mean, *_text_variance(group, layout), units) if units >= fewest else Sampled(mean)
 
 
 def weighed(terms: Sequence[Sampled], weights: Floats, layout: Layout) -> Estimate:

@@ -9,27 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError
+from benchmark.schema.stored_columns import ALL
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FAMILIES = ("classification", "dialogue")
-SUMMARY_SCOPES = ("all", *FAMILIES)
+CHOICE_METRICS = ("acc", "acc_norm")
+"""Metrics of an answer that is chosen among several; other metrics grade a text that is written."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task: its family, its metric (`acc` or `f1`) and the score that chance gives, in [0, 1]."""
+    """One task: its family, its metric (such as `acc` or `f1`) and the score that chance gives, in [0, 1]."""
 
     name: str
     family: str
     metric: str
     chance: float = 0.0
 
+    @property
+    def written(self) -> bool:
+        """Whether its metric grades a text that is written: chance is then 0, and the reference has a loss."""
+        return self.metric not in CHOICE_METRICS
+
 
 @dataclass(frozen=True)
 class Layout:
     """Documents of one split, sorted by task and then `doc_id`; every task has at least one.
+
+    Families stand in the order of their first task.
 
     `task_of` [documents] indexes `tasks`; `doc_id` [documents] is the row number in the source split. `cluster`
     [documents] numbers the clusters of documents that ask alike (one fact, one template), each inside one task;
@@ -66,10 +74,24 @@ class Layout:
         return np.array([task.chance for task in self.tasks], dtype=np.float64)[self.task_of]
 
     @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The families that have tasks."""
+        return tuple(dict.fromkeys(task.family for task in self.tasks))
+
+    @cached_property
+    def family_scopes(self) -> tuple[str, ...]:
+        """The scopes of single families; `all` where there is one family, so that no scope stands there twice."""
+        return self.families if len(self.families) > 1 else (ALL,)
+
+    @cached_property
     def summary_scopes(self) -> tuple[str, ...]:
-        """`all`, then the families that have tasks."""
-        present = {task.family for task in self.tasks}
-        return ("all", *(family for family in FAMILIES if family in present))
+        """`all`, then the families where there are several."""
+        return tuple(dict.fromkeys((ALL, *self.family_scopes)))
+
+    @cached_property
+    def finer_scopes(self) -> tuple[str, ...]:
+        """The scopes of the finer measure, which is averaged inside a family only: families, then tasks."""
+        return (*self.family_scopes, *(task.name for task in self.tasks))
 
     @cached_property
     def scopes(self) -> tuple[str, ...]:
@@ -80,7 +102,7 @@ class Layout:
     def scope_weights(self) -> Floats:
         """Weights [scopes, tasks] whose rows sum to 1: a scope is the plain mean over its tasks."""
         member = np.array(
-            [[scope in ("all", task.family, task.name) for task in self.tasks] for scope in self.scopes],
+            [[scope in (ALL, task.family, task.name) for task in self.tasks] for scope in self.scopes],
             dtype=np.float64,
         )
         return np.asarray(member / member.sum(axis=1, keepdims=True), dtype=np.float64)
@@ -93,6 +115,10 @@ class Layout:
     def scope_means(self, values: NDArray[Any]) -> Floats:
         """Score by scope: [..., documents] -> [..., scopes]."""
         return np.asarray(self.task_means(values) @ self.scope_weights.T, dtype=np.float64)
+
+    def is_in(self, scope: str) -> NDArray[np.bool_]:
+        """Whether each document belongs to a scope [documents]."""
+        return np.asarray(self.scope_weights[self.scopes.index(scope)] > 0)[self.task_of]
 
     def scope_documents(self) -> Ints:
         """Documents behind each scope [scopes]."""
@@ -240,21 +266,17 @@ class DocumentScores:
         """Values at positions of the test layout that it holds: [units, len(columns)]."""
         return self._at(self.values, columns)
 
-    def gains_at(self, columns: Ints) -> Floats:
-        """Values minus those of the own base model, like `at`."""
+    def gains_at(self, columns: Ints, units: Sequence[str] | None = None) -> Floats:
+        """Values minus those of the own base model, like `at`; of `units` in their order, all by default."""
         if self.start is None:
             raise ValueError(f"{self.name}: a base model has no gain")
-        return self._at(self.values - self.start, columns)
+        gains = self._at(self.values - self.start, columns)
+        return gains if units is None else gains[[self.units.index(unit) for unit in units]]
 
     def _at(self, values: Floats, columns: Ints) -> Floats:
         if len(columns) == len(self.columns):
             return values
         return values[:, np.searchsorted(self.columns, columns)]
-
-    def rows(self, units: Sequence[str]) -> Ints:
-        """Row numbers of `units`."""
-        place = {unit: row for row, unit in enumerate(self.units)}
-        return np.array([place[unit] for unit in units], dtype=np.int64)
 
 
 def shared_columns(*scores: DocumentScores) -> Ints:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmark.schema.stored_columns import ALL
 from benchmark.statistics.aggregates import Profile, performance_profile, probability_of_improvement
 from benchmark.statistics.contrast import gain
 from benchmark.statistics.crossed import CONFIDENCE
@@ -80,7 +81,7 @@ def paired_difference(
     cluster = _labels(np.arange(documents) if clusters is None else clusters, documents)[1]
     order = np.argsort(task_of, kind="stable")
     layout = Layout(
-        tuple(Task(str(name), "classification", "acc") for name in names),
+        tuple(Task(str(name), ALL, "acc") for name in names),
         task_of[order],
         order,
         cluster[order],

@@ -20,9 +20,12 @@ OWN: Mapping[str, Mapping[str, float]] = {
 }
 """The same for each single model, for the scopes in which models differ."""
 
+OTHERS = max(POOLED.values())
+"""For families that were not measured."""
+
 DEVIATIONS = 4
 
 
 def allowed_deviation(model: str, scope: str) -> float:
-    """How far a score of `model` at a scope (a key of `POOLED`) may move: four standard deviations of a draw."""
-    return DEVIATIONS * max(POOLED[scope], OWN.get(scope, {}).get(model, 0.0))
+    """How far a score of `model` at a scope (`all` or a family) may move: four standard deviations of a draw."""
+    return DEVIATIONS * max(POOLED.get(scope, OTHERS), OWN.get(scope, {}).get(model, 0.0))

@@ -48,7 +48,7 @@ def params_of_suite(suite: str, root: Path) -> Path:
     base = FEW_SHOT.sub("", suite)
     suites: dict[str, Path] = {}
     for path, settings in all_tracks(root).items():
-        suites.setdefault(FEW_SHOT.sub("", settings.evaluation.suite), path)
+        suites.setdefault(FEW_SHOT.sub("", settings.evaluation.suite_name), path)
     if base not in suites:
         raise InputError(f"--suite: no suite '{suite}'{nearest(base, suites)}")
     return suites[base]

@@ -35,6 +35,7 @@ NOT_KEYED = {
     "benchmark.settings.arm_specs": "the values that are used are in the key",
     "benchmark.settings.model_specs": "the values that are used are in the key",
     "benchmark.settings.run_options": "the values that are used are in the key",
+    "benchmark.settings.task_suite": "the values that are used are in the key",
 }
 """Further modules that no content key covers, each with the reason."""
 STAGE_NAMES = ("corpus", "model", "base", "posttrain", "score")

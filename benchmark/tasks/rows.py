@@ -8,7 +8,10 @@ from typing import Any
 Row = dict[str, Any]
 
 NOT_CONTENT = ("doc_id", "cluster")
-"""Columns that say which document a row is, and no part of it."""
+"""Columns that identify a document and are not part of it."""
+
+SELECT_NUMBERS_FROM = 10_000_000
+"""Added to the row number of a document that comes from another source split than the first ``test`` document."""
 
 
 class Rows(list[Row]):

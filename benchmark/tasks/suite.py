@@ -33,7 +33,11 @@ TASKS_FOLDER = Path(__file__).resolve().parent
 PAPER_DOCUMENTS = 320
 """Validation documents per task in the original study (its ``limit_val_samples``)."""
 
-Family = Literal["classification", "dialogue"]
+Form = Literal["choice", "dialogue", "loglikelihood", "generation"]
+"""How documents are asked and scored: the likeliest of several continuations; a written text, with the loss of a
+reference beside it; whether greedy decoding would give the target; a written text alone."""
+FAMILIES = ("classification", "dialogue")
+"""Of the suites in the folders beside this file; ``classification`` is of the form ``choice``."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +55,43 @@ class Document:
 
 @dataclass(frozen=True)
 class SuiteTask:
-    """A task with its documents by split; ``chance`` is the expected value of its metric for a guesser."""
+    """A task with its documents by split; ``chance`` is the expected value of its metric for a guesser.
+
+    Its metric is in [0, 1], higher is better. ``family`` is any name; families are averaged.
+    """
 
     name: str
-    family: Family
+    family: str
     metric: str
     chance: float
     version: str
     task: ConfigurableTask
     documents: Mapping[str, tuple[Document, ...]]
     examples: tuple[Document, ...] = ()
+    form: Form = "choice"
+
+    @property
+    def recipe(self) -> str:
+        """A digest of what decides a score beside the requests, where their text does not say it all."""
+        return ""
+
+    def facts(self) -> dict[str, object]:
+        """What ``base.json`` says of the task."""
+        return {"family": self.family, "metric": self.metric, "chance": self.chance}
+
+    def lengths(self, document: Document) -> list[float] | None:
+        """What the log-likelihood of each choice is divided by; None where it is not."""
+        return None
+
+    def of_target(self, document: Document, logprob: float, greedy: bool) -> float:
+        """The metric of a target, given its log-probability and whether greedy decoding gives it."""
+        return float(self.task.process_results(document.row, [(logprob, greedy)])[self.metric])
+
+    def graded(self, document: Document, text: str) -> float:
+        """The metric of a written text."""
+        # lm-eval's dialogue tasks take the reference's log-probability too, for a metric that is not asked for here.
+        results = [text, (0.0, False)] if self.form == "dialogue" else [text]
+        return float(self.task.process_results(document.row, results)[self.metric])
 
     def requests(self, document: Document) -> list[Instance]:
         """lm-eval's requests for one document, its few-shot examples included, in the order of ``idx``."""
@@ -72,12 +103,28 @@ class SuiteTask:
 
 
 @dataclass(frozen=True)
+class SuiteGroup:
+    """Tasks with an average of their own, by their documents (``weight_by_size``) or each task alike."""
+
+    name: str
+    tasks: tuple[str, ...]
+    weight_by_size: bool
+
+
+@dataclass(frozen=True)
 class Suite:
-    """The tasks that a call uses."""
+    """The tasks that a call uses; ``families`` are averaged in this order.
+
+    ``tokenisation``: ``apart`` encodes context and continuation apart, as the original study did; ``joint`` as
+    lm-eval does.
+    """
 
     name: str
     version: str
     tasks: tuple[SuiteTask, ...]
+    families: tuple[str, ...] = FAMILIES
+    groups: tuple[SuiteGroup, ...] = ()
+    tokenisation: Literal["apart", "joint"] = "apart"
 
     @functools.cached_property
     def digest(self) -> str:
@@ -85,6 +132,8 @@ class Suite:
         total = hashlib.sha256(self.name.encode())
         for task in self.tasks:
             about = [task.name, task.family, task.metric, task.version]
+            if task.recipe:
+                about.append(task.recipe)
             for split, documents in task.documents.items():
                 for one in documents:
                     asked = [request.args for request in task.requests(one)]
@@ -139,7 +188,7 @@ def load_suite(
     chosen = _chosen(base, order, tasks)
     caps = _caps(protocol, documents, select_documents, limit)
     settings = {"protocol": protocol, "split_source": split_source}
-    with _quiet():
+    with quiet():
         manager = TaskManager(include_path=str(folder), include_defaults=False, metadata=settings)
         built = [
             _suite_task(task, manager.load([task])["tasks"][task], caps, protocol, shots, seed)
@@ -158,7 +207,7 @@ def _name_and_shots(name: str, num_fewshot: int) -> tuple[str, int]:
     if shots < 0:
         raise InputError(f"num_fewshot is {shots}: give 0 or more examples")
     if base not in suite_names():
-        raise InputError(f"suite {name!r} is unknown{_nearest(base, suite_names())}")
+        raise InputError(f"suite {name!r} is unknown{nearest_name(base, suite_names())}")
     return base, shots
 
 
@@ -172,19 +221,19 @@ def _chosen(base: str, order: Sequence[str], tasks: Sequence[str] | None) -> lis
         return list(order)
     for task in tasks:
         if task not in order:
-            raise InputError(f"suite {base} has no task {task!r}{_nearest(str(task), order)}")
+            raise InputError(f"suite {base} has no task {task!r}{nearest_name(str(task), order)}")
     if not tasks:
         raise InputError(f"no task of suite {base} is asked for: name some of {', '.join(order)}")
     return [task for task in order if task in tasks]
 
 
-def _nearest(word: str, known: Sequence[str]) -> str:
+def nearest_name(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
     return f": did you mean {close[0]!r}?" if close else f": take one of {', '.join(known)}"
 
 
 @dataclass(frozen=True)
-class _Cap:
+class Cap:
     """At most ``drawn`` documents by their hash, and of those at most ``first`` in source order."""
 
     drawn: int | None = None
@@ -201,15 +250,15 @@ class _Cap:
 
 def _caps(
     protocol: str, documents: int | None, select_documents: int | None, limit: int | None
-) -> dict[str, _Cap]:
+) -> dict[str, Cap]:
     if protocol == "paper":
         given = [cap for cap in (documents, limit) if cap is not None]
-        return {"test": _Cap(first=min(given, default=PAPER_DOCUMENTS))}
-    return {"select": _Cap(select_documents, limit), "test": _Cap(documents, limit)}
+        return {"test": Cap(first=min(given, default=PAPER_DOCUMENTS))}
+    return {"select": Cap(select_documents, limit), "test": Cap(documents, limit)}
 
 
 def _suite_task(
-    name: str, task: ConfigurableTask, caps: Mapping[str, _Cap], protocol: str, shots: int, seed: int
+    name: str, task: ConfigurableTask, caps: Mapping[str, Cap], protocol: str, shots: int, seed: int
 ) -> SuiteTask:
     metadata = task.config.metadata
     splits = {split: [Document(row["doc_id"], dict(row)) for row in task.dataset[split]] for split in caps}
@@ -225,12 +274,13 @@ def _suite_task(
             raise InputError(
                 f"task {name} has no {split} documents left: its data is empty or all filtered out"
             )
-    family: Family = "dialogue" if metadata["family"] == "dialogue" else "classification"
+    is_dialogue = metadata["family"] == "dialogue"
     return SuiteTask(
         name=name,
-        family=family,
-        metric=task.metric if family == "dialogue" else "acc",
-        chance=0.0 if family == "dialogue" else 1.0 / metadata["choices"],
+        family="dialogue" if is_dialogue else "classification",
+        form="dialogue" if is_dialogue else "choice",
+        metric=task.metric if is_dialogue else "acc",
+        chance=0.0 if is_dialogue else 1.0 / metadata["choices"],
         version=str(metadata["version"]),
         task=task,
         documents=documents,
@@ -253,7 +303,7 @@ def _draw_examples(
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """lm-eval warns of every custom data set; a suite has twelve."""
     logger = logging.getLogger("lm_eval")
     before = logger.level

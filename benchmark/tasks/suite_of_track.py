@@ -1,11 +1,31 @@
 """The suite that the settings of a track name."""
 
+from pathlib import Path
+
 from benchmark.settings.run_options import EvaluationOptions
+from benchmark.settings.task_suite import TaskSuite
 from benchmark.tasks.suite import Suite, load_suite
 
 
-def suite_of(settings: EvaluationOptions, *, documents: int | None, limit: int | None = None) -> Suite:
-    """The suite that `settings` name, with at most `documents` test documents a task."""
+def suite_of(
+    settings: EvaluationOptions, *, documents: int | None, limit: int | None = None, root: Path | None = None
+) -> Suite:
+    """The suite that `settings` name, with at most `documents` test documents per task.
+
+    Args:
+        root: of the track; a folder of tasks and local files are named relative to it. The current folder by default.
+    """
+    if isinstance(settings.suite, TaskSuite):
+        from benchmark.tasks.lm_eval_tasks.load_tasks import load_task_suite
+
+        return load_task_suite(
+            settings.suite,
+            root or Path(),
+            tasks=settings.tasks,
+            documents=documents,
+            select_documents=settings.select_documents,
+            limit=limit,
+        )
     return load_suite(
         settings.suite,
         tasks=settings.tasks,

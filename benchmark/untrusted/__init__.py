@@ -1,1 +1,1 @@
-"""What a stranger's file may do, and the checks before it is read."""
+"""Checks on files from strangers, before they are read."""

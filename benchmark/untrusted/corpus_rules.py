@@ -1,4 +1,4 @@
-"""What the texts of a submitted corpus may be, and how they are stored: unchanged, as data."""
+"""Which texts a submitted corpus may have, and how they are stored: unchanged, as data."""
 
 import json
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ MAX_TEXT_CHARACTERS = 1_000_000
 def distinct_texts(texts: Sequence[str]) -> tuple[list[str], int]:
     """The texts without repetitions, in their order, and the number of repetitions.
 
-    A text is the unit of replication, so a repeated one would count the same run twice. What else a text may not be
-    is checked when it is read (`submitted_texts`).
+    A text is the unit of replication, so with a repeated one the same run would count twice. Everything else is
+    checked when texts are read (`submitted_texts`).
 
     Raises:
         InputError: fewer than two distinct texts.

@@ -66,9 +66,9 @@ def _stamps(root: Path) -> Stamps:
 
 @lru_cache(maxsize=8)
 def _repository(root: Path, stamps: Stamps) -> tuple[frozenset[Path], frozenset[Path]]:
-    """Resolved folders of a repository's local cache, those of earlier DVC versions included, and its stages' outputs.
+    """Resolved folders of a repository's local cache, including those of earlier DVC versions, and its stages' outputs.
 
-    Either is empty if DVC cannot read it.
+    Each is empty if DVC cannot read it.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo

@@ -1,4 +1,4 @@
-"""The manifest: the one small file of a submission that a person reviews. It says what was submitted and measured."""
+"""The manifest: the small file of a submission that a person reviews. It says what was submitted and measured."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -127,7 +127,7 @@ Origin = Annotated[FileOrigin | HubOrigin, Field(discriminator="kind")]
 
 
 class Manifest(ManifestSection):
-    """What both kinds of manifest have."""
+    """The fields of both kinds of manifest."""
 
     version: Literal[1]
     kind: str
@@ -144,7 +144,7 @@ class Manifest(ManifestSection):
 
     @model_validator(mode="after")
     def _names_its_source(self) -> Self:
-        """Refuse an entry that does not name the data, or the repository of the Hub, that the manifest names."""
+        """Refuse an entry whose data, or whose repository of the Hub, differ from the manifest's."""
         entry, data, source = self.entry, self.data, self.source
         if isinstance(entry, FileCorpus | FolderModel):
             place = data_place(self.kind, self.name)

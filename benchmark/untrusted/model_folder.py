@@ -4,18 +4,24 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from benchmark.errors import InputError
 from benchmark.models.from_hub import TOKENIZER_FILES
 from benchmark.models.tensor_names import INDEX, SINGLE, index_files, match_shapes, state_dict_name
 from benchmark.system.strict_json import parse_object, refuse_code
 from benchmark.untrusted.safe_files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, kind_of, list_folder, stable_copy
-from benchmark.untrusted.safetensors_header import WIDTHS, DeclaredTensor, Dtype, read_header
+from benchmark.untrusted.safetensors_header import (
+    DeclaredTensor,
+    Dtype,
+    Unused,
+    none_unused,
+    read_header,
+)
 from benchmark.untrusted.tied_head import check_head
 
 Headers = Mapping[str, Mapping[str, DeclaredTensor]]
-"""By file of weights, the tensors that it declares."""
+"""The declared tensors by file of weights."""
 SMALL_FILES = ("config.json", *TOKENIZER_FILES)
 PICKLE_ENDINGS = (
     ".bin",
@@ -45,12 +51,12 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a person reviews about a model.
+    """The facts about a model that a person reviews.
 
     Attributes:
-        parameters: each distinct tensor once, embeddings included, rows behind the largest id left out, as in runs.
+        parameters: each distinct tensor once, with embeddings, without rows after the largest id, as in runs.
         vocabulary: number of tokens.
-        gaps: number of ids below the largest that no token has; their rows are kept.
+        gaps: number of unused ids below the largest; their rows are kept.
         tokenizer: sha256 of the tokenizer.
         weights_bytes: size of the files of weights.
     """
@@ -136,26 +142,31 @@ def check_model(folder: Path) -> ModelFacts:
     names = list_folder(folder)
     index = (folder / INDEX).read_bytes() if INDEX in names else None
     shards = weight_files(names, index, str(folder))
-    headers = {shard: read_header(folder / shard) for shard in shards}
+    unused = unused_tensors(config)
+    headers = {shard: read_header(folder / shard, unused) for shard in shards}
     check_declared(headers, config)
     for shard in shards:
-        check_finite(folder / shard)
+        check_finite(folder / shard, unused)
     check_head(headers, folder.joinpath)
     return facts(config, folder, headers, sum((folder / shard).stat().st_size for shard in shards))
 
 
 def check_declared(headers: Headers, config: Any) -> None:
-    """Raise InputError unless the declared tensors are those of the configuration, each once, in their shapes."""
+    """Raise InputError unless the declared tensors are those of the configuration, each once, in their shapes.
+
+    Tensors that the architecture leaves unread are left out.
+    """
     from benchmark.models.opt import OptConfig
 
-    is_native = isinstance(config, OptConfig)
+    is_native, unused = isinstance(config, OptConfig), unused_tensors(config)
     declared: dict[str, tuple[int, ...]] = {}
     for file, tensors in headers.items():
         for key, tensor in tensors.items():
             name = state_dict_name(key) if is_native else key
             if name in declared:
                 raise InputError(f"{file}: {name!r:.80} is stored twice: save the model again")
-            declared[name] = tensor.shape
+            if not unused(key):
+                declared[name] = tensor.shape
     if is_native:
         match_shapes(declared, config.shapes(), "weights")
         return
@@ -164,8 +175,16 @@ def check_declared(headers: Headers, config: Any) -> None:
     check_declared_tensors(declared, config)
 
 
+def unused_tensors(config: Any) -> Unused:
+    """Which stored tensors the model of a checked configuration leaves unread."""
+    from benchmark.models.opt import OptConfig
+
+    unused: Unused = none_unused if isinstance(config, OptConfig) else config.leaves_unread
+    return unused
+
+
 def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> ModelFacts:
-    """What a person reviews, from checked declarations and the tokenizer of `folder`.
+    """The facts that a person reviews, from checked declarations and the tokenizer of `folder`.
 
     Raises:
         InputError: the tokenizer is damaged or has a token without a row in the embedding.
@@ -173,7 +192,10 @@ def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> Mo
     from benchmark.untrusted.tokenizer_file import check_tokenizer
 
     tokenizer = check_tokenizer(folder, rows=config.vocab_size)
-    stored = {tensor.dtype for tensors in headers.values() for tensor in tensors.values()}
+    unused = unused_tensors(config)
+    stored = {
+        tensor.dtype for tensors in headers.values() for key, tensor in tensors.items() if not unused(key)
+    }
     architecture, parameters = named_and_counted(config, tokenizer.n_rows)
     return ModelFacts(
         architecture=architecture,
@@ -184,7 +206,7 @@ def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> Mo
         vocabulary=tokenizer.n_tokens,
         gaps=tokenizer.n_rows - tokenizer.n_tokens,
         tokenizer=tokenizer.digest,
-        dtypes=tuple(dtype for dtype in WIDTHS if dtype in stored),
+        dtypes=tuple(dtype for dtype in get_args(Dtype) if dtype in stored),
         weights_bytes=weights_bytes,
     )
 
@@ -200,7 +222,7 @@ def named_and_counted(config: Any, rows: int) -> tuple[str, int]:
 
 
 def check_config(path: Path) -> Any:
-    """The `OptConfig` or `DeclaredModel` of a `config.json`; its numbers are bounded before anything is sized by them.
+    """The `OptConfig` or `DeclaredModel` of a `config.json`; its numbers are checked before anything is allocated.
 
     Raises:
         InputError: no such file, remote code, quantisation, an unknown architecture, numbers out of bounds.

@@ -27,10 +27,10 @@ class Stored:
 
 
 def kind_of(path: Path) -> str:
-    """`file` or `folder`; a link that DVC made into its cache is the file that it leads to.
+    """`file` or `folder`; a link that DVC made into its cache counts as its target file.
 
     Raises:
-        InputError: nothing is there, or it is any other symbolic link, a device, a pipe or a socket.
+        InputError: the path does not exist, or is any other symbolic link, a device, a pipe or a socket.
     """
     try:
         mode = path.lstat().st_mode
@@ -43,7 +43,7 @@ def kind_of(path: Path) -> str:
     if stat.S_ISLNK(mode) and cached_file(path) is not None:
         return "file"
     what = "a symbolic link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
-    raise InputError(f"{path}: {what} is never followed or read: give a regular file or folder")
+    raise InputError(f"{path}: {what} is not read: give a regular file or folder")
 
 
 def list_folder(folder: Path) -> list[str]:
@@ -61,13 +61,13 @@ def list_folder(folder: Path) -> list[str]:
 
 
 def stable_copy(source: Path, target: Path, cap: int) -> Stored:
-    """Copy a regular file, so that the bytes that are checked are those that are stored.
+    """Copy a regular file, so that the checked bytes are the stored ones.
 
     Raises:
         InputError: not a regular file, more than `cap` bytes, or changed while it was read.
     """
     if kind_of(source) != "file":
-        raise InputError(f"{source}: a folder, where a file is needed")
+        raise InputError(f"{source}: a folder: give a file")
     real = (cached_file(source) if source.is_symlink() else None) or source
     try:
         handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -114,7 +114,7 @@ def sha256_of_data(path: Path) -> str:
     """sha256 of a file, or over the sorted names and the sha256 of a folder's files.
 
     Raises:
-        InputError: nothing is there, or something in it is not a regular file.
+        InputError: the path does not exist, or something in it is not a regular file.
     """
     return sha256_of(path) if kind_of(path) == "file" else sha256_of_files(path, list_folder(path))
 
@@ -129,7 +129,7 @@ def inside(root: Path, relative: str) -> Path:
     """The path below `root` that a settings file or manifest names.
 
     Raises:
-        InputError: it is absolute, climbs out, or passes a symbolic link that is not DVC's.
+        InputError: it is absolute, leaves `root`, or has a symbolic link in it that is not DVC's.
     """
     parts = Path(relative).parts
     if not parts or Path(relative).is_absolute() or ".." in parts or "\0" in relative:

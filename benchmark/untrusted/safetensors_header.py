@@ -1,12 +1,13 @@
-"""What a safetensors file declares, checked against its size before a byte of its tensors is used.
+"""The header of a safetensors file, checked against the file's size before any tensor is used.
 
 Format: 8 bytes of header length (little endian), a JSON header, then the tensors' bytes without gaps. The header is
-read here and not by `safetensors`, which ignores unknown fields, takes a key twice, and cannot check a file on the Hub.
+read here and not by `safetensors`, which ignores unknown fields, allows a key twice and cannot check a file on the
+Hub.
 """
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,23 +18,35 @@ from benchmark.system.strict_json import parse_object
 MAX_HEADER_BYTES = 10_000_000
 MAX_TENSORS = 100_000
 Dtype = Literal["F64", "F32", "F16", "BF16"]
-WIDTHS: dict[Dtype, int] = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+WIDTHS: dict[str, int] = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 FIX = "save it again with safetensors"
+BUFFERS = {"BOOL": 1, "U8": 1}
+"""Bytes of the types that only tensors which no model reads may have: the causal masks of older GPT-NeoX files."""
+
+Unused = Callable[[str], bool]
+"""Whether the architecture leaves a stored tensor of that name unread."""
+
+
+def none_unused(_: str) -> bool:
+    """Every stored tensor is read."""
+    return False
 
 
 @dataclass(frozen=True)
 class DeclaredTensor:
     """Type, shape and place of one tensor; `begin` and `end` count from the end of the header."""
 
-    dtype: Dtype
+    dtype: str
     shape: tuple[int, ...]
     begin: int
     end: int
 
 
-def read_header(path: Path) -> dict[str, DeclaredTensor]:
+def read_header(path: Path, unused: Unused = none_unused) -> dict[str, DeclaredTensor]:
     """The tensors that a file declares, side by side in the file, each as large as its type and shape ask.
+
+    Those that are `unused` may have the types of `BUFFERS` too.
 
     Raises:
         InputError: a pickle, a truncated file, a header that is too long or malformed, types other than F64,
@@ -53,7 +66,7 @@ def read_header(path: Path) -> dict[str, DeclaredTensor]:
             raise InputError(f"{path.name}: header of {length} bytes, at most {MAX_HEADER_BYTES}: {FIX}")
         header = parse_object(file.read(length), path.name)
     header.pop("__metadata__", None)
-    tensors = declared_tensors(header, path.name)
+    tensors = declared_tensors(header, path.name, unused)
     end = max(tensor.end for tensor in tensors.values())
     if end != size - 8 - length:
         raise InputError(
@@ -62,7 +75,9 @@ def read_header(path: Path) -> dict[str, DeclaredTensor]:
     return tensors
 
 
-def declared_tensors(header: Mapping[str, object], name: str) -> dict[str, DeclaredTensor]:
+def declared_tensors(
+    header: Mapping[str, object], name: str, unused: Unused = none_unused
+) -> dict[str, DeclaredTensor]:
     """The tensors of the parsed header of the file `name`, which follow one another without gaps.
 
     Raises:
@@ -70,7 +85,10 @@ def declared_tensors(header: Mapping[str, object], name: str) -> dict[str, Decla
     """
     if not header or len(header) > MAX_TENSORS:
         raise InputError(f"{name}: {len(header)} tensors, expected 1 to {MAX_TENSORS}: {FIX}")
-    tensors = {key: _declared(key, value, name) for key, value in header.items()}
+    tensors = {
+        key: _declared(key, value, name, WIDTHS | BUFFERS if unused(key) else WIDTHS)
+        for key, value in header.items()
+    }
     place = 0
     for key, tensor in sorted(tensors.items(), key=lambda item: item[1].begin):
         if tensor.begin != place:
@@ -79,17 +97,17 @@ def declared_tensors(header: Mapping[str, object], name: str) -> dict[str, Decla
     return tensors
 
 
-def _declared(key: str, value: object, name: str) -> DeclaredTensor:
+def _declared(key: str, value: object, name: str, widths: Mapping[str, int]) -> DeclaredTensor:
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         raise InputError(f"{name}: {key!r:.80} needs dtype, shape and data_offsets: {FIX}")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in WIDTHS:
+    if not isinstance(dtype, str) or dtype not in widths:
         raise InputError(
             f"{name}: {key!r:.80} is {dtype!r:.20}: only {', '.join(sorted(WIDTHS))} are accepted"
         )
     if not (_naturals(shape) and len(shape) <= 8 and _naturals(offsets) and len(offsets) == 2):
         raise InputError(f"{name}: {key!r:.80} has no valid shape or offsets: {FIX}")
-    declared = math.prod(shape) * WIDTHS[dtype]
+    declared = math.prod(shape) * widths[dtype]
     if offsets[1] - offsets[0] != declared:
         raise InputError(
             f"{name}: {key!r:.80} declares {declared} bytes, its offsets {offsets[1] - offsets[0]}: {FIX}"

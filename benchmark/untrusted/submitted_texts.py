@@ -1,4 +1,4 @@
-"""Texts from a file or folder that a stranger made: copied first, then read within limits."""
+"""Texts from a stranger's file or folder: copied first, then read within limits."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -61,7 +61,7 @@ def remote_texts(source: HubOrigin, limit: int | None) -> list[str]:
     """The texts of a data set of the Hub at its commit.
 
     Raises:
-        InputError: it cannot be downloaded whole, repeats a text, or holds what a local file may not hold.
+        InputError: it cannot be downloaded completely, repeats a text, or has content that is refused in local files.
     """
     limits = replace(STRANGERS, duplicates=False)
     texts = hub_texts(source.id, source.revision, column=source.column or "text", limit=limit, limits=limits)
@@ -83,7 +83,7 @@ def _read(copy: Path, source: Path, column: str | None) -> list[str]:
 
 
 def _refuse_large_table(copy: Path) -> None:
-    """Raise InputError where a Parquet file, however small, says that it unfolds beyond the limits."""
+    """Raise InputError if a Parquet file, however small, declares a content beyond the limits."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -96,7 +96,7 @@ def _refuse_large_table(copy: Path) -> None:
     size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     if metadata.num_rows > MAX_TEXTS or size > 4 * MAX_CORPUS_BYTES:
         raise InputError(
-            f"{copy} unfolds beyond {MAX_TEXTS} texts or {4 * MAX_CORPUS_BYTES} bytes: cut it down"
+            f"{copy} declares more than {MAX_TEXTS} texts or {4 * MAX_CORPUS_BYTES} bytes: make it smaller"
         )
 
 
@@ -111,13 +111,13 @@ def _copy_tree(source: Path, target: Path) -> int:
         place.parent.mkdir(parents=True, exist_ok=True)
         size += stable_copy(file, place, MAX_CORPUS_BYTES - size).bytes
     if not files:
-        raise InputError(f"{source}: an empty folder: give one text per file")
+        raise InputError(f"{source}: an empty folder: put one text in each file")
     return size
 
 
 def _walk(folder: Path, relative: Path) -> Iterator[tuple[Path, Path]]:
     if len(relative.parts) > 8:
-        raise InputError(f"{folder}: more than 8 folders deep: flatten it")
+        raise InputError(f"{folder}: more than 8 levels of folders: flatten it")
     try:
         names = sorted(entry.name for entry in folder.iterdir())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A stored head must be the embedding, which is scored in its place."""
+"""A stored head must equal the embedding, which is used in its place."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -8,11 +8,11 @@ from benchmark.models.tensor_names import EMBEDDING, HEAD, OTHER_HEAD, state_dic
 
 
 def check_head(files: Mapping[str, Iterable[str]], path_of: Callable[[str], Path]) -> None:
-    """Raise InputError where a head is stored and is not the embedding; no model is loaded.
+    """Raise InputError if a stored head differs from the embedding. No model is loaded.
 
     Args:
         files: names of the tensors in each file of weights.
-        path_of: where a file of that name can be read; called only where both tensors are stored.
+        path_of: the path at which a file of that name can be read; called only if both tensors are stored.
     """
     places = {state_dict_name(key): (file, key) for file, keys in files.items() for key in keys}
     if {HEAD, EMBEDDING} <= places.keys():

@@ -8,7 +8,7 @@ from benchmark.system.strict_json import parse_object, refuse_code
 
 JSON_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json")
 TRIALS = tuple(part * 2_000 + "!" for part in ("a", "A", "1", " ", "\n", "é", "a ", "a1", "'s"))
-"""Texts on which an expression that tries all ways of matching takes for ever."""
+"""Texts on which a regular expression with exponential backtracking does not finish."""
 MODELS = frozenset({"BPE", "WordLevel", "Unigram", "WordPiece"})
 
 
@@ -17,7 +17,7 @@ def check_tokenizer(folder: Path, *, rows: int) -> Tokenizer:
 
     Raises:
         InputError: JSON that is damaged or names code, an unknown type, two tokens with one id, an id that has no row
-            in the embedding, or a regular expression that takes too long on texts made for that.
+            in the embedding, or a regular expression that is too slow on texts made to test this.
     """
     for name in JSON_FILES:
         path = folder / name

@@ -49,7 +49,7 @@ class Repetition:
 
     Attributes:
         largest: largest difference between choice log-probabilities, nats.
-        flips: classification answers that differ and whose margin was below 1e-3.
+        flips: chosen answers that differ and whose margin was below 1e-3.
         answers: generated answers compared; `differing` of them are not the same text.
         faults: what did not agree, one line each.
     """
@@ -84,7 +84,7 @@ def compare_run(name: RunName, stored: pa.Table, repeated: pa.Table, outcome: Re
         gap = _probability_gap(row["probability"], row["probability_again"])
         if not gap <= PROBABILITY:
             outcome.faults.append(f"{place}: its probability differs by {gap:.6g}")
-        if row["metric"] == "acc":
+        if _numbers(row["choice_logprobs"]) is not None or row["metric"].startswith("acc"):
             _compare_choice(row, place, outcome)
         else:
             _compare_answer(row, place, outcome)

@@ -7,9 +7,8 @@ import pyarrow as pa
 from benchmark.corpora.texts import stored_texts
 from benchmark.errors import InputError
 from benchmark.posttrain.base_draws import load_bases
-from benchmark.posttrain.run_loop import RunRequest, RunResult, execute_run
+from benchmark.posttrain.run_loop import RunRequest, execute_run
 from benchmark.posttrain.run_requests import base_of, request, soup_requests
-from benchmark.schema.result_columns import SAMPLES
 from benchmark.store.entry_lookup import Entry
 from benchmark.tasks.suite_of_track import suite_of
 from benchmark.verification.compare_runs import RunName
@@ -23,7 +22,7 @@ class PipelineRepeater:
         settings, paths = entry.settings, entry.paths
         self.entry = entry
         self.texts = {text.text_id: text for text in stored_texts(paths.corpus(entry.corpus))}
-        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents)
+        suite = suite_of(settings.evaluation, documents=settings.evaluation.documents, root=paths.root)
         draws = range(settings.models[entry.model].trained_draws)
         folders = [(draw, paths.draw(entry.model, draw)) for draw in draws]
         self.bases = load_bases(entry.model, folders, suite, settings.evaluation, settings.execution)
@@ -57,7 +56,7 @@ class PipelineRepeater:
         records = entry_records(Entry(entry.settings, entry.paths, entry.model, mixed, entry.corpus))
         by_run = {(record.text_id, record.seed): record for record in records}
         finished = [
-            (self._request(mixed, text_id, seed), RunResult(by_run[text_id, seed], SAMPLES.empty_table()))
+            (self._request(mixed, text_id, seed), by_run[text_id, seed])
             for text_id in self.texts
             for seed in entry.settings.arms[mixed].seeds
             if (text_id, seed) in by_run

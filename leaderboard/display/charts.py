@@ -1,4 +1,4 @@
-"""Charts in Altair: figures as they stand in `results/`, shape as well as colour for every distinction."""
+"""Charts in Altair of the figures in `results/`. Every distinction has both a shape and a colour."""
 
 from typing import Any
 
@@ -61,11 +61,14 @@ def legend(**settings: Any) -> alt.Legend:
     return alt.Legend(orient="top", **settings)
 
 
-def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
-    """Effective size of each entry with its interval beside its own size; the untreated family as vertical lines."""
+def sizes(entries: pd.DataFrame, rungs: pd.DataFrame, arm: str | None) -> alt.LayerChart:
+    """Effective size of each entry with its interval beside its own size; the untreated models as vertical lines.
+
+    The treatment `arm` is not named beside its entries.
+    """
     rows = entries.assign(
         name=[
-            f"{row.model}, {row.corpus}" + ("" if row.arm == "gap" else f", {row.arm}")
+            f"{row.model}, {row.corpus}" + ("" if row.arm == arm else f", {row.arm}")
             for row in entries.itertuples()
         ],
     )
@@ -74,7 +77,7 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
     ).dropna()
     scale = alt.Scale(type="log", domain=[bounds.min() / 1.4, bounds.max() * 1.4], nice=False)
     title = ["Size of the untreated model with", "the same score (95 % interval)"]
-    small = alt.ExprRef("width < 300 ? 8 : 12")  # four names stand side by side on a telephone too
+    small = alt.ExprRef("width < 300 ? 8 : 12")  # four names fit side by side on a phone too
     axis = alt.Axis(format="~s", grid=False, tickCount=6)
     x = alt.X("effective_size:Q", title=title, scale=scale, axis=axis)
     own_size = alt.X("parameters:Q", scale=scale, title=title)
@@ -90,10 +93,12 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
     shape = alt.Shape("what:N", title=None, scale=marks, legend=legend(symbolSize=110))
     colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=domain, range=[ink(), palette()[1]]))
     tip = tips(("name:N", "Entry"), ("said:N", "Effective size"))
-    family = alt.Chart(rungs.assign(label=rungs["model"]))
-    lines = family.mark_rule(color=quiet(), strokeDash=[2, 3]).encode(own_size)
-    names = family.mark_text(dy=-8, color=ink(), fontSize=small).encode(
-        own_size, alt.YValue(0), text="label:N"
+    lines = alt.Chart(rungs).mark_rule(color=quiet(), strokeDash=[2, 3]).encode(own_size)
+    named = spaced(rungs, bounds.max() / bounds.min()).assign(label=lambda frame: frame["model"])
+    names = (
+        alt.Chart(named)
+        .mark_text(dy=-8, color=ink(), fontSize=small)
+        .encode(own_size, alt.YValue(0), text="label:N")
     )
     sized = ["parameters", "effective_size", "effective_size_low", "effective_size_high"]
     base = alt.Chart(rows[["name", *sized, "behaves_like"]].rename(columns={"behaves_like": "said"}))
@@ -109,6 +114,20 @@ def sizes(entries: pd.DataFrame, rungs: pd.DataFrame) -> alt.LayerChart:
         dot.encode(x, y, shape, colour, tooltip=tip),
     ]
     return alt.layer(lines, names, span, *marked).properties(height=24 * rows["name"].nunique() + 120)
+
+
+MOST_NAMES = 7
+"""Names of models that fit side by side above a chart."""
+
+
+def spaced(rungs: pd.DataFrame, span: float) -> pd.DataFrame:
+    """Rungs whose names fit side by side on a log axis of the ratio `span`: the smallest, then what is far enough."""
+    apart, kept, last = span ** (1 / MOST_NAMES), [], 0.0
+    for place, size in sorted(enumerate(rungs["parameters"]), key=lambda rung: rung[1]):
+        if len(rungs) <= MOST_NAMES or size >= last * apart:
+            kept.append(place)
+            last = size
+    return rungs.iloc[kept]
 
 
 def _x(field: str, title: str, zero: bool = False, **more: Any) -> alt.X:
@@ -169,7 +188,7 @@ def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
 
 
 def with_margin(frame: pd.DataFrame, margin: str | None = "margin") -> pd.DataFrame:
-    """Rows whose margin means something: there is a gap to close, and a test of non-inferiority."""
+    """Rows with a meaningful margin: there is a gap to close, and a test of non-inferiority."""
     if not margin or margin not in frame:
         return frame.head(0)
     tested = frame["p_noninferior"].notna() if "p_noninferior" in frame else True
@@ -187,7 +206,7 @@ def forest(
     colour_by: str | None = None,
     row_height: int = 30,
 ) -> alt.LayerChart:
-    """Differences with their intervals, one a row: `label` names the row, `word` (verdict, outcome) its mark.
+    """Differences with their intervals, one per row: `label` names the row, `word` (verdict, outcome) its mark.
 
     `margin` is a column with the shortfall that still counts as comparable, drawn as a band left of zero.
     """
@@ -214,7 +233,7 @@ def forest(
         ("ci_high:Q", "95 % high", "+.4f"),
         (f"{word}:N", "Verdict"),
     )
-    if colour_by:  # a legend of shapes alone is black by itself, which the dark theme swallows
+    if colour_by:  # a legend with shapes only is black, which is invisible in the dark theme
         shapes = alt.Legend(
             orient="bottom", title=None, columns=1, symbolFillColor=ink(), symbolStrokeColor=ink()
         )
@@ -237,4 +256,4 @@ def forest(
     layers.append(point.encode(_x("delta", title), y, colour, shape, *shift, tooltip=tip))
     rows = frame[label].nunique()
     per_row = row_height * (max(1, frame[colour_by].nunique()) if colour_by else 1)
-    return alt.layer(*layers).properties(height=rows * per_row + 125)  # the legend and the axis take the rest
+    return alt.layer(*layers).properties(height=rows * per_row + 125)  # the legend and the axis need the rest

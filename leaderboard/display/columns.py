@@ -1,5 +1,6 @@
-"""Every column that a table may show: its heading, what it means, its kind, and what decides its decimals."""
+"""Every column that a table may show: its heading, meaning and kind, and what determines its decimals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,8 +9,8 @@ from typing import Any
 class Column:
     """How a column is shown: its heading, what it means, its kind, and the interval whose width sets its decimals.
 
-    `bounds` names the columns of the interval's ends; in `COLUMNS`, those of `gain_all` are `gain_all_low` and
-    `gain_all_high` where nothing else is given.
+    `bounds` are the columns of the interval's ends. In `COLUMNS`, those of `gain_all` are `gain_all_low` and
+    `gain_all_high` unless others are given.
     """
 
     label: str
@@ -34,14 +35,14 @@ COLUMNS: dict[str, Column] = {
     "ranks": Column(
         "Rank by score",
         "Ranks by score that the data cannot tell apart: 1 + entries significantly better, to the number of "
-        "entries less those significantly worse (Holm over all pairs). Larger models score higher, treated or "
+        "entries minus those significantly worse (Holm over all pairs). Larger models score higher, treated or "
         "not: for the treatment read the gain.",
     ),
     "model": Column("Model", "The language model that was treated."),
     "arm": Column(
         "Treatment",
-        "What was done to it. `gap`: steps that raise the loss on one text. `random`, `shuffled`, "
-        "`descent`: controls.",
+        "What was done to it, by the name that the track's settings give it; `random`, `shuffled` and `descent` "
+        "are controls.",
     ),
     "corpus": Column("Texts from", "The corpus that the driving texts come from; one text drives one run."),
     "row_kind": Column(
@@ -56,22 +57,16 @@ COLUMNS: dict[str, Column] = {
         "score",
     ),
     "score_interval": Column("95 % interval", f"Where the score lies: {_95}"),
-    "score_classification": Column(
-        "Multiple choice", "Mean accuracy over the multiple-choice tasks.", "score"
-    ),
-    "score_dialogue": Column("Dialogue", "Mean unigram F1 over the dialogue tasks.", "score"),
-    "classification_interval": Column("Multiple choice, 95 %", "Its 95 % interval."),
-    "dialogue_interval": Column("Dialogue, 95 %", "Its 95 % interval."),
     "corrected_all": Column(
         "Chance-corrected",
-        "Score where guessing counts 0 and perfection 1 (F1 not corrected).",
+        "Score where guessing counts 0 and perfection 1 (scores of written texts not corrected).",
         "score",
         ("score_all_low", "score_all_high"),
     ),
     "iqm_all": Column("Interquartile mean", "Mean over the middle half of the texts.", "score"),
     "iqm_interval": Column("Interquartile mean, 95 %", "Its 95 % interval."),
     "gain_all": Column(
-        "Gain", "Score less that of the same model before treatment, on the same documents.", "signed"
+        "Gain", "Score minus that of the same model before treatment, on the same documents.", "signed"
     ),
     "gain_interval": Column(
         "Gain, 95 % interval", f"An interval that contains 0 shows no clear change. {_95}"
@@ -108,7 +103,7 @@ COLUMNS: dict[str, Column] = {
     "prob_improve_base": Column(
         "Texts that gain",
         "Share of texts (or pretraining draws) whose runs beat the untreated model, ties half. A share of "
-        "what was run, no p-value.",
+        "what was run, not a p-value.",
         "share",
     ),
     "prob_improve_control": Column(
@@ -120,7 +115,7 @@ COLUMNS: dict[str, Column] = {
     "prob_improve_new": Column(
         "A new text gains",
         "Probability that one more text, not one of those that were run, gains; from how much the texts differ "
-        "beyond the noise of the documents. No p-value.",
+        "beyond the noise of the documents. Not a p-value.",
         "share",
     ),
     "prob_improve_new_low": Column("A new text gains, low", "Lower end of its 95 % interval.", "share"),
@@ -136,16 +131,6 @@ COLUMNS: dict[str, Column] = {
         "Gain on the `test` documents of the best text and step on `select`: the quantity of the original "
         "study's figure. It rests on documents alone.",
         "signed",
-    ),
-    "probability_classification": Column(
-        "Probability, multiple choice",
-        "Mean probability of the right choice: finer than right or wrong.",
-        "score",
-    ),
-    "probability_dialogue": Column(
-        "Probability, dialogue",
-        "Mean probability of a token of the reference reply (geometric mean over tokens).",
-        "score",
     ),
     "effective_size": Column(
         "Effective size",
@@ -215,7 +200,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "baseline_arm": Column("Its treatment", "`none` for an untreated model."),
     "scope": Column("Tasks", "`all`, a family of tasks, or a single task."),
-    "delta": Column("Difference", "Entry less baseline, same documents.", "signed", CI),
+    "delta": Column("Difference", "Entry minus baseline, same documents.", "signed", CI),
     "ci_low": Column("95 % low", f"Lower end. {_95}", "signed", CI),
     "ci_high": Column("95 % high", f"Upper end. {_95}", "signed", CI),
     "p_value": Column("p", "Two-sided, against no difference, unadjusted.", "p"),
@@ -266,8 +251,8 @@ COLUMNS: dict[str, Column] = {
     "expected": Column(
         "Declared", "The outcome that is declared in the settings; docs/CONTROLS.md says how it was chosen."
     ),
-    "found": Column("Found", "The outcome by tasks."),
-    "as_expected": Column("As declared", "Whether it came out as it must."),
+    "found": Column("Found", "The outcome by group of tasks."),
+    "as_expected": Column("As declared", "Whether the outcome is the declared one."),
     "size_ratio": Column("Times larger", "Parameters of the baseline / those of the entry's model.", "ratio"),
     "chance": Column("Chance", "What guessing gives.", "score3"),
     "score": Column("Score", "Accuracy or F1 on the test documents, 0 to 1.", "score", ENDS),
@@ -275,7 +260,9 @@ COLUMNS: dict[str, Column] = {
     "high": Column("95 % high", f"Upper end. {_95}", "score", ENDS),
     "text_id": Column("Text", "Fingerprint of the driving text."),
     "index": Column("Index", "Row of the text in its corpus.", "count"),
-    "seed": Column("Seed", "Drives the random controls only; `gap` is deterministic.", "count"),
+    "seed": Column(
+        "Seed", "Drives treatments that draw random numbers; others are the same with every seed.", "count"
+    ),
     "stopped_at": Column("Steps", "Last applied step.", "count"),
     "stop_reason": Column("Ended by", "`max_steps`, `early_stop` or `diverged`."),
     "skipped_steps": Column("Skipped", "Updates that the precision scaler skipped.", "count"),
@@ -284,17 +271,7 @@ COLUMNS: dict[str, Column] = {
         "Step with the best score on the `select` documents, which are not those reported.",
         "count",
     ),
-    "paper_step_classification": Column(
-        "Original's step, choice",
-        "Step that the original's rule takes for multiple choice: the best on the reported documents.",
-        "count",
-    ),
-    "paper_step_dialogue": Column(
-        "Original's step, dialogue", "Step that the original's rule takes for dialogue.", "count"
-    ),
     "test_all": Column("Test score", "At the selected step, all tasks.", "score4"),
-    "test_classification": Column("Multiple choice", "Test accuracy at the selected step.", "score4"),
-    "test_dialogue": Column("Dialogue", "Test F1 at the selected step.", "score4"),
     "best_test_all": Column(
         "Best on test",
         "Score at the step chosen on the reported documents themselves; for comparison only.",
@@ -302,23 +279,67 @@ COLUMNS: dict[str, Column] = {
     ),
     "text_loss_start": Column("Loss on text, start", "Nats per token, before treatment.", "score3"),
     "text_loss_selected": Column("Loss on text, selected", "Nats per token, at the selected step.", "score3"),
-    "dialogue_loss": Column(
-        "Dialogue loss", "Nats per token on test dialogues at the selected step.", "score3"
-    ),
     "distance": Column("Distance", "L2 distance of the weights from the start.", "score4"),
     "doc_id": Column("Document", "Row number in the source split.", "count"),
     "task": Column("Task", "One of the suite's tasks."),
-    "target": Column("Right answer", "What the task calls right."),
+    "target": Column("Right answer", "The right answer of the task."),
 }
-COLUMNS = {
-    name: replace(column, bounds=(f"{name}_low", f"{name}_high"))
-    if column.kind in ("score", "signed") and column.bounds is None
-    else column
-    for name, column in COLUMNS.items()
-}
-COLUMNS |= {
-    name: Column(label, f"{end} end. {_95}", COLUMNS[of].kind, bounds)
-    for of, bounds in [(name, column.bounds) for name, column in COLUMNS.items() if column.bounds]
-    for name, label, end in zip(bounds, ("95 % low", "95 % high"), ("Lower", "Upper"), strict=True)
-    if name not in COLUMNS
-}
+
+
+def _with_bounds(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The columns, each figure with the names of its interval's ends, and columns for these ends."""
+    bounded = {
+        name: replace(column, bounds=(f"{name}_low", f"{name}_high"))
+        if column.kind in ("score", "signed") and column.bounds is None
+        else column
+        for name, column in columns.items()
+    }
+    ends = {
+        name: Column(label, f"{end} end. {_95}", bounded[of].kind, bounds)
+        for of, bounds in [(name, column.bounds) for name, column in bounded.items() if column.bounds]
+        for name, label, end in zip(bounds, ("95 % low", "95 % high"), ("Lower", "Upper"), strict=True)
+        if name not in bounded
+    }
+    return bounded | ends
+
+
+def _of_scope(scope: str, about: str) -> dict[str, Column]:
+    """The columns of single families of tasks; `about` stands behind their headings."""
+    return {
+        f"probability_{scope}": Column(
+            f"Probability{about}",
+            "Mean probability of the right answer, finer than the score: of the right choice, or of a token of the "
+            "reference text (geometric mean over tokens).",
+            "score",
+        ),
+        f"paper_step_{scope}": Column(
+            f"Original's step{about}",
+            "Step that the original's rule takes for these tasks: the best on the reported documents.",
+            "count",
+        ),
+        f"{scope}_loss": Column(
+            f"Loss{about}", "Nats per token of the reference texts on test at the selected step.", "score3"
+        ),
+    }
+
+
+def family_columns(families: Mapping[str, tuple[str, str]]) -> dict[str, Column]:
+    """The columns that tables have for each family of tasks, by its label and what its score is."""
+    columns: dict[str, Column] = {}
+    for name, (label, score) in families.items():
+        columns |= {
+            f"score_{name}": Column(label, f"Mean {score} over the tasks of this family.", "score"),
+            f"{name}_interval": Column(f"{label}, 95 %", "Its 95 % interval."),
+            f"corrected_{name}": Column(
+                f"{label}, corrected",
+                "Score where guessing counts 0 and perfection 1.",
+                "score",
+                (f"score_{name}_low", f"score_{name}_high"),
+            ),
+            f"test_{name}": Column(label, f"Test {score} at the selected step.", "score4"),
+        }
+        columns |= _of_scope(name, f", {label[:1].lower() + label[1:]}")
+    return _with_bounds(columns)
+
+
+COLUMNS = _with_bounds(COLUMNS | _of_scope("all", ""))

@@ -1,4 +1,4 @@
-"""Charts of runs: by step, by text, by learning rate, by loss on the corpus; and of what the choice of a step does."""
+"""Charts of runs: by step, by text, by learning rate, by loss on the corpus; and the effect of choosing a step."""
 
 from typing import Any
 

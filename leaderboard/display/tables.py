@@ -1,4 +1,4 @@
-"""Tables for readers: decimals by the columns' uncertainty, words with signs, and downloads of what is shown."""
+"""Tables for readers: decimals by the columns' uncertainty, words with icons, and downloads."""
 
 import io
 from collections.abc import Sequence
@@ -44,9 +44,9 @@ _FORMATS = {
 Widths = dict[tuple[str, str], float]
 
 
-def widths(frame: pd.DataFrame) -> Widths:
+def widths(frame: pd.DataFrame, labels: dict[str, Column] | None = None) -> Widths:
     """Median width of each interval of a frame, by the names of its bounds: what decides the decimals."""
-    pairs = {column.bounds for column in COLUMNS.values() if column.bounds}
+    pairs = {column.bounds for column in (COLUMNS | (labels or {})).values() if column.bounds}
     return {
         (low, high): float((frame[high] - frame[low]).median())
         for low, high in pairs
@@ -58,7 +58,7 @@ def column_config(
     frame: pd.DataFrame, labels: dict[str, Column] | None = None, known_widths: Widths | None = None
 ) -> dict[str, Any]:
     """Streamlit's settings of each column of `frame`; decimals follow the median width of its intervals."""
-    known, wide = COLUMNS | (labels or {}), widths(frame) if known_widths is None else known_widths
+    known, wide = COLUMNS | (labels or {}), widths(frame, labels) if known_widths is None else known_widths
     return {name: _configured(known.get(name) or _guessed(name, frame[name]), wide) for name in frame.columns}
 
 
@@ -153,7 +153,7 @@ def offer(frame: pd.DataFrame, name: str, *, note: str = "") -> None:
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """UTF-8 CSV, full precision, an empty cell where there is nothing; see `text.csv_cell` for formulas."""
+    """UTF-8 CSV with full precision and empty cells for missing values; see `text.csv_cell` for formulas."""
     safe = frame.copy(deep=False)
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):

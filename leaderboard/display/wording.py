@@ -1,4 +1,4 @@
-"""Words and figures for readers: names from data made harmless, numbers rounded by their uncertainty."""
+"""Words and figures for readers: names from data are escaped, and numbers are rounded by their uncertainty."""
 
 import math
 import re
@@ -14,7 +14,7 @@ VERDICTS = {
     "no data": "– no data",
     "no test": "– no test",
 }
-"""Icon and word, so that no verdict is shown by colour alone; in the order in which they are tried."""
+"""Icon and word, so that no verdict is shown by colour alone; in the order in which verdicts are tried."""
 
 OUTCOMES = {
     "reproduced": "✔ reproduced",
@@ -69,7 +69,7 @@ def _shown(character: str) -> str:
 def plain(text: object) -> str:
     """Text from data for a place that reads Markdown: a code span, inside which nothing is interpreted.
 
-    Backslashes would not do: emoji and icon names, arrows and bare addresses are replaced after Markdown's own
+    Backslashes are not enough: emoji and icon names, arrows and bare addresses are replaced after Markdown's own
     escapes are resolved.
     """
     shown = visible(text)
@@ -108,7 +108,7 @@ def decimals(low: object, high: object) -> int:
 
 
 def number(value: object, places: int = 3, *, signed: bool = False) -> str:
-    """A figure with fixed decimals and a true minus sign; a dash where there is none."""
+    """A figure with fixed decimals and a true minus sign; a dash if there is none."""
     if missing(value):
         return "–"
     figure = float(value)  # type: ignore[arg-type]
@@ -174,7 +174,7 @@ def size_interval(low: object, high: object, note: object) -> str:
 
 
 def rank_range(low: object, high: object) -> str:
-    """`2 to 5`, or one number where the ends meet."""
+    """`2 to 5`, or one number if both ends are equal."""
     if missing(low) or missing(high):
         return "–"
     first, last = int(float(low)), int(float(high))  # type: ignore[arg-type]

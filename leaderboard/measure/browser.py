@@ -1,4 +1,4 @@
-"""A leaderboard server on a free port and headless Chromium to look at it: for screenshots, benchmarks and tests."""
+"""A leaderboard server on a free port and a headless Chromium, for screenshots, benchmarks and tests."""
 
 import functools
 import os
@@ -56,7 +56,7 @@ class Server:
 
 
 def chromium() -> str | None:
-    """The Chromium to use: `GAPBENCH_CHROMIUM`, or the one on the path, or the one that Playwright has downloaded."""
+    """The Chromium to use: `GAPBENCH_CHROMIUM`, the one on the path, or the one that Playwright has downloaded."""
     named = os.environ.get("GAPBENCH_CHROMIUM")
     on_path = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
     return named or next(filter(None, on_path), None) or _downloaded(os.environ.get(DOWNLOADS))
@@ -76,7 +76,7 @@ def _downloaded(folder: str | None) -> str | None:
 
 @contextmanager
 def serving(results: Path, log: Path, *, seconds: float = 60) -> Iterator[Server]:
-    """The leaderboard on `results`, on loopback, until the block ends. RuntimeError where it does not start."""
+    """The leaderboard on `results`, on loopback, until the block ends. RuntimeError if it does not start."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -115,7 +115,7 @@ def _wait(url: str, process: "subprocess.Popen[bytes]", seconds: float, log: Pat
 
 @contextmanager
 def browsing(**context: Any) -> Iterator[Any]:
-    """A Playwright browser context. RuntimeError where there is no Chromium."""
+    """A Playwright browser context. RuntimeError if there is no Chromium."""
     from playwright.sync_api import sync_playwright
 
     path = chromium()
@@ -130,5 +130,5 @@ def browsing(**context: Any) -> Iterator[Any]:
 
 
 def settle(page: Any, *, timeout: float = 30) -> None:
-    """Wait until the page has drawn everything and the server has nothing more to say."""
+    """Wait until the page has drawn everything and the server sends nothing more."""
     page.wait_for_function(AT_REST, timeout=timeout * 1000)

@@ -1,6 +1,6 @@
-"""Readers without a browser: they speak Streamlit's own protocol over a websocket, as a reader's machine would.
+"""Readers without a browser: they use Streamlit's own protocol over a websocket, as a reader's browser does.
 
-For measuring the server alone: pages are received and looked through for errors, but not drawn.
+They measure the server alone: pages are received and searched for errors, but not drawn.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ LINE, COUNT = "Search", re.compile(r"\d+ of \d+ entr")
 
 
 class PageError(RuntimeError):
-    """The server sent an exception, its script did not end well, or a filter left the table as it was."""
+    """The server sent an exception, its script failed, or a filter did not change the table."""
 
 
 @dataclass

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def take(results: Path, out: Path, shots: list[Shot] = SHOTS) -> list[Path]:
-    """Write one PNG per shot; returns their paths. RuntimeError where there is no Chromium."""
+    """Write one PNG per shot; returns their paths. RuntimeError if there is no Chromium."""
     out.mkdir(parents=True, exist_ok=True)
     written = []
     with tempfile.TemporaryDirectory() as folder, serving(results, Path(folder) / "log") as server:

@@ -23,7 +23,7 @@ MODELS = ("micro-70k", "micro-200k", "micro-600k")
 ENTRIES = [(model, corpus) for model in MODELS for corpus in CORPORA]
 SEARCHES = [f"gap {corpus} 600k" for corpus in CORPORA]
 PAUSES = [(1, 3), (4, 12), (0.5, 1.5)]
-"""Seconds that a reader looks at what came before changing the filter again."""
+"""Seconds that a reader looks at the page before changing the filter again."""
 FILTERED = """(whole) => {
     const seen = () => {
         const app = document.querySelector('[data-testid="stApp"]');
@@ -48,7 +48,7 @@ FILTERED = """(whole) => {
 }"""
 """From the press of the key to the table's new count and the page at rest, seconds on the page's clock.
 
-Looks once a drawn frame: to search the page without a pause would take a third of what the filter itself costs.
+Looks once per drawn frame: searching the page without a pause would take a third of the filter's own time.
 """
 BOUNDS = {"first view": 2.0, "filter": 0.5, "documents": 1.0}
 
@@ -141,7 +141,7 @@ async def _open(page: Any, server: Server, address: str) -> float:
 
 
 async def _follow(page: Any, server: Server, entry: tuple[str, str]) -> float:
-    """From an entry's page to its documents, which nobody has read before."""
+    """From an entry's page to its documents, which were not read before."""
     await _open(page, server, f"entry?model={entry[0]}&arm=gap&corpus={entry[1]}")
     link = page.get_by_role("link", name="Its documents")
     await link.scroll_into_view_if_needed()
@@ -155,7 +155,7 @@ async def _follow(page: Any, server: Server, entry: tuple[str, str]) -> float:
 async def _beside_protocol_readers(
     page: Any, server: Server, readers: int, repeats: int, one: float
 ) -> dict[str, Any]:
-    """A browser that filters while all other readers ask the server as if from machines of their own."""
+    """A browser that filters while all other readers send requests as if from their own machines."""
     async with reading(server.url) as alone:
         asked = [await alone.filter(words) for n in range(repeats) for words in (SEARCHES[n % 3], "")]
     found: dict[str, Any] = {"one reader, server's share": statistics.median(asked)}
@@ -201,7 +201,7 @@ async def _next_page(page: Any) -> float:
 
 
 async def _visit(page: Any, number: int, repeats: int, pause: tuple[float, float]) -> list[float]:
-    """Waits of one reader, who searches and clears the search in turn, `repeats` times, with pauses (s) before each."""
+    """Waits of one reader, who searches and clears the search in turn, `repeats` times, each after a pause (s)."""
     draw = random.Random(number)
     waits = []
     for turn in range(repeats):

@@ -5,14 +5,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import charts, tables, wording
-from leaderboard.display.columns import COLUMNS
-from leaderboard.parts import claim_cards, draw_notes, order, ranking, short_answer, track_choice
-from leaderboard.site import page, state, track_data
+from leaderboard.parts import claim_cards, draw_notes, order, ranking, short_answer
+from leaderboard.site import page, state, task_families, track_data
+from leaderboard.site.task_families import TaskFamilies
 
 MOST_SIZES = 36
-FILTER = 275  # pixels: one a row on a telephone; a bare string below it would stand on the page
+FILTER = 275  # pixels: one per row on a phone; a docstring here would be printed on the page
 ORDER = (
     "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not clearly "
     "different."
@@ -26,13 +25,13 @@ LEAD = (
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
-- **How sure?** Each question is decided by one declared estimate (where there are two, by
-  both). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither;
+- **How sure?** Each question is decided by one declared estimate (where there are several,
+  by all). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither;
   more questions, texts or models are needed. *Not testable*: this track cannot ask it. *Cannot tell*: the
   study's own controls failed.
-- **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, or, in
-  dialogues, the share of words. The true difference plausibly lies in the range after "95 %". A range that only
-  just misses 0 decides nothing where there are many comparisons: a few miss it by luck.
+- **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, or, where
+  a text is written, the share of its words that are. The true difference plausibly lies in the range
+  after "95 %". A range that only just misses 0 decides nothing where there are many comparisons: a few miss it by luck.
 """
 
 
@@ -44,11 +43,12 @@ def main() -> None:
     claims, problem = track_data.document(track, "claims.json")
     entries, comparisons = track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv")
     kept = draw_notes.rest_on(track_data.table(track, "draws.csv"))
-    show_claims(short_answer.readable(claims), problem, entries.frame, comparisons.frame, kept)
+    families = task_families.of_track(track)
+    show_claims(short_answer.readable(claims), problem, entries.frame, comparisons.frame, kept, families)
     page.explain(entries, comparisons)
     if entries:
         of_track = ranking.of_track(track)
-        show_sizes(of_track.frame)
+        show_sizes(of_track, order.claims_arm(track))
         show_ranking(of_track)
         show_reference(of_track)
     else:
@@ -57,9 +57,14 @@ def main() -> None:
 
 
 def show_claims(
-    claims: list[dict[str, Any]], problem: str, entries: pd.DataFrame, comparisons: pd.DataFrame, kept: str
+    claims: list[dict[str, Any]],
+    problem: str,
+    entries: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    kept: str,
+    families: TaskFamilies,
 ) -> None:
-    """The short answer and what it rests on (`kept` draws among it), then a card per claim."""
+    """The short answer and what it is based on (including `kept` draws), then a card per claim."""
     if not claims:
         page.unwritten(wording.plain(problem) if problem else "`claims.json` holds no claim.")
         return
@@ -71,11 +76,12 @@ def show_claims(
         if all(claim["id"] != short_answer.CONTROLS for claim in claims):
             st.markdown(f"**{short_answer.UNSEEN}**")
         st.markdown(HOW_TO_READ)
-    claim_cards.show_cards(claims, comparisons)
+    claim_cards.show_cards(claims, comparisons, families)
 
 
-def show_sizes(frame: pd.DataFrame) -> None:
+def show_sizes(rows: ranking.RankingView, arm: str | None) -> None:
     """What size of untreated model each treated one behaves like; the score against size where that is not known."""
+    frame = rows.frame
     st.header("What size of model does a treated one behave like?", anchor=False)
     treated = frame[frame["row_kind"] == "entry"]
     sized = treated[treated["effective_size"].notna()]
@@ -84,7 +90,7 @@ def show_sizes(frame: pd.DataFrame) -> None:
     sized, left_out = sized[~pd.Series(small, index=sized.index)], sum(small)
     rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
     if sized.empty or rungs.empty:
-        show_ladder(frame)
+        show_ladder(frame, rows.families)
         return
     st.markdown(
         "A dot is the size of an untreated model that scores the same; the tick is the treated model's "
@@ -103,36 +109,34 @@ def show_sizes(frame: pd.DataFrame) -> None:
             "than the smallest untreated model."
         )
     charts.show(
-        charts.sizes(sized.head(MOST_SIZES), rungs),
+        charts.sizes(sized.head(MOST_SIZES), rungs, arm),
         "Effective size of each treated model with its interval, beside its own size",
     )
 
 
-def show_ladder(frame: pd.DataFrame) -> None:
-    """Scores of treated models beside the untreated family."""
+def show_ladder(frame: pd.DataFrame, families: TaskFamilies) -> None:
+    """Scores of treated models beside the untreated ones."""
     st.markdown(
         "The line is the untreated family: larger models score higher. A treated model stands at its own "
         "size. To be as good as a larger model it has to reach that model's height; bars are 95 % "
         "intervals."
     )
-    scopes = [scope for scope in SUMMARY_SCOPES if frame[f"score_{scope}"].notna().any()]
+    scopes = [scope for scope in families.scopes if frame[f"score_{scope}"].notna().any()]
     if not scopes:
         page.unwritten("No score is stored.")
         return
     scope = (
-        state.pick_segment("Score", scopes, "ladder", words=track_choice.scope_word)
-        if len(scopes) > 1
-        else scopes[0]
+        state.pick_segment("Score", scopes, "ladder", words=families.label) if len(scopes) > 1 else scopes[0]
     )
     charts.show(
-        charts.ladder(frame, scope, track_choice.scope_word(scope).lower()),
+        charts.ladder(frame, scope, families.inside(scope)),
         "Score against number of parameters, untreated family, treated models and controls",
     )
 
 
 @st.fragment
 def show_ranking(rows: ranking.RankingView) -> None:
-    """The ranking with its filters; only this part is redrawn when a filter changes."""
+    """The ranking with its filters; only this part is drawn again when a filter changes."""
     st.header("Ranking", anchor=False)
     total = len(rows.ranked)
     if not total:
@@ -140,7 +144,11 @@ def show_ranking(rows: ranking.RankingView) -> None:
         return
     with st.container(horizontal=True):
         words = state.search(
-            "Search", "q", placeholder="model, text, verdict", help="Rows that hold every word.", width=FILTER
+            "Search",
+            "q",
+            placeholder="model, text, verdict",
+            help="Rows that contain every word.",
+            width=FILTER,
         )
         chosen = {
             column: state.pick_many(label, rows.options[column], column, placeholder="All", width=FILTER)
@@ -163,7 +171,7 @@ def show_ranking(rows: ranking.RankingView) -> None:
             words=wording.STATES.__getitem__,
             width=FILTER,
         )
-    columns, sort, descending = choose_columns(rows.first_view)
+    columns, sort, descending = choose_columns(rows)
     kept = ranking.keep(rows, chosen, verdicts=found, words=words)
     kept = ranking.sort(kept, sort, descending=descending)
     st.caption(
@@ -177,6 +185,7 @@ def show_ranking(rows: ranking.RankingView) -> None:
     tables.show(
         tables.ordered(kept, columns),
         "ranking",
+        labels=rows.labels,
         height="content" if len(kept) <= 30 else "auto",
         known_widths=rows.widths,
         alt="Ranking of treated models",
@@ -185,17 +194,16 @@ def show_ranking(rows: ranking.RankingView) -> None:
     state.end()
 
 
-def choose_columns(first_view: list[str]) -> tuple[list[str], str, bool]:
+def choose_columns(rows: ranking.RankingView) -> tuple[list[str], str, bool]:
     """Columns shown, the column that sorts, and whether highest first."""
-    names = [*first_view, *(name for name in (*ranking.SHOWN, *ranking.OPTIONAL) if name not in first_view)]
+    names, first_view = rows.offered, rows.first_view
     sorts = ["standing", *(name for name in names if name != "open")]
     with state.unfold("Columns and order", "layout", icon=":material/view_column:") as part:
         if part.open:
-            label = lambda name: COLUMNS[name].label  # noqa: E731
-            chosen = state.pick_many("Columns", names, "cols", default=first_view, words=label)
+            chosen = state.pick_many("Columns", names, "cols", default=first_view, words=rows.heading)
             first, second = st.columns(2, vertical_alignment="bottom")
             with first:
-                sort = state.pick_one("Order by", sorts, "sort", default="standing", words=label)
+                sort = state.pick_one("Order by", sorts, "sort", default="standing", words=rows.heading)
             with second:
                 descending = state.switch("Highest first", "desc")
         else:
@@ -220,7 +228,8 @@ def show_reference(rows: ranking.RankingView) -> None:
                 "training. Untreated models may be scored on more documents than runs are, see the last column: "
                 "for a fair difference read the gain."
             )
-            tables.show(tables.ordered(reference, ranking.REFERENCE), "reference", known_widths=rows.widths)
+            shown = tables.ordered(reference, rows.reference_columns)
+            tables.show(shown, "reference", labels=rows.labels, known_widths=rows.widths)
     state.end()
 
 

@@ -4,12 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from benchmark.schema.result_columns import PAIRS
-from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import charts, tables, wording
 from leaderboard.display.columns import Column
 from leaderboard.parts import evidence, head_to_head, order, track_choice
-from leaderboard.parts.track_choice import scope_word
-from leaderboard.site import page, state, track_data
+from leaderboard.site import page, state, task_families, track_data
 
 LEAD = (
     "Two to four treated models or controls head to head: task by task against the same kind of baseline, "
@@ -46,7 +44,7 @@ def main() -> None:
         default=first_view(track, named),
         most=4,
         explicit=True,
-        help="Type to search. The order chosen is kept.",
+        help="Type to search. The order of your choice is kept.",
     )
     if len(chosen) < 2:
         st.info("Choose at least two entries.", icon=":material/compare_arrows:")
@@ -73,7 +71,7 @@ def first_view(track: str, named: dict[str, Key]) -> list[str]:
 def show_forest(track: str, keys: dict[str, Key]) -> None:
     """Differences from one kind of baseline by task, entries side by side, in the measure that is chosen."""
     st.header("Task by task", anchor=False)
-    measure = track_data.SCORE
+    measure, families = track_data.SCORE, task_families.of_track(track)
     if track_data.table(track, "comparisons.csv", track_data.PROBABILITY):
         measure = state.pick_segment(
             "Measure",
@@ -81,7 +79,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
             "measure",
             words=MEASURES.__getitem__,
             help="The claims are about accuracy and F1. The probability of the right answer is finer: it shows "
-            "what is too small for them. It is never averaged over multiple choice and dialogue.",
+            "what is too small for them. It is never averaged over families of tasks.",
         )
     comparisons = track_data.table(track, "comparisons.csv", measure)
     rows = [comparisons.of(key).assign(entry=name) for name, key in keys.items()]
@@ -107,11 +105,11 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
             "rows",
             words={"tasks": "Families and tasks", "families": "Families"}.__getitem__,
         )
-    scopes = track_choice.scopes_in_order(frame["scope"])
-    scopes = scopes if level == "tasks" else [scope for scope in scopes if scope in SUMMARY_SCOPES]
+    scopes = families.in_order(frame["scope"])
+    scopes = scopes if level == "tasks" else [scope for scope in scopes if scope in families.scopes]
     shown = frame[(frame["against"] == against) & frame["scope"].isin(scopes)]
-    shown = shown.assign(what=shown["scope"].map(scope_word))
-    in_order = [scope_word(scope) for scope in scopes]
+    shown = shown.assign(what=shown["scope"].map(families.label))
+    in_order = [families.label(scope) for scope in scopes]
     if shown.empty:
         page.nothing("None of these entries has this comparison.", "Choose another baseline.")
         return
@@ -145,7 +143,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
 
 
 def show_direct(track: str, keys: dict[str, Key]) -> None:
-    """Rows of `pairs.csv` between the chosen entries, each as it is stored."""
+    """Rows of `pairs.csv` between the chosen entries, as stored."""
     st.header("Directly against each other", anchor=False)
     pairs = track_data.table(track, "pairs.csv")
     if not pairs.has("other_model", "delta"):
@@ -176,14 +174,14 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
         shown,
         "pairs",
         labels=LABELS,
-        note="Difference: entry less the other, on documents that both have; Holm over all pairs.",
+        note="Difference: entry minus the other, on documents that both have; Holm over all pairs.",
     )
 
 
 def against_controls(track: str, names: dict[Key, str]) -> pd.DataFrame:
     """The comparisons of chosen entries with chosen controls, over all tasks and the families."""
     rows = track_data.table(track, "comparisons.csv").where(
-        baseline_kind="control", scope=list(SUMMARY_SCOPES), model=[key[0] for key in names]
+        baseline_kind="control", scope=task_families.of_track(track).scopes, model=[key[0] for key in names]
     )
     entry = rows[["model", "arm", "corpus"]].itertuples(index=False, name=None)
     other = rows[["baseline", "baseline_arm", "corpus"]].itertuples(index=False, name=None)

@@ -1,4 +1,4 @@
-"""Corpora: what the driving texts are, how familiar the models find them, and whether that matters."""
+"""Corpora: the driving texts, how familiar the models are with them, and whether that matters."""
 
 import pandas as pd
 import streamlit as st
@@ -28,7 +28,8 @@ LABELS = {
     "high": Column("95 % high", "Fisher's z with Bonett and Wright's variance.", "signed", ("low", "high")),
     "n": Column("Units", "Corpora or texts behind the correlation.", "count"),
     "level": Column(
-        "Level", "Over corpora, over all texts, or over texts with each corpus' mean rank taken out."
+        "Level",
+        "Over corpora, over all texts, or over texts after the mean rank of their corpus is subtracted.",
     ),
 }
 
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def show_corpora(track: str) -> None:
-    """A row per corpus."""
+    """One row per corpus."""
     st.header("The corpora", anchor=False)
     frame, problem = corpora(track)
     if frame.empty:
@@ -101,7 +102,7 @@ def show_loss(track: str) -> None:
             "Model", sorted(frame["model"].unique()), "model", placeholder="All", width=300
         )
         shown = frame[frame["model"].isin(models)] if models else frame
-        charts.show(run_charts.corpus_loss(shown), "Gain against the loss on the corpus, a point per entry")
+        charts.show(run_charts.corpus_loss(shown), "Gain against the loss on the corpus, one point per entry")
         columns = [
             "model",
             "arm",

@@ -1,4 +1,4 @@
-"""Documents: what base, treated model and baseline answered, side by side, where they differ first."""
+"""Documents: the answers of base, treated model and baseline side by side; those that differ come first."""
 
 import math
 
@@ -6,12 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from benchmark.schema.stored_columns import NO_ARM
-from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import tables, wording
 from leaderboard.display.columns import Column
 from leaderboard.parts import document_rows, questions, track_choice
 from leaderboard.parts.document_rows import Checkpoint
-from leaderboard.site import page, state, track_data
+from leaderboard.site import page, state, task_families, track_data
 
 LEAD = (
     "Every test question of a task with the answers of the untreated model, one treated run of it, and a "
@@ -21,7 +20,7 @@ ROWS = 25
 BASE, TREATED, BASELINE = "untreated", "treated", "baseline"
 LABELS = {
     "question": Column(
-        "Question", "What the model is given; its choices stand below, where one is read in full."
+        "Question", "What the model is given; its choices are below, where one document is shown in full."
     ),
     "change": Column("Change", "Treated run against the untreated model, by score on this document."),
 }
@@ -46,7 +45,7 @@ def main() -> None:
         page.unwritten(wording.plain(problem or "This track has no entry yet."))
         if track == "published":
             st.markdown(
-                "The original study published one figure a run and no documents; its track has none to show."
+                "The original study published one figure per run and no documents, so its track has none to show."
             )
         page.finish()
         return
@@ -61,7 +60,7 @@ def show(
     runs: track_data.ResultTable,
     keys: list[tuple[str, str, str]],
 ) -> None:
-    """The choices, and the documents that they leave."""
+    """The choices, and the documents that are left."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = track_choice.pick_entry(keys, width=170)
         texts = list(dict.fromkeys(runs.of(key)["text_id"].dropna()))
@@ -112,10 +111,10 @@ def show(
 
 
 def show_page(kept: pd.DataFrame, total: int, asked: questions.Questions) -> None:
-    """One page of documents, the one that is read in full, and the downloads of all that fit."""
+    """One page of documents, one of them in full, and the downloads of all that match."""
     if kept.empty:
         st.info(
-            "No document fits. Clear the search, or show unchanged ones too.",
+            "No document matches. Clear the search, or show unchanged ones too.",
             icon=":material/filter_alt_off:",
         )
         return
@@ -146,7 +145,7 @@ def show_page(kept: pd.DataFrame, total: int, asked: questions.Questions) -> Non
 
 
 def show_one(shown: pd.DataFrame, asked: questions.Questions) -> None:
-    """One document in full, as plain text: what it asks, its choices, the answers."""
+    """One document in full, as plain text: the question, its choices, the answers."""
     numbers = [str(number) for number in shown["doc_id"]]
     chosen = state.pick_one("Read one in full", numbers, "doc", width=170)
     row = shown.iloc[numbers.index(chosen)]
@@ -173,16 +172,17 @@ def _plain(words: str) -> None:
 
 
 def _tasks(track: str, key: tuple[str, str, str]) -> tuple[list[str], str | None]:
-    """The tasks by name, and the one whose score the treatment moved most: the first that a reader wants to see."""
+    """The tasks by name, and the one whose score the treatment changed most, which is shown first."""
     comparisons = track_data.table(track, "comparisons.csv")
     found = comparisons.of(key)
     found = found if len(found) else comparisons.frame
     if found.empty:
         return [], None
-    found = found[~found["scope"].isin(SUMMARY_SCOPES)]
+    families = task_families.of_track(track)
+    found = found[~found["scope"].isin(families.scopes)]
     gains = found[found["baseline_kind"] == "base"].dropna(subset=["delta"])
     moved = gains.loc[gains["delta"].abs().idxmax(), "scope"] if len(gains) else None
-    return track_choice.scopes_in_order(found["scope"]), moved
+    return families.in_order(found["scope"]), moved
 
 
 def _draw(runs: track_data.ResultTable, key: tuple[str, str, str], text_id: str) -> int | None:

@@ -1,14 +1,12 @@
-"""Entry: one treated model with all its runs, from the mean down to the texts."""
+"""Entry: one treated model with all its runs, from the mean to single texts."""
 
 import pandas as pd
 import streamlit as st
 
-from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import charts, run_charts, tables, wording
 from leaderboard.display.columns import COLUMNS
 from leaderboard.parts import draw_notes, evidence, order, repeat, track_choice
-from leaderboard.parts.track_choice import scope_word
-from leaderboard.site import page, state, track_data
+from leaderboard.site import page, state, task_families, track_data
 
 LEAD = (
     "One treated model with all its runs: how the score moves step by step, how much the text matters, "
@@ -142,8 +140,9 @@ def show_verdicts(track: str, key: Key) -> None:
     if rows.empty:
         page.unwritten("No comparison of this entry is stored.")
         return
-    scopes = track_choice.scopes_in_order(rows["scope"])
-    scope = state.pick_one("Tasks", scopes, "scope", words=scope_word, width=260)
+    families = task_families.of_track(track)
+    scopes = families.in_order(rows["scope"])
+    scope = state.pick_one("Tasks", scopes, "scope", words=families.label, width=260)
     chosen = evidence.by_baseline(rows[rows["scope"] == scope])
     charts.show(
         charts.forest(
@@ -169,20 +168,21 @@ def show_verdicts(track: str, key: Key) -> None:
 
 def show_finer(track: str, key: Key) -> None:
     """The same comparisons by the probability of the right answer."""
-    frame = evidence.finer(track_data.table(track, "comparisons.csv", track_data.PROBABILITY), key)
+    comparisons = track_data.table(track, "comparisons.csv", track_data.PROBABILITY)
+    frame = evidence.finer(comparisons, key, task_families.of_track(track))
     if frame.empty:
         return
     st.subheader("Finer measure: probability of the right answer", anchor=False)
     st.markdown(
-        "Accuracy sees a change only where an answer flips. This measure sees every change: for multiple choice the "
-        "probability of the right choice, for dialogue that of a token of the reference reply. The claims are not "
-        "about it; it says what is too small for accuracy and F1 to show."
+        "Accuracy sees a change only where an answer flips. This measure sees every change: the probability of the "
+        "right choice or, where a text is written, of a token of the reference text. The claims are not about it; it "
+        "says what is too small for the score to show."
     )
     tables.show(frame, "finer", height="content", known_widths=tables.widths(frame))
 
 
 def show_steps(track: str, key: Key) -> None:
-    """Score by step, each run thin, the mean thick, the steps that either protocol chooses marked."""
+    """Score by step: runs as thin lines, the mean as a thick one, and the steps that each protocol chooses as marks."""
     st.header("Step by step", anchor=False)
     st.markdown(
         "Each thin line is one run, driven by one text; the thick line is the mean with its 95 % "
@@ -193,8 +193,9 @@ def show_steps(track: str, key: Key) -> None:
         track_data.table(track, name) for name in ("runs.csv", "curves.csv", "run_curves.csv")
     )
     page.explain(curves, paths)
+    families = task_families.of_track(track)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        scope = state.pick_segment("Score", list(SUMMARY_SCOPES), "curve", words=scope_word)
+        scope = state.pick_segment("Score", families.scopes, "curve", words=families.label)
         split = state.pick_segment(
             "Documents",
             ["test", "select"],
@@ -212,7 +213,9 @@ def show_steps(track: str, key: Key) -> None:
     if lines.empty and mean.empty:
         page.unwritten("No step curve of this entry is stored.")
         return
-    marks = evidence.chosen_steps(runs.of(key), lines, scope, rule) if len(lines) else pd.DataFrame()
+    marks = (
+        evidence.chosen_steps(runs.of(key), lines, scope, rule, families) if len(lines) else pd.DataFrame()
+    )
     charts.show(run_charts.steps(lines, mean, marks), "Score by step, every run and their mean")
     shown = mean if len(mean) else lines
     tables.offer(shown, "curves", note="The mean by step." if len(mean) else "Each run by step.")
@@ -227,12 +230,12 @@ def show_texts(track: str, key: Key, row: pd.Series) -> None:
     )
     runs = track_data.table(track, "runs.csv")
     page.explain(runs)
-    chosen = runs.of(key)
-    lanes = evidence.scores_by_scope(chosen)
+    families = task_families.of_track(track)
+    lanes = evidence.scores_by_scope(runs.of(key), families)
     if lanes.empty:
         page.unwritten("No scored run of this entry is stored.")
         return
-    scope = state.pick_segment("Score of each run", list(SUMMARY_SCOPES), "dots", words=scope_word)
+    scope = state.pick_segment("Score of each run", families.scopes, "dots", words=families.label)
     dots = lanes[lanes["scope"] == scope]
     lines = evidence.reference_lines(
         track_data.table(track, "curves.csv"), track_data.table(track, "comparisons.csv"), key, row, scope
@@ -243,7 +246,7 @@ def show_texts(track: str, key: Key, row: pd.Series) -> None:
 
 
 def about_texts(row: pd.Series) -> list[str]:
-    """What the entry's row says of a new text and of the best one; nothing in results of an older version."""
+    """The entry's figures for a new text and for the best one; nothing in results of an older version."""
     said = []
     if not wording.missing(row["prob_improve_new"]):
         chance = wording.share(
@@ -262,11 +265,11 @@ def about_texts(row: pd.Series) -> list[str]:
 
 
 def show_tasks(track: str, key: Key) -> None:
-    """A row per task: score, the base's score, difference, verdict."""
+    """One row per task: score, the base's score, difference, verdict."""
     st.header("Task by task", anchor=False)
     scores, comparisons = track_data.table(track, "scores.csv"), track_data.table(track, "comparisons.csv")
     page.explain(scores)
-    frame = evidence.by_task(scores, comparisons, key)
+    frame = evidence.by_task(scores, comparisons, key, task_families.of_track(track))
     if frame.empty:
         page.unwritten("No score by task is stored.")
         return

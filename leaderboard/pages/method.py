@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from leaderboard.display import tables, wording
-from leaderboard.display.columns import COLUMNS, Column
+from leaderboard.display.columns import COLUMNS, Column, family_columns
 from leaderboard.site import page, state
 
 LEAD = "How every figure on these pages is computed, in words, with the file that computes it."
@@ -44,7 +44,7 @@ def main() -> None:
 
 @st.fragment
 def show_code(module: str, place: int) -> None:
-    """The source of a module, found without importing it, drawn where the reader opens it."""
+    """The source of a module, found without importing it, drawn when the reader opens it."""
     with state.unfold(f"Code: {module}", f"code{place}", icon=":material/code:") as part:
         if part.open:
             found = find_spec(module)
@@ -56,7 +56,8 @@ def show_code(module: str, place: int) -> None:
 def show_columns() -> None:
     """Every column that a table may show."""
     st.header("Every column")
-    shown = {name: column for name, column in COLUMNS.items() if column.kind != "link"}
+    of_families = family_columns({"<family>": ("Family", "score")})
+    shown = {name: column for name, column in (COLUMNS | of_families).items() if column.kind != "link"}
     rows = [
         {"heading": column.label, "column": name, "meaning": column.help.replace("`", "")}
         for name, column in shown.items()

@@ -1,13 +1,11 @@
-"""Published: what the original study's own figures say, analysed again."""
+"""Published: the original study's own figures, analysed again."""
 
 import pandas as pd
 import streamlit as st
 
-from benchmark.schema.result_columns import ENTRIES
-from benchmark.statistics.design import FAMILIES
 from leaderboard.display import charts, run_charts, tables, wording
-from leaderboard.parts import claim_cards, short_answer, study, track_choice
-from leaderboard.site import page, state, track_data
+from leaderboard.parts import claim_cards, short_answer, study
+from leaderboard.site import page, state, task_families, track_data
 
 TRACK = "published"
 REANALYSE = "gapbench published PATH/TO/full_results --out results/published"
@@ -33,8 +31,8 @@ CAVEATS = """
   best epoch was chosen on the very documents that are reported. Some gain would appear even if nothing
   improved. An outcome that cannot fail proves nothing, so the gain over the untreated model has no p-value and
   no verdict here ("no test").
-- **Two checkpoints in one claim.** The best epoch was chosen separately for dialogue and multiple choice;
-  "12 tasks" mixes the two.
+- **Two checkpoints in one claim.** The best epoch was chosen separately for each of the two families of
+  tasks; "12 tasks" mixes the two.
 - **No documents, no 6.7B.** Without scores by document the intervals cover the choice of text only, no test
   of "comparable" is possible, and 2.7B against 6.7B has no data.
 """
@@ -62,23 +60,24 @@ def main() -> None:
 
 
 def show_claims() -> None:
-    """The original's claims by its own figures."""
+    """The original's claims, judged by its own figures."""
     content, problem = track_data.document(TRACK, "claims.json")
     claims = short_answer.readable(content)
     if not claims:
         page.nothing(wording.plain(problem or "claims.json holds no claim."), "Make it again:", REANALYSE)
         return
-    claim_cards.show_cards(claims, pd.DataFrame())
+    claim_cards.show_cards(claims, pd.DataFrame(), task_families.of_track(TRACK))
 
 
 def show_choice() -> None:
-    """What the choice of the best step explains by itself."""
+    """How much the choice of the best step explains by itself."""
     st.header("How much of the gain is the choice of the best step?", anchor=False)
     simulated, (facts, _) = (
         track_data.table(TRACK, "selection_simulation.csv"),
         track_data.document(TRACK, "published.json"),
     )
-    said = study.sentences(facts)
+    families = task_families.of_track(TRACK)
+    said = study.sentences(facts, families)
     if said:
         st.markdown("\n".join(f"- {line}" for line in said))
     frame = simulated.frame
@@ -94,7 +93,7 @@ def show_choice() -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         family = state.pick_segment(
-            "Tasks", list(dict.fromkeys(frame["family"])), "family", words=track_choice.scope_word
+            "Tasks", list(dict.fromkeys(frame["family"])), "family", words=families.label
         )
         pattern = state.pick_segment(
             "Changes",
@@ -111,7 +110,7 @@ def show_choice() -> None:
 
 
 def show_runs() -> None:
-    """The study's figure of all runs, with the lines that it drew."""
+    """The study's figure of all runs, with its lines."""
     st.header("Every published run", anchor=False)
     st.markdown(
         "One dot per run, at its best epoch. Dashed: the untreated model. Solid: the next larger untreated "
@@ -123,11 +122,12 @@ def show_runs() -> None:
         page.nothing("`runs.csv` holds no rows.", "Make it again:", REANALYSE)
         return
     frame, rungs = runs.frame, entries.where(row_kind="rung").sort_values("parameters", kind="stable")
-    families = [s for s in (*FAMILIES, "all") if frame[f"test_{s}"].notna().any()]
+    families = task_families.of_track(TRACK)
+    scopes = [s for s in (*families.names, "all") if frame[f"test_{s}"].notna().any()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sized = list(rungs["model"]) + sorted(set(frame["model"]) - set(rungs["model"]))
         model = state.pick_one("Model", [m for m in sized if m in set(frame["model"])], "model", width=200)
-        scope = state.pick_segment("Score", families, "scope", words=track_choice.scope_word)
+        scope = state.pick_segment("Score", scopes, "scope", words=families.label)
     dots = frame[frame["model"] == model].rename(columns={f"test_{scope}": "score"})
     if dots["selected_step"].isna().all():
         dots["selected_step"] = dots.get(f"paper_step_{scope}")
@@ -160,18 +160,20 @@ def show_tables() -> None:
             figures, "published-figures", labels=study.LABELS, note="As published, by model and family."
         )
     entries, comparisons = track_data.table(TRACK, "entries.csv"), track_data.table(TRACK, "comparisons.csv")
+    families = task_families.of_track(TRACK)
     columns = [
         "row_kind",
         "model",
         "corpus",
         "parameters",
         "n_texts",
-        *(name for name in ENTRIES.names if name.startswith(("score_", "corrected_"))),
+        *(name for name in entries.data.column_names if name.startswith(("score_", "corrected_"))),
     ]
     if entries:
         tables.show(
             tables.ordered(entries.frame.dropna(axis=1, how="all"), columns),
             "published-entries",
+            labels=families.columns(),
             note="Means of the best epoch; 95 % intervals over texts only.",
         )
     if comparisons:
@@ -179,9 +181,9 @@ def show_tables() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             scope = state.pick_one(
                 "Tasks",
-                track_choice.scopes_in_order(frame["scope"]),
+                families.in_order(frame["scope"]),
                 "tasks",
-                words=track_choice.scope_word,
+                words=families.label,
                 width=240,
             )
         shown = (

@@ -1,4 +1,4 @@
-"""Reproducibility: who made the results, from what, with what; and who repeated them."""
+"""Reproducibility: who made the results, from which inputs, with which software; and who repeated them."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from leaderboard.parts import draw_notes, recipe
 from leaderboard.site import page, track_data
 
 LEAD = (
-    "What made these results, and whether somebody else could make them again. A result is worth what its "
+    "What made these results, and whether somebody else could make them again. A result is worth as much as its "
     "repetition is worth."
 )
 LABELS = {
@@ -21,7 +21,7 @@ LABELS = {
     "value": Column("Value", "As the machine reported it."),
     "stage": Column("Stage", "Stage of the pipeline."),
     "wall_seconds": Column("Time", "Wall time, seconds.", "seconds"),
-    "input": Column("Input", "What went in."),
+    "input": Column("Input", "Input."),
     "sha256": Column("sha256", "Digest of its content."),
     "trained": Column("Trained here", "Draws that the pipeline trained from scratch.", "count"),
     "kept": Column("Kept scores", "Draws trained before, whose scores by document are in git.", "count"),
@@ -34,7 +34,7 @@ LABELS = {
 
 FACTS = ("revision", "arithmetic", "written")
 SHOWN = {*FACTS, "packages", "wall_seconds", "hardware", "keys", "track", "draws", "kept_draw_check"}
-"""What the page shows of `provenance.json`, or what stands elsewhere on it."""
+"""The keys of `provenance.json` that have a place of their own on the page."""
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def show_commands(track: str) -> None:
 
 
 def show_verification(track: str) -> None:
-    """How many entries stand in which state, and the attestations."""
+    """The number of entries in each state, and the attestations."""
     st.header("Verification", anchor=False)
     st.markdown(
         "An entry is `self-reported` until `gapbench verify` succeeds on a machine other than the one "
@@ -92,7 +92,7 @@ def show_verification(track: str) -> None:
 
 
 def show_draws(track: str) -> None:
-    """Where the pretraining draws come from, and whether a kept one could be made again."""
+    """Where the pretraining draws come from, and whether a kept one was made again."""
     found = track_data.table(track, "draws.csv")
     page.explain(found)
     counted = draw_notes.by_model(found)

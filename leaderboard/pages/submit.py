@@ -38,18 +38,18 @@ def show_command() -> None:
             "Name",
             "name",
             placeholder="my-corpus",
-            help="Small letters, digits and hyphens, beginning with a letter.",
+            help="Lower-case letters, digits and hyphens; begin with a letter.",
             width=240,
         )
-        example = "texts.jsonl" if kind == "corpus" else "owner/name@<40 hex digits>"
+        example = "texts.jsonl" if kind == "corpus" else "owner/name"
         source = state.search(
             "Source",
             "source",
             placeholder=example,
             width=420,
             help=(
-                "A file or folder on your machine, or `hf://owner/name@<40 hex>[:column]`; for models "
-                "also `owner/name@<40 hex>`."
+                "A file or folder on your machine, or `hf://owner/name[@revision][:column]`; for models "
+                "also `owner/name[@revision]`. The revision is pinned to its commit."
             ),
         )
     problem = name_problem(name)
@@ -64,13 +64,13 @@ def show_command() -> None:
 
 
 def command(kind: str, name: str, source: str) -> str:
-    """The command to type; placeholders where something is not given."""
+    """The command to type, with placeholders for missing values."""
     given = [shlex.quote(word) if word else blank for word, blank in ((name, "NAME"), (source, "SOURCE"))]
     return " ".join(["gapbench", "submit", kind, *given])
 
 
 def name_problem(name: str) -> str:
-    """Why a name is refused; empty where it is taken (the check of the settings)."""
+    """Why a name is refused; empty if it is accepted (the check of the settings)."""
     try:
         check_name(name)
     except (InputError, ValueError) as error:
@@ -121,14 +121,14 @@ def show_check() -> None:
 
 
 def check(name: str, content: bytes, column: str | None = None) -> tuple[bool, str]:
-    """Whether `gapbench submit check` takes a file, and what it says, without this server's paths."""
+    """Whether `gapbench submit check` accepts a file, and what it says, without this server's paths."""
     if len(content) > MOST:
         return (
             False,
             f"{wording.visible(name)}: larger than {MOST // 2**20} MB; check it with the command on your "
             "machine",
         )
-    from benchmark.intake.check import check_file  # a second, for this page alone
+    from benchmark.intake.check import check_file  # takes a second, and only this page needs it
 
     ending = Path(name).suffix.lower()
     with tempfile.TemporaryDirectory() as folder:

@@ -9,6 +9,7 @@ from leaderboard.display import charts, tables, wording
 from leaderboard.parts.claim_rows import SHARE, detectable, estimate_lines, parts_frame, tally
 from leaderboard.parts.short_answer import CONTROLS
 from leaderboard.site import state
+from leaderboard.site.task_families import TaskFamilies
 
 ANSWERS = {
     "reproduced": "Yes",
@@ -28,7 +29,7 @@ QUESTIONS = {
     ),
     "C3": (
         "Does unfamiliar text work best?",
-        "Program text, which the models never saw, compared with the other texts.",
+        "Texts of one corpus, named in advance, compared with those of the other corpora.",
     ),
     "C4": (
         "Is it more than a placebo?",
@@ -36,7 +37,7 @@ QUESTIONS = {
         "words shuffled.",
     ),
 }
-"""Each claim as a question that needs no knowledge of the method, and what it is compared with."""
+"""Each claim as a question without technical terms, and what is compared with what."""
 ICONS = {
     "reproduced": ":material/check_circle:",
     "not reproduced": ":material/cancel:",
@@ -60,21 +61,21 @@ CONTROL_WORDS = {
 }
 
 
-def show_cards(claims: list[dict[str, Any]], comparisons: pd.DataFrame) -> None:
+def show_cards(claims: list[dict[str, Any]], comparisons: pd.DataFrame, families: TaskFamilies) -> None:
     """A card per claim, two side by side; C0 across the page, before all others."""
     places = sorted(range(len(claims)), key=lambda place: claims[place]["id"] != CONTROLS)
     for place in places:
         if claims[place]["id"] == CONTROLS:
             with st.container(border=True):
-                show_card(claims[place], place, comparisons)
+                show_card(claims[place], place, comparisons, families)
     others = [place for place in places if claims[place]["id"] != CONTROLS]
     for first in range(0, len(others), 2):
         for place, column in zip(others[first : first + 2], st.columns(2), strict=False):
             with column, st.container(border=True, height="stretch"):
-                show_card(claims[place], place, comparisons)
+                show_card(claims[place], place, comparisons, families)
 
 
-def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> None:
+def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame, families: TaskFamilies) -> None:
     """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and what decides it."""
     name, outcome = str(claim["id"]), str(claim["outcome"])
     ask, against = QUESTIONS.get(name, ("", ""))
@@ -95,7 +96,7 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
     if name == CONTROLS:
         show_controls(claim, place)
         return
-    if lines := estimate_lines(claim):
+    if lines := estimate_lines(claim, families):
         head = "What decides it:"
         if outcome in ("not testable", "cannot tell"):
             head = "The figures that were meant to decide it:"
@@ -106,7 +107,7 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame) -> N
 
 
 def show_controls(claim: dict[str, Any], place: int) -> None:
-    """The controls of C0: what was declared, what was found."""
+    """The controls of C0: what was declared and what was found."""
     columns = ["control", "entry", "as_expected", "expected", "delta", "ci_low", "ci_high", "found"]
     rows = claim.get("estimates") if isinstance(claim.get("estimates"), list) else []
     frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
@@ -120,13 +121,13 @@ def show_controls(claim: dict[str, Any], place: int) -> None:
         frame,
         f"claim-{place + 1}",
         height="content",
-        note="The difference is over the first tasks named, from its own untreated model or from the other draws.",
+        note="The difference is over the first tasks named, from its own untreated model or the other draws.",
     )
 
 
 @st.fragment
 def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None:
-    """All comparisons behind a claim, as a chart and a table, drawn where the reader opens them."""
+    """All comparisons behind a claim, as a chart and a table, drawn when the reader opens them."""
     name = str(claim["id"])
     known = name in QUESTIONS
     with state.unfold(

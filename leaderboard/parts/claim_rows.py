@@ -4,9 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import wording
-from leaderboard.parts import track_choice
+from leaderboard.site.task_families import TaskFamilies
 
 COMPARED = ["model", "arm", "corpus", "baseline", "baseline_arm", "scope"]
 SHARE = ["share_closed", "share_closed_low", "share_closed_high"]
@@ -28,7 +27,7 @@ def parts_frame(claim: dict[str, Any], which: str = "parts") -> pd.DataFrame:
 
 
 def part_name(row: Any) -> str:
-    """`micro-200k vs micro-600k, code, all`."""
+    """`model vs larger model, corpus, scope`."""
     other = row.baseline
     if row.baseline == row.model:
         other = "itself untreated" if row.baseline_arm in ("none", "") else row.baseline_arm
@@ -65,13 +64,12 @@ def detectable(frame: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     )
 
 
-def estimate_lines(claim: dict[str, Any]) -> list[str]:
+def estimate_lines(claim: dict[str, Any], families: TaskFamilies) -> list[str]:
     """The estimates that decide a claim, as Markdown lines with their intervals."""
     lines = []
     for row in parts_frame(claim, "estimates").itertuples():
-        scope = (
-            track_choice.scope_word(row.scope) if row.scope in SUMMARY_SCOPES else wording.plain(row.scope)
-        )
+        known = row.scope in families.scopes
+        scope = families.label(row.scope) if known else wording.plain(row.scope)
         places = wording.decimals(row.ci_low, row.ci_high)
         figure = (
             "no data"

@@ -9,8 +9,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import streamlit as st
 
-from benchmark.schema.result_columns import SAMPLES
-from benchmark.schema.stored_columns import NO_ARM, NO_TEXT
+from benchmark.schema.stored_columns import NO_ARM, NO_TEXT, SAMPLES
 from leaderboard.display.columns import Column
 from leaderboard.site import track_data
 from leaderboard.site.track_data import Stamp
@@ -26,7 +25,7 @@ BETTER, WORSE = "▲ better", "▼ worse"
 class Checkpoint:
     """A model whose documents are stored: a run (at its selected step), or an untreated model.
 
-    `draw` is the pretraining draw; where it is not given, the lowest that is stored.
+    `draw` is the pretraining draw; if it is not given, the lowest that is stored.
     """
 
     model: str
@@ -36,7 +35,7 @@ class Checkpoint:
     draw: int | None = None
 
     def condition(self) -> Any:
-        """The filter that leaves this checkpoint's rows."""
+        """The filter for this checkpoint's rows."""
         given = {"model": self.model, "arm": self.arm, "corpus": self.corpus, "text_id": self.text_id}
         found = [ds.field(name) == value for name, value in given.items()]
         return found[0] & found[1] & found[2] & found[3]
@@ -52,7 +51,7 @@ def labels(who: dict[str, str]) -> dict[str, Column]:
 
 
 def available(track: str) -> str:
-    """Why documents cannot be shown; empty where they can."""
+    """Why documents cannot be shown; empty if they can."""
     mark = track_data.stamp(track_data.results_folder() / track / FILE)
     if mark is None:
         return f"{FILE} is not in results/{track}/."
@@ -91,7 +90,7 @@ def side_by_side(track: str, task: str, who: dict[str, Checkpoint]) -> tuple[pd.
 
 
 def _of(rows: pd.DataFrame, checkpoint: Checkpoint) -> pd.DataFrame:
-    """One row per document: the lowest draw, seed and step, should several be stored."""
+    """One row per document: the lowest draw, seed and step if several are stored."""
     found = rows[
         (rows["model"] == checkpoint.model)
         & (rows["arm"] == checkpoint.arm)
@@ -120,7 +119,7 @@ def _read(mark: Stamp, task: str, who: tuple[Checkpoint, ...]) -> pd.DataFrame:
     for one in who[1:]:
         wanted = wanted | one.condition()
     names = [name for name in COLUMNS + MORE if name in source.schema.names]
-    # by text first: one test a row over the file, and the full condition on the few rows that are left
+    # by text first: one test per row of the file, then the full condition on the few rows that are left
     texts = ds.field("text_id").isin(sorted({one.text_id for one in who}))
     found = source.to_table(
         columns=names, filter=(ds.field("task") == task) & (ds.field("split") == "test") & texts

@@ -10,7 +10,7 @@ from leaderboard.site.track_data import ResultTable
 
 
 def by_model(draws: ResultTable) -> pd.DataFrame:
-    """A row per model: how many of its draws are of each origin. Empty where none is named."""
+    """One row per model: the number of its draws by origin. Empty if no draw is named."""
     named = draws.frame.dropna(subset=["model", "origin"]) if draws else pd.DataFrame()
     return pd.DataFrame(
         [
@@ -21,7 +21,7 @@ def by_model(draws: ResultTable) -> pd.DataFrame:
 
 
 def rest_on(draws: ResultTable, model: str | None = None) -> str:
-    """What figures (of one model, or of all) rest on, where some draws are kept; empty where none is."""
+    """What figures (of one model, or of all) are based on, if some draws are kept; otherwise empty."""
     counted = by_model(draws)
     counted = counted[counted["model"] == model] if len(counted) and model else counted
     if counted.empty or not counted["kept"].any():
@@ -40,7 +40,7 @@ def _range(numbers: "pd.Series[int]") -> str:
 
 
 def retrained(provenance: Any) -> str:
-    """What training a kept draw again gave, from `provenance.json`, as Markdown; empty where it was not done."""
+    """The result of training a kept draw again, from `provenance.json`, as Markdown; empty if it was not done."""
     check = provenance.get("kept_draw_check") if isinstance(provenance, dict) else None
     if not isinstance(check, dict) or "agrees" not in check:
         return ""

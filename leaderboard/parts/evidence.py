@@ -1,13 +1,12 @@
-"""What stands behind one entry: its comparisons, chosen steps, reference lines and tasks, joined from the tables."""
+"""The figures behind one entry: its comparisons, chosen steps, reference lines and tasks, joined from the tables."""
 
 from typing import Any
 
 import pandas as pd
 
 from benchmark.schema.result_columns import COMPARISONS
-from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
 from leaderboard.display.columns import Column
-from leaderboard.parts.track_choice import scope_word, scopes_in_order
+from leaderboard.site.task_families import TaskFamilies
 from leaderboard.site.track_data import ResultTable
 
 Key = tuple[str, str, str]
@@ -15,27 +14,27 @@ Key = tuple[str, str, str]
 _OF_INTEREST = COMPARISONS.names[COMPARISONS.names.index("delta") :]
 COMPARISON = ["name", "verdict"]
 COMPARISON += [name for name in _OF_INTEREST if name not in ("verdict", "p_noninferior", "p_negligible")]
-"""The columns of a comparison, as they stand in `comparisons.csv`, the verdict first."""
+"""The columns of a comparison, as in `comparisons.csv`, the verdict first."""
 MAYBE = {
     name
     for name in COMPARISON
     if name.startswith(("share_closed", "p_negligible", "mde_adjusted", "n_draws"))
 }
 MAYBE |= {"conditional", "q_value", "p_adjusted"}
-"""Columns that are left out where no row has anything in them."""
+"""Columns that are left out if all their cells are empty."""
 FINER = ["task", "name", "delta", "ci_low", "ci_high", "p_adjusted", "verdict", "conditional"]
 RUN = ["draw", "text_id", "seed"]
-"""What names a run of an entry; results of an older version have no draw."""
+"""The columns that identify a run of an entry; results of an older version have no draw."""
 TASK_LABELS = {
     "name": Column("Compared with", "The baseline of the difference."),
     "task": Column("Task", "One of the suite's tasks, or a family of them."),
-    "delta": Column("Gain", "Entry less untreated model, same documents.", "signed", ("ci_low", "ci_high")),
+    "delta": Column("Gain", "Entry minus untreated model, same documents.", "signed", ("ci_low", "ci_high")),
     "verdict": Column("Verdict", "On the gain; for single tasks by q-value."),
 }
 CONTROLS = {"descent": "training as usual"}
-"""Controls that are no placebos, in words."""
+"""Controls that are not placebos, in words."""
 HELD_OUT = "held-out choice"
-ORIGINAL_RULES = {f"original's rule, {scope_word(family).lower()}": family for family in FAMILIES}
+ORIGINAL = "original's rule"
 
 
 def baseline_name(row: Any) -> str:
@@ -53,7 +52,7 @@ def kept_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Those of `names` that the frame has, without those of `MAYBE` that hold nothing."""
     empty = {name for name in MAYBE & set(frame) if (frame[name].isna() | frame[name].eq("")).all()}
     if "conditional" in frame and frame["conditional"].notna().any():
-        empty -= {"conditional"}  # here an empty cell says something: nothing is taken as given
+        empty -= {"conditional"}  # an empty cell has a meaning here: nothing is taken as given
     return frame[[name for name in names if name in frame and name not in empty]]
 
 
@@ -64,23 +63,27 @@ def by_baseline(rows: pd.DataFrame) -> pd.DataFrame:
     return named.sort_values(["_kind", "size_ratio", "baseline_arm"], kind="stable")
 
 
-def finer(comparisons: ResultTable, key: Key) -> pd.DataFrame:
+def finer(comparisons: ResultTable, key: Key, families: TaskFamilies) -> pd.DataFrame:
     """Differences in the probability of the right answer by family, from rows of that measure."""
-    rows = comparisons.of(key, scope=list(FAMILIES))
+    rows = comparisons.of(key, scope=families.separate)
     if rows.empty:
         return rows
-    rows = by_baseline(rows).sort_values("scope", kind="stable")
-    return kept_columns(rows.assign(task=rows["scope"].map(scope_word)), FINER)
+    rows = by_baseline(rows).sort_values(
+        "scope", key=lambda column: column.map(families.separate.index), kind="stable"
+    )
+    return kept_columns(rows.assign(task=rows["scope"].map(families.label)), FINER)
 
 
-def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str) -> pd.DataFrame:
+def chosen_steps(
+    runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str, families: TaskFamilies
+) -> pd.DataFrame:
     """The step that each rule chose in each run, with the run's score there (`runs.csv` joined to its curves)."""
     columns = {HELD_OUT: "selected_step"} if rule != "paper" else {}
     if rule != "held-out":
         columns |= {
-            name: f"paper_step_{family}"
-            for name, family in ORIGINAL_RULES.items()
-            if scope not in FAMILIES or scope == family
+            f"{ORIGINAL}, {families.inside(family)}": f"paper_step_{family}"
+            for family in families.separate
+            if scope not in families.names or scope == family
         }
     found = []
     for name, column in columns.items():
@@ -91,7 +94,7 @@ def chosen_steps(runs: pd.DataFrame, lines: pd.DataFrame, scope: str, rule: str)
 
 
 def candidate_steps(curves: ResultTable) -> dict[Key, int]:
-    """How many steps each entry's step was chosen from: those scored, without the untreated model."""
+    """From how many steps each entry's step was chosen: the scored ones, without the untreated model."""
     if not curves:
         return {}
     steps = curves.frame[["model", "arm", "corpus", "step"]].drop_duplicates()
@@ -99,12 +102,12 @@ def candidate_steps(curves: ResultTable) -> dict[Key, int]:
     return {key: len(rows) for key, rows in steps.groupby(["model", "arm", "corpus"])}
 
 
-def scores_by_scope(runs: pd.DataFrame) -> pd.DataFrame:
+def scores_by_scope(runs: pd.DataFrame, families: TaskFamilies) -> pd.DataFrame:
     """A row per run and scope: the test score at the selected step."""
     kept = ["corpus", *RUN, "selected_step"]
     parts = [
         runs[[*kept, f"test_{scope}"]].rename(columns={f"test_{scope}": "score"}).assign(scope=scope)
-        for scope in SUMMARY_SCOPES
+        for scope in families.scopes
         if f"test_{scope}" in runs
     ]
     return pd.concat(parts, ignore_index=True).dropna(subset=["score"]) if parts else pd.DataFrame()
@@ -115,7 +118,7 @@ def reference_lines(
 ) -> pd.DataFrame:
     """The untreated model (step 0 of the curve) and the nearest larger rung, on the same documents.
 
-    The rung's is the entry's score less the stored difference.
+    The rung's score is the entry's minus the stored difference.
     """
     lines = []
     start = curves.of(key, scope=scope, step=0) if curves else pd.DataFrame()
@@ -148,7 +151,7 @@ def without_interval(frame: pd.DataFrame) -> str:
     return NO_INTERVAL if (frame["delta"].notna() & frame["ci_low"].isna()).any() else ""
 
 
-def by_task(scores: ResultTable, comparisons: ResultTable, key: Key) -> pd.DataFrame:
+def by_task(scores: ResultTable, comparisons: ResultTable, key: Key, families: TaskFamilies) -> pd.DataFrame:
     """A row per family and task: score with interval, chance, gain over the base with interval, q-value and verdict."""
     own = scores.of(key) if scores.has("scope", "score") else pd.DataFrame()
     gains = comparisons.of(key, baseline_kind="base")
@@ -160,10 +163,10 @@ def by_task(scores: ResultTable, comparisons: ResultTable, key: Key) -> pd.DataF
     else:
         kept = [c for c in ("scope", "score", "low", "high", "chance", "n_docs") if c in own]
         frame = own[kept].merge(gains, on="scope", how="left")
-    order = {scope: place for place, scope in enumerate(scopes_in_order(frame["scope"]))}
+    order = {scope: place for place, scope in enumerate(families.in_order(frame["scope"]))}
     frame = frame.sort_values("scope", key=lambda column: column.map(order), kind="stable")
     return (
-        frame.assign(scope=frame["scope"].map(scope_word))
+        frame.assign(scope=frame["scope"].map(families.label))
         .rename(columns={"scope": "task"})
         .reset_index(drop=True)
     )

@@ -3,13 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from benchmark.statistics.design import SUMMARY_SCOPES
 from leaderboard.display import charts, run_charts, tables, wording
 from leaderboard.display.columns import Column
-from leaderboard.parts import document_rows, questions, track_choice
+from leaderboard.parts import document_rows, questions
 from leaderboard.parts.document_rows import Checkpoint
-from leaderboard.parts.track_choice import scope_word
-from leaderboard.site import page, state, track_data
+from leaderboard.site import page, state, task_families, track_data
 
 Key = tuple[str, str, str]
 
@@ -22,12 +20,9 @@ def show_documents(track: str, keys: dict[str, Key]) -> None:
     if problem or not runs:
         page.unwritten(wording.plain(problem or runs.problem))
         return
-    first, second = list(keys)[:2]
-    task_names = [
-        s
-        for s in track_choice.scopes_in_order(track_data.table(track, "comparisons.csv").frame["scope"])
-        if s not in SUMMARY_SCOPES
-    ]
+    (first, second), families = list(keys)[:2], task_families.of_track(track)
+    scopes = families.in_order(track_data.table(track, "comparisons.csv").frame["scope"])
+    task_names = [scope for scope in scopes if scope not in families.scopes]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = state.pick_one("Task", task_names or ["–"], "task", width=170)
         text_a = state.pick_one("Run of the first: text", _texts(runs, keys[first]), "text", width=170)
@@ -82,8 +77,7 @@ def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
     if not table.has("learning_rate", "step", "gain"):
         page.nothing(
             "No sensitivity table in this track.",
-            "It needs arms that differ in their learning rate only, such as `gap` and `gap-lr1e-4` in the "
-            "parameters.",
+            "It needs arms of one kind in the parameters that differ in their learning rate only.",
         )
         return
     frame = table.frame
@@ -103,16 +97,16 @@ def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
     }
     with st.container(horizontal=True, vertical_alignment="bottom"):
         group = groups[state.pick_one("Of", list(groups), "of", width=300)]
-        scope = state.pick_segment(
-            "Sensitivity of", track_choice.scopes_in_order(frame["scope"])[:3], "sens", words=scope_word
-        )
+        families = task_families.of_track(track)
+        scopes = [scope for scope in families.in_order(frame["scope"]) if scope in families.scopes]
+        scope = state.pick_segment("Sensitivity of", scopes, "sens", words=families.label)
     shown = frame[
         (frame["model"] == group[0])
         & (frame["corpus"] == group[1])
         & (frame["kind"] == group[2])
         & (frame["scope"] == scope)
     ]
-    charts.show(run_charts.sensitivity(shown), "Gain by step, one line a learning rate")
+    charts.show(run_charts.sensitivity(shown), "Gain by step, one line per learning rate")
     tables.offer(shown, "sensitivity", note="Nothing is chosen here: every rate and step is shown.")
 
 

@@ -1,4 +1,4 @@
-"""In what order entries are shown: what the claims are about first, by gain; what is too small to judge last."""
+"""The order of entries: those of the claims first, by gain; those with too few texts or draws last."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def claims_arm(track: str) -> str | None:
 
 
 def claims_placebos(track: str) -> list[str]:
-    """The placebos that the claims set against it, in the order of the claims."""
+    """The placebos that the claims compare it with, in the order of the claims."""
     arm = claims_arm(track)
     return list(
         dict.fromkeys(str(p["baseline_arm"]) for p in _parts(track, "C4") if p["baseline_arm"] != arm)
@@ -37,7 +37,7 @@ def _parts(track: str, claim: str | None = None) -> list[dict[str, Any]]:
 
 
 def unranked(row: Any) -> str:
-    """Why an entry (a row of `entries.csv`) has no place; empty where it has one, or where nothing is known of it.
+    """Why an entry (a row of `entries.csv`) has no place; empty if it has one, or if this is not known.
 
     Results of an older version count texts alone.
     """

@@ -1,7 +1,7 @@
-"""What a task's documents ask: prompts and choices, rebuilt from the suite's code, one task at a time.
+"""The questions of a task: prompts and choices, rebuilt from the suite's code, one task at a time.
 
-Samples hold answers only, and the texts of the original's tasks may not be copied into results. The drawn tasks need
-the code alone, the original's a folder of its data.
+Samples hold answers only, and the texts of the original's tasks may not be copied into results. Generated tasks need
+only the code; the original's tasks need a folder with their data.
 """
 
 import os
@@ -13,15 +13,16 @@ import pandas as pd
 import streamlit as st
 
 from benchmark.errors import InputError
-from leaderboard.parts import recipe
+from leaderboard.site import task_families
 
 DRAWN = "micro12"
-"""The suite whose documents the code draws: nothing is downloaded for it."""
+"""The suite whose documents the code generates, without any download."""
 
 NEEDS_DATA = (
     "What these documents ask is not stored with their answers. Set GAPBENCH_DATA to a folder with the tasks' data, "
     "laid out as docs/DATA.md says, and start the leaderboard again."
 )
+LM_EVAL = "What these documents ask is not shown: the suite is a list of lm-eval's tasks, with lm-eval's own prompts."
 OTHER_DOCUMENTS = (
     "What these documents ask is not shown: the task's code here gives other documents than those answered. Check out "
     "the revision that the Reproducibility page names."
@@ -30,7 +31,7 @@ OTHER_DOCUMENTS = (
 
 @dataclass(frozen=True)
 class Question:
-    """What one document asks: the prompt, and the choices where there are any; `target` as samples store it."""
+    """One question: the prompt, and the choices if there are any; `target` as samples store it."""
 
     asked: str
     choices: tuple[str, ...]
@@ -47,9 +48,11 @@ class Questions:
 
 def of_task(track: str, task: str, targets: pd.Series) -> Questions:
     """The questions of a task whose stored targets, by document, are `targets`: only where they are the same."""
-    evaluation = recipe.settings(track).get("evaluation")
+    evaluation = task_families.settings(track).get("evaluation")
     given = evaluation if isinstance(evaluation, dict) else {}
-    suite = str(given.get("suite") or recipe.SUITES.get(track, ""))
+    if isinstance(given.get("suite"), dict):
+        return Questions(problem=LM_EVAL)
+    suite = task_families.suite(track)
     folder = os.environ.get("GAPBENCH_DATA", "")
     if not suite.startswith(DRAWN) and not folder:
         return Questions(problem=NEEDS_DATA)
@@ -66,26 +69,24 @@ def of_task(track: str, task: str, targets: pd.Series) -> Questions:
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the questions …")
 def _read(suite: str, task: str, protocol: str, split_source: str, folder: str) -> Questions:
-    del folder  # of the cache's key: another folder may hold other documents
-    from benchmark.tasks.suite import load_suite  # half a second, for this page alone
+    del folder  # part of the cache's key: another folder may have other documents
+    from benchmark.tasks.suite import load_suite  # takes half a second, and only this page needs it
 
     try:
         loaded = load_suite(suite, tasks=[task], protocol=protocol, split_source=split_source).tasks[0]
     except InputError as error:
         return Questions(problem=f"What these documents ask cannot be shown: {error}")
-    return Questions(
-        {one.doc_id: _question(loaded.task, one.row, loaded.family) for one in loaded.documents["test"]}
-    )
+    return Questions({one.doc_id: _question(loaded.task, one.row) for one in loaded.documents["test"]})
 
 
-def _question(task: Any, row: Mapping[str, Any], family: str) -> Question:
+def _question(task: Any, row: Mapping[str, Any]) -> Question:
     offered = task.doc_to_choice(row) if task.OUTPUT_TYPE == "multiple_choice" else ()
     choices = tuple(choice.strip() for choice in offered)
     return Question(str(task.doc_to_text(row)), choices, str(task.doc_to_target(row)))
 
 
 def in_words(answer: object, question: Question | None) -> object:
-    """A stored answer; of multiple choice its number and the choice that it stands for."""
+    """A stored answer; for multiple choice, its number and the text of the choice."""
     if question is None or not question.choices or not str(answer).isdecimal():
         return answer
     place = int(str(answer))

@@ -1,4 +1,4 @@
-"""The ranking as readers see it: a row per entry, its verdicts beside its figures. Joins tables, computes nothing."""
+"""The ranking as readers see it: one row per entry, with figures and verdicts. Joins tables, computes nothing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from benchmark.statistics.design import FAMILIES
 from leaderboard.display import tables, wording
+from leaderboard.display.columns import COLUMNS, Column
 from leaderboard.parts import evidence, order
-from leaderboard.parts.track_choice import scope_word
-from leaderboard.site import track_data
+from leaderboard.site import task_families, track_data
 from leaderboard.site.state import relative_link
+from leaderboard.site.task_families import TaskFamilies
 from leaderboard.site.track_data import KEY, ResultTable, Stamp
 
-FAMILY_COLUMNS = [name for family in FAMILIES for name in (f"score_{family}", f"{family}_interval")]
 SHOWN = [
     "model",
     "arm",
@@ -41,13 +40,13 @@ SHOWN = [
 
 OPTIONAL = [
     "rank",
-    *FAMILY_COLUMNS,
+    "score_*",
     "corrected_all",
     "iqm_all",
     "iqm_interval",
     "effective_size",
     "size_multiplier",
-    *(f"probability_{family}" for family in FAMILIES),
+    "probability_*",
     "prob_improve_new",
     "prob_improve_new_low",
     "prob_improve_new_high",
@@ -64,20 +63,19 @@ OPTIONAL = [
     "corpus_loss",
     "overlap",
 ]
-"""Columns that a reader may add."""
+"""Columns that a reader may add; `score_*` and `probability_*` are those of each family of tasks."""
 
-REFERENCE = ["row_kind", *KEY, "parameters", "score_all", "score_interval"]
-REFERENCE += [f"score_{family}" for family in FAMILIES]
+REFERENCE = ["row_kind", *KEY, "parameters", "score_all", "score_interval", "score_*"]
 REFERENCE += ["gain_all", "gain_interval", "n_texts", "n_draws", "conditional", "n_docs"]
-"""The columns of the rows that are not ranked."""
+"""The columns of the rows that are not ranked, families as in `OPTIONAL`."""
 
 
 @dataclass(frozen=True)
 class RankingView:
-    """A track's rows as readers see them, and what every filter needs of them; shared by all readers, never written.
+    """A track's rows as readers see them, and what the filters need; shared by all readers and never changed.
 
     `frame` holds all rows, `ranked` those that compete, `lines` the words of each of these that a search looks
-    through, in lower case.
+    through, in lower case; `labels` are the columns of the track's families of tasks.
     """
 
     frame: pd.DataFrame
@@ -86,6 +84,36 @@ class RankingView:
     first_view: list[str]
     options: dict[str, list[str]]
     widths: tables.Widths
+    families: TaskFamilies
+    labels: dict[str, Column]
+
+    @property
+    def offered(self) -> list[str]:
+        """The columns that a reader may choose from, those of the first view first."""
+        names = [*SHOWN, *for_families(OPTIONAL, self.families)]
+        return [*self.first_view, *(name for name in names if name not in self.first_view)]
+
+    @property
+    def reference_columns(self) -> list[str]:
+        """The columns of the rows that are not ranked."""
+        return for_families(REFERENCE, self.families)
+
+    def heading(self, name: str) -> str:
+        """The heading of a column."""
+        return (self.labels.get(name) or COLUMNS[name]).label
+
+
+def for_families(names: Iterable[str], families: TaskFamilies) -> list[str]:
+    """Names of columns, with `score_*` (figure and interval) and `probability_*` for each family in their places."""
+    columns: list[str] = []
+    for name in names:
+        if name == "score_*":
+            columns += [one for family in families.names for one in (f"score_{family}", f"{family}_interval")]
+        elif name == "probability_*":
+            columns += [f"probability_{family}" for family in families.separate]
+        else:
+            columns.append(name)
+    return columns
 
 
 def of_track(track: str) -> RankingView:
@@ -97,19 +125,24 @@ def of_track(track: str) -> RankingView:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _built(track: str, *marks: Stamp | None) -> RankingView:
     del marks  # they are the cache's key
-    frame = build(track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv"), track)
+    families = task_families.of_track(track)
+    labels = families.columns()
+    frame = build(
+        track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv"), track, families
+    )
     ranked = frame[frame["row_kind"] == "entry"].reset_index(drop=True)
     searched = ranked[[*KEY, "against_rungs", "verification"]].fillna("").astype(str)
     lines = [" ".join(cells).casefold() for cells in searched.itertuples(index=False, name=None)]
     options = {column: sorted(ranked[column].dropna().unique()) for column in KEY}
-    return RankingView(frame, ranked, lines, first_view(ranked), options, tables.widths(frame))
+    first, wide = first_view(ranked, families), tables.widths(frame, labels)
+    return RankingView(frame, ranked, lines, first, options, wide, families, labels)
 
 
-def build(entries: ResultTable, comparisons: ResultTable, track: str) -> pd.DataFrame:
+def build(entries: ResultTable, comparisons: ResultTable, track: str, families: TaskFamilies) -> pd.DataFrame:
     """All rows of `entries.csv` with their verdicts over all tasks, entries in their order, then rungs and controls."""
     frame = order.standing(entries.frame, order.claims_arm(track))
     frame["row_kind"] = frame["row_kind"].fillna("entry")
-    found = verdicts_by_entry(comparisons)
+    found = verdicts_by_entry(comparisons, families)
     keys = list(frame[KEY].itertuples(index=False, name=None))
     for kind, column in (
         ("base", "against_base"),
@@ -117,7 +150,7 @@ def build(entries: ResultTable, comparisons: ResultTable, track: str) -> pd.Data
         ("rung", "against_rungs"),
     ):
         rows = [found.get((*key, kind), []) for key in keys]
-        frame[column] = ["; ".join(_said(row, kind) for row in group) or "–" for group in rows]
+        frame[column] = ["; ".join(_said(row, kind, families) for row in group) or "–" for group in rows]
         frame[f"_{kind}"] = [tuple(row.verdict for row in group) for group in rows]
     frame["_share"] = [
         next((row.share_closed for row in found.get((*key, "rung"), []) if row.scope == "all"), None)
@@ -132,13 +165,11 @@ def build(entries: ResultTable, comparisons: ResultTable, track: str) -> pd.Data
     ]
     steps = evidence.candidate_steps(track_data.table(track, "curves.csv"))
     single = [steps.get(key) == 1 for key in keys]
-    frame.loc[single, ["optimism", "optimism_low", "optimism_high"]] = (
-        None  # there was nothing to choose from
-    )
+    frame.loc[single, ["optimism", "optimism_low", "optimism_high"]] = None  # nothing was chosen
     frame["score_interval"] = _intervals(frame, "score_all")
     frame["gain_interval"] = _intervals(frame, "gain_all", signed=True)
     frame["iqm_interval"] = _intervals(frame, "iqm_all")
-    for family in FAMILIES:
+    for family in families.names:
         frame[f"{family}_interval"] = _intervals(frame, f"score_{family}")
     size_columns = [
         "parameters",
@@ -166,26 +197,28 @@ def _intervals(frame: pd.DataFrame, name: str, *, signed: bool = False) -> list[
     return [wording.interval(*pair, signed=signed, places=places) for pair in zip(low, high, strict=True)]
 
 
-def verdicts_by_entry(comparisons: ResultTable) -> dict[tuple[str, str, str, str], list[Any]]:
+def verdicts_by_entry(
+    comparisons: ResultTable, families: TaskFamilies
+) -> dict[tuple[str, str, str, str], list[Any]]:
     """Rows over all tasks (by family where there are none) by entry and kind of baseline, the nearest size first."""
     overall = comparisons.where(scope="all")
     if overall.empty:
-        overall = comparisons.where(scope=list(FAMILIES))
+        overall = comparisons.where(scope=families.names)
     found: dict[tuple[str, str, str, str], list[Any]] = {}
     for row in overall.sort_values(["size_ratio", "baseline_arm", "scope"], kind="stable").itertuples():
         found.setdefault((row.model, row.arm, row.corpus, row.baseline_kind), []).append(row)
     return found
 
 
-def _said(row: Any, kind: str) -> str:
-    """`≈ comparable: micro-600k (3.0×)`; with the family where it is not over all tasks."""
+def _said(row: Any, kind: str, families: TaskFamilies) -> str:
+    """`≈ comparable: larger model (3.0×)`; with the family where it is not over all tasks."""
     about = []
     if kind == "rung":
         about.append(row.baseline + ("" if wording.missing(row.size_ratio) else f" ({row.size_ratio:.1f}×)"))
     if kind == "control":
         about.append(row.baseline_arm)
     if row.scope != "all":
-        about.append(scope_word(row.scope).lower())
+        about.append(families.inside(row.scope))
     verdict = wording.VERDICTS.get(row.verdict, str(row.verdict))
     if row.conditional == wording.DOCUMENTS_ALONE:
         verdict += " (documents alone)"
@@ -199,11 +232,11 @@ def _gap_closed(rungs: list[Any]) -> str:
     return wording.share(rungs[0].share_closed, rungs[0].share_closed_low, rungs[0].share_closed_high)
 
 
-def first_view(frame: pd.DataFrame) -> list[str]:
+def first_view(frame: pd.DataFrame, families: TaskFamilies) -> list[str]:
     """The columns to begin with: those that hold something, by family where there is no score over all tasks."""
     names = SHOWN
     if frame["score_all"].isna().all():
-        names = [one for name in SHOWN for one in (FAMILY_COLUMNS if name == "score_all" else [name])]
+        names = for_families(["score_*" if name == "score_all" else name for name in SHOWN], families)
     return [name for name in names if frame[name].notna().any() and not (frame[name] == "–").all()]
 
 
@@ -214,9 +247,9 @@ def keep(
     verdicts: Iterable[str] = (),
     words: str = "",
 ) -> pd.DataFrame:
-    """Ranked rows with one of the `chosen` values in each column, where any is chosen, and every word.
+    """Ranked rows that have every word and, in each column with `chosen` values, one of these.
 
-    `verdicts` looks at those against larger models.
+    `verdicts` are those against larger models.
     """
     frame, asked = ranking.ranked, words.casefold().split()
     wanted = [(list(frame[column]), set(values)) for column, values in chosen.items() if set(values)]
@@ -240,7 +273,7 @@ def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
         "gap_closed": "_share",
     }
     if (column, descending) == ("standing", False):
-        return frame  # their order as they are kept
+        return frame  # sorted in their usual order
     return frame.sort_values(
         by.get(column, column), ascending=not descending, kind="stable", na_position="last"
     )

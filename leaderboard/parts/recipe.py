@@ -1,4 +1,4 @@
-"""How an entry is repeated: commands, settings, digests of its inputs, and the attestations of those who did."""
+"""How to repeat an entry: commands, settings, digests of its inputs, and attestations."""
 
 import json
 import re
@@ -8,24 +8,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from benchmark.store.tracks import params_name
-from leaderboard.site import track_data
+from leaderboard.site import task_families, track_data
+from leaderboard.site.task_families import settings
 
 Key = tuple[str, str, str]
-SUITES = {"micro": "micro12", "paper": "gap12"}
-
-
-def settings(track: str) -> dict[str, Any]:
-    """The track's parameters; empty where there are none or they cannot be read."""
-    try:
-        content = yaml.safe_load((track_data.ROOT / params_name(track)).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def settings_of(track: str, key: Key) -> str:
-    """The parts of the parameters that concern one entry, as YAML; empty where they do not name it."""
+    """The parts of the parameters that concern one entry, as YAML; empty if they do not name it."""
     given = settings(track)
     parts: dict[str, Any] = {}
     for section, name in (("models", key[0]), ("arms", key[1]), ("corpora", key[2])):
@@ -41,10 +31,9 @@ def settings_of(track: str, key: Key) -> str:
 def run_command(key: Key, runs: pd.DataFrame) -> str:
     """The command that repeats the entry's first run."""
     first = next(iter(runs.head(1).dropna(axis=1).to_dict("records")), {})
-    track, version = str(first.get("track", "")), str(first.get("suite_version", ""))
+    track = str(first.get("track", ""))
     index, seed = (str(int(first.get(name, 0))) for name in ("index", "seed"))
-    declared = settings(track).get("evaluation", {}).get("suite")
-    suite = str(declared or SUITES.get(track) or version.split("@")[0] or "SUITE")
+    suite = task_families.suite(track) or "SUITE"
     words = ["gapbench", "run", "--model", key[0], "--corpus", key[2], "--index", index, "--arm", key[1]]
     return " ".join(map(shlex.quote, [*words, "--seed", seed, "--suite", suite, "--out", "run-again"]))
 
@@ -89,7 +78,7 @@ def attestations(track: str, key: Key | None = None) -> pd.DataFrame:
 
 
 def _summary(row: dict[str, Any]) -> dict[str, Any]:
-    """The plain facts of an attestation; of lists their length; what is nested stands in the file."""
+    """The plain facts of an attestation, and the lengths of lists; nested facts are left out."""
     return {k: len(v) if isinstance(v, list) else v for k, v in row.items() if not isinstance(v, dict)}
 
 

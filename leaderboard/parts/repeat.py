@@ -7,7 +7,7 @@ import streamlit as st
 
 from leaderboard.display import tables, wording
 from leaderboard.parts import recipe
-from leaderboard.site import page, state, track_data
+from leaderboard.site import page, state, task_families, track_data
 
 Key = tuple[str, str, str]
 
@@ -29,21 +29,22 @@ def show_runs(track: str, key: Key) -> None:
         with column:
             for one in run.itertuples():
                 show_text(label, one, texts, of_its_own=recipe.has_runs_of_its_own(track, key))
-    show_all(runs, chosen)
+    show_all(track, runs, chosen)
 
 
 @st.fragment
-def show_all(runs: track_data.ResultTable, chosen: pd.DataFrame) -> None:
+def show_all(track: str, runs: track_data.ResultTable, chosen: pd.DataFrame) -> None:
     """Every run as a table, drawn where the reader opens it."""
     with state.unfold(f"All {wording.counted(len(chosen), 'run')}", "runs", icon=":material/list:") as part:
         if part.open:
             page.explain(runs)
-            tables.show(chosen.drop(columns=["track", "suite_version", "model", "arm", "corpus"]), "runs")
+            shown = chosen.drop(columns=["track", "suite_version", "model", "arm", "corpus"])
+            tables.show(shown, "runs", labels=task_families.of_track(track).columns())
     state.end()
 
 
 def show_text(label: str, run: Any, texts: track_data.ResultTable, *, of_its_own: bool = True) -> None:
-    """The text that drove one run, as it stands; a soup has none `of_its_own`."""
+    """The text that drove one run, unchanged; a soup has none `of_its_own`."""
     st.markdown(
         f"**{label}:** {wording.number(run.test_all, 4)} at step {wording.number(run.selected_step, 0)}, text "
         f"{wording.plain(run.text_id)}"
@@ -65,7 +66,7 @@ def show_text(label: str, run: Any, texts: track_data.ResultTable, *, of_its_own
 
 
 def show_recipe(track: str, key: Key) -> None:
-    """How to repeat it, from what, and who did."""
+    """How to repeat it, from which inputs, and who did."""
     st.header("Repeat it", anchor=False)
     runs = track_data.table(track, "runs.csv").of(key)
     if recipe.has_runs_of_its_own(track, key):
@@ -79,7 +80,7 @@ def show_recipe(track: str, key: Key) -> None:
 
 @st.fragment
 def show_keys(track: str, key: Key) -> None:
-    """The settings of the entry and the digests of what went in."""
+    """The settings of the entry and the digests of its inputs."""
     with state.unfold("Recipe and keys", "recipe", icon=":material/key:") as part:
         if part.open:
             provenance, problem = track_data.document(track, "provenance.json")
@@ -93,7 +94,7 @@ def show_keys(track: str, key: Key) -> None:
                     wording.plain(problem or "No key of this entry's inputs is stored in provenance.json.")
                 )
             else:
-                st.markdown("Digests of what went in:")
+                st.markdown("Digests of its inputs:")
                 tables.show(keys, "keys")
     state.end()
 

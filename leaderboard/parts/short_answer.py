@@ -1,4 +1,4 @@
-"""The short answer to all claims in plain words, and what it rests on."""
+"""The short answer to all claims in plain words, and what it is based on."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ _UNDECIDED = {
     "": "**Not settled.** These data can tell neither whether the treated models get better, nor whether they match "
     "larger ones.",
 }
-"""What is said by the outcome of C1, where C2 is not reproduced, and where it is undecided."""
+"""The sentence by outcome of C1, if C2 is not reproduced and if it is undecided."""
 
 
 def readable(content: Any) -> list[dict[str, Any]]:
@@ -48,6 +48,8 @@ def readable(content: Any) -> list[dict[str, Any]]:
     return [c for c in claims if isinstance(c, dict) and c.get("id") and c.get("outcome")]
 
 
+MOST_LISTED = 6
+"""More models than this are counted, not listed."""
 ORIGINAL_SMALLEST = 300e6
 """Parameters: fewer than the original study's smallest model (OPT-350M) has."""
 
@@ -93,9 +95,10 @@ def basis(entries: pd.DataFrame) -> str:
     )
     rungs = entries[(entries["row_kind"] == "rung") & ~entries["model"].isin(sizes["model"])]
     rungs = rungs.sort_values("parameters", kind="stable")
-    larger = wording.listed(
-        [f"{wording.plain(row.model)} ({wording.size(row.parameters)})" for row in rungs.itertuples()]
-    )
+    sized = [f"{wording.plain(row.model)} ({wording.size(row.parameters)})" for row in rungs.itertuples()]
+    larger = wording.listed(sized)
+    if len(sized) > MOST_LISTED:
+        larger = f"{len(sized)} models from {sized[0]} to {sized[-1]}"
     said = f"**Treated:** {models}."
     said += f" **Larger models of the same family, untreated:** {larger}." if larger else ""
     texts, draws, questions = (ranked[name].max() for name in ("n_texts", "n_draws", "n_docs"))

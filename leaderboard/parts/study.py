@@ -4,10 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.statistics.design import FAMILIES
 from leaderboard.display import wording
 from leaderboard.display.columns import Column
-from leaderboard.parts.track_choice import scope_word
+from leaderboard.site.task_families import TaskFamilies
 
 LABELS = {
     "family": Column("Tasks", "Family of tasks; the study reports each separately."),
@@ -15,7 +14,7 @@ LABELS = {
     "texts": Column("Texts", "Distinct texts behind them.", "count"),
     "baseline": Column("Untreated", "Mean score of the untreated model (epoch 0).", "score4"),
     "mean_of_best": Column("Mean of best", "Mean over runs of the score at the best epoch.", "score4"),
-    "gain": Column("Gain", "Mean of best less untreated.", "signed", ("gain_low", "gain_high")),
+    "gain": Column("Gain", "Mean of best minus untreated.", "signed", ("gain_low", "gain_high")),
     "gain_low": Column("95 % low", "Over texts only.", "signed", ("gain_low", "gain_high")),
     "gain_high": Column("95 % high", "Over texts only.", "signed", ("gain_low", "gain_high")),
     "runs_below_baseline": Column("Runs below", "Published runs below the untreated model.", "count"),
@@ -29,7 +28,7 @@ def figures(facts: Any) -> pd.DataFrame:
     return frame[[name for name in ("model", *LABELS) if name in frame]]
 
 
-def sentences(facts: Any) -> list[str]:
+def sentences(facts: Any, families: TaskFamilies) -> list[str]:
     """What the choice of the best epoch did, from the counts in the file; parts that are absent are left out."""
     if not isinstance(facts, dict):
         return []
@@ -40,14 +39,15 @@ def sentences(facts: Any) -> list[str]:
         said.append(f"{below:,} of {runs:,} published scores lie below the untreated model: none could.")
     steps = facts.get("steps") if isinstance(facts.get("steps"), dict) else {}
     for family, counts in (steps.get("unmodified") or {}).items():
-        word = scope_word(family).lower() if family in FAMILIES else wording.plain(family)
+        word = families.inside(family) if family in families.names else wording.plain(family)
         if isinstance(counts, dict) and "share" in counts:
             said.append(
                 f"For {word} the untreated model itself was the best step in {counts['share']:.0%} of runs."
             )
     if isinstance(steps.get("share_same_epoch"), (int, float)):
+        words = wording.listed([families.inside(name) for name in families.names]) or "the families"
         said.append(
-            f"Dialogue and multiple choice took the same step in {steps['share_same_epoch']:.0%} of runs; "
+            f"{words[:1].upper()}{words[1:]} took the same step in {steps['share_same_epoch']:.0%} of runs; "
             "in the others they describe two different models."
         )
     selection = facts.get("selection") if isinstance(facts.get("selection"), dict) else {}

@@ -1,14 +1,9 @@
-"""Which entry, and which run of it, a page is about."""
+"""The choice of the entry, and of the run, that a page is about."""
 
-import pandas as pd
-
-from benchmark.statistics.design import FAMILIES, SUMMARY_SCOPES
 from leaderboard.parts import order
 from leaderboard.site import state
 from leaderboard.site.track_data import KEY, ResultTable
 
-SCOPE_WORDS = {"all": "All tasks", "classification": "Multiple choice"}
-"""Where the word is not the family's name."""
 SEPARATOR = " / "
 
 
@@ -25,7 +20,7 @@ def entry_keys(
 
 
 def pick_entry(keys: list[tuple[str, str, str]], **layout: object) -> tuple[str, str, str]:
-    """An entry by model, treatment and corpus; each choice offers what the choices before it leave."""
+    """An entry by model, treatment and corpus; each choice offers what is left by the ones before it."""
     models = list(dict.fromkeys(key[0] for key in keys))
     model = state.pick_one("Model", models, "model", explicit=True, **layout)
     arms = list(dict.fromkeys(key[1] for key in keys if key[0] == model))
@@ -35,24 +30,13 @@ def pick_entry(keys: list[tuple[str, str, str]], **layout: object) -> tuple[str,
 
 
 def name_of(key: tuple[str, str, str]) -> str:
-    """`micro-200k / gap / code`."""
+    """`model / treatment / corpus`."""
     return SEPARATOR.join(key)
 
 
 def by_name(keys: list[tuple[str, str, str]]) -> dict[str, tuple[str, str, str]]:
-    """Entries by their name; of two with one name the first."""
+    """Entries by their name; of two with the same name the first."""
     named: dict[str, tuple[str, str, str]] = {}
     for key in keys:
         named.setdefault(name_of(key), key)
     return named
-
-
-def scope_word(scope: str) -> str:
-    """A scope in words; a task by its name."""
-    return SCOPE_WORDS.get(scope) or (scope.capitalize() if scope in FAMILIES else scope)
-
-
-def scopes_in_order(found: pd.Series) -> list[str]:
-    """The scopes that occur: all, the families, then the tasks by name."""
-    present = set(found.dropna())
-    return [s for s in SUMMARY_SCOPES if s in present] + sorted(present - set(SUMMARY_SCOPES))

@@ -1,4 +1,4 @@
-"""What a server loads once and keeps is left out of the garbage collector's rounds."""
+"""Freeze loaded modules so that garbage collection skips them."""
 
 import gc
 import sys
@@ -7,10 +7,10 @@ _seen = {"modules": 0}
 
 
 def spare_loaded_modules() -> None:
-    """Set aside all objects that live now, where modules have been loaded since the last call.
+    """Freeze all current objects if modules have been loaded since the last call.
 
-    Streamlit collects garbage after every run of a page and all other readers wait meanwhile: going through the
-    modules that stay loaded for good takes longer than what a filter of the ranking computes.
+    Streamlit collects garbage after every run of a page, and all other readers wait for it. Scanning the loaded
+    modules takes longer than a filter of the ranking.
     """
     if len(sys.modules) > _seen["modules"]:
         gc.collect()

@@ -25,7 +25,7 @@ _CHOSEN = (
 
 
 def chosen_page() -> st.Page:
-    """Draw the bar; returns the page that the address names."""
+    """Draw the bar; returns the page of the address."""
     st.set_page_config(page_title="GAPbench", page_icon=str(FOLDER / "icon.png"), layout="wide")
     st.html(_CHOSEN)
     pages = {
@@ -39,15 +39,15 @@ def chosen_page() -> st.Page:
 
 
 def known_pages() -> dict[str, st.Page]:
-    """The pages by name; empty where a page runs alone."""
+    """The pages by name; empty if a page runs alone."""
     return dict(st.session_state.get(_HELD) or {})
 
 
 def take_over() -> None:
-    """Start again under the bar where Streamlit runs a page of the app without it.
+    """If Streamlit runs a page of the app without the bar, start again with it.
 
-    Until `st.navigation` has been called once in a server's life, Streamlit takes a folder `pages` beside the app for
-    pages that run by themselves; the first reader after a start may come in on any page's address.
+    Until `st.navigation` has been called once in a server process, Streamlit runs the modules in a folder `pages` next
+    to the app as pages of their own. The first reader after a start may open the address of any page.
     """
     started = Path(getattr(sys.modules["__main__"], "__file__", None) or ".").resolve()
     if started == FOLDER / "app.py" and not known_pages():

@@ -1,4 +1,4 @@
-"""What every page shares: its heading, the choice of track, links between pages, and help where there are no data."""
+"""The common parts of pages: heading, choice of track, links between pages, and help if there are no data."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def no_results() -> None:
 
 
 def explain(*tables: track_data.ResultTable) -> None:
-    """Say what is wrong with tables that are broken or incomplete; the part that needs an absent one says so itself."""
+    """Report broken or incomplete tables; the part of a page that needs a missing one reports it itself."""
     for one in tables:
         if one.problem and not one.absent:
             st.warning(wording.plain(one.problem), icon=":material/report:")
@@ -74,14 +74,14 @@ def explain(*tables: track_data.ResultTable) -> None:
 
 
 def nothing(what: str, how: str, command: str = "") -> None:
-    """A part of a page that has no data: what is absent, and how to get it."""
+    """A part of a page that has no data: what is missing, and how to get it."""
     st.info(f"{what} {how}", icon=":material/inbox:")
     if command:
         st.code(command, language="bash")
 
 
 def unwritten(what: str) -> None:
-    """A part of a page whose file the pipeline has not written yet, or not in full."""
+    """A part of a page whose file the pipeline has not written yet, or not completely."""
     nothing(what, "The last stage of the pipeline writes these results:", "dvc repro")
 
 

@@ -1,10 +1,10 @@
 """The view's state in the address: every filter and selection is a query parameter, and a link restores them all.
 
-The address rules when a view opens, and when it was edited or stepped back to; a widget that the reader has just
-changed rules otherwise, so that a quick second change never undoes the first.
+The address decides when a view opens, after it was edited, and after a step back in the browser. Otherwise the widget
+that the reader has just changed decides, so that a quick second change never undoes the first.
 
-Streamlit's own `bind="query-params"` does not serve here, because it writes the words that a reader sees into the
-address instead of the option's name, and drops a default and an unknown value from it without saying so.
+Streamlit's own `bind="query-params"` is not suitable: it writes the displayed words into the address instead of the
+option's name, and silently drops defaults and unknown values from it.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,16 +26,16 @@ def begin(page: str) -> None:
 
 
 def end(*, whole: bool = False) -> None:
-    """End a fragment, or the `whole` page: from here on the address rules again where it is edited.
+    """End a fragment, or the `whole` page: from here on an edited address decides again.
 
-    A fragment that is drawn with its page does not end the page: the widgets after it follow the same change.
+    A fragment that is drawn with its page does not end the page: the widgets after it belong to the same change.
     """
     if whole or not st.session_state.get(_WHOLE):
         st.session_state[_TOUCHED] = st.session_state[_WHOLE] = False
 
 
 def relative_link(page: str, /, **parameters: object) -> str:
-    """A link to a page of the leaderboard, relative to the page it stands on."""
+    """A link to a page of the leaderboard, relative to the current page."""
     pairs = [(k, str(one)) for k, v in parameters.items() for one in (v if isinstance(v, list) else [v])]
     return f"{'./' if page == 'answer' else page}?{urlencode(pairs)}"
 
@@ -122,9 +122,9 @@ def switch(label: str, key: str) -> bool:
 
 
 def unfold(label: str, key: str, *, icon: str | None = None) -> Any:
-    """A part that opens by a click, by the query parameter `key`; its `open` says whether to draw what it holds.
+    """A part that opens by a click, by the query parameter `key`; draw its content only if it is `open`.
 
-    What is closed costs neither the server nor the reader's machine anything.
+    A closed part costs no time, neither on the server nor on the reader's machine.
     """
     widget = _restore(key, lambda found: found == ["1"])
     part = st.expander(label, key=widget, icon=icon, on_change=_touch)
@@ -133,7 +133,7 @@ def unfold(label: str, key: str, *, icon: str | None = None) -> Any:
 
 
 def noted(key: str, options: Sequence[str], default: Sequence[str]) -> list[str]:
-    """What the address says of a choice of some of `options` whose widget is not drawn."""
+    """The choice of some of `options` in the address, for a widget that is not drawn."""
     return [one for one in st.query_params.get_all(key) if one in options] or list(default)
 
 
@@ -155,7 +155,7 @@ def _touch() -> None:
 
 
 def _restore(key: str, read: Callable[[list[str]], Any]) -> str:
-    """Set the widget from the address where the address rules; returns the widget's key."""
+    """Set the widget from the address if the address decides; returns the widget's key."""
     widget = _widget(key)
     found = st.query_params.get_all(key)
     edited = found != st.session_state.get(f"_url.{widget}") and not st.session_state.get(_TOUCHED)
@@ -165,11 +165,11 @@ def _restore(key: str, read: Callable[[list[str]], Any]) -> str:
 
 
 def _keep(key: str, values: list[Any], default: Sequence[Any] = (), *, explicit: bool = False) -> None:
-    """Write the widget's value into the address, where the reader has just changed something.
+    """Write the widget's value into the address after a change by the reader.
 
-    A view that is only opened leaves the address alone: each change is a step of the browser's history, and one
-    that came of itself would catch the step back. A default is written only where it is `explicit` or replaces
-    another value.
+    Opening a view does not change the address: each change is a step in the browser's history, and a change that the
+    reader did not make would break the Back button. A default is written only if it is `explicit` or replaces another
+    value.
     """
     written, held = [str(value) for value in values], st.query_params.get_all(key)
     if (

@@ -1,9 +1,10 @@
-"""The results folder: which tracks it holds, and their tables, read once per change and never with a traceback.
+"""The results folder: its tracks and their tables. Tables are read once per change; broken ones give a message.
 
-Tables are kept as Arrow tables by `st.cache_resource`: they are never written to, so all readers share one copy
+Tables are cached as Arrow tables by `st.cache_resource`: they are never changed, so all readers share one copy
 (`st.cache_data` would copy each on each access). The key is the file's path, time of change and size.
 """
 
+import csv
 import json
 import os
 from dataclasses import dataclass, field, replace
@@ -24,9 +25,10 @@ KEY = ["model", "arm", "corpus"]
 TRACK_ORDER = ("micro", "paper", "published")
 SHOWN_FILES = ("entries.csv", "runs.csv", "claims.json", "comparisons.csv", "curves.csv")
 
-SCHEMAS: dict[str, pa.Schema] = result_columns.TABLES | {"draws.csv": result_columns.DRAWS}
+WITH_MEASURE = ("comparisons.csv", "scores.csv")
+"""Tables whose rows name a measure."""
 NEEDED = {name: [*KEY] for name in ("entries.csv", "comparisons.csv", "curves.csv", "runs.csv", "scores.csv")}
-"""Columns without which a table says nothing; other columns of its schema may be absent and are then empty."""
+"""Columns that a table must have; its other columns may be missing and are then empty."""
 FORMER = {
     "n_runs": "n_texts",
     "familiarity": "corpus_loss",
@@ -34,7 +36,7 @@ FORMER = {
     "p_improve_control": "prob_improve_control",
     "n_paired_texts": "n_paired",
 }
-"""What columns were called in results of an older version."""
+"""Names of columns in results of an older version."""
 SCORE, PROBABILITY = "score", "probability"
 """What a row of `comparisons.csv` or `scores.csv` measures: the study's metric, or the finer one."""
 
@@ -43,7 +45,7 @@ Stamp = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class ResultTable:
-    """A table, or the reason why there is none; `note` names what an incomplete one lacks."""
+    """A table, or the reason why there is none; `note` says what is missing from an incomplete one."""
 
     data: pa.Table = field(default_factory=lambda: pa.table({}))
     problem: str = ""
@@ -59,7 +61,7 @@ class ResultTable:
         return self.data.to_pandas()
 
     def where(self, **equal: Any) -> pd.DataFrame:
-        """Rows whose columns equal (or, for a list, are among) the given values; a column not there excludes none."""
+        """Rows whose columns equal (or, for a list, are among) the given values; a missing column excludes none."""
         kept = self.data
         for name, value in equal.items():
             if name not in kept.column_names:
@@ -76,7 +78,7 @@ class ResultTable:
         return self.where(**dict(zip(KEY, key, strict=True)), **equal)
 
     def has(self, *columns: str) -> bool:
-        """Whether the table holds rows and all of these columns."""
+        """Whether the table has rows and all of these columns."""
         return bool(self) and all(name in self.data.column_names for name in columns)
 
 
@@ -97,7 +99,7 @@ def tracks() -> list[str]:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What changes when the file does; None where there is no file."""
+    """A key that changes with the file; None if there is no file."""
     try:
         state = path.stat()
     except OSError:
@@ -106,12 +108,39 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def table(track: str, name: str, measure: str = SCORE) -> ResultTable:
-    """A CSV or Parquet file of a track; where its rows name a measure, those of `measure`."""
+    """A CSV or Parquet file of a track; if its rows have a measure, those of `measure`."""
     mark = stamp(results_folder() / track / name)
     if mark is None:
-        return _lost(name, f"{name} is not in results/{track}/.", absent=True)
-    several = "measure" in SCHEMAS.get(name, pa.schema([])).names
-    return _measured(mark, name, measure) if several else _read(mark, name)
+        return _lost(name, f"{name} is not in results/{track}/.", families(track), absent=True)
+    of_tasks = families(track)
+    return _measured(mark, name, measure, of_tasks) if name in WITH_MEASURE else _read(mark, name, of_tasks)
+
+
+Families = tuple[result_columns.Family, ...]
+
+
+def families(track: str) -> Families:
+    """The families of tasks that have columns of their own in the track's tables, in their order."""
+    marks = (stamp(results_folder() / track / name) for name in ("entries.csv", "runs.csv"))
+    return next((found for mark in marks if mark is not None and (found := _families(mark))), ())
+
+
+def schemas(track: str) -> dict[str, pa.Schema]:
+    """The columns of a track's CSV files."""
+    return _schemas(families(track))
+
+
+def _schemas(of_tasks: Families) -> dict[str, pa.Schema]:
+    return result_columns.tables(of_tasks) | {"draws.csv": result_columns.DRAWS}
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _families(mark: Stamp) -> Families:
+    try:
+        with Path(mark[0]).open(encoding="utf-8", newline="") as file:
+            return result_columns.families_of(next(csv.reader(file), []))
+    except (OSError, ValueError, csv.Error):
+        return ()
 
 
 def document(track: str, name: str) -> tuple[Any, str]:
@@ -126,17 +155,16 @@ def other_tables(track: str, known: tuple[str, ...]) -> list[str]:
     return sorted(p.name for p in folder.glob("*.csv") if p.name not in known) if folder.is_dir() else []
 
 
-def _lost(name: str, problem: str, *, absent: bool = False) -> ResultTable:
+def _lost(name: str, problem: str, of_tasks: Families, *, absent: bool = False) -> ResultTable:
     """No rows, but the columns that are known for this table."""
-    return ResultTable(
-        SCHEMAS[name].empty_table() if name in SCHEMAS else pa.table({}), problem, absent=absent
-    )
+    schema = _schemas(of_tasks).get(name)
+    return ResultTable(pa.table({}) if schema is None else schema.empty_table(), problem, absent=absent)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _measured(mark: Stamp, name: str, measure: str) -> ResultTable:
+def _measured(mark: Stamp, name: str, measure: str, of_tasks: Families) -> ResultTable:
     """The rows of one measure; rows of older results, which name none, are of `SCORE`."""
-    whole = _read(mark, name)
+    whole = _read(mark, name, of_tasks)
     if "measure" not in whole.data.column_names:
         return whole
     named = pc.fill_null(whole.data.column("measure"), SCORE)
@@ -144,30 +172,34 @@ def _measured(mark: Stamp, name: str, measure: str) -> ResultTable:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _read(mark: Stamp, name: str) -> ResultTable:
-    path = Path(mark[0])
+def _read(mark: Stamp, name: str, of_tasks: Families) -> ResultTable:
+    path, schema = Path(mark[0]), _schemas(of_tasks).get(name)
     if mark[2] == 0:
         return _lost(
-            name, f"{name} is empty: the run that wrote it may have been stopped. Run `dvc repro` again."
+            name,
+            f"{name} is empty: the run that wrote it may have been stopped. Run `dvc repro` again.",
+            of_tasks,
         )
     try:
-        data = pq.read_table(path) if path.suffix == ".parquet" else _read_csv(path, SCHEMAS.get(name))
+        data = pq.read_table(path) if path.suffix == ".parquet" else _read_csv(path, schema)
     except (pa.ArrowException, OSError, ValueError) as error:
         return _lost(
             name,
             f"{name} cannot be read ({first_line(error)}). Restore it with `git checkout` or `dvc repro`.",
+            of_tasks,
         )
     lost = [column for column in NEEDED.get(name, []) if column not in data.column_names]
     if lost:
         return _lost(
             name,
             f"{name} lacks the columns {', '.join(lost)}, so its rows have no name. Run `dvc repro` again.",
+            of_tasks,
         )
-    return _completed(data, name)
+    return _completed(data, name, schema)
 
 
 def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
-    """Typed by the schema; where a cell does not fit, as text, from which `_completed` keeps what is a number."""
+    """Typed by the schema; if a cell does not fit, as text, of which `_completed` keeps the numbers."""
     types = {f.name: f.type for f in expected} if expected else {}
     strings = {name: pa.string() for name in (*KEY, "text_id", "scope", "task", "baseline", "baseline_arm")}
     parse = pa_csv.ParseOptions(newlines_in_values=True)
@@ -183,12 +215,11 @@ def _read_csv(path: Path, expected: pa.Schema | None) -> pa.Table:
     )
 
 
-def _completed(data: pa.Table, name: str) -> ResultTable:
+def _completed(data: pa.Table, name: str, expected: pa.Schema | None) -> ResultTable:
     """The table with every column of its schema: what is absent is empty, what is no number too, and both are named."""
     former = {old: new for old, new in FORMER.items() if old in data.column_names}
     if name.endswith(".csv") and not set(former.values()) & set(data.column_names):
         data = data.rename_columns([former.get(column, column) for column in data.column_names])
-    expected = SCHEMAS.get(name)
     if expected is None:
         return ResultTable(data)
     if "measure" in expected.names and "measure" not in data.column_names:
@@ -203,7 +234,7 @@ def _completed(data: pa.Table, name: str) -> ResultTable:
             data = data.set_column(data.column_names.index(column.name), column, fixed)
             spoiled += [] if whole else [column.name]
     notes = [f"lacks {', '.join(absent)}"] if absent else []
-    notes += [f"has cells in {', '.join(spoiled)} that are no numbers"] if spoiled else []
+    notes += [f"has cells in {', '.join(spoiled)} that are not numbers"] if spoiled else []
     return ResultTable(
         data, note=f"{name} {' and '.join(notes)}; these cells are shown empty." if notes else ""
     )
@@ -233,6 +264,6 @@ def _read_json(mark: Stamp, name: str) -> tuple[Any, str]:
 
 
 def first_line(error: Exception) -> str:
-    """The beginning of what an error says, files below the results folder named as they stand in the project."""
+    """The first line of an error, with files below the results folder named relative to the project."""
     lines = str(error).replace(f"{results_folder()}{os.sep}", "results/").splitlines()
     return (lines[0] if lines else type(error).__name__)[:160].replace("`", "'")

@@ -14,8 +14,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "evaluation"))
 from small import small_suite, write_tokenizer
 
+from benchmark.bench import architectures, growth
 from benchmark.bench import bench_rows as table_of
-from benchmark.bench import growth
 from benchmark.bench.bench_rows import Row, at_least, at_most, counted, overhead, speedup
 from benchmark.bench.counting import (
     Count,
@@ -31,11 +31,15 @@ from benchmark.bench.floor import floor_batches, floor_pass
 from benchmark.bench.gpu import matrix_rate, shape_rows
 from benchmark.bench.growth import gap_run
 from benchmark.bench.speed_ratio import per_item
-from benchmark.bench.subjects import make_checkpoints, make_subject
-from benchmark.bench.written_report import bench_table
+from benchmark.bench.stock import Stock, load_transformers, load_weights
+from benchmark.bench.subjects import make_checkpoints, make_subject, subject_of
+from benchmark.bench.written_report import architecture_table, bench_table
+from benchmark.doctor.architecture_trials import write_drawn
 from benchmark.errors import InputError
 from benchmark.evaluation.prepare import prepare
 from benchmark.execution.workers import run_units
+from benchmark.models.causal_model import CausalModel
+from benchmark.models.model_folders import load_model
 from benchmark.models.opt import OptConfig, causal_logits
 from benchmark.posttrain.run_loop import execute_run
 from benchmark.system.marked_text import replace_between_markers
@@ -214,6 +218,9 @@ def test_a_page_holds_the_tables_of_its_files():
 
 def test_the_documentation_shows_what_was_measured():
     page, measured = ROOT / "docs" / "PERFORMANCE.md", ROOT / "docs" / "bench.json"
+    models = ROOT / "docs" / "architectures.json"
+    if models.is_file():
+        assert architecture_table(json.loads(models.read_text())) in page.read_text()
     if not measured.is_file():
         pytest.skip("no docs/bench.json: run `gapbench bench --out docs`")
     assert bench_table(json.loads(measured.read_text())) in page.read_text()
@@ -225,12 +232,15 @@ def test_the_share_of_texts_that_repeat_the_base_is_counted_by_arm_and_step(tmp_
             "task": "talk",
             "split": "test",
             "family": "dialogue",
+            "metric": "f1",
             "model": "m",
             "arm": arm,
             "step": step,
         }
         rows = [names | {"doc_id": number, "prediction": text} for number, text in enumerate(predictions)]
-        rows.append(rows[0] | {"family": "classification", "task": "choice", "prediction": "0"})
+        rows.append(
+            rows[0] | {"family": "classification", "metric": "acc", "task": "choice", "prediction": "0"}
+        )
         folder = tmp_path / "runs" / "m" / cell
         folder.mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(rows), folder / "samples.parquet")
@@ -241,3 +251,62 @@ def test_the_share_of_texts_that_repeat_the_base_is_counted_by_arm_and_step(tmp_
     assert table.loc[("gap", 5), "m"] == 0.75
     with pytest.raises(InputError, match="make repro"):
         shares(tmp_path / "nothing")
+
+
+@pytest.fixture(scope="module")
+def other(tokenizer, tmp_path_factory):
+    """Two models over transformers, and what of their work is timed."""
+    folder = tmp_path_factory.mktemp("llama")
+    shape = architectures.SHAPES["llama"] | {
+        "hidden_size": 48,
+        "num_hidden_layers": 2,
+        "intermediate_size": 96,
+    }
+    write_drawn(shape | {"vocab_size": tokenizer.n_tokens}, folder, scale=0.1)
+    base = load_model(folder, vocab_rows=tokenizer.n_rows)
+    models = (base, CausalModel(base.config, {name: tensor * 1.001 for name, tensor in base.params.items()}))
+    return subject_of("llama", small_suite(), "held-out", tokenizer, models, max_length=120, documents=4)
+
+
+def test_the_bare_pass_of_another_architecture_reads_its_logits(other):
+    model = other.checkpoints[0]
+    batches = floor_batches(other.prepared, model, batch_tokens=200)
+    with torch.no_grad():
+        wanted = sum(
+            model.config.logits(model.params, batch.ids).flatten(0, 1)[batch.read].log_softmax(-1)[:, 0].sum()
+            for batch in batches
+        )
+    assert architectures.bare_pass(model, batches) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_flops_of_another_architecture_are_those_of_its_layers(other):
+    module = other.checkpoints[0].config.module
+    layer = 48 * 48 * 2 + 2 * 48 * 16 + 3 * 48 * 96  # heads of 8, two groups of them for keys and values
+    rows = module.config.vocab_size
+    counted = architectures.flops_of(Count(10, 3, 55), module)
+    assert counted == 2 * (2 * layer * 10 + 4 * 48 * 55) + 2 * rows * 48 * 3
+
+
+def test_stock_lm_eval_gets_any_checkpoint(other, tmp_path):
+    model = other.checkpoints[0]
+    assert Stock.of(other, tmp_path).sizes() == [4, 16, 64]
+    loaded = load_transformers(tmp_path, model.device, model.dtype)
+    load_weights(loaded, model)
+    ids = torch.arange(20)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(ids).logits, model.config.logits(model.params, ids))
+
+
+def test_figures_of_other_models_stay_where_the_cpu_is_the_same(tmp_path, monkeypatch):
+    path = tmp_path / "architectures.json"
+    row = counted(1, 2, "n")
+    monkeypatch.setattr(architectures, "cpu_name", lambda: "one")
+    architectures.keep({"llama/positions": row}, "llama", path)
+    architectures.keep({"gpt_neox/positions": row}, "gpt_neox", path)
+    architectures.keep({"llama/floor": row}, "llama", path)
+    assert set(json.loads(path.read_text())["rows"]) == {"gpt_neox/positions", "llama/floor"}
+    monkeypatch.setattr(architectures, "cpu_name", lambda: "two")
+    architectures.keep({"llama/positions": row}, "llama", path)
+    assert json.loads(path.read_text())["cpu"] == "two"
+    assert set(json.loads(path.read_text())["rows"]) == {"llama/positions"}
+    assert "One thread of: two." in architecture_table(json.loads(path.read_text()))

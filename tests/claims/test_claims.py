@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.claims.parts import Scores, decide_claims
-from benchmark.claims.rule import ClaimPart, claims_document, decide
+from benchmark.claims.rule import ClaimPart, decide
 from benchmark.settings.scoring_rules import Claims
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain, mean
@@ -19,15 +19,8 @@ from tests.scoring.synthetic import base_of, entry_of, layout_of
 
 PART_KEYS = {
     *("model", "arm", "corpus", "baseline", "baseline_arm", "scope", "delta", "ci_low", "ci_high", "p_value"),
-    *(
-        "p_adjusted",
-        "share_closed",
-        "share_closed_low",
-        "share_closed_high",
-        "conditional",
-        "outcome",
-        "note",
-    ),
+    *("p_adjusted", "share_closed", "share_closed_low", "share_closed_high"),
+    *("conditional", "outcome", "note"),
 }
 
 
@@ -106,7 +99,10 @@ def test_a_sentence_gives_interval_and_share_of_the_gap() -> None:
     part = _part(
         0.01, 0.002, scope="dialogue", share_closed=0.2, share_closed_low=0.1, share_closed_high=0.31
     )
-    said = decide("C1", [part, _part(0.02, 0.005, scope="classification")])["sentence"]
+    families = {"classification": "multiple choice", "dialogue": ""}
+    decided = decide("C1", [part, _part(0.02, 0.005, scope="classification")], families=families)
+    said = decided["sentence"]
+    assert decided["title"].endswith("improve the model, on classification and on dialogue")
     assert "dialogue +0.0100 (95 % +0.0061 to +0.0139), 20 % of the gap (10 % to 31 %)" in said
     assert "multiple choice +0.0200 (95 % +0.0102 to +0.0298)." in said
 
@@ -195,13 +191,12 @@ def _outcomes(scores: Scores) -> dict[str, str]:
 
 
 def test_four_claims_come_from_the_scores_of_a_track() -> None:
-    document = claims_document("micro", "v1", decide_claims(_scores()))
-    assert (document["track"], document["suite_version"]) == ("micro", "v1")
-    assert [claim["id"] for claim in document["claims"]] == ["C1", "C2", "C3", "C4"]
-    assert {claim["outcome"] for claim in document["claims"]} == {"reproduced"}
-    assert [len(claim["parts"]) for claim in document["claims"]] == [8, 4, 2, 16]
-    assert [len(claim["estimates"]) for claim in document["claims"]] == [2, 1, 1, 2]
-    for claim in document["claims"]:
+    claims = decide_claims(_scores())
+    assert [claim["id"] for claim in claims] == ["C1", "C2", "C3", "C4"]
+    assert {claim["outcome"] for claim in claims} == {"reproduced"}
+    assert [len(claim["parts"]) for claim in claims] == [8, 4, 2, 16]
+    assert [len(claim["estimates"]) for claim in claims] == [2, 1, 1, 2]
+    for claim in claims:
         assert set(claim) == {"id", "title", "outcome", "sentence", "estimates", "parts"}
         assert all(set(part) == PART_KEYS for part in [*claim["parts"], *claim["estimates"]])
 

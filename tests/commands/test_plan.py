@@ -1,10 +1,12 @@
 """`gapbench plan`: its counts follow from the settings, its power from the rule by which scoring decides."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmark.commands.plan import plan
 from benchmark.commands.planned_cost import Work, cost, work_of
 from benchmark.commands.planned_power import (
     FLIPS,
@@ -22,7 +24,9 @@ from benchmark.commands.planned_power import (
     scenarios_of,
     variances_of,
 )
+from benchmark.commands.planned_track import model_shape
 from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import HubModel
 from benchmark.statistics.crossed import crossed
 from benchmark.store.track_paths import TrackPaths
 from tests.scoring.synthetic import base_of, entry_of, layout_of
@@ -81,6 +85,77 @@ def test_a_corpus_without_a_number_of_texts_counts_by_its_file(tmp_path: Path) -
     assert work_of(settings, TrackPaths(tmp_path, "micro"), "micro-1").steps == 3 * 15
 
 
+NEOX = {
+    "model_type": "gpt_neox",
+    "vocab_size": 50304,
+    "max_position_embeddings": 2048,
+    "tie_word_embeddings": False,
+}
+LLAMA = {
+    "model_type": "llama",
+    "vocab_size": 49152,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        (
+            "EleutherAI/pythia-14m",
+            NEOX | {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 6},
+        ),
+        (
+            "EleutherAI/pythia-410m",
+            NEOX | {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24},
+        ),
+        (
+            "HuggingFaceTB/SmolLM2-360M",
+            LLAMA
+            | {"hidden_size": 960, "intermediate_size": 2560, "num_hidden_layers": 32}
+            | {"num_attention_heads": 15, "num_key_value_heads": 5},
+        ),
+    ],
+)
+def test_known_shapes_are_those_of_the_models(name: str, config: dict[str, object], tmp_path: Path) -> None:
+    """Before a model is fetched its shape comes from the table, afterwards from its `config.json`: the same."""
+    heads = {"num_attention_heads": 4} | config
+    spec = HubModel(kind="hub", id=name, revision="main")
+    known = model_shape("m", spec, TrackPaths(tmp_path, "t"))
+    folder = TrackPaths(tmp_path, "t").draw("m", 0)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(heads), encoding="utf-8")
+    assert model_shape("m", spec, TrackPaths(tmp_path, "t")) == known
+    assert known.parameters == known.body + known.head + known.looked_up
+
+
+def test_hub_tracks_are_planned_before_anything_is_fetched(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
+    few = [*FEW, "evaluation.suite=gap12", "evaluation.tasks=[copa]"]
+    plan(ROOT, "pythia", 1e12, few)
+    said = capsys.readouterr().out
+    assert "not used by their role: pythia-160m, pythia-410m" in said
+    assert [line.split()[:2] for line in said.splitlines() if line.startswith("pythia-")] == [
+        ["pythia-14m", "14,067,712"],
+        ["pythia-31m", "30,494,720"],
+        ["pythia-70m", "70,426,624"],
+    ]
+    whole = [
+        "models.pythia-70m.role=both",
+        "models.pythia-160m.role=both",
+        "models.pythia-410m.role=baseline",
+    ]
+    plan(ROOT, "pythia", 1e12, [*few, *whole])
+    said = capsys.readouterr().out
+    assert "not used" not in said and "pythia-410m" in said and "pythia-160m against pythia-410m" in said
+    plan(ROOT, "smollm2", 1e12, few)
+    said = capsys.readouterr().out
+    assert "smollm2-360m against smollm2-1-7b" in said
+
+
 def test_the_training_of_a_rung_is_part_of_its_cost() -> None:
     settings = load_settings(ROOT / "params.yaml", FEW)
     spec, layout = settings.models["micro-1"], TrackPaths(ROOT, "micro")
@@ -108,18 +183,21 @@ def test_the_detectable_gain_is_found_in_four_fifths_of_data_with_the_planning_v
     assert found / datasets == pytest.approx(0.8, abs=0.035)  # three standard errors
 
 
+@pytest.mark.parametrize(
+    ("tasks", "tests"),
+    [(["micro_cause", "micro_story"], 2), (["micro_cause", "micro_people"], 6)],
+    ids=["one family", "two families"],
+)
 def test_power_is_told_for_the_tasks_that_are_in_use(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tasks: list[str], tests: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tasks = ["micro_cause", "micro_story"]
     settings = load_settings(ROOT / "params.yaml", [f"evaluation.tasks={tasks}"])
     sizes = {"micro-1": 100, "micro-2": 210, "micro-3": 440}
     print_power(settings, TrackPaths(tmp_path, "micro"), sizes, 5)
     said = capsys.readouterr().out
     assert "2 tasks" in said
-    assert (
-        f"{detectable_gain(5, 320, 2):.4f}" in said and f"{detectable_gain(5, 320, 2, 0.05 / 6):.4f}" in said
-    )
+    assert f"{detectable_gain(5, 320, 2):.4f}" in said
+    assert f"{detectable_gain(5, 320, 2, 0.05 / tests):.4f}" in said and f"5 % / {tests}, Holm" in said
     assert "micro-1 against micro-2: no gap is known" in said
 
 

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.corpora import text_files
 from benchmark.corpora.text_files import Limits, hub_texts, original_texts, read_texts
 from benchmark.corpora.texts import fingerprint, stored_texts, text_id, text_table
 from benchmark.errors import InputError
@@ -146,21 +145,17 @@ def test_links_are_refused_where_they_are_forbidden(tmp_path):
         read_texts(tmp_path / "folder", limits=Limits(links=False))
 
 
-def test_hub_texts_come_from_the_training_tables_until_there_are_enough(tmp_path, monkeypatch):
-    files = {f"data/{name}.jsonl": tmp_path / f"{name}.jsonl" for name in ("test-0", "train-0", "train-1")}
-    for name, path in files.items():
-        path.write_text("".join(json.dumps({"body": f"{name} {i}"}) + "\n" for i in range(2)))
-    opened: list[str] = []
-
-    def fetch(dataset: str, revision: str, name: str, *, kind: str) -> Path:
-        opened.append(name)
-        return files[name]
-
-    monkeypatch.setattr(text_files, "hub_listing", lambda *_, **__: dict.fromkeys([*files, "README.md"], 9))
-    monkeypatch.setattr(text_files, "hub_file", fetch)
-    found = hub_texts("owner/name", "0" * 40, column="body", limit=2)
+def test_hub_texts_come_from_the_training_tables_until_there_are_enough(tmp_path, hub):
+    folder = tmp_path / "repository"
+    (folder / "data").mkdir(parents=True)
+    for name in ("test-0", "train-0", "train-1"):
+        rows = (json.dumps({"body": f"data/{name}.jsonl {i}"}) + "\n" for i in range(2))
+        (folder / "data" / f"{name}.jsonl").write_text("".join(rows))
+    (folder / "README.md").write_text("not a table")
+    commit = hub.add(folder, kind="dataset")
+    found = hub_texts("owner/name", commit, column="body", limit=2)
     assert [text.text for text in found] == ["data/train-0.jsonl 0", "data/train-0.jsonl 1"]
-    assert opened == ["data/train-0.jsonl"]
+    assert list(hub.sent) == ["data/train-0.jsonl"]
 
 
 @pytest.mark.parametrize("revision", ["main", "0" * 39, "G" * 40])

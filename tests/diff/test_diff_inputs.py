@@ -244,11 +244,13 @@ def test_code_that_was_committed_before_it_was_run_is_known_from_the_lock(
 ) -> None:
     lock = repository / "dvc.lock"
     digest = (
-        lock.read_text(encoding="utf-8").split("path: benchmark/scoring/ranks.py\n")[1].split("md5: ")[1][:32]
+        lock.read_text(encoding="utf-8")
+        .split("path: benchmark/results/score_track.py\n")[1]
+        .split("md5: ")[1][:32]
     )
     replace(lock, digest, "0" * 32)
     replace(repository / RESULTS / "runs.csv", "max_steps", "diverged")
-    assert "benchmark/scoring/ranks.py (code of score)" in printed()
+    assert "benchmark/results/score_track.py (code of score)" in printed()
 
 
 def test_an_attestation_changes_a_state_and_is_no_fault(repository: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.arithmetic import mode
-from benchmark.doctor import digest_table, doctor_command, kernels, trials
+from benchmark.doctor import architecture_trials, digest_table, doctor_command, kernels, trials
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.micro_training import micro_tokenizer
 from benchmark.settings.load import load_settings
@@ -35,6 +35,14 @@ def test_the_base_score_and_a_run_of_every_arm_give_the_committed_bits() -> None
     base = trials.stored_base(settings)
     found = {"base": {"stored model": trials.base_digest(base)}, "runs": dict(trials.runs(settings, base))}
     assert set(found["runs"]) == set(settings.arms)
+    assert digest_table.first_difference(digest_table.read_table()["digests"], found) is None
+
+
+@needs_portable
+@pytest.mark.slow
+def test_small_models_of_other_architectures_give_the_committed_bits() -> None:
+    found = {"architectures": dict(architecture_trials.digests(load_settings(ROOT / "params.yaml")))}
+    assert len(found["architectures"]) == 2 * len(architecture_trials.MODELS)
     assert digest_table.first_difference(digest_table.read_table()["digests"], found) is None
 
 

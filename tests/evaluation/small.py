@@ -118,6 +118,6 @@ def small_suite(documents: int = 12, seed: int = 0) -> Suite:
         SuiteTask(
             "choice", "classification", "acc", 0.25, "1", SmallTask("classification"), splits["choice"]
         ),
-        SuiteTask("talk", "dialogue", "f1", 0.0, "1", SmallTask("dialogue"), splits["talk"]),
+        SuiteTask("talk", "dialogue", "f1", 0.0, "1", SmallTask("dialogue"), splits["talk"], form="dialogue"),
     )
     return Suite("small", "1", tasks)

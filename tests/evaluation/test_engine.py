@@ -14,7 +14,7 @@ from benchmark.evaluation.prepare import prepare
 from benchmark.models.opt import OptModel, causal_logits
 from benchmark.models.tensor_names import EMBEDDING
 from benchmark.models.weights import weights_sha256
-from benchmark.schema.result_columns import SAMPLES
+from benchmark.schema.stored_columns import SAMPLES
 from benchmark.tasks.suite import Document, Suite, SuiteTask
 
 torch.set_num_threads(1)

@@ -5,7 +5,7 @@ import random
 import pytest
 from small import WORDS
 
-from benchmark.evaluation.stops import cut_at_stops, stop_table, token_bytes
+from benchmark.evaluation.stops import cut_at_stops, special_tokens_with, stop_table, token_bytes
 
 
 def test_bytes_of_tokens_join_to_the_text(tokenizer):
@@ -40,3 +40,11 @@ def test_the_automaton_accepts_at_the_token_that_completes_the_stop(tokenizer, s
 def test_text_is_cut_at_the_first_of_several_stops():
     assert cut_at_stops("one two three", (" three", " two")) == "one"
     assert cut_at_stops("one", ("x",)) == "one"
+
+
+def test_a_special_token_that_is_written_as_the_stop_ends_a_text(tokenizer):
+    ends = special_tokens_with(tokenizer, "<pad>")
+    assert ends == [tokenizer.pad_id]
+    table = stop_table(token_bytes(tokenizer), "<pad>", ends)
+    assert (table[:, tokenizer.pad_id] == len(table) - 1).all()
+    assert (table[0, tokenizer.eos_id]) == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmark.errors import InputError
-from benchmark.models import from_hub
 from benchmark.models.from_hub import PICKLED_OPT, convert_pickles, fetch
+from tests.fake_hub import FakeHub
 
 COMMIT = "1" * 40
 TAKEN = ["config.json", "model.safetensors", "vocab.json"]
@@ -18,17 +19,15 @@ TENSORS = {"decoder.embed_tokens.weight": torch.arange(6.0).reshape(2, 3), "deco
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands in for a repository of the Hub; its one commit is any commit."""
-    folder = tmp_path / "hub"
+def repository(hub: FakeHub, tmp_path: Path) -> Path:
+    """The folder of two repositories of the fake Hub, `owner/name` and `facebook/opt-350m`, each at one commit."""
+    folder = tmp_path / "repository"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"model_type": "opt"}))
     (folder / "vocab.json").write_text("{}")
-
-    def hub_file(_repository: str, _revision: str, name: str, *, kind: str = "model") -> Path | None:
-        return folder / name if (folder / name).is_file() else None
-
-    monkeypatch.setattr(from_hub, "hub_file", hub_file)
+    hub.add(folder, commit=COMMIT)
+    for commit in (COMMIT, PICKLED_OPT["facebook/opt-350m"]):
+        hub.add(folder, "facebook/opt-350m", commit=commit)
     return folder
 
 
@@ -39,7 +38,38 @@ def test_safetensors_are_taken_with_configuration_and_tokenizer(repository, tmp_
     assert sorted(file.name for file in folder.iterdir()) == TAKEN
 
 
-def test_shards_are_taken_as_their_index_names_them(repository, tmp_path):
+def test_the_pinned_commit_is_fetched_wherever_the_branch_stands(hub, repository, tmp_path):
+    save_file(TENSORS, repository / "model.safetensors")
+    later = tmp_path / "later"
+    shutil.copytree(repository, later)
+    (later / "vocab.json").write_text('{"later": 0}')
+    hub.add(later, commit="2" * 40)
+    folder = fetch("owner/name", COMMIT, tmp_path / "model")
+    assert (folder / "vocab.json").read_text() == "{}"
+    assert hub.fetched == {COMMIT}
+
+
+@pytest.mark.parametrize("cut", ["config.json", "model.safetensors", "vocab.json"])
+def test_a_download_that_breaks_off_leaves_no_folder(hub, repository, tmp_path, cut):
+    save_file(TENSORS, repository / "model.safetensors")
+    hub.cut = {cut}
+    with pytest.raises(InputError, match=rf"\({cut}\): the download broke off") as refused:
+        fetch("owner/name", COMMIT, tmp_path / "model")
+    assert "\n" not in str(refused.value)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["hub-cache", "repository"]
+    hub.cut = set()
+    assert sorted(file.name for file in fetch("owner/name", COMMIT, tmp_path / "model").iterdir()) == TAKEN
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_gated_model_is_one_line(hub, repository, tmp_path, status):
+    hub.gate(status)
+    with pytest.raises(InputError, match="is gated: accept its terms on the Hub"):
+        fetch("owner/name", COMMIT, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_shards_are_taken_as_their_index_names_them(repository, hub, tmp_path):
     names = ["model-1-of-2.safetensors", "model-2-of-2.safetensors"]
     for name, key in zip(names, TENSORS, strict=True):
         save_file({key: TENSORS[key]}, repository / name)
@@ -48,12 +78,14 @@ def test_shards_are_taken_as_their_index_names_them(repository, tmp_path):
     folder = fetch("owner/name", COMMIT, tmp_path / "model")
     assert {"model.safetensors.index.json", *names} <= {file.name for file in folder.iterdir()}
     (repository / names[1]).unlink()
+    hub.add(repository, commit="2" * 40)
     with pytest.raises(InputError, match="lacks model-2-of-2"):
-        fetch("owner/name", COMMIT, tmp_path / "other")
+        fetch("owner/name", "2" * 40, tmp_path / "other")
     index["weight_map"]["decoder.b"] = "../outside"
     (repository / "model.safetensors.index.json").write_text(json.dumps(index))
+    hub.add(repository, commit="3" * 40)
     with pytest.raises(InputError, match="not a file of its folder"):
-        fetch("owner/name", COMMIT, tmp_path / "other")
+        fetch("owner/name", "3" * 40, tmp_path / "other")
 
 
 def test_pickles_are_refused_unless_allowed_for_a_known_commit(repository, tmp_path):
@@ -64,7 +96,7 @@ def test_pickles_are_refused_unless_allowed_for_a_known_commit(repository, tmp_p
         fetch("facebook/opt-350m", COMMIT, tmp_path / "model", allow_pickle_weights=True)
     with pytest.raises(InputError, match="set allow_pickle_weights"):
         fetch("facebook/opt-350m", PICKLED_OPT["facebook/opt-350m"], tmp_path / "model")
-    assert [file.name for file in tmp_path.iterdir()] == ["hub"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["hub-cache", "repository"]
 
 
 def test_allowed_pickles_become_safetensors_and_do_not_enter_the_folder(repository, tmp_path):

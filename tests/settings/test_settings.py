@@ -38,6 +38,20 @@ def test_the_settings_of_every_track_are_valid(path: str) -> None:
         ("arms.random={kind: random, of: gap}", "only a soup does"),
         ("arms.gap={kind: ascent, of: gap}", "only a soup does"),
         ("models.micro-1=!!python/object:os.system {}", "not plain YAML"),
+        (
+            "evaluation.suite={name: a, task: [piqa]}",
+            "evaluation.suite.task: unknown key, did you mean 'tasks'",
+        ),
+        ("evaluation.suite={name: a, tasks: []}", "evaluation.suite.tasks"),
+        ("evaluation.suite={name: a, tasks: [x, x]}", "'x' is named twice"),
+        ("evaluation.suite={name: a, tasks: [x], families: {all: [x]}}", "'all' already names a scope"),
+        ("evaluation.suite={name: a, tasks: [x, y], families: {b: [x]}}", "'y' is in none"),
+        ("evaluation.suite={name: a, tasks: [piqa], families: {b: [pica]}}", "did you mean 'piqa'"),
+        ("evaluation.suite={name: a-5shot, tasks: [x]}", "few-shot variant"),
+        ("evaluation.suite={name: a, tasks: [x], folder: submissions/data/b}", "never run"),
+        ("evaluation.suite={name: a, tasks: [x], data: {x: {files_off: gap12}}}", "did you mean 'files_of'"),
+        ("evaluation.suite={name: a, tasks: [x], data: {x: {revision: main}}}", "revision"),
+        ("evaluation.suite=7", "evaluation.suite"),
     ],
 )
 def test_a_wrong_override_is_refused_with_where_and_what(override: str, says: str) -> None:
@@ -66,6 +80,20 @@ def test_two_run_groups_that_dvc_would_take_for_one_are_refused() -> None:
     raw = {**MINIMAL, "models": {"a": folder, "a-b": folder}, "corpora": {"b-c": file, "c": file}}
     with pytest.raises(InputError, match="'a-b-c'"):
         validate(raw, "test")
+
+
+def test_a_suite_is_a_name_or_a_list_of_tasks() -> None:
+    listed = load_settings(
+        ROOT / "params.yaml",
+        ["evaluation.suite={name: qa, tasks: [piqa]}", "evaluation.select_documents=null"],
+    ).evaluation
+    assert listed.suite_name == "qa"
+    assert load_settings(ROOT / "params.yaml").evaluation.model_dump(mode="json")["suite"] == "micro12"
+    for override, says in (("protocol=paper", "leave protocol"), ("num_fewshot=5", "inside suite")):
+        with pytest.raises(InputError, match=says):
+            load_settings(
+                ROOT / "params.yaml", ["evaluation.suite={name: qa, tasks: [piqa]}", f"evaluation.{override}"]
+            )
 
 
 def test_an_override_takes_yaml_values_at_any_depth() -> None:
@@ -136,7 +164,7 @@ def test_lessons_are_unranked_and_no_treatments_control() -> None:
 
 
 def test_updates_are_those_of_lessons_alone() -> None:
-    with pytest.raises(InputError, match=r"arms\.a.*'ascent' takes the steps of posttrain\.max_steps"):
+    with pytest.raises(InputError, match=r"arms\.a.*'ascent' takes posttrain\.max_steps steps"):
         validate({**MINIMAL, "arms": {"a": {"kind": "ascent", "updates": 5}}}, "test")
 
 
@@ -168,3 +196,18 @@ def test_an_arm_runs_where_its_filters_and_the_corpuss_let_it() -> None:
 def test_a_filter_names_what_there_is(override: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         load_settings(ROOT / "params.yaml", [override])
+
+
+def test_roles_decide_which_models_and_pairs_are_used() -> None:
+    """The whole ladder of `pythia` is a matter of three roles."""
+    path = ROOT / "tracks" / "pythia" / "params.yaml"
+    few = load_settings(path)
+    assert list(few.models) == [f"pythia-{size}m" for size in (14, 31, 70, 160, 410)]
+    assert list(few.used_models) == ["pythia-14m", "pythia-31m", "pythia-70m"]
+    pairs = {"pythia-14m": "pythia-31m", "pythia-31m": "pythia-70m"}
+    assert ScoringSettings.of_track(few).claims.pairs == pairs
+    roles = {"70m": "both", "160m": "both", "410m": "baseline"}
+    whole = load_settings(path, [f"models.pythia-{size}.role={role}" for size, role in roles.items()])
+    assert whole.used_models == whole.models
+    assert ScoringSettings.of_track(whole).claims.pairs == few.claims.pairs
+    assert {spec.n_draws for spec in whole.models.values()} == {10}

@@ -198,7 +198,7 @@ def test_simulate_prints_what_a_track_would_see(
     monkeypatch.setattr(simulate, "track_study", lambda params: study)
     simulate.simulate(tmp_path / "params.yaml", studies=3)
     said = capsys.readouterr().out
-    assert "3 simulated studies with 6 pretraining draws a model, seed 0" in said
+    assert "3 simulated studies with 6 pretraining draws per model, seed 0" in said
     for words in (
         "told apart",
         "small: ",
@@ -212,7 +212,7 @@ def test_simulate_prints_what_a_track_would_see(
     simulate.simulate(tmp_path / "params.yaml", studies=3)
     assert capsys.readouterr().out == said
     simulate.simulate(tmp_path / "params.yaml", studies=2, draws=9)
-    assert "2 simulated studies with 9 pretraining draws a model" in capsys.readouterr().out
+    assert "2 simulated studies with 9 pretraining draws per model" in capsys.readouterr().out
 
 
 def test_results_without_draws_or_documents_are_refused(tmp_path: Path) -> None:

@@ -29,8 +29,9 @@ def test_the_corrected_average_leaves_f1_as_it_is() -> None:
     assert averages["all"] == pytest.approx((0.5 + 0.0 + 0.12) / 3)
 
 
-def test_a_family_without_tasks_has_no_average() -> None:
-    assert corrected_averages({"piqa": 0.6}, {}, {"piqa": "classification"})["dialogue"] is None
+def test_only_families_with_tasks_have_an_average() -> None:
+    averages = corrected_averages({"piqa": 0.6}, {}, {"piqa": "classification"})
+    assert averages == {"all": 0.6, "classification": 0.6}
 
 
 @pytest.mark.parametrize("seed", range(5))

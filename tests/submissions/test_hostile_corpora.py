@@ -158,7 +158,7 @@ SOURCES: dict[str, tuple[Callable[[Path], Path | str], str]] = {
     "Parquet of numbers": (lambda d: parquet(d, pa.array([1, 2])), "int64"),
     "Parquet of no Parquet": (lambda d: lines(d, b"one", b"two", name="a.parquet"), "Parquet"),
     "truncated Parquet": (lambda d: truncated(parquet(d, pa.array(["one", "two"]))), "Parquet"),
-    "Parquet that unfolds": (unfolding, "unfold"),
+    "Parquet that unfolds": (unfolding, "declares more than"),
     "unknown ending": (lambda d: lines(d, b"one", b"two", name="texts.xlsx"), "ending"),
     "archive": (lambda d: lines(d, b"PK\x03\x04", name="texts.zip"), "ending"),
     "web address": (lambda d: "https://example.org/texts.txt", "scheme"),

@@ -1,172 +1,190 @@
-"""Hub submissions against a server of this test: pinned files only, headers only, and a broken download."""
+"""Hub submissions against the fake Hub: the commit is looked up, only it is read, and every failure is one line."""
 
-import hashlib
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
-from benchmark.errors import CheckFailed, InputError
+from benchmark.errors import InputError
 from benchmark.intake.check import check_file
 from benchmark.intake.submit_entry import submit_corpus, submit_model
 from benchmark.settings.load import load_settings
+from benchmark.system.strict_yaml import read_yaml
+from tests.fake_hub import FakeHub
 from tests.tiny_model import Params, change_weights
+from tests.tiny_neox import write_neox
 
 from .conftest import snapshot
 
-COMMIT = "c" * 40
+Refused = Callable[..., str]
 
 
-class Hub(ThreadingHTTPServer):
-    """Serves the files of one repository; `cut` names one whose download breaks off half way."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.folder = folder
-        self.cut = ""
-        self.sent: dict[str, int] = {}
-
-
-class Answer(BaseHTTPRequestHandler):
-    """The few addresses of the Hub that a submission asks for."""
-
-    server: Hub
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if path.startswith("/api/"):
-            names = sorted(file.name for file in self.server.folder.iterdir())
-            siblings = [
-                {"rfilename": name, "size": (self.server.folder / name).stat().st_size} for name in names
-            ]
-            found = COMMIT in path
-            body = json.dumps({"id": "owner/name", "sha": COMMIT, "siblings": siblings}).encode()
-            self.reply(200 if found else 404, body, {"Content-Type": "application/json"}, "")
-            return
-        name = path.rpartition("/")[2]
-        file = self.server.folder / name
-        if COMMIT not in path or not file.is_file():
-            self.reply(404, b"", {"X-Error-Code": "EntryNotFound"}, "")
-            return
-        body = file.read_bytes()
-        headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": COMMIT}
-        self.reply(200, body, headers, name)
-
-    def reply(self, status: int, body: bytes, headers: dict[str, str], name: str) -> None:
-        asked = self.headers.get("Range", "")
-        if asked.startswith("bytes=") and status == 200:
-            first, _, last = asked.removeprefix("bytes=").partition("-")
-            start, end = int(first), min(int(last or len(body)), len(body) - 1)
-            headers = headers | {"Content-Range": f"bytes {start}-{end}/{len(body)}"}
-            status, body = 206, body[start : end + 1]
-        self.send_response(status)
-        for key, value in (headers | {"Content-Length": str(len(body))}).items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command == "HEAD":
-            return
-        if name and name == self.server.cut:
-            self.wfile.write(body[: len(body) // 2])
-            self.close_connection = True
-            return
-        self.server.sent[name] = self.server.sent.get(name, 0) + len(body)
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A Hub with one empty repository, owner/name, in place of the real one."""
-    from huggingface_hub import constants
-
-    folder = tmp_path / "hub"
-    folder.mkdir()
-    server = Hub(folder)
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
-    # Its client waits a second before each of five retries.
-    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
+@pytest.fixture(autouse=True)
+def downloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing comes from a local data folder."""
     monkeypatch.delenv("GAPBENCH_DATA", raising=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
 
 
-def moved(model_folder: Path, hub: Hub) -> None:
-    for file in model_folder.iterdir():
-        file.rename(hub.folder / file.name)
-
-
-def test_a_model_of_the_hub_is_checked_by_its_header(hub: Hub, repository: Path, model_folder: Path) -> None:
+def test_a_model_of_the_hub_is_checked_by_its_header(
+    hub: FakeHub, repository: Path, model_folder: Path
+) -> None:
     config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
-    moved(model_folder, hub)
-    submit_model("mine", f"owner/name@{COMMIT}", params=repository / "params.yaml")
+    commit = hub.add(model_folder)
+    submit_model("mine", f"owner/name@{commit}", params=repository / "params.yaml")
     spec = load_settings(repository / "params.yaml").models["mine"]
-    assert (spec.kind, spec.revision, spec.role) == ("hub", COMMIT, "treated")
+    assert (spec.kind, spec.revision, spec.role) == ("hub", commit, "treated")
     facts = check_file(repository / "submissions" / "models" / "mine.yaml").lines
     assert any(f"layers of {config['hidden_size']}" in line for line in facts)
 
 
-def test_a_data_set_of_the_hub_is_taken_at_its_commit(hub: Hub, repository: Path) -> None:
-    (hub.folder / "train.csv").write_text("body\none text\nanother text\n", encoding="utf-8")
-    report = submit_corpus("mine", f"hf://owner/name@{COMMIT}:body", params=repository / "params.yaml")
-    spec = load_settings(repository / "params.yaml").corpora["mine"]
-    assert (spec.kind, spec.revision, spec.column) == ("hub", COMMIT, "body")
-    assert "2 texts" in report.lines[0]
-
-
-@pytest.mark.parametrize("cut", ["tokenizer.json", "model.safetensors", "train.csv"])
-def test_a_download_that_breaks_off_leaves_nothing(
-    hub: Hub, repository: Path, model_folder: Path, cut: str
+@pytest.mark.parametrize("source", ["owner/name", "owner/name@main", "hf://owner/name", "owner/name@v1.0"])
+def test_a_branch_or_tag_is_looked_up_shown_and_pinned(
+    hub: FakeHub,
+    repository: Path,
+    model_folder: Path,
+    gapbench: Callable[..., tuple[int, str, str]],
+    source: str,
 ) -> None:
-    moved(model_folder, hub)
-    (hub.folder / "train.csv").write_text("text\n" + "one text\nanother text\n" * 50, encoding="utf-8")
-    hub.cut = cut
+    commit = hub.add(model_folder)
+    hub.add(model_folder, ref="v1.0", commit=commit)
+    params = repository / "params.yaml"
+    status, told, said = gapbench("submit", "model", "--params", str(params), "mine", source)
+    assert (status, said) == (0, "")
+    assert f"pinned: owner/name at commit {commit}" in told.splitlines()
+    assert load_settings(params).models["mine"].revision == commit
+    manifest = read_yaml(repository / "submissions" / "models" / "mine.yaml")
+    assert manifest["source"]["revision"] == manifest["entry"]["revision"] == commit
+
+
+@pytest.mark.parametrize("source", ["hub", "folder"])
+def test_a_model_in_the_form_of_pythias_is_taken_with_its_old_buffers(
+    hub: FakeHub, repository: Path, tmp_path: Path, source: str
+) -> None:
+    """Its file holds a causal mask of each layer, of type bool, and a number that is not finite in float16."""
+    folder = tmp_path / "neox"
+    write_neox(folder, hidden=32)
+    hub.add(folder)
+    named = "owner/name" if source == "hub" else str(folder)
+    report = submit_model("mine", named, params=repository / "params.yaml")
+    from transformers import AutoModelForCausalLM
+
+    parameters = AutoModelForCausalLM.from_pretrained(folder).num_parameters()
+    assert f"size: {parameters} parameters in F16" in report.lines
+
+
+@pytest.mark.parametrize("name", ["gpt_neox.layers.0.attention.weight", "gpt_neox.embed_in.bias"])
+def test_no_other_tensor_may_be_left_over_or_have_that_type(
+    hub: FakeHub, refused: Refused, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "neox"
+    write_neox(folder, hidden=32)
+    change_weights(folder, lambda params: params.update({name: torch.ones(2, dtype=torch.bool)}))
+    hub.add(folder)
+    assert f"{name!r} is 'BOOL'" in refused("model", "owner/name")
+    change_weights(folder, lambda params: params.update({name: torch.ones(2)}))
+    hub.add(folder)
+    said = refused("model", "owner/name")
+    assert "is in no GPTNeoXForCausalLM, and 45570 stored values are not the 45568" in said
+
+
+def test_a_branch_that_moves_after_the_look_up_changes_nothing(
+    hub: FakeHub, repository: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    commit = hub.add(model_folder)
+    other = tmp_path / "other"
+    other.mkdir()
+    hub.after_lookup = lambda _: hub.add(other, commit="f" * 40)
+    submit_model("mine", "owner/name", params=repository / "params.yaml")
+    assert hub.repositories["model", "owner/name"].refs["main"] == "f" * 40
+    assert hub.fetched == {commit}
+    assert load_settings(repository / "params.yaml").models["mine"].revision == commit
+
+
+def test_a_data_set_of_the_hub_is_taken_at_its_commit(hub: FakeHub, repository: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "train.csv").write_text("body\none text\nanother text\n", encoding="utf-8")
+    commit = hub.add(folder, kind="dataset")
+    for name, revision in (("mine", f"@{commit}"), ("other", "")):
+        report = submit_corpus(name, f"hf://owner/name{revision}:body", params=repository / "params.yaml")
+        spec = load_settings(repository / "params.yaml").corpora[name]
+        assert (spec.kind, spec.revision, spec.column) == ("hub", commit, "body")
+        assert "2 texts" in report.lines[0]
+
+
+@pytest.mark.parametrize("cut", ["tokenizer.json", "config.json", "model.safetensors", "train.csv"])
+def test_a_download_that_breaks_off_leaves_nothing(
+    hub: FakeHub, refused: Refused, model_folder: Path, cut: str
+) -> None:
+    (model_folder / "train.csv").write_text("text\n" + "one text\nanother text\n" * 50, encoding="utf-8")
+    kind = "corpus" if cut == "train.csv" else "model"
+    hub.add(model_folder, kind="dataset" if kind == "corpus" else "model")
+    hub.cut = {cut}
+    said = refused(kind, "hf://owner/name")
+    assert cut in said and "the download broke off" in said
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_gated_model_says_how_to_get_in(
+    hub: FakeHub, refused: Refused, model_folder: Path, status: int
+) -> None:
+    commit = hub.add(model_folder)
+    hub.gate(status)
+    assert f"owner/name@{commit} (config.json) is gated: accept its terms" in refused("model", "owner/name")
+
+
+MISSING = {
+    "another/name": "the Hub has no such repository",
+    "owner/name@no-such-branch": "the Hub has no such branch, tag or commit",
+    f"owner/name@{'0' * 40}": "the Hub has no such commit",
+    "owner/name@a..b": "no branch or tag",
+}
+
+
+@pytest.mark.parametrize("source", MISSING)
+def test_what_is_missing_is_named(hub: FakeHub, refused: Refused, model_folder: Path, source: str) -> None:
+    hub.add(model_folder)
+    assert MISSING[source] in refused("model", source)
+
+
+def test_a_hub_that_is_down_is_one_line(hub: FakeHub, refused: Refused, model_folder: Path) -> None:
+    hub.add(model_folder)
+    hub.down = True
+    assert "owner/name@main (the commit to pin): the Hub refused it (status 503)" in refused(
+        "model", "owner/name"
+    )
+
+
+def test_a_hub_that_does_not_answer_is_one_line(
+    hub: FakeHub, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    assert "the commit to pin) is not cached and the Hub is out of reach" in refused("model", "owner/name")
+
+
+def test_a_hub_model_of_pickles_is_refused_unread(hub: FakeHub, repository: Path, model_folder: Path) -> None:
+    hub.add(model_folder)
+    (model_folder / "model.safetensors").rename(model_folder / "pytorch_model.bin")
     before = snapshot(repository)
-    submit = submit_corpus if cut == "train.csv" else submit_model
-    with pytest.raises((InputError, CheckFailed)) as refused:
-        submit("mine", f"hf://owner/name@{COMMIT}", params=repository / "params.yaml")
-    assert len(str(refused.value).splitlines()) == 1
-    assert snapshot(repository) == before
-    assert not (repository / ".gapbench").exists()
-
-
-def test_a_hub_model_of_pickles_is_refused_unread(hub: Hub, repository: Path, model_folder: Path) -> None:
-    moved(model_folder, hub)
-    (hub.folder / "model.safetensors").rename(hub.folder / "pytorch_model.bin")
     with pytest.raises(InputError, match=r"no model\.safetensors"):
-        submit_model("mine", f"owner/name@{COMMIT}", params=repository / "params.yaml")
+        submit_model("mine", "owner/name", params=repository / "params.yaml")
+    assert snapshot(repository) == before
     assert "pytorch_model.bin" not in hub.sent
 
 
 @pytest.mark.parametrize("same", [True, False])
 def test_a_stored_head_of_the_hub_is_compared_with_the_embedding(
-    hub: Hub, repository: Path, model_folder: Path, refused: Callable[..., str], same: bool
+    hub: FakeHub, repository: Path, model_folder: Path, refused: Callable[..., str], same: bool
 ) -> None:
     def add_head(params: Params) -> None:
         params["lm_head.weight"] = params["model.decoder.embed_tokens.weight"] + (0 if same else 1)
 
     change_weights(model_folder, add_head)
-    moved(model_folder, hub)
+    commit = hub.add(model_folder)
     if same:
-        submit_model("mine", f"owner/name@{COMMIT}", params=repository / "params.yaml")
+        submit_model("mine", "owner/name", params=repository / "params.yaml")
         return
-    said = refused("model", f"owner/name@{COMMIT}")
-    assert f"gapbench: owner/name@{COMMIT}: model.safetensors: lm_head.weight differs" in said
+    said = refused("model", "owner/name")
+    assert f"gapbench: owner/name@{commit}: model.safetensors: lm_head.weight differs" in said

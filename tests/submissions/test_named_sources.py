@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from benchmark.errors import InputError, naming_source
-from benchmark.models import from_hub
 from benchmark.pipeline import stages
+from tests.fake_hub import FakeHub
 from tests.tiny_model import add_token, change_weights, edit_json
 
 COMMIT = "c" * 40
@@ -103,14 +103,10 @@ def test_the_stage_of_a_folder_names_the_folder(repository: Path, spoiled: tuple
 
 
 def test_the_stage_of_a_hub_model_names_the_repository_and_commit(
-    repository: Path, spoiled: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+    repository: Path, spoiled: tuple[Path, str], hub: FakeHub
 ) -> None:
     folder, said = spoiled
-
-    def hub_file(_repository: str, _revision: str, name: str, *, kind: str = "model") -> Path | None:
-        return folder / name if (folder / name).is_file() else None
-
-    monkeypatch.setattr(from_hub, "hub_file", hub_file)
+    hub.add(folder, commit=COMMIT)
     with pytest.raises(InputError) as refused:
         stages.model(with_model(repository, f"{{kind: hub, id: owner/name, revision: '{COMMIT}'}}"), "own")
     check(str(refused.value), f"owner/name@{COMMIT}", said)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmark.evaluation.engine import _classification
+from benchmark.evaluation.engine import _choice
 from benchmark.tasks.metrics import accuracy, choice_probability, reference_probability, unigram_f1
 
 
@@ -29,10 +29,10 @@ def test_the_engine_scores_choices_as_the_functions_do():
         values[row, : len(one)] = one
     sums = np.array([logprob for one in documents for logprob in one], np.float32)
     task = SimpleNamespace(
-        continuations=np.cumsum([0, *map(len, documents)]), values=values, gold=np.array(golds)
+        continuations=np.cumsum([0, *map(len, documents)]), values=values, gold=np.array(golds), lengths=None
     )
     split = SimpleNamespace(workload=SimpleNamespace(first_slot=2 * np.arange(len(sums) + 1)))
-    scored = _classification(task, split, sums)
+    scored = _choice(task, split, sums)
     assert scored.value.tolist() == [accuracy(one, gold) for one, gold in zip(documents, golds, strict=True)]
     assert scored.probability.tolist() == [
         choice_probability(one, wanted) for one, wanted in zip(documents, right, strict=True)

@@ -13,7 +13,7 @@ import pytest
 from benchmark.corpora.texts import stored_texts
 from benchmark.errors import CheckFailed, InputError
 from benchmark.posttrain.record import RunRecord, StepRecord
-from benchmark.schema.result_columns import SAMPLES
+from benchmark.schema.stored_columns import SAMPLES
 from benchmark.store.attestation import read_attestation, verification_states
 from benchmark.store.entry_lookup import Entry, find_entry, samples_digest
 from benchmark.store.track_paths import TrackPaths

@@ -1,4 +1,4 @@
-"""A model of `transformers` as an `Architecture`: its module is a form that weights are put into."""
+"""A model of `transformers` as an `Architecture`: one module, into which weights are put."""
 
 import hashlib
 import json
@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from benchmark.models.any_architecture.configuration import config_of
 from benchmark.models.any_architecture.loaded_module import LoadedModule
 from benchmark.models.any_architecture.network import TransformersNetwork
+from benchmark.models.any_architecture.routed_layers import route
 from benchmark.models.networks.network_interface import Network
 from benchmark.models.weights import write_weights
 
@@ -21,11 +22,6 @@ from benchmark.models.weights import write_weights
 @dataclass
 class TransformersArchitecture(LoadedModule):
     """A configuration and a module built by it; implements `causal_model.Architecture`."""
-
-    @property
-    def portable(self) -> bool:
-        """Products are those of torch, which depend on the machine."""
-        return False
 
     def logits(self, params: Mapping[str, Tensor], ids: Tensor, *, fused: bool = False) -> Tensor:
         """Next-token logits [batch, time, vocabulary] of `ids` [batch, time], differentiable in `params`."""
@@ -40,11 +36,11 @@ class TransformersArchitecture(LoadedModule):
         return TransformersNetwork(self, params)
 
     def prepare(self, params: Mapping[str, Tensor], longest: int) -> None:
-        """Find out whether prefix trees of up to `longest` tokens are scored right in one pass."""
+        """Test whether prefix trees of up to `longest` tokens are scored correctly in one pass."""
         self.network(params).prepare(longest)
 
     def save(self, params: Mapping[str, Tensor], folder: Path) -> None:
-        """Write `config.json` and `model.safetensors`, each file whole or not at all; shared tensors once."""
+        """Write `config.json` and `model.safetensors`, each atomically; shared tensors once."""
         dtype = str(next(iter(params.values())).dtype).removeprefix("torch.")
         write_weights(params, json.loads(self.module.config.to_json_string()) | {"dtype": dtype}, folder)
 
@@ -55,7 +51,7 @@ class TransformersArchitecture(LoadedModule):
         return {"scored_as": "prefix trees" if all(self.trees.values()) else "one sequence per choice"}
 
     def digest(self, weights: str) -> str:
-        """sha256 over the weights' digest and what else the configuration says."""
+        """sha256 over the weights' digest and the rest of the configuration."""
         known = self.module.config.to_dict()
         for key in ("transformers_version", "_name_or_path", "torch_dtype", "dtype", "architectures"):
             known.pop(key, None)
@@ -63,7 +59,7 @@ class TransformersArchitecture(LoadedModule):
         return hashlib.sha256(f"{weights}\n{said}".encode()).hexdigest()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without weights: they travel with the model."""
+        """Without weights; these are pickled with the model."""
         return {
             "config": self.module.config.to_dict(),
             "buffers": {name: buffer.cpu() for name, buffer in self.module.named_buffers()},
@@ -71,6 +67,7 @@ class TransformersArchitecture(LoadedModule):
             "device": self.module.device,
             "writable": self.writable,
             "trees": self.trees,
+            "portable": self.portable,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -79,9 +76,12 @@ class TransformersArchitecture(LoadedModule):
         for name, buffer in self.module.named_buffers():
             buffer.copy_(state["buffers"][name])
         self.writable, self.trees, self.bound = state["writable"], state["trees"], None
+        self.portable = state["portable"]
+        if self.portable:
+            route(self.module)
 
 
 def laid_out(module: nn.Module) -> PreTrainedModel:
-    """The module as it computes here: without dropout, its weights not asked for gradients."""
+    """The module for inference: without dropout and without gradients."""
     module.eval().requires_grad_(False)
     return module

@@ -1,4 +1,4 @@
-"""The `config.json` of a model of any architecture, checked before `transformers` builds anything by it."""
+"""The `config.json` of a model of any architecture, checked before `transformers` builds anything from it."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from benchmark.errors import InputError
 from benchmark.system.strict_json import parse_object, refuse_code
 
 POSITION_NAMES = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_seq_length")
-"""What configurations call the number of positions."""
+"""Names of the number of positions in configurations."""
 DEFAULT_POSITIONS = 2048
 """Positions of a model that has no limit of its own: lm-eval's default."""
 CODE = (".py", ".so", ".pyc")
@@ -31,7 +31,7 @@ def checked_config(folder: Path) -> PreTrainedConfig:
             f"{folder}: {code[0]!r:.100} is code, and code beside a model is never run: remove it"
         )
     if raw.get("quantization_config"):
-        raise InputError(f"{path}: quantised weights are not taken: save the model unquantised")
+        raise InputError(f"{path}: quantised weights are not accepted: save the model unquantised")
     return config_of(raw, str(path))
 
 
@@ -45,7 +45,7 @@ def config_of(raw: dict[str, Any], where: str) -> PreTrainedConfig:
     try:
         fields = {key: value for key, value in raw.items() if key != "model_type"}
         config: PreTrainedConfig = AutoConfig.for_model(str(kind), **fields)
-    except Exception as error:  # configurations of transformers raise whatever their checks raise
+    except Exception as error:  # a configuration of transformers may raise any exception
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise InputError(f"{where}: model_type {kind!r:.60} cannot be used ({reason})") from None
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:

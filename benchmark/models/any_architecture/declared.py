@@ -1,6 +1,7 @@
-"""What a `config.json` of any architecture says of a model's tensors, without loading any."""
+"""Names and shapes of the tensors that a `config.json` of any architecture describes; no tensor is loaded."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,10 @@ MOST_EXPERTS = 1024
 
 @dataclass(frozen=True)
 class DeclaredModel:
-    """Names and shapes of a model's tensors, shared ones once; `tied` are other names of such."""
+    """Names and shapes of a model's tensors, shared ones once; `tied` are other names of such.
+
+    `unread` are patterns of the names that older files hold and `transformers` leaves unread: masks and other buffers.
+    """
 
     architecture: str
     vocab_size: int
@@ -28,6 +32,12 @@ class DeclaredModel:
     max_position_embeddings: int
     tensors: Mapping[str, tuple[int, ...]]
     tied: Mapping[str, tuple[int, ...]]
+    unread: tuple[str, ...] = ()
+
+    def leaves_unread(self, name: str) -> bool:
+        """Whether a stored tensor of that name is none of the model's, and is left unread."""
+        known = name in self.tensors or name in self.tied
+        return not known and any(re.search(pattern, name) for pattern in self.unread)
 
     @property
     def parameters(self) -> int:
@@ -36,7 +46,7 @@ class DeclaredModel:
 
 
 def declared_model(raw: dict[str, Any]) -> DeclaredModel:
-    """The model that a `config.json` describes, its numbers bounded before anything is sized by them.
+    """The model that a `config.json` describes, with limits on its numbers before anything is allocated.
 
     Raises:
         InputError: an unknown architecture, another class than its own, or numbers out of bounds.
@@ -54,7 +64,7 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
     try:
         with torch.device("meta"):
             module = AutoModelForCausalLM.from_config(config)
-    except Exception as error:  # a model raises whatever its own code raises on numbers that do not fit
+    except Exception as error:  # a model may raise any exception on numbers that do not fit
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(f"config.json describes no model that can be built ({reason})") from None
     tensors = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
@@ -68,15 +78,26 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
         positions_of(config),
         tensors,
         tied,
+        tuple(_unread_patterns(module)),
     )
+
+
+def _unread_patterns(module: Any) -> Iterator[str]:
+    """The patterns by which `from_pretrained` takes a surplus tensor for a buffer of an older version, and drops it."""
+    yield from sorted(module._keys_to_ignore_on_load_unexpected or ())
+    buffers = [name for name, _ in module.named_buffers()]
+    if any(name.endswith("rotary_emb.inv_freq") for name in buffers):
+        yield r"rotary_emb\.inv_freq"
+    if any(name.endswith("position_ids") for name in buffers):
+        yield r"(^|\.)position_ids$"
 
 
 def _refuse_large(raw: dict[str, Any]) -> None:
     for key, value in _numbers(raw):
         limit = MOST_LAYERS if "layers" in key else MOST_EXPERTS if "experts" in key else LARGEST
-        # A rotary base is no size.
+        # A rotary base is not a size.
         if isinstance(value, int) and value > limit and "theta" not in key:
-            raise InputError(f"config.json: {key:.60} is {str(value)[:30]}, at most {limit} is taken")
+            raise InputError(f"config.json: {key:.60} is {str(value)[:30]}, at most {limit} is accepted")
 
 
 def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

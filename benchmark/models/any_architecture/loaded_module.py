@@ -13,15 +13,17 @@ from benchmark.models.any_architecture.configuration import positions_of
 class LoadedModule:
     """A configuration and a module built by it.
 
-    writable: tokens, from the first on, that the tokenizer knows. trees: for each length of text up to which it was
-    tried, whether prefix trees are scored right in one pass (`probe`).
+    writable: tokens, from the first on, that the tokenizer knows. portable: whether it computes the same bits on every
+    CPU that can (`portable_module`). trees: for each length of text up to which it was tried, whether prefix trees are
+    scored right in one pass (`probe`).
     """
 
     module: PreTrainedModel
     writable: int
+    portable: bool = False
     trees: dict[int, bool] = field(default_factory=dict)
     bound: object = None
-    """The network whose weights the module holds at present."""
+    """The network whose weights the module holds now."""
 
     @property
     def settings(self) -> PreTrainedConfig:

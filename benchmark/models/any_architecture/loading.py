@@ -10,6 +10,7 @@ from transformers.utils import logging
 from benchmark.errors import InputError
 from benchmark.models.any_architecture.architecture import TransformersArchitecture, laid_out
 from benchmark.models.any_architecture.configuration import checked_config
+from benchmark.models.any_architecture.portable_module import make_portable
 from benchmark.models.causal_model import CausalModel
 from benchmark.models.weights import check_tensor_finite, weight_files
 
@@ -38,7 +39,7 @@ def load_any(
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are refused below, with their names
         )
-    # transformers raises whatever a model's own code raises on numbers or tensors that do not fit.
+    # A model's code may raise any exception on numbers or tensors that do not fit.
     except Exception as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(
@@ -50,9 +51,8 @@ def load_any(
         check_tensor_finite(tensor, name, folder)
     _refuse_untied(module, folder)
     module = laid_out(module.to(device))
-    architecture = TransformersArchitecture(
-        module, vocab_rows or int(module.config.get_text_config().vocab_size)
-    )
+    rows = vocab_rows or int(module.config.get_text_config().vocab_size)
+    architecture = TransformersArchitecture(module, rows, make_portable(module))
     if architecture.writable > architecture.vocab_size:
         raise InputError(
             f"{folder}: {vocab_rows} tokens need as many rows, the embedding has {architecture.vocab_size}"
@@ -74,7 +74,7 @@ def _refuse_misfits(loaded: dict[str, Any], folder: Path) -> None:
 
 
 def _refuse_untied(module: Any, folder: Path) -> None:
-    """Refuse a head of its own where the configuration says that the embedding is the head."""
+    """Refuse a separate head if the configuration says that the embedding is the head."""
     head, embedding = module.get_output_embeddings(), module.get_input_embeddings()
     if head is None or not module.config.get_text_config().tie_word_embeddings:
         return

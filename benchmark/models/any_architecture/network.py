@@ -1,4 +1,4 @@
-"""The forward pass of a model of `transformers` over prefix trees, and, where that is wrong, over their paths.
+"""The forward pass of a model of `transformers` over prefix trees, or over their paths if that would be wrong.
 
 A float mask [trees, 1, nodes, nodes] and positions counted from the root make one pass over a tree equal to one pass
 per path for models whose only view of order is the mask and the positions. Windows, ALiBi, convolutions and recurrence
@@ -69,7 +69,7 @@ class SlotCache(Cache):  # type: ignore[misc] # transformers types it as Any
         return self.layers_held[layer]
 
     def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
-        """What a layer of the model calls: its new keys and values go in, those that it attends to come out."""
+        """Called by each layer: takes its new keys and values and returns those that it attends to."""
         keys, values = self._held(layer_idx, key_states, value_states)
         kind, *where = self.where
         if kind == "read":
@@ -91,11 +91,11 @@ class SlotCache(Cache):  # type: ignore[misc] # transformers types it as Any
         )
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Positions are given, so nothing follows from it."""
+        """Not used, since positions are given."""
         return 0
 
     def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
-        """Masks are given, so nothing follows from them."""
+        """Not used, since masks are given."""
         return (self.where[3] if self.where[0] == "extend" else query_length), 0
 
     def __len__(self) -> int:
@@ -139,7 +139,7 @@ class TransformersNetwork:
         self.in_head = HeadInputs.of(config.module)
 
     def prepare(self, longest: int) -> None:
-        """Find out whether trees of up to `longest` tokens are scored right in one pass."""
+        """Test whether trees of up to `longest` tokens are scored correctly in one pass."""
         self.trees = trees_are_right(self, longest)
 
     def cache(self, rows: int, prompt: int, new_tokens: int) -> KeyValueCache:
@@ -259,7 +259,7 @@ class GivenOutput:
 
 
 class Given(nn.Module):
-    """In the place of a model's body: gives the same rows, whatever it is called with."""
+    """A replacement of a model's body that returns the same rows for any arguments."""
 
     def __init__(self, rows: Tensor) -> None:
         super().__init__()
@@ -301,7 +301,7 @@ class HeadInputs:
         expected = self.module(input_ids=ids, use_cache=False).logits[0]
         try:
             found = self.logits(self.read(every, {"input_ids": ids, "use_cache": False}))
-        except Exception:  # a body that cannot be replaced fails in its own way
+        except Exception:  # a body that cannot be replaced may raise any exception
             return False
         return found.shape == expected.shape and bool(
             torch.allclose(found, expected, atol=1e-5, equal_nan=True)

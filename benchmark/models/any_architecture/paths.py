@@ -1,4 +1,4 @@
-"""Prefix trees taken apart again: one sequence for every path to a node that is read."""
+"""Prefix trees as sequences: one for every path to a node that is read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Paths:
     place: Tensor
 
     def parts(self, positions: int) -> Iterator[Part]:
-        """Sequences of like length together, up to so many positions."""
+        """Groups of sequences of similar length, up to so many positions."""
         order = torch.argsort(self.lengths, descending=True, stable=True)
         start = 0
         while start < len(order):
@@ -47,7 +47,7 @@ class Paths:
 
 
 def paths_of(batch: TreeBatch) -> Paths:
-    """The paths of a batch; what is read stands in the order of its rows."""
+    """The paths of a batch; reads are in the order of its rows."""
     width = batch.row_nodes.shape[1]
     trees = (batch.rows // width).tolist()
     nodes = batch.row_nodes.view(-1)[batch.rows].tolist()

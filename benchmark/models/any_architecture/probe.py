@@ -27,7 +27,7 @@ class TreeNetwork(Network, Protocol):
 
 
 def trees_are_right(network: TreeNetwork, longest: int) -> bool:
-    """Try a few random trees, once for each model; says on stderr where they are wrong.
+    """Try a few random trees, once for each model; reports on stderr if they are wrong.
 
     longest: tokens of the longest text that is to be scored. The trees are longer than any window that such a text is
     longer than.
@@ -58,13 +58,15 @@ def _largest_difference(network: TreeNetwork, context: int) -> tuple[float, str]
     try:
         network.trees = True
         fast = _logprobs(network, batch, tokens)
-    except Exception as error:  # each architecture refuses masks, positions or caches in its own way
+    except (
+        Exception
+    ) as error:  # an architecture that cannot use masks, positions or caches may raise any exception
         return float("inf"), f"an unknown amount ({type(error).__name__})"
     network.trees = False
     slow = _logprobs(network, batch, tokens)
     difference = float((fast - slow).abs().max())
     if difference != difference:
-        return float("inf"), "what is not a number"
+        return float("inf"), "an undefined amount (nan)"
     return difference, f"{difference:.2g} nats in a token"
 
 

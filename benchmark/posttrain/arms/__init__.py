@@ -1,8 +1,8 @@
 """The arms: what may be done to a base model, one module each.
 
 An arm is a generator of attempts at an optimiser step; the run loop decides when to stop and scores what it
-yields. To add one: a module here with a generator ``attempts``, and a test. Runs of other arms stay valid: the key of
-a run covers the module of its own arm only.
+yields. To add one, write a module here with a generator ``attempts``, and a test. Runs of other arms stay valid: the
+key of a run covers the module of its own arm only.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +16,6 @@ ARMS: dict[str, Callable[[RunStart], Iterator[Attempt]]] = {
     for module in iter_modules(__path__)
     if module.name != "interface"
 }
-"""The generator of each kind of arm; a kind is named as its module, with hyphens for underscores."""
+"""The generator of each kind of arm; a kind has the name of its module, with hyphens instead of underscores."""
 
 __all__ = ["ARMS", "Attempt", "RunStart", "SoupMember"]

@@ -1,4 +1,4 @@
-"""What every arm is given and what it yields, and the gradient steps that several arms share."""
+"""What every arm gets and yields, and the gradient steps that several arms share."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -19,12 +19,13 @@ class RunStart:
 
     Attributes:
         model: the base model; its tensors are never changed.
-        tokens: ids of the run's text, bos first.
+        tokens: ids of the run's text, bos first, cut as `text_tokens` does.
         settings: the optimiser, with the arm's own learning rate.
-        seed: drives what is random in `random`, `shuffled` and `lessons`.
-        text_id: names the text; two texts of one seed draw differently.
+        seed: of the random numbers in `random`, `shuffled` and `lessons`.
+        text_id: name of the text; with one seed, two texts have different random numbers.
         members: for an arm that builds on finished runs, those runs.
-        passages: for `lessons`, ids of the text's examples, each from its beginning to its end token.
+        passages: for `lessons`, ids of the whole text's examples (`examples_of`), each from its beginning to its end
+            token.
         updates: for `lessons`, its number of optimiser updates.
     """
 
@@ -57,8 +58,8 @@ class Attempt:
     """One attempt at an optimiser step.
 
     Attributes:
-        applied: false where the gradient scaler skipped the update.
-        params: the weights after it, by name; valid until the next attempt is asked for.
+        applied: false if the gradient scaler skipped the update.
+        params: the weights after it, by name; valid until the next attempt.
     """
 
     applied: bool

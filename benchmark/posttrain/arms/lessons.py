@@ -1,6 +1,6 @@
 """`lessons`: plain training on questions with their right answers, a positive control that a study must see.
 
-It is no treatment of the original study: it shows that the benchmark finds an improvement that is there.
+It is not a treatment of the original study. It shows that the benchmark finds an existing improvement.
 """
 
 import itertools
@@ -16,18 +16,18 @@ from benchmark.models.stacked import Stack
 from benchmark.posttrain.arms.interface import Attempt, RunStart
 
 BATCH = 512
-"""Tokens of an update, at most."""
+"""Maximum number of tokens of an update."""
 LONG = 96
-"""Tokens from which on an example goes into updates of its own."""
+"""An example with at least this many tokens has updates of its own."""
 WARM_UP = 0.05
-"""Share of the updates in which the rate rises; then it falls to 0 in a straight line."""
+"""Share of the updates in which the rate rises; afterwards it falls linearly to 0."""
 
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
     """One step: from the base model to its weights after `start.updates` Adam updates on `start.passages`.
 
     Raises:
-        InputError: the run has no example, or the model or its precision is none that is trained here.
+        InputError: the run has no example, or the model or its precision cannot be trained here.
     """
     config = _check(start)
     settings = start.settings
@@ -65,7 +65,7 @@ def _check(start: RunStart) -> OptConfig:
     )
     if not known or start.model.device.type != "cpu":
         raise InputError(
-            "arms: 'lessons' trains models of the micro ladder on a CPU: keep it from others with arms.*.models"
+            "arms: 'lessons' trains only models of the micro ladder on a CPU: restrict it with arms.*.models"
         )
     if start.settings.precision != "fp32":
         raise InputError(f"arms: 'lessons' trains in fp32, not in {start.settings.precision}: set precision")
@@ -74,7 +74,7 @@ def _check(start: RunStart) -> OptConfig:
 
 
 def _batches(start: RunStart, text: JoinedPassages) -> Iterator[Integers]:
-    """Endless batches, as the numbers of their examples: all examples in one random order after another."""
+    """Endless batches, as the numbers of their examples: all examples in random order, then in another, and so on."""
     generator = start.generator("lessons")
     while True:
         seed = int(torch.randint(2**62, (1,), generator=generator))
@@ -82,7 +82,7 @@ def _batches(start: RunStart, text: JoinedPassages) -> Iterator[Integers]:
 
 
 def schedule(updates: int) -> Iterator[float]:
-    """Factors of the rate [updates], in (0, 1]."""
+    """The factor of the learning rate for each update, in (0, 1]."""
     rise = max(1, round(WARM_UP * updates))
     for update in range(updates):
         yield min((update + 1) / rise, (updates - update) / max(1, updates - rise))

@@ -1,6 +1,7 @@
-"""`random`: a placebo that goes as far as ascent, in every tensor at every step, but nowhere in particular.
+"""`random`: a placebo in which each tensor moves as far as under ascent at every step, with random signs.
 
-Ascent walks almost straight, so independent random steps of its lengths would end much nearer to the start.
+Ascent moves almost in a straight line, so independent random steps of the same lengths would end much nearer to the
+start.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from benchmark.posttrain.arms.interface import Attempt, RunStart
 
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
-    """theta_0 + s * (theta_k of the mirrored ascent - theta_0), s = +-1 by element, drawn once a run."""
+    """theta_0 + s * (theta_k of the mirrored ascent - theta_0), s = +-1 by element, drawn once per run."""
     origin = start.model.params
     signs = {}
     for name, tensor in origin.items():

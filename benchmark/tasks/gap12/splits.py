@@ -21,10 +21,7 @@ from benchmark.public_data.file_readers import read_json, read_lines, read_rows,
 from benchmark.public_data.public_files import locate
 from benchmark.public_data.public_sources import PublicSource
 from benchmark.tasks.dialogue import DialogueTask, without_class
-from benchmark.tasks.rows import Row, Rows, content_hash, halves, numbered
-
-SELECT_NUMBERS_FROM = 10_000_000
-"""Added to the row number of a document that comes from another source split than the first ``test`` document."""
+from benchmark.tasks.rows import SELECT_NUMBERS_FROM, Row, Rows, content_hash, halves, numbered
 
 SELECT_SHARE = 5
 """One pooled document in so many is a ``select`` document."""
