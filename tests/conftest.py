@@ -20,6 +20,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("GAPBENCH_DATA") or ROOT.parent / "shared")
 
 
 def pytest_report_header() -> str:
@@ -42,13 +43,20 @@ def run_python(code: str, *arguments: str, **environment: str) -> subprocess.Com
     )  # fmt: skip
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_data_of_the_user() -> Iterator[None]:
+    """Unset ``GAPBENCH_DATA``, so that a test that needs data names its folder and passes with or without it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GAPBENCH_DATA", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real task data: ``GAPBENCH_DATA``, or ``shared`` beside the checkout."""
-    folder = Path(os.environ.get("GAPBENCH_DATA") or ROOT.parent / "shared")
-    if not (folder / "tasks").is_dir():
-        pytest.skip(f"no task data in {folder}: set GAPBENCH_DATA to a folder in the layout of docs/DATA.md")
-    return folder
+    if not (DATA / "tasks").is_dir():
+        pytest.skip(f"no task data in {DATA}: set GAPBENCH_DATA to a folder in the layout of docs/DATA.md")
+    return DATA
 
 
 @pytest.fixture(scope="session")

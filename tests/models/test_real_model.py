@@ -57,6 +57,12 @@ def folder(golden_dir: Path) -> Path:
     return kept
 
 
+@pytest.fixture
+def real_data(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tasks' real rows in use."""
+    monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
+
+
 @pytest.fixture(scope="module")
 def loaded(folder: Path) -> Any:
     """Model and tokenizer."""
@@ -94,12 +100,14 @@ def test_it_is_the_model_of_the_figures(loaded: Any) -> None:
     assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id) == (1, 2, 2)
 
 
+@pytest.mark.usefixtures("real_data")
 @pytest.mark.parametrize("task", ["piqa", "arc_easy"])
 def test_choices_have_stock_lm_evals_log_probabilities(loaded: Any, golden_dir: Path, task: str) -> None:
     check_scores(loaded, golden(golden_dir, task))
     assert loaded[0].config.record() == {"scored_as": "prefix trees"}
 
 
+@pytest.mark.usefixtures("real_data")
 def test_ascent_is_plain_pytorchs(loaded: Any, golden_dir: Path) -> None:
     """Losses within 1e-4, distances within 1e-5 of themselves, and PIQA after the last step."""
     import pandas as pd
