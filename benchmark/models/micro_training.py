@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 import torch
-from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor
 
 import benchmark.world
@@ -136,12 +136,20 @@ def _train_tokenizer() -> tokenizers.Tokenizer:
 
 
 def _write_tokenizer(backend: tokenizers.Tokenizer, folder: Path) -> None:
-    """Write ``tokenizer.json``, and before it what ``transformers``' AutoTokenizer reads beside it."""
+    """Write ``tokenizer.json``, and before it what ``transformers``' AutoTokenizer reads beside it.
+
+    The written one puts the begin token in front of a text itself, so that stock lm-eval gives the scores given here.
+    """
     roles = {"bos_token": "</s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     settings = roles | {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": POSITIONS_COUNT}
     write_text(folder / "special_tokens_map.json", json.dumps(roles, indent=2) + "\n")
     write_text(folder / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
-    write_text(folder / "tokenizer.json", backend.to_str(pretty=True) + "\n")
+    written = tokenizers.Tokenizer.from_str(backend.to_str())
+    begin = SPECIAL[BEGIN]
+    written.post_processor = processors.TemplateProcessing(
+        single=f"{begin} $A", pair=f"{begin} $A {begin} $B", special_tokens=[(begin, BEGIN)]
+    )
+    write_text(folder / "tokenizer.json", written.to_str(pretty=True) + "\n")
 
 
 def _train(

@@ -128,15 +128,15 @@ def read_config(path: Path) -> OptConfig:
     for field in fields(OptConfig):
         value = raw.get(field.name, field.default)
         if isinstance(value, bool) != (field.type is bool) or not isinstance(value, int):
-            raise InputError(f"{path}: {field.name} is {raw.get(field.name)!r}: mend config.json")
+            raise InputError(f"{path}: {field.name} is {raw.get(field.name)!r}: correct config.json")
         if field.type is int and (value < 0 or (value == 0 and not field.name.endswith("_id"))):
-            raise InputError(f"{path}: {field.name} is {value}, which no model can have: mend config.json")
+            raise InputError(f"{path}: {field.name} is {value}, which no model can have: correct config.json")
         values[field.name] = value
     config = OptConfig(**values)
     if config.hidden_size % config.num_attention_heads:
         heads = config.num_attention_heads
         raise InputError(
-            f"{path}: hidden_size {config.hidden_size} is no multiple of {heads} heads: mend config.json"
+            f"{path}: hidden_size {config.hidden_size} is no multiple of {heads} heads: correct config.json"
         )
     return config
 

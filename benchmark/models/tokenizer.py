@@ -236,7 +236,7 @@ def _rows(backend: tokenizers.Tokenizer, folder: Path) -> int:
         if number in texts:
             first, second = sorted((texts[number], text))
             raise InputError(
-                f"{folder}: tokens {first!r:.60} and {second!r:.60} both have id {number}: mend the tokenizer"
+                f"{folder}: tokens {first!r:.60} and {second!r:.60} both have id {number}: give each its own"
             )
         texts[number] = text
     return max(texts, default=-1) + 1
@@ -276,6 +276,7 @@ def _read(folder: Path, special: dict[str, str]) -> tokenizers.Tokenizer:
         raise InputError(f"{folder}: the tokenizer is no byte-level BPE: use an OPT model's own tokenizer")
     backend.no_padding()
     backend.no_truncation()
+    backend.post_processor = None  # `encode` puts the bos in front
     return backend
 
 

@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from benchmark.corpora.micro_corpora import micro_corpus
 from benchmark.errors import InputError
+from benchmark.evaluation.engine import evaluate
+from benchmark.evaluation.prepare import prepare
 from benchmark.models.micro_network import MicroNetwork
 from benchmark.models.micro_training import (
     END,
@@ -29,6 +31,7 @@ from benchmark.models.stacked import Stack
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.settings.load import load_settings
 from benchmark.settings.model_specs import MicroModel
+from benchmark.tasks.suite import load_suite
 from benchmark.world.pretraining_text import passages
 
 TINY = MicroModel(kind="micro", hidden=16, layers=1, heads=2, ffn=32, tokens=80_000)
@@ -209,3 +212,31 @@ def test_a_rung_says_what_it_is(rung: Path):
     config = json.loads((rung / "config.json").read_text())
     assert (config["model_type"], config["architectures"]) == ("opt", ["OPTForCausalLM"])
     assert OptModel(rung_config(TINY), load_opt(rung).params).parameters_count() == TINY_PARAMETERS
+
+
+@pytest.mark.slow
+def test_stock_lm_eval_as_it_stands_gives_the_scores_given_here(rung: Path):
+    """`lm_eval --model hf --model_args pretrained=RUNG`, which puts in front of a text what the tokenizer says.
+
+    Blanks at the end of a question it scores with every choice, so log-probabilities are compared between choices.
+    """
+    from lm_eval.models.huggingface import HFLM
+
+    suite = load_suite("micro12", limit=4)
+    stock = HFLM(pretrained=str(rung), batch_size=1, device="cpu")
+    model = load_opt(rung)
+    tokenizer = Tokenizer.from_folder(rung)
+    assert stock.tok_encode("Tom eats") == tokenizer.encode("Tom eats", bos=True)
+    found = evaluate(model, prepare(suite, tokenizer, max_length=256, splits=["test"])).samples.to_pylist()
+    rows = {(row["task"], row["doc_id"]): row for row in found}
+    for task in suite.tasks:
+        for document in task.documents["test"]:
+            row, made = rows[task.name, document.doc_id], task.requests(document)
+            if task.form == "choice":
+                theirs = np.array([value for value, _ in stock.loglikelihood(made, disable_tqdm=True)])
+                ours = np.array(row["choice_logprobs"])
+                assert ours - ours[0] == pytest.approx(theirs - theirs[0], abs=1e-4), row
+                if not made[0].args[0][-1].isspace():
+                    assert ours == pytest.approx(theirs, abs=1e-4), row
+            else:
+                assert [row["prediction"]] == stock.generate_until(made[:1], disable_tqdm=True)

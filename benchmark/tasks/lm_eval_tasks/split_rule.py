@@ -81,7 +81,7 @@ def _answered(name: str, task: ConfigurableTask, form: Form, split: str) -> list
     for number, row in enumerate(rows):
         if not has_answer(task, form, row):
             raise InputError(
-                f"task {name}: row {number} of the {split} split has no right answer: mend the data"
+                f"task {name}: row {number} of the {split} split has no right answer: correct the data"
             )
     return rows
 
