@@ -469,8 +469,9 @@ def test_mmlu_makes_the_requests_of_stock(tmp_path):
         assert sorted(ours) == sorted(instance.args for instance in stock.instances)
 
 
-def test_as_many_examples_as_the_split_of_examples_has_and_no_more(rows):
+def test_examples_are_refused_where_stock_could_not_draw_one_more(rows):
+    """Where a task names no split for examples, stock draws one more and drops the document that is asked."""
     count = len(read_jsonl(rows / "boolq" / "train.jsonl"))
-    assert load(rows, "boolq", num_fewshot=count).tasks
-    with pytest.raises(InputError, match=f"{count} rows are too few for {count + 1} examples"):
-        load(rows, "boolq", num_fewshot=count + 1)
+    assert load(rows, "boolq", num_fewshot=count - 1).tasks
+    with pytest.raises(InputError, match=f"{count} rows are too few for {count} examples"):
+        load(rows, "boolq", num_fewshot=count)
