@@ -11,11 +11,17 @@ from pkgutil import iter_modules
 
 from benchmark.posttrain.arms.interface import Attempt, RunStart, SoupMember
 
-ARMS: dict[str, Callable[[RunStart], Iterator[Attempt]]] = {
+ARMS: dict[str, Callable[..., Iterator[Attempt]]] = {
     module.name.replace("_", "-"): import_module(f"{__name__}.{module.name}").attempts
     for module in iter_modules(__path__)
     if module.name != "interface"
 }
 """The generator of each kind of arm; a kind has the name of its module, with hyphens instead of underscores."""
 
-__all__ = ["ARMS", "Attempt", "RunStart", "SoupMember"]
+
+def attempts_of(kind: str, start: RunStart) -> Iterator[Attempt]:
+    """The attempts of a run, by the kind of its arm."""
+    return ARMS[kind](start, **start.options)
+
+
+__all__ = ["ARMS", "Attempt", "RunStart", "SoupMember", "attempts_of"]
