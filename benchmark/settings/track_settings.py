@@ -87,10 +87,10 @@ class Settings(Section):
         for name, arm in self.arms.items():
             if arm.of is not None and arm.of not in self.arms:
                 raise ValueError(f"arms.{name}.of: no arm '{arm.of}'{nearest(arm.of, self.arms)}")
-            if arm.of is not None and (self.arms[arm.of].kind == "soup" or self.arms[arm.of].of is not None):
-                raise ValueError(
-                    f"arms.{name}.of: '{arm.of}' builds on other runs itself: name an arm that does not"
-                )
+            other = self.arms[arm.of] if arm.of is not None else None
+            if other is not None and (other.kind == "soup" or other.of is not None):
+                what = "is a soup" if other.kind == "soup" else "follows another arm"
+                raise ValueError(f"arms.{name}.of: '{arm.of}' {what} itself: name an arm that has runs of its own")
             if arm.base is not None:
                 _check_names(f"arms.{name}.base", "model", [arm.base], self.models)
         return self
