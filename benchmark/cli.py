@@ -176,6 +176,17 @@ def plan(
 
 
 @app.command()
+def precision(
+    params: Params = Path("params.yaml"),
+    out: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
+) -> None:
+    """Print what bf16 (on a GPU also tf32) does to log-probabilities, answers and a verdict; a few minutes."""
+    from benchmark.commands.precision_table import precision_table
+
+    precision_table(params, out)
+
+
+@app.command()
 def score(
     samples: Annotated[list[Path], typer.Option("--samples", help="Parquet files or folders; repeatable.")],
     models: Annotated[Path, typer.Option(help="models.json: {name: {parameters, ladder, role}}.")],

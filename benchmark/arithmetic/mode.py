@@ -21,6 +21,8 @@ from typing import Literal
 from benchmark.errors import InputError
 
 Arithmetic = Literal["portable", "native"]
+Precision = Literal["fp32", "tf32", "bf16"]
+"""Of the products of a forward pass: `precision.computing_in`."""
 
 PORTABLE = "portable-x86-64-v1"
 VARIABLES = {

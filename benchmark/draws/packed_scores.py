@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import CheckFailed
 from benchmark.schema.stored_columns import SAMPLES
+from benchmark.system.sorted_tables import sorted_table
 
 UNIT = 1_000_000
 FIGURES = tuple(name for name in ("value", "probability") if name in SAMPLES.names)
@@ -68,7 +69,7 @@ def read_rows(path: Path) -> pd.DataFrame:
 
 
 def _millionths(samples: pa.Table, names: list[str]) -> pd.DataFrame:
-    ordered = samples.select([*names, *FIGURES]).sort_by([(name, "ascending") for name in names])
+    ordered = sorted_table(samples.select([*names, *FIGURES]), names)
     rows: pd.DataFrame = ordered.to_pandas()
     for name in FIGURES:
         rows[name] = (rows[name] * UNIT).round().astype("Int64")

@@ -7,7 +7,10 @@ from benchmark.system.content_hash import digest
 def base_recipe(settings: Settings, model: str, draw: int) -> str:
     """Digest of the settings that make one draw of a model and choose the documents that it is scored on."""
     spec = settings.models[model].drawn(draw).model_dump(mode="json", exclude={"role", "draws", "trained"})
-    return digest(["base", model, draw, spec, settings.evaluation.model_dump(mode="json")])
+    evaluation = settings.evaluation.model_dump(mode="json")
+    if evaluation["precision"] == "fp32":  # older recipes have no precision and were computed in this one
+        del evaluation["precision"]
+    return digest(["base", model, draw, spec, evaluation])
 
 
 def run_recipe(settings: Settings, model: str, draw: int, corpus: str, arm: str) -> str:

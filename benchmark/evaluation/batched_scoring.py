@@ -8,6 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from benchmark.arithmetic.mode import Precision
+from benchmark.arithmetic.precision import computing_in
 from benchmark.errors import InputError
 from benchmark.evaluation.batch_plan import Ending, Group
 from benchmark.evaluation.batched_requests import Workload
@@ -48,6 +50,7 @@ def run_workload(
     want_greedy: bool = False,
     drafts: Sequence[Drafts | None] | None = None,
     progress: Progress | None = None,
+    precision: Precision = "fp32",
 ) -> Outcome:
     """Run every group of the plan, with or without ``drafts`` of its texts (``make_drafts``, one per group).
 
@@ -59,6 +62,19 @@ def run_workload(
             f"a text needs {workload.longest} positions, the model has {limit}: lower max_length"
         )
     network.prepare(workload.longest)
+    with computing_in(precision, network.device):
+        return _run_groups(network, workload, eos_id, logits_bytes, want_greedy, drafts, progress)
+
+
+def _run_groups(
+    network: Network,
+    workload: Workload,
+    eos_id: int,
+    logits_bytes: int,
+    want_greedy: bool,
+    drafts: Sequence[Drafts | None] | None,
+    progress: Progress | None,
+) -> Outcome:
     work = workload.on(network.device)
     reader = _Reader(network, rows_at_once(network, logits_bytes), want_greedy)
     writer = _Writer(network, reader.space, work, eos_id)

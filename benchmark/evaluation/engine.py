@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from benchmark.arithmetic.mode import Precision
 from benchmark.errors import InputError
 from benchmark.evaluation.batched_scoring import Outcome, Progress, run_workload
 from benchmark.evaluation.drafts import Drafts, make_drafts
@@ -94,6 +95,7 @@ def evaluate(
     splits: Sequence[str] | None = None,
     drafts: DraftTexts | None = None,
     progress: Progress | None = None,
+    precision: Precision = "fp32",
 ) -> Evaluation:
     """Score ``model`` on all prepared splits, or on ``splits``. Weights stay as they are, on their device.
 
@@ -102,6 +104,8 @@ def evaluate(
 
     ``loss_batch_size``: the loss of a dialogue task is the token mean inside each batch of that many
     documents, weighted by the documents, as the original study has it.
+
+    ``precision``: of the products in the model's layers (``arithmetic/precision.py``).
     """
     if len(model.params) and model.config.vocab_size < prepared.tokenizer.n_rows:
         raise InputError(
@@ -125,6 +129,7 @@ def evaluate(
             want_greedy=any(task.task.form == "loglikelihood" for task in split.tasks),
             drafts=drafts.get(name) if drafts else None,
             progress=progress,
+            precision=precision,
         )
         written[name] = outcome.tokens
         written_finite = written_finite and outcome.written_finite

@@ -7,6 +7,7 @@ take as long as the arithmetic.
 import torch
 from torch import Tensor
 
+from benchmark.arithmetic.precision import in_float32
 from benchmark.arithmetic.products import rows_for
 from benchmark.models.networks.network_interface import Network
 
@@ -40,9 +41,10 @@ class LogitSpace:
 
     def logits(self, output: Tensor, start: int, stop: int) -> Tensor:
         """float32 logits [stop - start, vocabulary] of these rows, valid until the next call."""
-        # With the rows after them, if there are enough, the product needs no copy.
-        taken = output[start : start + rows_for(stop - start, output)]
-        return self.network.logits(taken)[: stop - start].float()
+        with in_float32(self.network.device):
+            # With the rows after them, if there are enough, the product needs no copy.
+            taken = output[start : start + rows_for(stop - start, output)].to(self.network.dtype)
+            return self.network.logits(taken)[: stop - start].float()
 
     def log_softmax(self, output: Tensor, start: int, stop: int) -> Tensor:
         """float32 log-probabilities [stop - start, vocabulary] of these rows, valid until the next call."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -27,6 +28,7 @@ from benchmark.store.attestation import EntryKey, State, verification_states
 from benchmark.store.entry_lookup import Entry, samples_digest
 from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json, write_json, write_parquet
+from benchmark.system.sorted_tables import sorted_table
 from benchmark.tasks.family_words import family_labels
 from benchmark.tasks.suite_of_track import suite_of
 
@@ -192,10 +194,7 @@ def task_table(bases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return tasks
 
 
-DOCUMENT_SORT = [
-    (name, "ascending")
-    for name in ("task", "doc_id", "model", "draw", "arm", "corpus", "text_id", "seed", "step")
-]
+DOCUMENT_SORT = ("task", "doc_id", "model", "draw", "arm", "corpus", "text_id", "seed", "step")
 CHECKPOINT = ["model", "draw", "arm", "corpus", "text_id", "seed", "step"]
 NOT_SHOWN = ("probability", "choice_logprobs")
 """Columns that take most of the bytes; they stay only with the runs, where `verify` reads them."""
@@ -210,10 +209,15 @@ def selected_documents(samples: list[Path], selected: set[Checkpoint]) -> pa.Tab
             ds.dataset(path, schema=SAMPLES).to_table(columns=shown, filter=pc.field("split") == "test")
         )
         found = table.group_by(CHECKPOINT).aggregate([])
-        keys = zip(*(found.column(name).to_pylist() for name in CHECKPOINT), strict=True)
-        keep = found.filter(pa.array([key[2] == NO_ARM or key in selected for key in keys], pa.bool_()))
-        tables.append(table.select(shown).join(keep, keys=CHECKPOINT, join_type="left semi"))
-    joined = pa.concat_tables(tables).sort_by(DOCUMENT_SORT)
+        names = zip(*(found.column(name).to_pylist() for name in CHECKPOINT), strict=True)
+        keep = found.filter(pa.array([key[2] == NO_ARM or key in selected for key in names], pa.bool_()))
+        # Only the keys are joined: a join of rows with gigabytes of text takes many times as long.
+        keys = table.select(CHECKPOINT).append_column("row", pa.array(np.arange(table.num_rows)))
+        rows = keys.join(keep, keys=CHECKPOINT, join_type="left semi").column("row").to_numpy()
+        wanted = np.zeros(table.num_rows, np.bool_)
+        wanted[rows] = True
+        tables.append(table.select(shown).filter(pa.array(wanted)))
+    joined = sorted_table(pa.concat_tables(tables), DOCUMENT_SORT)
     columns = [
         pa.nulls(joined.num_rows, field.type) if field.name in NOT_SHOWN else joined.column(field.name)
         for field in SAMPLES

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from benchmark.arithmetic.mode import name as arithmetic_name
+from benchmark.arithmetic.precision import check_precision
 from benchmark.arithmetic.single_thread import compute_alone
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation as Scores
@@ -76,7 +77,13 @@ class Loaded:
 
     def scores(self) -> Scores:
         """The unmodified model's scores."""
-        return evaluate(self.model, self.prepared, loss_batch_size=self.documents.settings.loss_batch_size)
+        settings = self.documents.settings
+        return evaluate(
+            self.model,
+            self.prepared,
+            loss_batch_size=settings.loss_batch_size,
+            precision=settings.precision,
+        )
 
     def base(self, start: Scores) -> Base:
         """The draw with its scores.
@@ -92,7 +99,8 @@ class Loaded:
             )
         suite, settings = self.documents.suite, self.documents.settings
         scorer = Scorer(suite, self.prepared, settings, start, drafts_from(start, self.prepared))
-        how = arithmetic_name(self.model.device.type, routed=self.model.config.portable)
+        portable = self.model.config.portable and settings.precision == "fp32"
+        how = arithmetic_name(self.model.device.type, routed=portable)
         return Base(self.name, self.model, self.tokenizer, self.digest, how, scorer, self.draw)
 
 
@@ -103,7 +111,9 @@ def load(name: str, draw: int, folder: Path, documents: Documents, execution: Ex
         InputError: the folder holds no model that is known here.
     """
     compute_alone()
-    model, tokenizer, digest = read_model(folder, torch_device(execution))
+    device = torch_device(execution)
+    check_precision(documents.settings.precision, device)
+    model, tokenizer, digest = read_model(folder, device)
     prepared = documents.prepared(tokenizer, model.config.max_position_embeddings)
     model.config.prepare(model.params, prepared.longest)
     return Loaded(name, draw, folder, model, tokenizer, digest, documents, prepared)

@@ -18,8 +18,9 @@ from benchmark.schema.stored_columns import SAMPLES
 from benchmark.settings.track_settings import Settings
 from benchmark.system.files import whole_folder, write_json, write_parquet
 from benchmark.system.progress import Progress
+from benchmark.system.sorted_tables import sorted_table
 
-SORT = [(name, "ascending") for name in ("draw", "arm", "text_id", "seed", "step", "task", "split", "doc_id")]
+SORT = ("draw", "arm", "text_id", "seed", "step", "task", "split", "doc_id")
 
 
 def write_run_group(
@@ -93,7 +94,7 @@ def _run(context: tuple[Sequence[RunRequest], Mapping[int, Scorer]], position: i
 def write_results(folder: Path, results: Sequence[RunResult]) -> None:
     """Write sorted samples and run records; a group without runs has empty tables of the same columns."""
     samples = pa.concat_tables([result.samples for result in results] or [SAMPLES.empty_table()])
-    write_parquet(folder / "samples.parquet", samples.sort_by(SORT))
+    write_parquet(folder / "samples.parquet", sorted_table(samples, SORT))
     records = sorted((result.record for result in results), key=_record_order)
     RunRecord.write_all(folder / "runs.jsonl", records)
 

@@ -31,11 +31,17 @@ class Scorer:
         cls, model: CausalModel, suite: Suite, prepared: Prepared, settings: EvaluationOptions
     ) -> "Scorer":
         """Score the unmodified `model`; its texts become drafts, since most checkpoints write them again."""
-        start = evaluate(model, prepared, loss_batch_size=settings.loss_batch_size)
+        start = evaluate(
+            model, prepared, loss_batch_size=settings.loss_batch_size, precision=settings.precision
+        )
         return cls(suite, prepared, settings, start, drafts_from(start, prepared))
 
     def score(self, model: CausalModel) -> Evaluation:
         """All documents under `model`."""
         return evaluate(
-            model, self.prepared, loss_batch_size=self.settings.loss_batch_size, drafts=self.drafts
+            model,
+            self.prepared,
+            loss_batch_size=self.settings.loss_batch_size,
+            drafts=self.drafts,
+            precision=self.settings.precision,
         )

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from benchmark.arithmetic.mode import Arithmetic
+from benchmark.arithmetic.mode import Arithmetic, Precision
 from benchmark.settings.section import Section
 from benchmark.settings.task_suite import SuiteChoice, TaskSuite
 
@@ -20,7 +20,11 @@ class Posttrain(Section):
 
 
 class EvaluationOptions(Section):
-    """Which documents a checkpoint is scored on, and how; `suite` is a name, or a list of lm-eval's tasks."""
+    """Which documents a checkpoint is scored on, and how; `suite` is a name, or a list of lm-eval's tasks.
+
+    `precision` is that of products in a forward pass (`arithmetic/precision.py`). Weights, logits and log-probabilities
+    are float32 in all of them.
+    """
 
     suite: SuiteChoice = "micro12"
     protocol: Literal["held-out", "paper"] = "held-out"
@@ -35,6 +39,7 @@ class EvaluationOptions(Section):
     loss_batch_size: int = Field(default=64, gt=0)
     batch_tokens: int = Field(default=8192, gt=0)
     split_source: Literal["halves", "train", "whole"] = "halves"
+    precision: Precision = "fp32"
 
     @property
     def suite_name(self) -> str:

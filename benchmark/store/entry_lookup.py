@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +16,11 @@ from benchmark.settings.names import nearest
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks
+from benchmark.system.sorted_tables import sorted_table
 
-ORDER = [(name, "ascending") for name in ("text_id", "seed", "step", "task", "split", "doc_id")]
+ORDER = ("text_id", "seed", "step", "task", "split", "doc_id")
+PIECE = 1 << 16
+"""Rows whose text is in memory at once for a digest."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Entry:
         table = _read(path).filter(pc.field("arm") == self.arm) if path.is_file() else None
         if table is None or table.num_rows == 0:
             raise InputError(f"{self}: no stored runs: run `dvc repro` (or `dvc pull`) first")
-        return table.sort_by(ORDER)
+        return sorted_table(table, ORDER)
 
     @property
     def stored(self) -> Path:
@@ -107,8 +111,19 @@ def samples_digest(samples: pa.Table) -> str:
             values = array.flatten().to_numpy(zero_copy_only=False)
             digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
         elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            digest.update(repr(column.to_pylist()).encode("utf-8", "surrogatepass"))
+            _add_list(digest, column)
         else:
             kind = "<f8" if pa.types.is_floating(column.type) else "<i8"
             digest.update(column.to_numpy().astype(kind).tobytes())
     return digest.hexdigest()
+
+
+def _add_list(digest: Any, column: pa.ChunkedArray) -> None:
+    """Add `repr` of the column as one list, in pieces: as a whole it would be several times the column in memory."""
+    between = ""
+    digest.update(b"[")
+    for start in range(0, len(column), PIECE):
+        piece = repr(column.slice(start, PIECE).to_pylist())[1:-1]
+        digest.update((between + piece).encode("utf-8", "surrogatepass"))
+        between = ", "
+    digest.update(b"]")

@@ -11,12 +11,32 @@ import pyarrow as pa
 
 from benchmark.posttrain.record import RunRecord
 
-LOG_PROBABILITY = 1e-3
-PROBABILITY = 1e-3
-"""A choice's probability changes at most half as much as log-probabilities, a reply's as much as their mean."""
 SCORE = 1e-9
-DIFFERING_ANSWERS = 0.02
-"""Share of generated answers that may differ: their margins are not stored, so they are only counted."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a repeated run may be from the stored one.
+
+    Attributes:
+        log_probability: of a choice, nats. An answer whose margin is smaller may change.
+        probability: a choice's changes at most half as much as log-probabilities, a reply's as much as their mean.
+        answers: share of generated answers that may differ: their margins are not stored, so they are only counted.
+    """
+
+    log_probability: float = 1e-3
+    probability: float = 1e-3
+    answers: float = 0.02
+
+
+TOLERANCES: Mapping[str, Tolerance] = {
+    "fp32": Tolerance(),
+    "tf32": Tolerance(log_probability=0.11, probability=0.017),
+    "bf16": Tolerance(log_probability=0.85, probability=0.14, answers=0.12),
+}
+"""By `evaluation.precision`. Two machines are at most twice as far from each other as either is from float32, so bf16
+has twice the largest differences of `docs/precision.json` (micro ladder on a CPU), rounded up. tf32 keeps 3 bits more: an
+eighth of that."""
 
 ROW = ["step", "task", "split", "doc_id"]
 
@@ -49,7 +69,7 @@ class Repetition:
 
     Attributes:
         largest: largest difference between choice log-probabilities, nats.
-        flips: chosen answers that differ and whose margin was below 1e-3.
+        flips: chosen answers that differ and whose margin was within the tolerance.
         answers: generated answers compared; `differing` of them are not the same text.
         faults: what did not agree, one line each.
     """
@@ -69,7 +89,13 @@ def draw_runs(records: Sequence[RunRecord], count: int, seed: int) -> list[RunNa
     return [RunName(*name) for name in sorted(chosen)]
 
 
-def compare_run(name: RunName, stored: pa.Table, repeated: pa.Table, outcome: Repetition) -> None:
+def compare_run(
+    name: RunName,
+    stored: pa.Table,
+    repeated: pa.Table,
+    outcome: Repetition,
+    tolerance: Tolerance = TOLERANCES["fp32"],
+) -> None:
     """Add the comparison of one run's samples to `outcome`."""
     columns = [*ROW, "metric", "value", "probability", "prediction", "choice_logprobs"]
     left, right = (table.select(columns).to_pandas() for table in (stored, repeated))
@@ -82,15 +108,15 @@ def compare_run(name: RunName, stored: pa.Table, repeated: pa.Table, outcome: Re
     for row in both.to_dict("records"):
         place = f"{label} step {row['step']} {row['task']} {row['split']} document {row['doc_id']}"
         gap = _probability_gap(row["probability"], row["probability_again"])
-        if not gap <= PROBABILITY:
+        if not gap <= tolerance.probability:
             outcome.faults.append(f"{place}: its probability differs by {gap:.6g}")
         if _numbers(row["choice_logprobs"]) is not None or row["metric"].startswith("acc"):
-            _compare_choice(row, place, outcome)
+            _compare_choice(row, place, outcome, tolerance)
         else:
             _compare_answer(row, place, outcome)
 
 
-def _compare_choice(row: dict[str, Any], place: str, outcome: Repetition) -> None:
+def _compare_choice(row: dict[str, Any], place: str, outcome: Repetition, tolerance: Tolerance) -> None:
     old, new = (_numbers(row[column]) for column in ("choice_logprobs", "choice_logprobs_again"))
     if (old is None) != (new is None) or (old is not None and new is not None and len(old) != len(new)):
         outcome.faults.append(f"{place}: log-probabilities of another number of choices")
@@ -100,13 +126,13 @@ def _compare_choice(row: dict[str, Any], place: str, outcome: Repetition) -> Non
         gap = _largest_gap(old, new)
         outcome.values += len(old)
         outcome.largest = max(outcome.largest, gap)
-        if not gap <= LOG_PROBABILITY:
+        if not gap <= tolerance.log_probability:
             outcome.faults.append(f"{place}: a log-probability differs by {gap:.6g}")
             return
         margin = min(_margin(old), _margin(new))
     if row["value"] == row["value_again"] and _same(row["prediction"], row["prediction_again"]):
         return
-    if old is not None and margin < LOG_PROBABILITY:
+    if old is not None and margin < tolerance.log_probability:
         outcome.flips += 1
     else:
         outcome.faults.append(f"{place}: the answer or its value differs at a margin of {margin:.6g}")
@@ -120,9 +146,9 @@ def _compare_answer(row: dict[str, Any], place: str, outcome: Repetition) -> Non
         outcome.faults.append(f"{place}: the same answer is given another score ({row['value']})")
 
 
-def judge_answers(outcome: Repetition) -> None:
+def judge_answers(outcome: Repetition, tolerance: Tolerance = TOLERANCES["fp32"]) -> None:
     """Add a fault if more generated answers differ than another machine's rounding explains."""
-    if outcome.answers and outcome.differing > DIFFERING_ANSWERS * outcome.answers:
+    if outcome.answers and outcome.differing > tolerance.answers * outcome.answers:
         outcome.faults.append(f"{outcome.differing} of {outcome.answers} generated answers differ")
 
 

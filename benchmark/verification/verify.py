@@ -24,10 +24,11 @@ from benchmark.store.entry_lookup import Entry, find_entry, samples_digest
 from benchmark.store.provenance import machine, packages, revision
 from benchmark.system.files import read_json
 from benchmark.verification.compare_runs import (
-    LOG_PROBABILITY,
+    TOLERANCES,
     Repeater,
     Repetition,
     RunName,
+    Tolerance,
     compare_run,
     draw_runs,
     judge_answers,
@@ -78,11 +79,12 @@ def verify(
     drawn = draw_runs(records, runs, seed)
     recorded = {(record.draw, record.model_digest) for record in records}
     repetition, weights_differ = Repetition(), False
+    tolerance = TOLERANCES[entry.settings.evaluation.precision]
     if drawn:
         repeating = (repeater or _pipeline_repeater)(entry)
         weights_differ = any(repeating.model_digests.get(draw) != weights for draw, weights in recorded)
         if not weights_differ:
-            repetition = repeat(repeating, drawn, samples)
+            repetition = repeat(repeating, drawn, samples, tolerance)
     outcome: Outcome = "agrees"
     if faults or repetition.faults:
         outcome = "differs"
@@ -113,7 +115,7 @@ def verify(
         seed=seed,
         runs=tuple(asdict(run) for run in drawn),
         consistency={"tolerance": TOLERANCE, "differences": len(faults), "faults": faults[:SHOWN]},
-        repetition=_summary(repetition),
+        repetition=_summary(repetition, tolerance),
     )
     write_attestation(entry.paths.attestations, attestation)
     return attestation
@@ -125,21 +127,23 @@ def _pipeline_repeater(entry: Entry) -> Repeater:
     return PipelineRepeater(entry)
 
 
-def repeat(repeater: Repeater, drawn: list[RunName], samples: Any) -> Repetition:
+def repeat(
+    repeater: Repeater, drawn: list[RunName], samples: Any, tolerance: Tolerance = TOLERANCES["fp32"]
+) -> Repetition:
     """Repeat the drawn runs and compare them with the entry's stored samples."""
     repetition = Repetition()
     for run in drawn:
         stored = samples.filter((pc.field("text_id") == run.text_id) & (pc.field("seed") == run.seed))
-        compare_run(run, stored, repeater.samples(run), repetition)
-    judge_answers(repetition)
+        compare_run(run, stored, repeater.samples(run), repetition, tolerance)
+    judge_answers(repetition, tolerance)
     return repetition
 
 
-def _summary(repetition: Repetition) -> dict[str, Any]:
+def _summary(repetition: Repetition, tolerance: Tolerance) -> dict[str, Any]:
     return {
         **asdict(repetition),
         "largest": min(repetition.largest, 1e308),
-        "tolerance": LOG_PROBABILITY,
+        "tolerance": tolerance.log_probability,
         "differences": len(repetition.faults),
         "faults": repetition.faults[:SHOWN],
     }

@@ -12,7 +12,7 @@ from benchmark.errors import InputError
 from benchmark.pipeline import stages
 from benchmark.store.entry_lookup import find_entry
 from benchmark.store.track_paths import TrackPaths
-from benchmark.verification.compare_runs import LOG_PROBABILITY, RunName
+from benchmark.verification.compare_runs import TOLERANCES, RunName
 from benchmark.verification.rerun import PipelineRepeater
 from benchmark.verification.run_record_check import entry_records
 from tests.verification.conftest import alter_samples
@@ -61,7 +61,7 @@ def row_name(row: dict[str, Any]) -> tuple[Any, ...]:
 def test_an_untouched_entry_is_not_flagged(paths: TrackPaths, gapbench: Gapbench, arm: str) -> None:
     status, said, _ = gapbench("verify", f"small/{arm}/code", "--runs", "4")
     assert (status, "agrees" in said) == (0, True)
-    assert attested(paths.root, arm)["repetition"]["largest"] <= LOG_PROBABILITY
+    assert attested(paths.root, arm)["repetition"]["largest"] <= TOLERANCES["fp32"].log_probability
     assert len(attested(paths.root, arm)["runs"]) == (4 if arm == "gap" else 2)
     assert shown_state(paths.root, arm) == "reproduced"
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmark.arithmetic.precision import product_type
 from benchmark.arithmetic.products import attention_rows, linear, room
 from benchmark.models.networks.network_interface import KeyValueCache
 from benchmark.models.networks.opt_shape import (
@@ -83,10 +84,11 @@ class OptCache:
             prompt + new_tokens,
             config.head_dim,
         )
-        self.keys = torch.zeros(shape, dtype=network.dtype, device=network.device)
+        dtype = product_type(network.dtype, network.device)
+        self.keys = torch.zeros(shape, dtype=dtype, device=network.device)
         self.values = torch.zeros_like(self.keys)
         self.prompt = prompt
-        later = torch.full((new_tokens, new_tokens), -torch.inf, dtype=network.dtype, device=network.device)
+        later = torch.full((new_tokens, new_tokens), -torch.inf, dtype=dtype, device=network.device)
         self.behind = later.triu_(1)
 
     def mask(self, prompts: Tensor, place: Tensor) -> Tensor:
@@ -212,7 +214,7 @@ class OptNetwork:
         hidden = functional.embedding(ids, self.embedding)
         if self.project_in is not None:
             hidden = self.project_in(hidden)
-        rows = room(len(ids), hidden.shape[1], hidden)
+        rows = room(len(ids), hidden.shape[1], self.places)
         places = functional.embedding(positions + POSITION_OFFSET, self.places)
         torch.add(hidden, places, out=rows[: len(ids)])
         return rows
@@ -223,17 +225,22 @@ class OptNetwork:
 
     def _after_attention(self, layer: Layer, hidden: Tensor, mixed: Tensor) -> Tensor:
         before = self.config.do_layer_norm_before
-        hidden = layer.out(mixed).add_(hidden)
+        hidden = _sum(layer.out(mixed), hidden)
         if not before:
             hidden = layer.attention_norm(hidden)
         wide = layer.fc1(layer.final_norm(hidden) if before else hidden).relu_()
-        hidden = layer.fc2(wide).add_(hidden)
+        hidden = _sum(layer.fc2(wide), hidden)
         return hidden if before else layer.final_norm(hidden)
 
     def _output(self, hidden: Tensor) -> Tensor:
         if self.final_norm is not None:
             hidden = self.final_norm(hidden)
         return hidden if self.project_out is None else self.project_out(hidden)
+
+
+def _sum(product: Tensor, hidden: Tensor) -> Tensor:
+    """The sum in the type of `hidden`: with autocast a product is bfloat16 and the hidden state is not."""
+    return product.add_(hidden) if product.dtype == hidden.dtype else hidden + product
 
 
 def _taken(hidden: Tensor, rows: Tensor) -> Tensor:

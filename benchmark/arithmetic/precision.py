@@ -1,0 +1,57 @@
+"""The precision of evaluation: what products of a forward pass are computed in. Weights stay float32 in all of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from benchmark.arithmetic.mode import Precision
+from benchmark.errors import InputError
+
+
+def check_precision(precision: Precision, device: str) -> None:
+    """Refuse a precision that the device does not have.
+
+    Raises:
+        InputError: `tf32` on a device that is not a GPU.
+    """
+    if precision == "tf32" and device != "cuda":
+        raise InputError(
+            f"evaluation.precision: tf32 is a mode of NVIDIA GPUs and this run is on {device}: use fp32 or bf16"
+        )
+
+
+@contextmanager
+def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Compute products in this precision while the block runs.
+
+    `bf16` is autocast: the inputs of products are rounded to bfloat16, sums and what lies between products stay
+    float32. `tf32` lets a GPU round the inputs of float32 products to 10 bits; the other two forbid it.
+    """
+    if device.type == "cuda":
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    try:
+        if precision == "bf16":
+            with torch.autocast(device.type, torch.bfloat16):
+                yield
+        else:
+            yield
+    finally:
+        if device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def product_type(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """The type of what a product of tensors of `dtype` gives now."""
+    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else dtype
+
+
+@contextmanager
+def in_float32(device: torch.device) -> Iterator[None]:
+    """Leave autocast while the block runs: logits and their softmax are float32 in every precision."""
+    if torch.is_autocast_enabled(device.type):
+        with torch.autocast(device.type, enabled=False):
+            yield
+    else:
+        yield
