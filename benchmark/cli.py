@@ -31,6 +31,8 @@ app.add_typer(stage, name="stage")
 app.add_typer(track, name="track")
 app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
+exports = typer.Typer(no_args_is_help=True, help="Results in the formats of other tools.")
+app.add_typer(exports, name="export")
 simulate = typer.Typer(invoke_without_command=True)
 app.add_typer(simulate, name="simulate")
 
@@ -40,6 +42,8 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a parameter: key=value in YAML.")
 ]
 Entry = Annotated[str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")]
+Exported = Annotated[str, typer.Argument(metavar="ENTRY|TRACK", help="model/arm/corpus, or a track.")]
+ExportOut = Annotated[Path, typer.Option("--out", help="An empty or new folder.")]
 NewName = Annotated[str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")]
 DataSets = Annotated[int, typer.Option(help="Data sets per cell.", min=2)]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
@@ -255,6 +259,30 @@ def compare(
     rules = VerdictShares(margin, negligible)
     text = comparison(first, second, baseline or (), form=form, chosen=chosen, rules=rules, unpaired=unpaired)
     write_comparison(text, out)
+
+
+@exports.command("lm-eval")
+def export_lm_eval(name: Exported, out: ExportOut) -> None:
+    """Folders as `lm_eval --log_samples` writes them, one per checkpoint; `gapbench compare` reads them."""
+    from benchmark.export.export_command import export
+
+    print(export("lm-eval", name, out, Path.cwd()))
+
+
+@exports.command("eee")
+def export_eee(name: Exported, out: ExportOut) -> None:
+    """Records of Every Eval Ever (schema 0.3.0), one per checkpoint, with one line per document."""
+    from benchmark.export.export_command import export
+
+    print(export("eee", name, out, Path.cwd()))
+
+
+@exports.command("hub-card")
+def export_hub_card(name: Exported, out: ExportOut) -> None:
+    """Kept checkpoints as model folders for the Hub: weights, tokenizer, and a card with `model-index`."""
+    from benchmark.export.hub_card import export_cards
+
+    print(export_cards(name, out, Path.cwd()))
 
 
 @app.command()
