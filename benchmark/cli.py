@@ -31,6 +31,8 @@ app.add_typer(stage, name="stage")
 app.add_typer(track, name="track")
 app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
+removal = typer.Typer(no_args_is_help=True, help="Undo a submission.")
+app.add_typer(removal, name="remove")
 exports = typer.Typer(no_args_is_help=True, help="Results in the formats of other tools.")
 app.add_typer(exports, name="export")
 simulate = typer.Typer(invoke_without_command=True)
@@ -44,6 +46,7 @@ Overrides = Annotated[
 Entry = Annotated[str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")]
 Exported = Annotated[str, typer.Argument(metavar="ENTRY|TRACK", help="model/arm/corpus, or a track.")]
 ExportOut = Annotated[Path, typer.Option("--out", help="An empty or new folder.")]
+SubmittedName = Annotated[str, typer.Argument(help="Name of a submitted corpus or model.")]
 NewName = Annotated[str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")]
 DataSets = Annotated[int, typer.Option(help="Data sets per cell.", min=2)]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
@@ -488,6 +491,37 @@ def submit_check(
     from benchmark.intake.check import check_file
 
     print(check_file(file, column=column))
+
+
+@removal.command("corpus")
+def remove_corpus(name: SubmittedName, params: Params = Path("params.yaml")) -> None:
+    """Undo `gapbench submit corpus`: the settings' line, the manifest and the data, all or nothing."""
+    _remove("corpus", name, params)
+
+
+@removal.command("model")
+def remove_model(name: SubmittedName, params: Params = Path("params.yaml")) -> None:
+    """Undo `gapbench submit model`: the settings' line, the manifest and the data, all or nothing."""
+    _remove("model", name, params)
+
+
+def _remove(kind: str, name: str, params: Path) -> None:
+    from benchmark.commands.clean import clean as show
+    from benchmark.intake.remove_entry import remove
+    from benchmark.store.tracks import open_track
+
+    print(remove(kind, name, params=params))
+    print("\n".join(show(open_track(params)[1].root, dry_run=True)))
+
+
+@app.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what can go, and its size.")] = False,
+) -> None:
+    """Delete cached runs, trained models, outputs and copies of data that no settings here refer to."""
+    from benchmark.commands.clean import clean as tidy
+
+    print("\n".join(tidy(Path.cwd(), dry_run=dry_run)))
 
 
 @draws.command("make")

@@ -21,8 +21,8 @@ arms:
   random: {kind: random}
 posttrain: {learning_rate: 1.0e-2, max_steps: 3}
 evaluation:
-  {suite: micro12, tasks: [micro_cause, micro_persona], documents: 20, select_documents: 4, base_documents: 24,
-   max_length: 128, steps: [1, 3]}
+  {suite: micro12, tasks: [micro_cause, micro_physical, micro_persona], documents: 20, select_documents: 4,
+   base_documents: 24, max_length: 128, steps: [1, 3]}
 checkpoints: {keep: selected}
 execution: {workers: 1}
 scoring: {resamples: 100}
