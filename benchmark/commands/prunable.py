@@ -6,6 +6,7 @@ would look up; a run is kept if a stored run group lists its key, or if its reco
 
 import functools
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -176,9 +177,11 @@ def _objects(tracks: Tracks, root: Path) -> Iterator[Path]:
             "dvc.lock" if settings.track.params == "params.yaml" else f"tracks/{paths.track}/dvc.lock"
         )
         used |= _named_by_lock(lock, settings) if lock.is_file() else set()
-    for path in (root / "submissions").rglob("*.dvc"):
-        if path.is_file():
-            used |= set(OBJECT.findall(path.read_text(encoding="utf-8")))
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.endswith(".dvc"):
+                used |= set(OBJECT.findall(Path(folder, name).read_text(encoding="utf-8")))
     used |= _named_elsewhere(root)
     for name in sorted(used):
         folder = cache / name[:2] / f"{name[2:]}.dir"

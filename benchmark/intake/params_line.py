@@ -1,5 +1,6 @@
 """Add an entry to a settings file as one new line, or take one away; every other byte stays."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -54,11 +55,28 @@ def remove_entry(text: str, section: str, name: str, source: str) -> str:
     left = {other: entry for other, entry in before[section].items() if other != name}
     if not left or after != {**before, section: left}:
         raise InputError(f"{source}: cannot take '{name}' from '{section}' without changing something else")
+    used = next(_places(after.get("claims"), name, "claims"), None)
+    if used:
+        raise InputError(f"{source}: {section}.{name} is still needed by {used}: take it out there first")
     try:
         validate(after, source)
     except InputError as error:
         raise InputError(f"{section}.{name} is still needed: {error}") from None
     return new
+
+
+def _places(value: Any, name: str, where: str) -> Iterator[str]:
+    """Keys below `where` that are, or whose values are, `name`."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name:
+                yield where
+            yield from _places(inner, name, f"{where}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _places(inner, name, where)
+    elif value == name:
+        yield where
 
 
 def flow(entry: dict[str, Any]) -> str:

@@ -13,12 +13,11 @@ from tests.pipeline.small import run_stages
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
 models:
-  tiny: {kind: micro, tokens: 20000, hidden: 16, layers: 1, heads: 2, ffn: 32, draws: 3}
+  tiny: {kind: micro, tokens: 8000, hidden: 16, layers: 1, heads: 2, ffn: 32, draws: 3}
 corpora:
   code: {kind: file, path: made/code.txt}
 arms:
   gap: {kind: ascent}
-  random: {kind: random}
 posttrain: {learning_rate: 1.0e-2, max_steps: 3}
 evaluation:
   {suite: micro12, tasks: [micro_cause, micro_physical, micro_persona], documents: 20, select_documents: 4,

@@ -87,8 +87,14 @@ def test_what_is_not_submitted_here_is_refused(
     assert "did you mean 'mine'" in refused("corpus", "mime")
     assert "no submitted model 'mine'" in refused("model", "mine")
     assert "no submitted corpus '../corpora/mine'" in refused("corpus", "../corpora/mine")
-    assert "corpora.mine is still needed" in refused("corpus", "mine")
+    assert "corpora.mine is still needed by claims.corpora: take it out there first" in refused(
+        "corpus", "mine"
+    )
     replace_in(params, "claims: {corpora: [mine]}\n", "")
+    replace_in(params, "gap: {kind: ascent}", "gap: {kind: ascent, corpora: [mine]}")
+    before = snapshot(repository)
+    assert "corpora.mine is still needed: " in refused("corpus", "mine")
+    replace_in(params, "gap: {kind: ascent, corpora: [mine]}", "gap: {kind: ascent}")
     replace_in(repository / "submissions/corpora/mine.yaml", "track: micro", "track: pythia")
     before = snapshot(repository)
     assert "give --params tracks/pythia/params.yaml" in refused("corpus", "mine")
