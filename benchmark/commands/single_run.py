@@ -20,6 +20,7 @@ from benchmark.settings.names import nearest
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks, params_of_suite, repository_root
+from benchmark.system.empty_folder import check_out
 from benchmark.system.files import write_json, write_parquet
 from benchmark.system.patterns import COMMIT, HUB_ID
 
@@ -51,7 +52,7 @@ def single_run(
     Raises:
         InputError: anything that is named does not exist or does not fit, or `out` holds something.
     """
-    check_out(out, force)
+    check_out(out, force=force, instead="name an empty folder, or replace its files with --force")
     root = repository_root(Path.cwd())
     params = params_of_suite(suite, root)
     # A list of tasks stays what the settings say; a few-shot variant of a suite differs from its track's.
@@ -86,17 +87,6 @@ def single_run(
     write_json(out / "run.json", result.record.stored())
     shutil.rmtree(out / "checkpoints", ignore_errors=True)  # `--force`: those of the run that was here
     keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
-
-
-def check_out(out: Path, force: bool) -> None:
-    """Refuse a folder that holds something, before any work is done."""
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise InputError(f"--out {out}: no folder: name an empty or a new one")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise InputError(f"--out {out}: not empty: name an empty folder, or replace its files with --force")
-    parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"--out {out}: {parent} cannot be written to: name another folder")
 
 
 def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:

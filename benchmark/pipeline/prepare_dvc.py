@@ -50,12 +50,17 @@ def clear_stale_lock(folder: Path) -> None:
     Raises:
         CheckFailed: another `dvc` is running here.
     """
-    rwlock, lock = folder / "rwlock", folder / "lock"
+    rwlock = folder / "rwlock"
     if not rwlock.exists():
         return
-    if _held(lock) or _dvc_at_work(folder.parent.parent):
-        raise CheckFailed(f"{rwlock}: another dvc is running here: wait for it")
+    refuse_running_dvc(folder)
     rwlock.unlink(missing_ok=True)
+
+
+def refuse_running_dvc(folder: Path) -> None:
+    """Raise CheckFailed if a `dvc` is running in the repository whose `.dvc/tmp` is `folder`."""
+    if _held(folder / "lock") or _dvc_at_work(folder.parent.parent):
+        raise CheckFailed(f"{folder / 'rwlock'}: another dvc is running here: wait for it")
 
 
 def _held(lock: Path) -> bool:
