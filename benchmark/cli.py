@@ -559,6 +559,19 @@ def draws_retrain(
     retrain_one(params, seed)
 
 
+@app.command()
+def site(
+    out: Annotated[Path, typer.Option(help="An empty folder for the pages.")],
+    results: Annotated[Path | None, typer.Option(help="A results folder; default: results.")] = None,
+    app_address: Annotated[str, typer.Option("--app", help="Where the leaderboard runs; pages link to it.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
+) -> None:
+    """Write the answer, the ranking and each entry as plain HTML, for any web server."""
+    from leaderboard.export.static_copy import write_site
+
+    print(f"{len(write_site(out, results, app_address, force=force))} pages in {out}")
+
+
 @draws.command("check")
 def draws_check(
     params: Params = Path("params.yaml"),
