@@ -32,6 +32,7 @@ def prepare_track(params: Path) -> None:
         print("dvc.yaml: the files that arms name are dependencies now")
     if params.resolve().parent != paths.root:
         show_track(paths.root / "tracks", params.resolve().parent.name)
+    paths.attestations.mkdir(parents=True, exist_ok=True)  # DVC wants every dependency to be there
     clear_stale_lock(paths.root / ".dvc" / "tmp")
 
 
