@@ -90,7 +90,9 @@ class Settings(Section):
             other = self.arms[arm.of] if arm.of is not None else None
             if other is not None and (other.kind == "soup" or other.of is not None):
                 what = "is a soup" if other.kind == "soup" else "follows another arm"
-                raise ValueError(f"arms.{name}.of: '{arm.of}' {what} itself: name an arm that has runs of its own")
+                raise ValueError(
+                    f"arms.{name}.of: '{arm.of}' {what} itself: name an arm that has runs of its own"
+                )
             if arm.base is not None:
                 _check_names(f"arms.{name}.base", "model", [arm.base], self.models)
         return self
