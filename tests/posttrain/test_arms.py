@@ -26,6 +26,10 @@ STEPS = 6
 
 @pytest.fixture(scope="module")
 def model() -> OptModel:
+    return small_model()
+
+
+def small_model() -> OptModel:
     torch.set_num_threads(1)
     config = OptConfig(
         vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, ffn_dim=32,

@@ -52,7 +52,7 @@ def adapted(start: RunStart, rank: int, alpha: int, targets: tuple[str, ...]) ->
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:
-        raise InputError("arms: 'lora' needs the package peft: pip install peft") from None
+        raise InputError("arms: 'lora' needs the package peft: pip install 'gapbench[lora]'") from None
     names = [
         name
         for name, tensor in start.model.params.items()
