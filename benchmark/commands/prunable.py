@@ -184,9 +184,9 @@ def _objects(tracks: Tracks, root: Path) -> Iterator[Path]:
                 used |= set(OBJECT.findall(Path(folder, name).read_text(encoding="utf-8")))
     used |= _named_elsewhere(root)
     for name in sorted(used):
-        folder = cache / name[:2] / f"{name[2:]}.dir"
-        if folder.is_file():
-            used |= set(OBJECT.findall(folder.read_text(encoding="utf-8")))
+        listed = cache / name[:2] / f"{name[2:]}.dir"
+        if listed.is_file():
+            used |= set(OBJECT.findall(listed.read_text(encoding="utf-8")))
     for path in sorted(cache.glob("??/*")):
         if path.parent.name + path.name.removesuffix(".dir") not in used:
             yield path
