@@ -58,7 +58,7 @@ def main() -> None:
         claim_cards.show_cards(claims, comparisons.frame, families)
     if of_track:
         show_sizes(of_track, order.claims_arm(track))
-    page.finish()
+    page.finish(track)
 
 
 def show_answer(

@@ -102,7 +102,7 @@ def tested(entries: pd.DataFrame) -> str:
     draws, texts, questions = (ranked[name].max() for name in ("n_draws", "n_texts", "n_docs"))
     if not wording.missing(draws):
         times = wording.whole(draws)
-        said += f", each pretrained {wording.in_words(times)} time{'' if times == 1 else 's'}"
+        said += ", each pretrained " + ("once" if times == 1 else f"{wording.in_words(times)} times")
     if not wording.missing(texts):
         corpora = ranked["corpus"].nunique()
         said += f"; {wording.counted(wording.whole(texts), 'text')} from "
