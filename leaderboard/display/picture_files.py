@@ -12,11 +12,16 @@ GROUND = {False: "#ffffff", True: "#12171f"}
 WORDS = {False: "#1b2430", True: "#e8edf3"}
 
 
+BASE = "https://vega.github.io/vega-datasets/"
+"""What the converter puts before the relative addresses behind a chart's marks."""
+
+
 def svg(chart: Any, *, dark: bool = False, width: int = SIZE) -> str:
     """The chart as SVG text, in letters of the reader's machine."""
     import vl_convert  # loads a JavaScript engine: only those who save a picture wait for it
 
-    return str(vl_convert.vegalite_to_svg(_spec(chart, dark=dark, width=width), vl_version="6.4"))
+    drawn = str(vl_convert.vegalite_to_svg(_spec(chart, dark=dark, width=width), vl_version="6.4"))
+    return drawn.replace(f'"{BASE}', '"')
 
 
 def png(chart: Any, *, dark: bool = False, width: int = SIZE) -> bytes:

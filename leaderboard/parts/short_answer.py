@@ -35,8 +35,7 @@ _UNDECIDED = {
     "these data cannot decide.",
     "not reproduced": "**Doubtful.** The treated models do not reliably get better; the comparison with larger models "
     "is not settled.",
-    "": "**Not settled.** These data can tell neither whether the treated models get better, nor whether they match "
-    "larger ones.",
+    "": "**Not settled.** These data cannot tell whether the treated models get better or match larger ones.",
 }
 """The sentence by outcome of C1, if C2 is not reproduced and if it is undecided."""
 
