@@ -563,7 +563,9 @@ def draws_retrain(
 def site(
     out: Annotated[Path, typer.Option(help="An empty folder for the pages.")],
     results: Annotated[Path | None, typer.Option(help="A results folder; default: results.")] = None,
-    app_address: Annotated[str, typer.Option("--app", help="Where the leaderboard runs; pages link to it.")] = "",
+    app_address: Annotated[
+        str, typer.Option("--app", help="Where the leaderboard runs; pages link to it.")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
 ) -> None:
     """Write the answer, the ranking and each entry as plain HTML, for any web server."""

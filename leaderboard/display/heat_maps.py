@@ -68,7 +68,7 @@ def heat_table(
     ]
     written = len(frame) <= MOST_WRITTEN
     if written:
-        words = base.mark_text(fontSize=11, cursor="pointer")
+        words = base.mark_text(fontSize=11, dy=3, cursor="pointer")
         layers.append(words.encode(text="short:N", tooltip=tip, href="open:N", color=_readable(most)))
     sure = frame[frame[mark]]
     if len(sure):

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from leaderboard.display import theme
+from leaderboard.display import theme, wording
 
 SIZE = 760
 """Width in pixels of a chart outside a page, where nothing else gives it one."""
@@ -12,11 +12,16 @@ GROUND = {False: "#ffffff", True: "#12171f"}
 WORDS = {False: "#1b2430", True: "#e8edf3"}
 
 
+BASE = "https://vega.github.io/vega-datasets/"
+"""What the converter puts before the relative addresses behind a chart's marks."""
+
+
 def svg(chart: Any, *, dark: bool = False, width: int = SIZE) -> str:
-    """The chart as SVG text, in letters of the reader's machine."""
+    """The chart as SVG text, in letters of the reader's machine; hidden characters are shown as escapes."""
     import vl_convert  # loads a JavaScript engine: only those who save a picture wait for it
 
-    return str(vl_convert.vegalite_to_svg(_spec(chart, dark=dark, width=width), vl_version="6.4"))
+    drawn = str(vl_convert.vegalite_to_svg(_spec(chart, dark=dark, width=width), vl_version="6.4"))
+    return wording.visible(drawn.replace(f'"{BASE}', '"'), keep="\n\t")
 
 
 def png(chart: Any, *, dark: bool = False, width: int = SIZE) -> bytes:

@@ -10,7 +10,8 @@ from leaderboard.display.charts import ink, legend, palette, quiet, score_axis, 
 
 MOST_ARMS = 6
 """Treatments that are told apart by colour and shape; more are drawn alike and named on hover."""
-ZONE = "comparable with the larger model"
+BILLIONS = "replace(format(datum.value, '~s'), 'G', 'B')"
+"""Labels of the axis: 350M and 1.3B, as models are named."""
 WIDTH = 0.07
 """Width of the group of points over one model, as a share of the axis."""
 
@@ -26,7 +27,7 @@ def size_picture(
     sizes = pd.concat([rungs["parameters"], treated["parameters"]])
     low, high = sizes.min() / 1.18, sizes.max() * 1.25
     scale = alt.Scale(type="log", domain=[low, high], nice=False)
-    axis = alt.Axis(format="~s", grid=False, tickCount=6)
+    axis = alt.Axis(labelExpr=BILLIONS, grid=False, tickCount=6)
     x = alt.X("parameters:Q", title="Parameters", scale=scale, axis=axis)
     layers = [*_zones(zones, scale, words), *_family(rungs, x, high / low, words)]
     if len(treated):

@@ -3,9 +3,10 @@
 import pandas as pd
 
 from leaderboard.display import charts, frame_html, plain_html, run_charts, wording
-from leaderboard.export.html_page import Key, Links, code, heading, paragraph, picture
+from leaderboard.export.html_page import Links, code, heading, paragraph, picture
 from leaderboard.parts import evidence, order, recipe
 from leaderboard.site import task_families, track_data
+from leaderboard.site.copy_address import Key
 
 MOST_TEXT = 6_000
 """Characters of a text that are shown."""

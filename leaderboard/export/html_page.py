@@ -1,17 +1,15 @@
 """The frame of a page of the static copy, its pictures, and the addresses of its pages."""
 
-import hashlib
 import re
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from leaderboard.display import charts, picture_files, plain_html, theme
+from leaderboard.display import charts, picture_files, plain_html, theme, wording
+from leaderboard.site.copy_address import TRACK_PAGE, file_name
 from leaderboard.site.state import relative_link
 
-Key = tuple[str, str, str]
-TRACK_PAGE = "index.html"
-_SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _PAGE = """
 body { font-family: system-ui, sans-serif; max-width: 1120px; margin: 0 auto; padding: 1rem; line-height: 1.45;
   background: var(--gb-ground); color: var(--gb-ink); }
@@ -49,20 +47,6 @@ class Links:
     def in_app(self, page: str, **parameters: Any) -> str:
         """The same view in the app."""
         return f"{self.app.rstrip('/')}/{relative_link(page, **parameters).removeprefix('./')}"
-
-
-def file_name(key: Key) -> str:
-    """The file of an entry: its name, and a digest of it where the name is not safe as a file's."""
-    plain = "--".join(_SAFE.sub("-", part)[:40].strip(".-") or "x" for part in key)
-    if plain == "--".join(key):
-        return f"{plain}.html"
-    return f"{plain}-{hashlib.sha256('/'.join(key).encode()).hexdigest()[:8]}.html"
-
-
-def folder_name(track: str) -> str:
-    """The folder of a track."""
-    safe = _SAFE.sub("-", track).strip(".-") or "track"
-    return safe if safe == track else f"{safe}-{hashlib.sha256(track.encode()).hexdigest()[:8]}"
 
 
 def address(path: str) -> str:
@@ -121,9 +105,7 @@ def heading(words: str, name: str = "") -> str:
 
 def code(words: str) -> str:
     """A text as it is, line breaks kept."""
-    from leaderboard.display import wording
-
-    return f"<pre>{plain_html.escape(wording.visible(words, keep=chr(10) + chr(9)))}</pre>"
+    return f"<pre>{escape(wording.visible(words, keep=chr(10) + chr(9)))}</pre>"
 
 
 def unmarked(words: str) -> str:

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from benchmark.errors import InputError
 from leaderboard.display import plain_html, theme
 from leaderboard.export import entry_copy, track_copy
-from leaderboard.export.html_page import TRACK_PAGE, Links, address, file_name, folder_name, paragraph, whole
+from leaderboard.export.html_page import Links, address, paragraph, whole
 from leaderboard.parts import short_answer
 from leaderboard.site import track_data
+from leaderboard.site.copy_address import TRACK_PAGE, file_name, folder_name
 from leaderboard.site.track_data import KEY
 
 

@@ -94,7 +94,9 @@ def _pairs(track: str, entries: track_data.ResultTable, rows: ranking.RankingVie
     pairs = track_data.table(track, "pairs.csv")
     if not pairs.has("other_model", "delta"):
         return []
-    names = list(track_choice.by_name(track_choice.entry_keys(entries, track, kinds=("entry",))))
+    names = list(
+        track_choice.by_name(track_choice.entry_keys(entries, track, kinds=("entry",), by_rank=True))
+    )
     both = pair_differences.both_ways(pairs, rows.families.scopes[0], names[: pair_differences.MOST_ENTRIES])
     if both.empty:
         return []

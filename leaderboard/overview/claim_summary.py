@@ -47,7 +47,7 @@ def _card(claim: dict[str, Any], place: int, families: TaskFamilies) -> Card:
         ask=SHORT.get(name) or str(claim.get("title") or name),
         verdict=f"{SIGNS.get(outcome, '–')} {word}",
         tone=TONES.get(outcome, "none"),
-        note=f"{about}: {figure}" if about and figure else figure,
+        note=f"{figure} in score, {about}" if about and figure else figure,
         link=f"#{part_of_page(place)}",
         tip=str(claim.get("sentence") or tally(parts_frame(claim))),
     )
@@ -64,7 +64,10 @@ def deciding(claim: dict[str, Any], families: TaskFamilies) -> tuple[str, str]:
     if claim["id"] == CONTROLS:
         rows = [row for row in claim.get("estimates") or [] if isinstance(row, dict)]
         passed = sum(bool(row.get("as_expected")) for row in rows)
-        said = f"{passed} of {wording.counted(len(rows), 'check')} as declared" if rows else ""
+        said = (
+            f"{wording.in_words(passed)} of {wording.in_words(len(rows))} checks as declared" if rows else ""
+        )
+        said = f"{said[:1].upper()}{said[1:]}"
         first = frame.dropna(subset=["delta"]).head(1).to_dict("records")
         return f"{said}; one that must gain: {_figure(first[0])}" if first else said, ""
     frame = frame.dropna(subset=["delta"])
@@ -72,7 +75,7 @@ def deciding(claim: dict[str, Any], families: TaskFamilies) -> tuple[str, str]:
         return "no figure", ""
     ranks = {outcome: place for place, outcome in enumerate(WORST_FIRST)}
     row = frame.iloc[pd.Series(frame["outcome"].map(ranks).fillna(1)).argmin()]
-    about = families.label(row["scope"]) if row["scope"] in families.scopes else str(row["scope"])
+    about = families.inside(row["scope"]) if row["scope"] in families.scopes else str(row["scope"])
     return _figure(row), about
 
 

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from leaderboard.display import size_picture, wording
-from leaderboard.display.charts import with_margin
+from leaderboard.display.charts import MOST_NAMES, with_margin
 from leaderboard.parts.ranking import RankingView
 from leaderboard.site.state import Link, relative_link
 from leaderboard.site.track_data import KEY, ResultTable
@@ -122,6 +122,7 @@ def _zones(larger: pd.DataFrame, treated: pd.DataFrame, rungs: pd.DataFrame) -> 
         ),
         on="baseline",
     )
+    few = len(rungs) <= MOST_NAMES  # of many models the zones are too small for words
     return pd.DataFrame(
         {
             "left": shown["parameters"] / 1.06,
@@ -129,7 +130,7 @@ def _zones(larger: pd.DataFrame, treated: pd.DataFrame, rungs: pd.DataFrame) -> 
             "top": shown["top"],
             "floor": shown["top"] - shown["margin"],
             "baseline": shown["baseline"],
-            "label": [f"as good as {name}" for name in shown["baseline"]],
+            "label": [f"as good as {name}" if few else "" for name in shown["baseline"]],
             "said": [
                 f"{own} would be comparable with {other}"
                 for own, other in zip(shown["model"], shown["baseline"], strict=True)

@@ -20,7 +20,7 @@ def gains_by_task(
     """A row per entry and single task: its gain over the untreated model, interval and q-value; entries in order."""
     ranked = entries.frame
     ranked = ranked[ranked["row_kind"].fillna("entry") == "entry"]
-    ranked = order.standing(ranked, order.claims_arm(track)).sort_values("standing")
+    ranked = order.placing(ranked, order.claims_arm(track)).sort_values("placing")
     own = comparisons.where(baseline_kind="base")
     own = own[~own["scope"].isin(families.scopes)].rename(columns={"scope": "task"})
     found = ranked[KEY].merge(own, on=KEY, how="inner").dropna(subset=["delta"])

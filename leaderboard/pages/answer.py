@@ -19,6 +19,7 @@ LEAD = (
     "everything else: as good as a model two to three times larger. This benchmark repeats the "
     "experiment, with controls, and says how sure the answer is."
 )
+ORDER = "The treatment that the claims are about comes first. Click *Rank* to order all entries by rank."
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
@@ -58,7 +59,7 @@ def main() -> None:
         claim_cards.show_cards(claims, comparisons.frame, families)
     if of_track:
         show_sizes(of_track, order.claims_arm(track))
-    page.finish()
+    page.finish(track)
 
 
 def show_answer(
@@ -216,6 +217,8 @@ def show_ranking(rows: ranking.RankingView) -> None:
         f"{len(kept)} of {wording.counted(total, 'entry', 'entries')}. Click a heading to sort, hover it for "
         f"what it means. {ranking_table.LEGEND if 'verdicts' in columns else ''}"
     )
+    if (sort, descending) == ("placing", False) and rows.ranked["arm"].nunique() > 1:
+        st.caption(ORDER)
     if kept.empty:
         st.info(
             "No entry fits these filters. Remove one of them to see more.", icon=":material/filter_alt_off:"

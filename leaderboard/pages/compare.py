@@ -189,7 +189,7 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
 def show_all_pairs(track: str, entries: track_data.ResultTable) -> None:
     """All ranked entries against each other, as a heat table."""
     pairs = track_data.table(track, "pairs.csv")
-    ranked = track_choice.by_name(track_choice.entry_keys(entries, track, kinds=("entry",)))
+    ranked = track_choice.by_name(track_choice.entry_keys(entries, track, kinds=("entry",), by_rank=True))
     if not pairs.has("other_model", "delta") or len(ranked) < 2:
         return
     st.header("Every entry against every other", anchor="pairs")

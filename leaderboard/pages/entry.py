@@ -42,7 +42,7 @@ def main() -> None:
     show_tasks(track, key)
     repeat.show_runs(track, key)
     repeat.show_recipe(track, key)
-    page.finish()
+    page.finish(key)
 
 
 def show_summary(track: str, key: Key, row: pd.Series) -> None:

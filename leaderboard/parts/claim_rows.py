@@ -36,7 +36,7 @@ def part_name(row: Any, say: Callable[[str], str] = str) -> str:
 
 
 def tally(frame: pd.DataFrame) -> str:
-    """`2 of 6 comparisons hold, 1 rules the effect out, 3 cannot tell`, counted from the outcomes given."""
+    """`Two of six comparisons hold, one rules the effect out, three cannot tell`, counted from the outcomes given."""
     if frame.empty:
         return "No comparison was declared."
     hold, against = (
@@ -44,10 +44,13 @@ def tally(frame: pd.DataFrame) -> str:
         int((frame["outcome"] == "not reproduced").sum()),
     )
     rest = len(frame) - hold - against
-    said = [f"{hold} of {wording.counted(len(frame), 'comparison')} {'holds' if hold == 1 else 'hold'}"]
-    said += [f"{against} {'rules' if against == 1 else 'rule'} the effect out"] if against else []
-    said += [f"{rest} cannot tell"] if rest else []
-    return ", ".join(said) + "."
+    words = wording.in_words
+    many = f"comparison{'' if len(frame) == 1 else 's'}"
+    said = [f"{words(hold)} of {words(len(frame))} {many} {'holds' if hold == 1 else 'hold'}"]
+    said += [f"{words(against)} {'rules' if against == 1 else 'rule'} the effect out"] if against else []
+    said += [f"{words(rest)} cannot tell"] if rest else []
+    whole = ", ".join(said)
+    return f"{whole[:1].upper()}{whole[1:]}."
 
 
 def detectable(frame: pd.DataFrame, comparisons: pd.DataFrame) -> str:

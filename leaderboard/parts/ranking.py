@@ -326,7 +326,7 @@ def with_reference(kept: pd.DataFrame, reference: pd.DataFrame, families: TaskFa
 def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
     """Rows by one column, empty cells last."""
     by = {
-        "ranks": "rank_low",
+        "ranks": "rank",
         "score_interval": "score_all_low",
         "gain_interval": "gain_all_low",
         "behaves_like": "effective_size",

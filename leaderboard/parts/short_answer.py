@@ -35,8 +35,7 @@ _UNDECIDED = {
     "these data cannot decide.",
     "not reproduced": "**Doubtful.** The treated models do not reliably get better; the comparison with larger models "
     "is not settled.",
-    "": "**Not settled.** These data can tell neither whether the treated models get better, nor whether they match "
-    "larger ones.",
+    "": "**Not settled.** These data cannot tell whether the treated models get better or match larger ones.",
 }
 """The sentence by outcome of C1, if C2 is not reproduced and if it is undecided."""
 
@@ -102,7 +101,7 @@ def tested(entries: pd.DataFrame) -> str:
     draws, texts, questions = (ranked[name].max() for name in ("n_draws", "n_texts", "n_docs"))
     if not wording.missing(draws):
         times = wording.whole(draws)
-        said += f", each pretrained {wording.in_words(times)} time{'' if times == 1 else 's'}"
+        said += ", each pretrained " + ("once" if times == 1 else f"{wording.in_words(times)} times")
     if not wording.missing(texts):
         corpora = ranked["corpus"].nunique()
         said += f"; {wording.counted(wording.whole(texts), 'text')} from "

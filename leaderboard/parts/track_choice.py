@@ -8,14 +8,16 @@ SEPARATOR = " / "
 
 
 def entry_keys(
-    entries: ResultTable, track: str, *, kinds: tuple[str, ...] = ("entry", "control")
+    entries: ResultTable, track: str, *, kinds: tuple[str, ...] = ("entry", "control"), by_rank: bool = False
 ) -> list[tuple[str, str, str]]:
-    """(model, arm, corpus) of the rows of these kinds, in the order of the ranking, entries before controls."""
+    """(model, arm, corpus) of the rows of these kinds by gain, or by rank, entries before controls."""
     frame = entries.frame
     if frame.empty:
         return []
     frame = frame[frame["row_kind"].isin(kinds)] if frame["row_kind"].notna().any() else frame
-    placed = order.standing(frame, order.claims_arm(track)).sort_values("standing")
+    arm = order.claims_arm(track)
+    by = "placing" if by_rank else "standing"
+    placed = (order.placing if by_rank else order.standing)(frame, arm).sort_values(by)
     return list(placed[KEY].itertuples(index=False, name=None))
 
 

@@ -6,13 +6,13 @@ import streamlit as st
 
 from benchmark.store.tracks import params_name
 from leaderboard.display import plain_html, wording
-from leaderboard.site import cite_view, navigation, state, track_data
+from leaderboard.site import cite_view, copy_address, navigation, state, track_data
 
 _CITED = "_cited"
 TRACK_WORDS = {
     "micro": "micro: small models trained here",
     "paper": "paper: OPT 350M to 6.7B",
-    "published": "published: the original study's figures",
+    "published": "published: the original study",
 }
 
 
@@ -119,11 +119,17 @@ def link(label: str, page: str, icon: str | None = None, /, **parameters: object
         st.markdown(f"[{label}]({state.relative_link(page, **parameters)})")
 
 
-def finish() -> None:
-    """The last line of every page: how to link to the view and to cite it."""
+def finish(copied: copy_address.Key | str | None = None) -> None:
+    """The last line of every page: how to link to the view and to cite it.
+
+    `copied` is the entry or the track that the page is about, if a static copy has a page for it.
+    """
     track = st.session_state.get(_CITED)
     if track:
         cite_view.show(track)
+        key = None if isinstance(copied, str) else copied
+        if copied and (address := copy_address.in_copy(track, key)):
+            st.markdown(f"[The same as a plain page](<{address}>)")
     st.caption("This page's address is a link to exactly this view, with every filter and selection.")
     state.end(whole=True)
 

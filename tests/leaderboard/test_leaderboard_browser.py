@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pandas as pd
 import pytest
+from PIL import Image
 from places import PAGES, RESULTS
 
 from leaderboard.measure.browser import Server, serving, settle
@@ -268,6 +269,29 @@ def test_a_heading_sorts_by_mouse_and_by_keyboard(page: Any, server: Server, ran
     last = ranked.sort_values("gain_all").iloc[0]
     cells = page.locator(".gb-table tbody tr").first.inner_text()
     assert last["model"] in cells and last["corpus"] in cells
+
+
+def test_a_point_of_the_picture_opens_its_entry_and_hovering_tells_its_figures(
+    page: Any, server: Server
+) -> None:
+    show(page, server, "answer")
+    chart = page.locator('[data-testid="stVegaLiteChart"]').first
+    chart.locator("canvas, svg").first.wait_for()
+    page.wait_for_timeout(500)
+    picture = Image.open(io.BytesIO(chart.screenshot())).convert("RGB")
+    place = chart.bounding_box()
+    accent = [
+        (x, y)
+        for x in range(0, picture.width, 2)
+        for y in range(0, picture.height, 2)
+        if picture.getpixel((x, y)) == (0x1F, 0x5F, 0xA8)
+        and all(picture.getpixel((x + d, y)) == (0x1F, 0x5F, 0xA8) for d in (-3, 3))
+    ]
+    x, y = (place[side] + accent[0][at] for at, side in enumerate(("x", "y")))
+    page.mouse.move(x, y)
+    page.locator("#vg-tooltip-element").get_by_text("Treated model").wait_for()
+    page.mouse.click(x, y)
+    page.wait_for_url("**/entry?*model=*")
 
 
 def test_a_card_leads_to_its_claim_and_a_model_to_its_entry(page: Any, server: Server) -> None:

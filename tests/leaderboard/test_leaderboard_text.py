@@ -2,11 +2,13 @@
 
 import math
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leaderboard.display import charts, tables, wording
+from leaderboard.parts import claim_rows
 
 
 @pytest.mark.parametrize(
@@ -121,3 +123,17 @@ def test_every_verdict_and_state_has_a_word_and_a_sign() -> None:
         assert all(shown[1] == " " and not shown[0].isalnum() and len(shown) > 3 for shown in words.values())
         assert name not in own or all(shown.endswith(word) for word, shown in words.items())
     assert [*wording.VERDICTS][:5] == charts.VERDICT_ORDER
+
+
+def test_small_numbers_in_a_sentence_are_words() -> None:
+    assert [wording.in_words(count) for count in (0, 2, 12, 13, 3840)] == [
+        "no",
+        "two",
+        "twelve",
+        "13",
+        "3,840",
+    ]
+    outcomes = ["reproduced"] * 2 + ["not reproduced"] + ["inconclusive"] * 9
+    said = claim_rows.tally(pd.DataFrame({"outcome": outcomes}))
+    assert said == "Two of twelve comparisons hold, one rules the effect out, nine cannot tell."
+    assert claim_rows.tally(pd.DataFrame({"outcome": []})) == "No comparison was declared."

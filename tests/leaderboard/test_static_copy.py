@@ -12,9 +12,9 @@ from html_tables import html_table
 
 from benchmark.errors import InputError
 from leaderboard.display import wording
-from leaderboard.export.html_page import file_name, folder_name
 from leaderboard.export.static_copy import write_site
 from leaderboard.measure.made_track import MadeTrack
+from leaderboard.site.copy_address import COPY, file_name, folder_name, in_copy
 
 APP = "http://leaderboard.example:8501"
 LETTERS = "<script>document.title='owned'</script>"
@@ -139,3 +139,16 @@ def test_a_site_is_refused_with_one_line_and_nothing_is_written(
         write_site(tmp_path / "new", site[0], "javascript:alert(1)")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+def test_the_app_links_to_a_copy_that_is_named(
+    site: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = pd.read_csv(site[0] / "micro" / "entries.csv").query("row_kind == 'entry'")
+    monkeypatch.setenv(COPY, "https://copy.example/site/")
+    for key in entries[["model", "arm", "corpus"]].itertuples(index=False, name=None):
+        path = unquote(urlsplit(in_copy("micro", key)).path).removeprefix("/site/")
+        assert (site[1] / path).is_file()
+    assert in_copy("micro") == "https://copy.example/site/micro/index.html"
+    monkeypatch.setenv(COPY, "javascript:alert(1)")
+    assert in_copy("micro") == ""
