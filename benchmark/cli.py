@@ -173,13 +173,16 @@ def doctor(
 def plan(
     track: Annotated[str, typer.Option(help="Name of a track, such as micro or pythia.")] = "micro",
     rate: Annotated[float | None, typer.Option(help="Sustained FLOP/s; default: measured here.")] = None,
+    gpu: Annotated[
+        str | None, typer.Option(help="Instead: 40 % of this GPU's published peaks (h100).")
+    ] = None,
     power: Annotated[bool, typer.Option("--power", help="Print only what it can detect and decide.")] = False,
     overrides: Overrides = None,
 ) -> None:
     """Estimate what a track will cost, and what its comparisons can detect and decide."""
     from benchmark.commands.plan import plan as show
 
-    show(Path.cwd(), track, rate, overrides or [], power_only=power)
+    show(Path.cwd(), track, rate, overrides or [], power_only=power, gpu=gpu)
 
 
 @app.command()

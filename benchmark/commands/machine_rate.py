@@ -1,8 +1,45 @@
 """How many FLOP/s this machine sustains, measured on matrix products."""
 
 import time
+from dataclasses import dataclass
 
 import torch
+
+from benchmark.errors import InputError
+from benchmark.settings.track_settings import Settings
+
+
+@dataclass(frozen=True)
+class Rates:
+    """FLOP/s that are sustained: of evaluation, of its logits (float32 always), and of optimiser steps."""
+
+    evaluation: float
+    logits: float
+    steps: float
+
+
+SUSTAINED = 0.40
+"""Share of a data sheet's peak that is assumed where nothing is measured."""
+PEAKS = {"h100": {"fp32": 67e12, "tf32": 494.7e12, "bf16": 989.4e12, "fp16-amp": 989.4e12}}
+"""FLOP/s by GPU and precision, dense, from the data sheet: NVIDIA H100 SXM (its figures with sparsity, halved)."""
+
+
+def published_rates(gpu: str, settings: Settings) -> Rates:
+    """`SUSTAINED` of the published peaks of the precisions that the settings use.
+
+    Raises:
+        InputError: a GPU whose peaks are not here.
+    """
+    if gpu not in PEAKS:
+        raise InputError(
+            f"--gpu {gpu}: its published peaks are not known here: take one of {', '.join(PEAKS)}"
+        )
+    peaks = PEAKS[gpu]
+    return Rates(
+        evaluation=SUSTAINED * peaks[settings.evaluation.precision],
+        logits=SUSTAINED * peaks["fp32"],
+        steps=SUSTAINED * peaks[settings.posttrain.precision],
+    )
 
 
 def measured_rate() -> float:

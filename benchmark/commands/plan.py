@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.commands.machine_rate import measured_rate
+from benchmark.commands.machine_rate import SUSTAINED, Rates, measured_rate, published_rates
 from benchmark.commands.planned_cost import cost
 from benchmark.commands.planned_power import print_power, texts_of_an_entry
 from benchmark.commands.planned_track import model_shape, text_count
@@ -16,9 +16,17 @@ from benchmark.store.tracks import all_tracks, open_track
 
 
 def plan(
-    root: Path, track: str, rate: float | None, overrides: Sequence[str] = (), *, power_only: bool = False
+    root: Path,
+    track: str,
+    rate: float | None,
+    overrides: Sequence[str] = (),
+    *,
+    power_only: bool = False,
+    gpu: str | None = None,
 ) -> None:
     """Print cost and power of a track; `power_only` leaves the cost out.
+
+    `rate` are FLOP/s for everything; with `gpu`, 40 % of its published peaks are taken, by precision.
 
     Raises:
         InputError: no such track, or the data that counting needs is not at hand.
@@ -29,34 +37,55 @@ def plan(
     if power_only:
         _print_power(settings, layout)
         return
-    measured = rate is None
-    rate = measured_rate() if rate is None else rate
-    if rate <= 0:
-        raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
+    measured = rate is None and gpu is None
+    rates, said = chosen_rates(settings, rate, gpu)
     costs = [cost(name, spec, settings, layout) for name, spec in settings.used_models.items()]
     counts = f"{len(costs)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms"
     print(f"track {track}: {counts}")
     unused = [name for name in settings.models if name not in settings.used_models]
     if unused:
         print(f"not used by their role: {', '.join(unused)} (--set models.{unused[0]}.role=both)")
-    print(f"rate: {rate:.3g} FLOP/s, {'measured here on one thread' if measured else 'as given'}")
+    print(said)
     print("FLOPs of making a model, of the steps of its runs, and of all passes over the documents")
     heads = f"{'model':12} {'parameters':>13} {'passes':>7} {'positions':>13}"
     print(f"{heads} {'training':>9} {'runs':>9} {'passes':>9} {'memory':>9} {'hours':>8}")
     for one in costs:
         memory = f"{one.bytes / 2**30:.2f} GiB"
-        hours = one.flops / rate / 3600
+        hours = one.hours(rates)
         row = f"{one.model:12} {one.parameters:>13,} {one.passes:>7} {one.positions:>13,}"
-        flops = f"{one.training:>9.3g} {one.posttraining:>9.3g} {one.evaluation:>9.3g}"
+        flops = f"{one.training:>9.3g} {one.posttraining:>9.3g} {one.evaluation + one.logits:>9.3g}"
         print(f"{row} {flops} {memory:>9} {hours:>8.3g}")
     total = sum(one.flops for one in costs)
     pushed = sum(one.positions for one in costs)
-    hours = total / rate / 3600
+    hours = sum(one.hours(rates) for one in costs)
     print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {hours:.3g} hours at that rate")
     workers = worker_count(settings.execution, sum(one.passes for one in costs))
     if measured and workers > 1:
         print(f"on {workers} cores, one run on each: {hours / workers:.3g} hours")
     _print_power(settings, layout)
+
+
+def chosen_rates(settings: Settings, rate: float | None, gpu: str | None) -> tuple[Rates, str]:
+    """The rates that hours are for, and where they are from.
+
+    Raises:
+        InputError: no positive rate, a rate and a GPU, or a GPU whose peaks are not known.
+    """
+    if gpu is not None:
+        if rate is not None:
+            raise InputError(f"--rate {rate}, --gpu {gpu}: give one of them")
+        rates = published_rates(gpu, settings)
+        about = f"{SUSTAINED:.0%} of the published peak of one {gpu} (not measured)"
+        ways = f"evaluation in {settings.evaluation.precision} {rates.evaluation:.3g}, its logits {rates.logits:.3g}"
+        return (
+            rates,
+            f"rate: {about}: {ways}, steps in {settings.posttrain.precision} {rates.steps:.3g} FLOP/s",
+        )
+    if rate is not None and rate <= 0:
+        raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
+    taken = measured_rate() if rate is None else rate
+    origin = "measured here on one thread" if rate is None else "as given"
+    return Rates(taken, taken, taken), f"rate: {taken:.3g} FLOP/s, {origin}"
 
 
 def listed_tasks(settings: Settings, layout: TrackPaths) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from benchmark.commands.machine_rate import Rates
 from benchmark.commands.planned_track import model_shape, text_count, track_tokenizer
 from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.posttrain.arms.lessons import BATCH
@@ -24,7 +25,7 @@ class Cost:
         passes: evaluations of all documents; `positions` pushed in all of them together.
         training: FLOPs of making the model, where it is trained here.
         posttraining: FLOPs of the optimiser steps of its runs, at most: texts may be shorter than they may be.
-        evaluation: FLOPs of all passes.
+        evaluation: FLOPs of the layers in all passes; `logits` those of the logits that are read.
         bytes: peak memory of a run: weights, their start, the last step's, gradients, Adam's two moments,
             and what a pass holds beside them.
     """
@@ -36,12 +37,18 @@ class Cost:
     training: float
     posttraining: float
     evaluation: float
+    logits: float
     bytes: int
 
     @property
     def flops(self) -> float:
         """FLOPs of training, runs and passes together."""
-        return self.training + self.posttraining + self.evaluation
+        return self.training + self.posttraining + self.evaluation + self.logits
+
+    def hours(self, rates: Rates) -> float:
+        """Hours at these rates."""
+        steps = (self.training + self.posttraining) / rates.steps
+        return (steps + self.evaluation / rates.evaluation + self.logits / rates.logits) / 3600
 
 
 def cost(name: str, spec: ModelSpec, settings: Settings, layout: TrackPaths) -> Cost:
@@ -75,7 +82,8 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: TrackPaths) -> 
         positions=pushed,
         training=float(draws * GRADIENT * multiplied * spec.tokens) if isinstance(spec, MicroModel) else 0.0,
         posttraining=float(GRADIENT * multiplied * (tokens * work.steps + work.lesson_tokens)),
-        evaluation=float(FORWARD * (shape.body * pushed + shape.head * read)),
+        evaluation=float(FORWARD * shape.body * pushed),
+        logits=float(FORWARD * shape.head * read),
         bytes=(6 if work.passes else 1) * 4 * shape.parameters
         + max(whole.peak_bytes(config), documents.peak_bytes(config)),
     )

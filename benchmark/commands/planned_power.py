@@ -83,7 +83,7 @@ def print_power(settings: Settings, layout: TrackPaths, parameters: Mapping[str,
     """
     counts = configured_counts(settings)
     pairs = claim_pairs(settings, parameters)
-    gains = gain_lines(len(counts), summary_scopes(counts), pairs)
+    gains = gain_lines([one.number for one in counts.values()], summary_scopes(counts), pairs)
     print("\n".join([*gains, *pair_lines(settings, layout, pairs, counts, texts)]))
 
 
@@ -93,8 +93,13 @@ def summary_scopes(counts: Counts) -> int:
     return 1 + families if families > 1 else 1
 
 
-def gain_lines(tasks: int, scopes: int, pairs: Sequence[ClaimPair]) -> list[str]:
-    """The table of minimum detectable gains by texts and documents, at 5 % and at Holm's first step of `scopes`."""
+def gain_lines(configured: Sequence[int], scopes: int, pairs: Sequence[ClaimPair]) -> list[str]:
+    """The table of minimum detectable gains by texts and documents, at 5 % and at Holm's first step of `scopes`.
+
+    The first column is for the `test` documents of each task that there are (`configured`), the others for as many of
+    every task.
+    """
+    tasks = len(configured)
     rungs = max((pair.rungs for pair in pairs), default=1)
     family = scopes * (1 + rungs)
     counts = (100, 320, 500)
@@ -104,9 +109,11 @@ def gain_lines(tasks: int, scopes: int, pairs: Sequence[ClaimPair]) -> list[str]
     ]
     for alpha, said in ((LEVEL, "5 %"), (LEVEL / family, f"5 % / {family}, Holm's first step")):
         lines.append(f"  at {said}:")
-        lines.append("  texts  " + "".join(f"{count:>5} documents per task" for count in counts))
+        own = f"as configured ({min(configured)} to {max(configured)})"
+        lines.append(f"  texts  {own:>28}" + "".join(f"{count:>5} documents per task" for count in counts))
         lines += [
-            f"  {texts:5}  " + "".join(f"{detectable_gain(texts, n, tasks, alpha):>22.4f}" for n in counts)
+            f"  {texts:5}  {gain_of_documents(texts, configured, alpha):>28.4f}"
+            + "".join(f"{detectable_gain(texts, n, tasks, alpha):>22.4f}" for n in counts)
             for texts in PLANNED_TEXTS
         ]
     return lines
@@ -118,9 +125,14 @@ def detectable_gain(texts: int, documents: int, tasks: int, level: float = LEVEL
     With N documents over all tasks: what texts share varies as shared / N, texts as sd^2 / texts, and their
     interaction as (flips - shared) / (N texts).
     """
-    number = documents * tasks
+    return gain_of_documents(texts, [documents] * tasks, level)
+
+
+def gain_of_documents(texts: int, documents: Sequence[int], level: float = LEVEL) -> float:
+    """`detectable_gain` where each task has its own number of `documents`; its average counts as much as another's."""
+    number = len(documents) ** 2 / sum(1 / count for count in documents)
     shared, interaction = FLIPS * SHARED / number, FLIPS * (1 - SHARED) / (number * texts)
-    by_document = VarianceSource(shared, float(number - tasks))
+    by_document = VarianceSource(shared, float(sum(documents) - len(documents)))
     by_text = VarianceSource(TEXT_SD**2 / texts + interaction, texts - 1.0)
     return detectable([by_document, by_text], texts, level)
 

@@ -14,7 +14,7 @@ from benchmark.posttrain.base_model import Base, load_base
 from benchmark.posttrain.run_loop import RunRequest, execute_run
 from benchmark.posttrain.run_requests import request
 from benchmark.settings.model_specs import MicroModel
-from benchmark.settings.run_options import Execution
+from benchmark.settings.run_options import Checkpoints, Execution
 from benchmark.settings.track_settings import Settings
 from benchmark.store.entry_lookup import samples_digest
 from benchmark.system.content_hash import digest
@@ -88,4 +88,6 @@ def trial_settings(settings: Settings) -> Settings:
     )
     posttrain = settings.posttrain.model_copy(update={"max_steps": RUN_STEPS})
     arms = {name: arm.model_copy(update={"updates": RUN_STEPS}) for name, arm in settings.arms.items()}
-    return settings.model_copy(update={"evaluation": evaluation, "posttrain": posttrain, "arms": arms})
+    sections = {"evaluation": evaluation, "posttrain": posttrain, "arms": arms}
+    # The digest of a run covers the weights of all its steps.
+    return settings.model_copy(update={**sections, "checkpoints": Checkpoints(keep="all")})

@@ -10,6 +10,8 @@ def base_recipe(settings: Settings, model: str, draw: int) -> str:
     evaluation = settings.evaluation.model_dump(mode="json")
     if evaluation["precision"] == "fp32":  # older recipes have no precision and were computed in this one
         del evaluation["precision"]
+    if not evaluation["documents_by_task"]:
+        del evaluation["documents_by_task"]
     return digest(["base", model, draw, spec, evaluation])
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from benchmark.corpora.texts import CorpusText
 from benchmark.errors import CheckFailed
-from benchmark.models.weights import weights_sha256
+from benchmark.models.weights import weights_digest
 from benchmark.posttrain.arms import attempts_of
 from benchmark.posttrain.arms.interface import weights_after
 from benchmark.posttrain.base_model import Base
@@ -52,7 +52,7 @@ def keep_run(keep: Keep, run: RunRequest, record: RunRecord, folder: Path) -> No
     digests = {step.step: step.weights_sha256 for step in record.steps if step.step}
     asked = digests if keep == "all" else record.selected_step.values()
     for step, params in rebuilt(run, [step for step in asked if step and digests.get(step)]):
-        if weights_sha256(params) != digests[step]:
+        if weights_digest(params) != digests[step]:
             raise CheckFailed(
                 f"{run.name}, step {step}: rebuilt weights differ from the run's: this machine does not "
                 "give the same bits as the one that did the run; set checkpoints.keep to none"

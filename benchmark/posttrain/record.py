@@ -58,6 +58,7 @@ class StepRecord(StoredRecord):
 
     Attributes:
         loss: of the run's text, nats per token; null where loss or weights are not finite.
+        weights_sha256: digest of the weights (`weights.weights_digest`) at step 0 and at steps that are scored or kept.
         update_norm: L2 distance from the step before; `distance` from the unmodified weights.
         metrics: by task of the split `test`; empty where the step is not scored.
         averages: over the tasks of `test`; `select_averages` over those of `select` where it is scored.

@@ -12,7 +12,7 @@ from torch import Tensor
 from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation
 from benchmark.models.causal_model import CausalModel
-from benchmark.models.weights import weights_sha256
+from benchmark.models.weights import weights_digest
 from benchmark.posttrain.arms import attempts_of
 from benchmark.posttrain.arms.interface import RunStart
 from benchmark.posttrain.early_stopping import EarlyStop, chosen_step
@@ -34,6 +34,7 @@ class RunRequest(RunStart):
         index: the text's row in its corpus.
         arithmetic: how numbers are computed (`arithmetic.mode.name`).
         draw: the model's pretraining draw, 0 if it has only one.
+        digest_all: whether the record has the digest of every step's weights, not only of those that are scored.
     """
 
     track: str
@@ -45,6 +46,7 @@ class RunRequest(RunStart):
     arm: Arm
     arithmetic: str
     draw: int = 0
+    digest_all: bool = False
 
     @property
     def names(self) -> dict[str, Any]:
@@ -157,6 +159,10 @@ class _Run:
         steps = self.scorer.settings.steps
         return self.paper or steps is None or step in steps or self.request.has_one_step
 
+    def _is_digested(self, step: int) -> bool:
+        """Whether a digest of the weights is recorded: at step 0, and where a step is scored or may be kept."""
+        return step == 0 or self.request.digest_all or self._is_scored(step)
+
     def _finite(self, params: Mapping[str, Tensor]) -> bool:
         loss = self._loss(params)
         return math.isfinite(loss) and all(bool(torch.isfinite(tensor).all()) for tensor in params.values())
@@ -182,7 +188,7 @@ class _Run:
             loss=self._loss(params),
             update_norm=update_norm,
             distance=distance,
-            weights_sha256=weights_sha256(params),
+            weights_sha256=weights_digest(params) if self._is_digested(step) else None,
             metrics=evaluation.metrics["test"] if evaluation else {},
             averages=evaluation.averages["test"] if evaluation else {},
             **({"select_averages": evaluation.averages["select"]} if evaluation and scored else {}),

@@ -61,6 +61,7 @@ def request(
         settings=posttrain,
         arithmetic=base.arithmetic,
         draw=base.draw,
+        digest_all=settings.checkpoints.keep == "all",
         passages=examples_of(text.text, base.tokenizer, positions=positions) if arm.kind == "lessons" else (),
         texts=tuple(ids),
         tokenizer=base.tokenizer,
@@ -217,6 +218,7 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "documents": scorer.prepared.suite_digest,
             "device": run.model.device.type,
             "arithmetic": run.arithmetic,
+            "digests": run.digest_all,
             "code": run_code(frozenset(kinds & ARMS.keys()), scorer.settings.suite_name, frozenset(own)),
         }
     )

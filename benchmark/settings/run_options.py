@@ -1,6 +1,7 @@
 """The sections `posttrain`, `evaluation`, `execution` and `checkpoints`: how runs are done and scored."""
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,7 +24,7 @@ class EvaluationOptions(Section):
     """Which documents a checkpoint is scored on, and how; `suite` is a name, or a list of lm-eval's tasks.
 
     `precision` is that of products in a forward pass (`arithmetic/precision.py`). Weights, logits and log-probabilities
-    are float32 in all of them.
+    are float32 in all of them. `documents_by_task` lowers `documents` and `select_documents` of some tasks.
     """
 
     suite: SuiteChoice = "micro12"
@@ -33,6 +34,7 @@ class EvaluationOptions(Section):
     steps: tuple[int, ...] | None = Field(default=None, min_length=1)
     documents: int | None = Field(default=None, gt=0)
     select_documents: int | None = Field(default=None, gt=0)
+    documents_by_task: Mapping[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     base_documents: int | None = Field(default=None, gt=0)
     num_fewshot: int = Field(default=0, ge=0, le=32)
     fewshot_seed: int = 0

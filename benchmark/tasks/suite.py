@@ -15,8 +15,8 @@ import json
 import logging
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -157,6 +157,7 @@ def load_suite(
     split_source: str = "halves",
     documents: int | None = None,
     select_documents: int | None = None,
+    documents_by_task: Mapping[str, int] | None = None,
     limit: int | None = None,
     seed: int = 0,
 ) -> Suite:
@@ -164,8 +165,9 @@ def load_suite(
 
     ``tasks`` keeps a subset, in the suite's order. ``documents`` and ``select_documents`` cap the ``test``
     and the ``select`` documents of each task: those that come first in the order of a hash (``drawn_by_hash``).
-    ``limit`` caps both to the first ones in source order. Under ``protocol="paper"`` the one split, ``test``,
-    holds the first 320 validation documents in source order (``documents`` and ``limit`` replace that number).
+    ``documents_by_task`` lowers both for the tasks that it names. ``limit`` caps both to the first ones in source
+    order. Under ``protocol="paper"`` the one split, ``test``, holds the first 320 validation documents in source
+    order (``documents`` and ``limit`` replace that number).
     ``seed`` draws the few-shot examples from the ``select`` documents; those drawn are then no longer scored.
 
     Raises:
@@ -186,7 +188,13 @@ def load_suite(
     folder = TASKS_FOLDER / base
     order, version = _group(base)
     chosen = _chosen(base, order, tasks)
-    caps = _caps(protocol, documents, select_documents, limit)
+    by_task = documents_by_task or {}
+    check_task_names(by_task, order, "documents_by_task")
+    if by_task and protocol == "paper":
+        raise InputError(
+            "documents_by_task: protocol paper takes the first documents of every task: leave it out"
+        )
+    caps = _caps(protocol, documents, select_documents, limit, by_task)
     settings = {"protocol": protocol, "split_source": split_source}
     with quiet():
         manager = TaskManager(include_path=str(folder), include_defaults=False, metadata=settings)
@@ -227,6 +235,17 @@ def _chosen(base: str, order: Sequence[str], tasks: Sequence[str] | None) -> lis
     return [task for task in order if task in tasks]
 
 
+def check_task_names(named: Iterable[str], known: Sequence[str], setting: str) -> None:
+    """Refuse names in a setting that no task has.
+
+    Raises:
+        InputError: the first of them, with the nearest name.
+    """
+    for name in named:
+        if name not in known:
+            raise InputError(f"{setting}: no task {name!r}{nearest_name(name, known)}")
+
+
 def nearest_name(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
     return f": did you mean {close[0]!r}?" if close else f": take one of {', '.join(known)}"
@@ -234,27 +253,36 @@ def nearest_name(word: str, known: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Cap:
-    """At most ``drawn`` documents by their hash, and of those at most ``first`` in source order."""
+    """At most ``drawn`` documents by their hash, and of those at most ``first`` in source order.
+
+    ``by_task`` lowers ``drawn`` for some tasks.
+    """
 
     drawn: int | None = None
     first: int | None = None
+    by_task: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, task: str, documents: Sequence[Document]) -> tuple[Document, ...]:
         """The documents that are taken, in source order."""
         kept = documents
-        if self.drawn is not None and self.drawn < min(len(documents), self.first or len(documents)):
-            chosen = drawn_by_hash(task, [document.doc_id for document in documents], self.drawn)
+        drawn = min((cap for cap in (self.drawn, self.by_task.get(task)) if cap is not None), default=None)
+        if drawn is not None and drawn < min(len(documents), self.first or len(documents)):
+            chosen = drawn_by_hash(task, [document.doc_id for document in documents], drawn)
             kept = [document for document in documents if document.doc_id in chosen]
         return tuple(kept[: self.first])
 
 
 def _caps(
-    protocol: str, documents: int | None, select_documents: int | None, limit: int | None
+    protocol: str,
+    documents: int | None,
+    select_documents: int | None,
+    limit: int | None,
+    by_task: Mapping[str, int],
 ) -> dict[str, Cap]:
     if protocol == "paper":
         given = [cap for cap in (documents, limit) if cap is not None]
         return {"test": Cap(first=min(given, default=PAPER_DOCUMENTS))}
-    return {"select": Cap(select_documents, limit), "test": Cap(documents, limit)}
+    return {"select": Cap(select_documents, limit, by_task), "test": Cap(documents, limit, by_task)}
 
 
 def _suite_task(

@@ -12,9 +12,13 @@ def suite_of(
 ) -> Suite:
     """The suite that `settings` name, with at most `documents` test documents per task.
 
+    `documents_by_task` of the settings holds where `documents` is that of the settings, so for runs; an unmodified
+    model may be scored on more.
+
     Args:
         root: of the track; a folder of tasks and local files are named relative to it. The current folder by default.
     """
+    by_task = settings.documents_by_task if documents == settings.documents else {}
     if isinstance(settings.suite, TaskSuite):
         from benchmark.tasks.lm_eval_tasks.load_tasks import load_task_suite
 
@@ -24,6 +28,7 @@ def suite_of(
             tasks=settings.tasks,
             documents=documents,
             select_documents=settings.select_documents,
+            documents_by_task=by_task,
             limit=limit,
         )
     return load_suite(
@@ -34,6 +39,7 @@ def suite_of(
         split_source=settings.split_source,
         documents=documents,
         select_documents=settings.select_documents,
+        documents_by_task=by_task,
         limit=limit,
         seed=settings.fewshot_seed,
     )

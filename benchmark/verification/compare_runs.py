@@ -35,8 +35,8 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "bf16": Tolerance(log_probability=0.85, probability=0.14, answers=0.12),
 }
 """By `evaluation.precision`. Two machines are at most twice as far from each other as either is from float32, so bf16
-has twice the largest differences of `docs/precision.json` (micro ladder on a CPU), rounded up. tf32 keeps 3 bits more: an
-eighth of that."""
+has twice the largest differences of `docs/precision.json` (micro ladder on a CPU), rounded up. tf32 keeps 3 bits more:
+an eighth of that."""
 
 ROW = ["step", "task", "split", "doc_id"]
 

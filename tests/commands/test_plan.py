@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.commands.plan import plan
+from benchmark.commands.plan import chosen_rates, plan
 from benchmark.commands.planned_cost import Work, cost, work_of
 from benchmark.commands.planned_power import (
     FLIPS,
@@ -17,6 +17,7 @@ from benchmark.commands.planned_power import (
     claim_pairs,
     configured_counts,
     detectable_gain,
+    gain_of_documents,
     measured_pair,
     pair_lines,
     print_power,
@@ -25,6 +26,7 @@ from benchmark.commands.planned_power import (
     variances_of,
 )
 from benchmark.commands.planned_track import model_shape
+from benchmark.errors import InputError
 from benchmark.settings.load import load_settings
 from benchmark.settings.model_specs import HubModel
 from benchmark.statistics.crossed import crossed
@@ -164,7 +166,7 @@ def test_the_training_of_a_rung_is_part_of_its_cost() -> None:
     work = work_of(settings, layout, "micro-1")
     assert found.training == spec.trained_draws * 6 * (58_304 - 258 * 32) * 1_750_000
     assert found.posttraining == 6 * (58_304 - 258 * 32) * (256 * work.steps + work.lesson_tokens)
-    assert found.flops == found.training + found.posttraining + found.evaluation
+    assert found.flops == found.training + found.posttraining + found.evaluation + found.logits
     assert cost("micro-3", settings.models["micro-3"], settings, layout).posttraining == 0
 
 
@@ -181,6 +183,41 @@ def test_the_detectable_gain_is_found_in_four_fifths_of_data_with_the_planning_v
         values += rng.normal(0, TEXT_SD, (datasets // 4, texts, 1))
         found += (crossed([values], None, layout).p_two_sided()[:, 0] < 0.05).sum()
     assert found / datasets == pytest.approx(0.8, abs=0.035)  # three standard errors
+
+
+def test_a_task_with_few_documents_costs_more_than_its_share() -> None:
+    assert gain_of_documents(20, [320] * 12) == pytest.approx(detectable_gain(20, 320, 12))
+    few = gain_of_documents(20, [320] * 11 + [47])
+    assert detectable_gain(20, 320, 12) < few < detectable_gain(20, 200, 12)
+    # Twelve tasks weigh alike, so the documents' variance is a mean of 1 / n over tasks.
+    same = 12 / (11 / 320 + 1 / 47)
+    assert few == pytest.approx(detectable_gain(20, round(same), 12), rel=0.02)
+
+
+def test_rates_of_a_gpu_are_its_published_peaks_by_precision() -> None:
+    paper = load_settings(ROOT / "tracks" / "paper" / "params.yaml")
+    rates, said = chosen_rates(paper, None, "h100")
+    assert (rates.evaluation, rates.logits, rates.steps) == pytest.approx(
+        (0.4 * 989.4e12, 0.4 * 67e12, 0.4 * 67e12)
+    )
+    assert "not measured" in said
+    for rate, gpu in ((2e14, "h100"), (None, "h999"), (0.0, None)):
+        with pytest.raises(InputError):
+            chosen_rates(paper, rate, gpu)
+
+
+def test_the_paper_track_takes_ten_hours_at_most(monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
+    monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
+    path = ROOT / "tracks" / "paper" / "params.yaml"
+    settings, layout = load_settings(path), TrackPaths(ROOT, "paper")
+    rates, _ = chosen_rates(settings, None, "h100")
+    largest = cost("opt-2-7b", settings.models["opt-2-7b"], settings, layout)
+    # Passes over the same documents cost in proportion to the parameters of the layers, and opt-6-7b has only one.
+    others = 1 + 1.3 / 2.7 + 0.35 / 2.7 + 6.7 / 2.7 / 60
+    assert others * largest.hours(rates) < 10
+    full = load_settings(ROOT / "tracks" / "paper-full" / "params.yaml")
+    assert {spec.texts for spec in full.corpora.values()} == {100}
+    assert full.evaluation.steps is None and not full.evaluation.documents_by_task
 
 
 @pytest.mark.parametrize(
@@ -212,7 +249,7 @@ def test_the_paper_track_is_planned_as_it_was_reviewed(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GAPBENCH_DATA", str(data_dir))
-    settings = load_settings(ROOT / "tracks" / "paper" / "params.yaml")
+    settings = load_settings(ROOT / "tracks" / "paper-full" / "params.yaml")
     counts = configured_counts(settings)
     scenarios = scenarios_of(settings, counts)
     for (model, rung), (gap, steps) in REVIEWED.items():

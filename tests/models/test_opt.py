@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmark.errors import InputError
+from benchmark.models import weights as weights_module
 from benchmark.models.opt import OptModel, causal_logits, load_opt, save_opt
 from benchmark.models.tensor_names import EMBEDDING
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.models.weights import weights_sha256
+from benchmark.models.weights import device_digest, weights_digest, weights_sha256
 from tests.tiny_model import change_weights, edit_json, shard
 
 torch.set_num_threads(1)
@@ -210,3 +211,30 @@ def test_a_folder_without_a_readable_tokenizer_is_refused(tmp_path, golden_dir):
     (tmp_path / "merges.txt").write_text("one two three\n")
     with pytest.raises(InputError, match="tokenizer"):
         Tokenizer.from_folder(tmp_path)
+
+
+def test_a_digest_on_the_device_tells_any_change_apart() -> None:
+    generator = torch.Generator().manual_seed(0)
+    params = {
+        "a": torch.randn(300, 7, generator=generator),
+        "b": torch.zeros(5),
+        "c": torch.ones(3).bfloat16(),
+    }
+    found = {device_digest(params)}
+    assert device_digest({name: params[name].clone() for name in reversed(params)}) in found
+    changed = {name: tensor.clone() for name, tensor in params.items()}
+    changed["a"][299, 6] = torch.nextafter(changed["a"][299, 6], torch.tensor(9.0))
+    swapped = {**params, "a": params["a"].flip(0)}
+    signed = {**params, "b": torch.tensor([0.0, 0.0, -0.0, 0.0, 0.0])}
+    reshaped = {**params, "a": params["a"].reshape(7, 300)}
+    renamed = {"a": params["a"], "d": params["b"], "c": params["c"]}
+    found |= {device_digest(one) for one in (changed, swapped, signed, reshaped, renamed)}
+    assert len(found) == 6
+    assert weights_digest(params) == weights_sha256(params)
+
+
+def test_a_digest_on_the_device_does_not_depend_on_its_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = {"a": torch.randn(1000, generator=torch.Generator().manual_seed(1))}
+    whole = device_digest(params)
+    monkeypatch.setattr(weights_module, "MIXED", 96)
+    assert device_digest(params) == whole

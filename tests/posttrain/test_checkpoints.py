@@ -33,7 +33,7 @@ def base(tiny_rung: Path) -> Base:
 @pytest.fixture(scope="module")
 def cell(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    write_run_group(settings("none"), [base], "code", TEXTS, folder / "cell", RunCache(folder / "journal"))
+    write_run_group(settings("all"), [base], "code", TEXTS, folder / "cell", RunCache(folder / "journal"))
     return folder / "cell"
 
 

@@ -92,6 +92,16 @@ def test_only_the_steps_that_are_asked_for_are_scored(tiny_rung: Path) -> None:
     assert [bool(step.metrics) for step in result.record.steps] == [True, False, True, False, True]
 
 
+def test_digests_are_those_of_step_0_and_of_the_steps_that_are_scored_or_kept(tiny_rung: Path) -> None:
+    settings = settings_with(evaluation={"steps": [2, 4]})
+    base = base_with(tiny_rung, settings)
+    few = [step.weights_sha256 for step in run(base, settings).record.steps]
+    every = settings_with(evaluation={"steps": [2, 4]}, checkpoints={"keep": "all"})
+    all_steps = [step.weights_sha256 for step in run(base, every).record.steps]
+    assert [digest is not None for digest in few] == [True, False, True, False, True]
+    assert all(all_steps) and [all_steps[step] for step in (0, 2, 4)] == [few[step] for step in (0, 2, 4)]
+
+
 def test_no_steps_at_all_is_a_run_of_the_base_model(base: Base) -> None:
     result = run(base, settings_with(posttrain={"max_steps": 0}))
     assert [step.step for step in result.record.steps] == [0]

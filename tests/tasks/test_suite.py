@@ -421,3 +421,21 @@ def test_stock_lm_eval_makes_the_same_few_shot_prompts_from_a_suites_tasks(small
         task.task.build_all_requests(limit=None)
         ours = [request for document in task.documents["test"] for request in task.requests(document)]
         assert [instance.args for instance in task.task.instances] == [request.args for request in ours]
+
+
+def test_documents_by_task_lower_both_splits_of_the_tasks_that_they_name() -> None:
+    plain = load_suite("micro12", tasks=["micro_cause", "micro_persona"], documents=40, select_documents=30)
+    fewer = load_suite(
+        "micro12",
+        tasks=["micro_cause", "micro_persona"],
+        documents=40,
+        select_documents=30,
+        documents_by_task={"micro_persona": 12},
+    )
+    assert fewer.tasks[0].documents == plain.tasks[0].documents
+    for split in ("select", "test"):
+        assert len(fewer.tasks[1].documents[split]) == 12
+        chosen = {one.doc_id for one in fewer.tasks[1].documents[split]}
+        assert chosen < {one.doc_id for one in plain.tasks[1].documents[split]}
+    with pytest.raises(InputError, match=r"documents_by_task: no task 'micro_person'.*micro_persona"):
+        load_suite("micro12", documents=4, documents_by_task={"micro_person": 12})

@@ -21,7 +21,7 @@ from benchmark.tasks.lm_eval_tasks.name_index import folder_index, lm_eval_index
 from benchmark.tasks.lm_eval_tasks.own_folder import folder_digest
 from benchmark.tasks.lm_eval_tasks.source_rows import SourceRows, rows_of
 from benchmark.tasks.lm_eval_tasks.split_rule import Shots, split_task
-from benchmark.tasks.suite import Cap, Suite, SuiteGroup, quiet, suite_names
+from benchmark.tasks.suite import Cap, Suite, SuiteGroup, check_task_names, quiet, suite_names
 
 Value = TypeVar("Value")
 NOT_RECIPE = (
@@ -42,6 +42,7 @@ def load_task_suite(
     tasks: Sequence[str] | None = None,
     documents: int | None = None,
     select_documents: int | None = None,
+    documents_by_task: Mapping[str, int] | None = None,
     limit: int | None = None,
 ) -> Suite:
     """The suite that `spec` lists, with at most so many documents a task and split, as `load_suite` caps them.
@@ -66,8 +67,12 @@ def load_task_suite(
     with quiet():
         loader = _Loader(spec, root, index)
         found = loader.load(tasks)
-    caps = {"select": Cap(select_documents, limit), "test": Cap(documents, limit)}
+    caps = {
+        "select": Cap(select_documents, limit, documents_by_task or {}),
+        "test": Cap(documents, limit, documents_by_task or {}),
+    }
     built = tuple(_listed_task(spec, caps, own_code, *one) for one in found)
+    check_task_names(documents_by_task or {}, [task.name for task in built], "documents_by_task")
     metrics = {task.name: task.metric for task in built}
     return Suite(
         name=spec.name,
