@@ -10,7 +10,7 @@ from benchmark.settings.track_settings import Settings
 
 
 @dataclass(frozen=True)
-class Rates:
+class FlopRates:
     """FLOP/s that are sustained: of evaluation, of its logits (float32 always), and of optimiser steps."""
 
     evaluation: float
@@ -24,7 +24,7 @@ PEAKS = {"h100": {"fp32": 67e12, "tf32": 494.7e12, "bf16": 989.4e12, "fp16-amp":
 """FLOP/s by GPU and precision, dense, from the data sheet: NVIDIA H100 SXM (its figures with sparsity, halved)."""
 
 
-def published_rates(gpu: str, settings: Settings) -> Rates:
+def published_rates(gpu: str, settings: Settings) -> FlopRates:
     """`SUSTAINED` of the published peaks of the precisions that the settings use.
 
     Raises:
@@ -35,7 +35,7 @@ def published_rates(gpu: str, settings: Settings) -> Rates:
             f"--gpu {gpu}: its published peaks are not known here: take one of {', '.join(PEAKS)}"
         )
     peaks = PEAKS[gpu]
-    return Rates(
+    return FlopRates(
         evaluation=SUSTAINED * peaks[settings.evaluation.precision],
         logits=SUSTAINED * peaks["fp32"],
         steps=SUSTAINED * peaks[settings.posttrain.precision],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.commands.machine_rate import SUSTAINED, Rates, measured_rate, published_rates
+from benchmark.commands.machine_rate import SUSTAINED, FlopRates, measured_rate, published_rates
 from benchmark.commands.planned_cost import cost
 from benchmark.commands.planned_power import print_power, texts_of_an_entry
 from benchmark.commands.planned_track import model_shape, text_count
@@ -65,7 +65,7 @@ def plan(
     _print_power(settings, layout)
 
 
-def chosen_rates(settings: Settings, rate: float | None, gpu: str | None) -> tuple[Rates, str]:
+def chosen_rates(settings: Settings, rate: float | None, gpu: str | None) -> tuple[FlopRates, str]:
     """The rates that hours are for, and where they are from.
 
     Raises:
@@ -85,7 +85,7 @@ def chosen_rates(settings: Settings, rate: float | None, gpu: str | None) -> tup
         raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
     taken = measured_rate() if rate is None else rate
     origin = "measured here on one thread" if rate is None else "as given"
-    return Rates(taken, taken, taken), f"rate: {taken:.3g} FLOP/s, {origin}"
+    return FlopRates(taken, taken, taken), f"rate: {taken:.3g} FLOP/s, {origin}"
 
 
 def listed_tasks(settings: Settings, layout: TrackPaths) -> Iterator[str]:

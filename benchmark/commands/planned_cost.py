@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from benchmark.commands.machine_rate import Rates
+from benchmark.commands.machine_rate import FlopRates
 from benchmark.commands.planned_track import model_shape, text_count, track_tokenizer
 from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.posttrain.arms.lessons import BATCH
@@ -45,7 +45,7 @@ class Cost:
         """FLOPs of training, runs and passes together."""
         return self.training + self.posttraining + self.evaluation + self.logits
 
-    def hours(self, rates: Rates) -> float:
+    def hours(self, rates: FlopRates) -> float:
         """Hours at these rates."""
         steps = (self.training + self.posttraining) / rates.steps
         return (steps + self.evaluation / rates.evaluation + self.logits / rates.logits) / 3600
