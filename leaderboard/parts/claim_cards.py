@@ -80,12 +80,13 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame, fami
     """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and what decides it."""
     name, outcome = str(claim["id"]), str(claim["outcome"])
     ask, against = QUESTIONS.get(name, ("", ""))
-    st.html(f'<span id="claim-{place + 1}"></span>')  # where the small cards above lead to
     colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
-    if ask:
-        st.markdown(f"### {ask}")
-    else:
-        st.text(wording.visible(f"{name}: {claim.get('title', '')}"))
+    with st.container(gap=None):
+        st.html(f'<span id="claim-{place + 1}"></span>')  # where the small cards lead to
+        if ask:
+            st.markdown(f"### {ask}")
+        else:
+            st.text(wording.visible(f"{name}: {claim.get('title', '')}"))
     answer = ANSWERS.get(outcome, "") if ask else ""
     known = outcome if outcome in COLOURS else "unknown outcome"
     if name == CONTROLS:
