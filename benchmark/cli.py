@@ -31,6 +31,10 @@ app.add_typer(stage, name="stage")
 app.add_typer(track, name="track")
 app.add_typer(draws, name="draws")
 app.add_typer(submit, name="submit")
+removal = typer.Typer(no_args_is_help=True, help="Undo a submission.")
+app.add_typer(removal, name="remove")
+exports = typer.Typer(no_args_is_help=True, help="Results in the formats of other tools.")
+app.add_typer(exports, name="export")
 simulate = typer.Typer(invoke_without_command=True)
 app.add_typer(simulate, name="simulate")
 
@@ -40,6 +44,9 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a parameter: key=value in YAML.")
 ]
 Entry = Annotated[str, typer.Argument(metavar="ENTRY", help="model/arm/corpus, a track in front if needed.")]
+Exported = Annotated[str, typer.Argument(metavar="ENTRY|TRACK", help="model/arm/corpus, or a track.")]
+ExportOut = Annotated[Path, typer.Option("--out", help="An empty or new folder.")]
+SubmittedName = Annotated[str, typer.Argument(help="Name of a submitted corpus or model.")]
 NewName = Annotated[str, typer.Argument(help="What the track calls it: lower-case letters, digits, hyphens.")]
 DataSets = Annotated[int, typer.Option(help="Data sets per cell.", min=2)]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
@@ -271,6 +278,30 @@ def compare(
     write_comparison(text, out)
 
 
+@exports.command("lm-eval")
+def export_lm_eval(name: Exported, out: ExportOut) -> None:
+    """Folders as `lm_eval --log_samples` writes them, one per checkpoint; `gapbench compare` reads them."""
+    from benchmark.export.export_command import export
+
+    print(export("lm-eval", name, out, Path.cwd()))
+
+
+@exports.command("eee")
+def export_eee(name: Exported, out: ExportOut) -> None:
+    """Records of Every Eval Ever (schema 0.3.0), one per checkpoint, with one line per document."""
+    from benchmark.export.export_command import export
+
+    print(export("eee", name, out, Path.cwd()))
+
+
+@exports.command("hub-card")
+def export_hub_card(name: Exported, out: ExportOut) -> None:
+    """Kept checkpoints as model folders for the Hub: weights, tokenizer, and a card with `model-index`."""
+    from benchmark.export.hub_card import export_cards
+
+    print(export_cards(name, out, Path.cwd()))
+
+
 @app.command()
 def verify(
     entry: Entry,
@@ -476,6 +507,37 @@ def submit_check(
     print(check_file(file, column=column))
 
 
+@removal.command("corpus")
+def remove_corpus(name: SubmittedName, params: Params = Path("params.yaml")) -> None:
+    """Undo `gapbench submit corpus`: the settings' line, the manifest and the data, all or nothing."""
+    _remove("corpus", name, params)
+
+
+@removal.command("model")
+def remove_model(name: SubmittedName, params: Params = Path("params.yaml")) -> None:
+    """Undo `gapbench submit model`: the settings' line, the manifest and the data, all or nothing."""
+    _remove("model", name, params)
+
+
+def _remove(kind: str, name: str, params: Path) -> None:
+    from benchmark.commands.clean import clean as show
+    from benchmark.intake.remove_entry import remove
+    from benchmark.store.tracks import open_track
+
+    print(remove(kind, name, params=params))
+    print("\n".join(show(open_track(params)[1].root, dry_run=True)))
+
+
+@app.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what can go, and its size.")] = False,
+) -> None:
+    """Delete cached runs, trained models, outputs and copies of data that no settings here refer to."""
+    from benchmark.commands.clean import clean as tidy
+
+    print("\n".join(tidy(Path.cwd(), dry_run=dry_run)))
+
+
 @draws.command("make")
 def draws_make(
     params: Params = Path("params.yaml"),
@@ -498,6 +560,19 @@ def draws_retrain(
     from benchmark.draws.check_kept_draw import retrain_one
 
     retrain_one(params, seed)
+
+
+@app.command()
+def site(
+    out: Annotated[Path, typer.Option(help="An empty folder for the pages.")],
+    results: Annotated[Path | None, typer.Option(help="A results folder; default: results.")] = None,
+    app_address: Annotated[str, typer.Option("--app", help="Where the leaderboard runs; pages link to it.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
+) -> None:
+    """Write the answer, the ranking and each entry as plain HTML, for any web server."""
+    from leaderboard.export.static_copy import write_site
+
+    print(f"{len(write_site(out, results, app_address, force=force))} pages in {out}")
 
 
 @draws.command("check")

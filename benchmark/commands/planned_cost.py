@@ -119,13 +119,15 @@ def work_of(settings: Settings, layout: TrackPaths, model: str) -> Work:
     runs = once = averaged = tokens = 0
     for corpus, spec in settings.corpora.items():
         texts = text_count(corpus, spec, layout)
-        for arm in arms_of(settings, model, corpus).values():
+        for name, arm in arms_of(settings, model, corpus).items():
             if arm.kind == "soup":
                 once += texts // arm.group
                 averaged += texts // arm.group * arm.group
             elif arm.kind == "lessons":
                 once += texts * len(arm.seeds)
                 tokens += texts * len(arm.seeds) * arm.updates * BATCH
+            elif (source := settings.arms[arm.of or name]).path is not None:
+                once += min(texts, len(source.path))
             else:
-                runs += texts * len(arm.seeds)
+                runs += texts // (source.texts or 1) * len(arm.seeds)
     return Work((runs + averaged) * most, runs * len(scored) + once, tokens)

@@ -20,6 +20,7 @@ from benchmark.settings.names import nearest
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks, params_of_suite, repository_root
+from benchmark.system.empty_folder import check_out
 from benchmark.system.files import write_json, write_parquet
 from benchmark.system.patterns import COMMIT, HUB_ID
 
@@ -51,7 +52,7 @@ def single_run(
     Raises:
         InputError: anything that is named does not exist or does not fit, or `out` holds something.
     """
-    check_out(out, force)
+    check_out(out, force=force, instead="name an empty folder, or replace its files with --force")
     root = repository_root(Path.cwd())
     params = params_of_suite(suite, root)
     # A list of tasks stays what the settings say; a few-shot variant of a suite differs from its track's.
@@ -73,10 +74,11 @@ def single_run(
         )
     corpus_name, text = find_text(corpus, index, settings, root)
     name, folder = find_model(model, root, draw)
+    texts = further_texts(corpus, text, arm, settings, root)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit, root=root)
     with naming_source(model, *([folder] if HUB_MODEL.fullmatch(model) else []), prefix=False):
         base = load_base(name, folder, documents, settings.evaluation, settings.execution, draw=draw)
-    asked = request(settings, base, corpus_name, text, arm, seed)
+    asked = request(settings, base, corpus_name, text, arm, seed, texts)
     base.tokenizer.check_texts([text.text], f"corpus {corpus_name}, text {text.index}")
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))
     start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name, draw=draw)
@@ -85,17 +87,6 @@ def single_run(
     write_json(out / "run.json", result.record.stored())
     shutil.rmtree(out / "checkpoints", ignore_errors=True)  # `--force`: those of the run that was here
     keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
-
-
-def check_out(out: Path, force: bool) -> None:
-    """Refuse a folder that holds something, before any work is done."""
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise InputError(f"--out {out}: no folder: name an empty or a new one")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise InputError(f"--out {out}: not empty: name an empty folder, or replace its files with --force")
-    parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"--out {out}: {parent} cannot be written to: name another folder")
 
 
 def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:
@@ -115,12 +106,9 @@ def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:
         raise InputError(f"--draw {draw}: only a model of the ladder has further draws: leave it out")
     pinned = HUB_MODEL.fullmatch(model)
     if pinned:
-        from benchmark.models.from_hub import fetch
+        from benchmark.posttrain.outside.checkpoint_weights import hub_folder
 
-        folder = root / ".gapbench" / "hub" / f"{pinned[1].replace('/', '--')}-{pinned[2]}"
-        if not folder.is_dir():
-            fetch(pinned[1], pinned[2], folder, allow_pickle_weights=False)
-        return pinned[1].split("/")[1], folder
+        return pinned[1].split("/")[1], hub_folder(root, pinned[1], pinned[2])
     if "@" in model and "/" in model and not Path(model).exists():
         raise InputError(f"--model {model}: a Hub model is pinned as owner/name@<40 hex digits of a commit>")
     if not Path(model).is_dir():
@@ -156,6 +144,15 @@ def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[
     if not 0 <= index < len(texts):
         raise InputError(f"--index {index}: corpus {name} has texts 0 to {len(texts) - 1}: name one of them")
     return name, texts[index]
+
+
+def further_texts(
+    corpus: str, text: CorpusText, arm: str, settings: Settings, root: Path
+) -> Sequence[CorpusText]:
+    """The texts of a run of an arm with the setting `texts`: the named one, and those that follow it in the corpus."""
+    of = settings.arms[arm].of
+    size = settings.arms[of or arm].texts or 1
+    return [text, *(find_text(corpus, text.index + step, settings, root)[1] for step in range(1, size))]
 
 
 def texts_up_to(index: int, spec: CorpusSpec, root: Path) -> Sequence[CorpusText]:

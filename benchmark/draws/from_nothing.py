@@ -11,6 +11,7 @@ from benchmark.draws.kept_folder import KeptFolder, KeptRun
 from benchmark.errors import CheckFailed, InputError
 from benchmark.posttrain.record import RunRecord
 from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.arm_places import outside_place
 from benchmark.settings.corpus_specs import MicroCorpus
 from benchmark.settings.load import validate
 from benchmark.settings.track_settings import Settings
@@ -33,6 +34,7 @@ def make_track(params: Path) -> str:
     place = Path("tracks") / name / "params.yaml"
     raw = all_trained(read_yaml(params), settings)
     raw["track"] = {"name": name, "root": "../..", "params": place.as_posix()}
+    raw["arms"] = moved(raw["arms"], params.resolve().parent, paths.root / place.parent)
     validate(raw, str(params))
     folder = paths.root / place.parent
     written_by = f"gapbench draws track --params {os.path.relpath(params, paths.root)}"
@@ -44,6 +46,25 @@ def make_track(params: Path) -> str:
     for needed in ("attestations", "kept"):
         (paths.root / needed / name).mkdir(parents=True, exist_ok=True)
     return name
+
+
+def moved(arms: dict[str, Any], old: Path, new: Path) -> dict[str, Any]:
+    """Plain settings of arms with the files and folders that they name from `old` on, named from `new` on."""
+
+    def path(one: str) -> str:
+        return one if "@" in one else os.path.relpath(old / one, new)
+
+    found = {}
+    for name, arm in arms.items():
+        found[name] = dict(arm)
+        place = outside_place(str(arm["kind"]))
+        if place is not None and place.file is not None:
+            found[name]["kind"] = f"{path(place.file)}:{place.function}"
+        if isinstance(given := arm.get("path"), list):
+            found[name]["path"] = [path(one) for one in given]
+        elif given is not None:
+            found[name]["path"] = path(given)
+    return found
 
 
 def all_trained(raw: dict[str, Any], settings: Settings) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from benchmark.posttrain.run_group import complete_runs
 from benchmark.posttrain.run_loop import RunResult
 from benchmark.posttrain.run_requests import request
 from benchmark.settings.arithmetic_choice import begin
+from benchmark.settings.arm_specs import Arm
 from benchmark.settings.corpus_specs import MicroCorpus
 from benchmark.settings.track_settings import Settings, arms_of
 from benchmark.store.track_paths import TrackPaths
@@ -189,18 +190,27 @@ def _runs(
     suite: Suite,
     cache: RunCache,
 ) -> list[RunResult]:
-    """Runs of every arm except soups, on every corpus, for each draw on the text of its own index."""
+    """Runs of every arm on every corpus, for each draw on the text of its own index.
+
+    Soups, checkpoints and runs of many texts are left out.
+    """
     bases = load_bases(name, folders, suite, settings.evaluation, settings.execution)
     requests = [
         request(settings, base, corpus, of_corpus[base.draw], arm_name, seed)
         for corpus, of_corpus in texts.items()
         for base in bases
         for arm_name, arm in arms_of(settings, name, corpus).items()
-        if arm.kind != "soup"
+        if arm.kind != "soup" and not _has_own_texts(settings, arm)
         for seed in arm.seeds
     ]
     scorers = {base.draw: base.scorer for base in bases}
     return complete_runs(settings, scorers, requests, cache, f"posttrain {name}, kept draws")
+
+
+def _has_own_texts(settings: Settings, arm: Arm) -> bool:
+    """Whether an arm, or the one that it follows, has other runs than one for each text."""
+    source = arm if arm.of is None else settings.arms[arm.of]
+    return source.path is not None or (source.texts or 1) > 1
 
 
 def brief(settings: Settings, record: RunRecord, documents: str) -> KeptRun:

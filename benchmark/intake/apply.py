@@ -1,9 +1,9 @@
-"""Carry out a planned submission: every rename, or none.
+"""Carry out a planned submission or removal: every rename, or none.
 
 It uses the standard library only and runs as a program in its own session, so that killing the submitting process
 cannot stop it half way. The plan (`plan.json` in the staging folder) holds `folders` to make, `moves` of staged
-paths to places where nothing exists, and one `replace` of the settings file with the sha256 that it had when
-it was read. The replacement comes last.
+paths to places where nothing exists (of a removal: of places into the staging folder), and one `replace` of the
+settings file with the sha256 that it had when it was read. The replacement comes last.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def _begin(staging: Path) -> None:
 def _forward(plan: dict[str, list[list[str]]]) -> None:
     staged, target, digest = plan["replace"][0]
     if Path(staged).exists() and hashlib.sha256(Path(target).read_bytes()).hexdigest() != digest:
-        raise ValueError(f"{target} changed in the meantime: submit again")
+        raise ValueError(f"{target} changed in the meantime: try again")
     for (folder,) in plan["folders"]:
         Path(folder).mkdir(exist_ok=True)
     for source, place in plan["moves"]:

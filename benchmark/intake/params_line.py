@@ -1,5 +1,6 @@
-"""Add an entry to a settings file as one new line; every other byte stays."""
+"""Add an entry to a settings file as one new line, or take one away; every other byte stays."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -30,6 +31,52 @@ def insert_entry(text: str, section: str, name: str, entry: dict[str, Any], sour
         )
     validate(after, source)
     return new
+
+
+def remove_entry(text: str, section: str, name: str, source: str) -> str:
+    """The text of a `params.yaml` without the entry `name` of `section` and the comment on its lines.
+
+    Raises:
+        InputError: the section has no such entry, its last one cannot go, or the settings without it are refused.
+    """
+    document = yaml.compose(text, Loader=yaml.SafeLoader)
+    entries = [value for key, value in getattr(document, "value", ()) if key.value == section]
+    if not entries or not isinstance(entries[0], yaml.MappingNode) or entries[0].flow_style:
+        raise InputError(f"{source}: write '{section}:' with one entry per line below it, not in braces")
+    found = [(key, value) for key, value in entries[0].value if key.value == name]
+    if not found:
+        raise InputError(f"{source}: no '{name}' under '{section}': nothing to remove")
+    key, value = found[0]
+    end = _last(value).end_mark
+    last = end.line - (end.column == 0)
+    lines = text.splitlines(keepends=True)
+    new = "".join([*lines[: key.start_mark.line], *lines[last + 1 :]])
+    before, after = parse_yaml(text, source), parse_yaml(new, source)
+    left = {other: entry for other, entry in before[section].items() if other != name}
+    if not left or after != {**before, section: left}:
+        raise InputError(f"{source}: cannot take '{name}' from '{section}' without changing something else")
+    used = next(_places(after.get("claims"), name, "claims"), None)
+    if used:
+        raise InputError(f"{source}: {section}.{name} is still needed by {used}: take it out there first")
+    try:
+        validate(after, source)
+    except InputError as error:
+        raise InputError(f"{section}.{name} is still needed: {error}") from None
+    return new
+
+
+def _places(value: Any, name: str, where: str) -> Iterator[str]:
+    """Keys below `where` that are, or whose values are, `name`."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name:
+                yield where
+            yield from _places(inner, name, f"{where}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _places(inner, name, where)
+    elif value == name:
+        yield where
 
 
 def flow(entry: dict[str, Any]) -> str:

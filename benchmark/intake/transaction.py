@@ -27,15 +27,17 @@ FOLDER = Path(".gapbench") / "submit"
 
 @dataclass
 class Staging:
-    """A folder with staged files, and the places where they will be moved to.
+    """A folder with staged files, and the places where they will be moved to, or from where they are taken away.
 
     Attributes:
         folder: holds the staged files; nothing else reads it.
-        moves: (staged path, final path); nothing may exist at the final path.
+        done: what the user is told was not done when it fails, `submitted` or `removed`.
+        moves: (path, path after the move); nothing may exist at the latter.
     """
 
     root: Path
     folder: Path
+    done: str = "submitted"
     moves: list[tuple[Path, Path]] = field(default_factory=list)
 
     def plan(self, place: Path) -> Path:
@@ -44,10 +46,14 @@ class Staging:
         self.moves.append((staged, place))
         return staged
 
+    def take(self, place: Path) -> None:
+        """Plan that `place` is moved into the staging folder, which is removed at the end."""
+        self.moves.append((place, self.folder / f"{len(self.moves)}-{place.name}"))
+
 
 @contextmanager
-def staging(root: Path) -> Iterator[Staging]:
-    """A staging folder that is removed when the block ends.
+def staging(root: Path, done: str = "submitted") -> Iterator[Staging]:
+    """A staging folder that is removed when the block ends; `done` as in `Staging`.
 
     Raises:
         CheckFailed: the disk is full or nothing can be written; the repository is as it was.
@@ -59,9 +65,9 @@ def staging(root: Path) -> Iterator[Staging]:
         base.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=base))
         handle = _lock_folder(folder)
-        yield Staging(root, folder)
+        yield Staging(root, folder, done)
     except OSError as error:
-        raise CheckFailed(_message(error, root)) from None
+        raise CheckFailed(_message(error, root, done)) from None
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -91,7 +97,7 @@ def lock(root: Path) -> Iterator[int]:
 
 
 def commit(staged: Staging, params: Path, digest: str, text: bytes, handle: int) -> None:
-    """Put the staged files in place and replace `params` by `text`, all or nothing.
+    """Move the staged files and replace `params` by `text`, all or nothing.
 
     `digest` is the sha256 of `params` as it was read, `handle` the lock.
 
@@ -120,9 +126,12 @@ def commit(staged: Staging, params: Path, digest: str, text: bytes, handle: int)
     except BaseException:
         process.wait()
         raise
+    if process.returncode != 0 and (staged.folder / applying.BEGUN).exists():
+        applying.recover(staged.folder)  # the helper was killed: what it began is finished
+        return
     if process.returncode != 0 or message:
         last = message.decode() or (errors.decode().strip().splitlines() or ["stopped"])[-1]
-        raise CheckFailed(f"nothing was submitted: {last}")
+        raise CheckFailed(f"nothing was {staged.done}: {last}")
 
 
 def _missing_folders(staged: Staging) -> list[Path]:
@@ -174,7 +183,7 @@ def _remove_empty(root: Path) -> None:
         (root / FOLDER).parent.rmdir()
 
 
-def _message(error: OSError, root: Path) -> str:
+def _message(error: OSError, root: Path, done: str) -> str:
     advice = {
         errno.ENOSPC: "free some space",
         errno.EDQUOT: "free some space",
@@ -185,4 +194,5 @@ def _message(error: OSError, root: Path) -> str:
     # The staging folder is gone by the time that this is read.
     named = isinstance(error.filename, str) and not Path(error.filename).is_relative_to(root / FOLDER)
     where = error.filename if named else str(root)
-    return f"nothing was submitted: {error.strerror or error} ({where}): {advice} and submit again"
+    again = "submit again" if done == "submitted" else "try again"
+    return f"nothing was {done}: {error.strerror or error} ({where}): {advice} and {again}"

@@ -5,6 +5,9 @@ import os
 from pathlib import Path
 
 from benchmark.errors import CheckFailed
+from benchmark.pipeline.dependencies import write_code_deps
+from benchmark.posttrain.outside.arm_files import arm_files
+from benchmark.posttrain.run_requests import check_arm
 from benchmark.settings.arithmetic_choice import begin
 from benchmark.store.tracks import open_track
 from benchmark.system.files import write_text
@@ -15,10 +18,18 @@ def prepare_track(params: Path) -> None:
 
     `.dvcignore` hides tracks other than micro, so that a plain `dvc repro` and `dvc status` see only micro;
     `tracks/.dvcignore`, which is not in git, shows the requested ones. DVC removes most dead entries of its
-    rwlock by itself, but not an entry whose process id is in use again, and not a truncated file.
+    rwlock by itself, but not an entry whose process id is in use again, and not a truncated file. Arms are checked, and
+    the files that they name become dependencies in dvc.yaml.
+
+    Raises:
+        InputError: an arm's kind or one of its settings is not known, or code from outside cannot be imported.
     """
     settings, paths = open_track(params)
     begin(settings.execution)
+    for name in settings.arms:
+        check_arm(settings, name)
+    if arm_files(settings, paths.root) and write_code_deps(paths.root / "dvc.yaml"):
+        print("dvc.yaml: the files that arms name are dependencies now")
     if params.resolve().parent != paths.root:
         show_track(paths.root / "tracks", params.resolve().parent.name)
     clear_stale_lock(paths.root / ".dvc" / "tmp")
@@ -39,12 +50,17 @@ def clear_stale_lock(folder: Path) -> None:
     Raises:
         CheckFailed: another `dvc` is running here.
     """
-    rwlock, lock = folder / "rwlock", folder / "lock"
+    rwlock = folder / "rwlock"
     if not rwlock.exists():
         return
-    if _held(lock) or _dvc_at_work(folder.parent.parent):
-        raise CheckFailed(f"{rwlock}: another dvc is running here: wait for it")
+    refuse_running_dvc(folder)
     rwlock.unlink(missing_ok=True)
+
+
+def refuse_running_dvc(folder: Path) -> None:
+    """Raise CheckFailed if a `dvc` is running in the repository whose `.dvc/tmp` is `folder`."""
+    if _held(folder / "lock") or _dvc_at_work(folder.parent.parent):
+        raise CheckFailed(f"{folder / 'rwlock'}: another dvc is running here: wait for it")
 
 
 def _held(lock: Path) -> bool:

@@ -215,10 +215,12 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
         from benchmark.corpora.texts import stored_texts
         from benchmark.posttrain.base_draws import load_bases
         from benchmark.posttrain.checkpoints import keep_checkpoints
+        from benchmark.posttrain.outside.arm_files import refuse_unseen
         from benchmark.posttrain.run_cache import RunCache
         from benchmark.posttrain.run_group import write_run_group
         from benchmark.tasks.suite_of_track import suite_of
 
+        refuse_unseen(settings, paths.root)
         evaluation = settings.evaluation
         suite = suite_of(evaluation, documents=evaluation.documents, root=paths.root)
         texts = stored_texts(paths.corpus(corpus_name))

@@ -8,7 +8,7 @@ from torch import Tensor
 from benchmark.corpora.texts import CorpusText
 from benchmark.errors import CheckFailed
 from benchmark.models.weights import weights_digest
-from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms import attempts_of
 from benchmark.posttrain.arms.interface import weights_after
 from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.record import RunRecord
@@ -62,4 +62,4 @@ def keep_run(keep: Keep, run: RunRequest, record: RunRecord, folder: Path) -> No
 
 def rebuilt(run: RunRequest, steps: Iterable[int]) -> Iterator[tuple[int, dict[str, Tensor]]]:
     """Step and weights after each of `steps` applied optimiser steps; weights are valid until the next."""
-    return weights_after(ARMS[run.arm.kind](run), steps)
+    return weights_after(attempts_of(run.arm.kind, run), steps)

@@ -13,7 +13,7 @@ from benchmark.errors import InputError
 from benchmark.evaluation.engine import Evaluation
 from benchmark.models.causal_model import CausalModel
 from benchmark.models.weights import weights_digest
-from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms import attempts_of
 from benchmark.posttrain.arms.interface import RunStart
 from benchmark.posttrain.early_stopping import EarlyStop, chosen_step
 from benchmark.posttrain.objective import text_loss
@@ -59,6 +59,11 @@ class RunRequest(RunStart):
             "text_id": self.text_id,
             "seed": self.seed,
         }
+
+    @property
+    def has_one_step(self) -> bool:
+        """Whether its arm, or the one that it follows, yields one checkpoint."""
+        return not ONE_STEP.isdisjoint([self.arm.kind, *(member.kind for member in self.members)])
 
     @property
     def name(self) -> str:
@@ -109,7 +114,7 @@ class _Run:
         applied = 0
         # The original counts epochs, skipped updates included; `held-out` counts applied steps.
         most = settings.max_steps if self.paper or settings.max_steps == 0 else settings.max_steps + 64
-        attempts = ARMS[request.arm.kind](request)
+        attempts = attempts_of(request.arm.kind, request)
         for epoch in range(most):
             if applied == settings.max_steps:
                 break
@@ -145,14 +150,14 @@ class _Run:
         update = l2_distance(params, previous)
         distance = l2_distance(params, self.request.model.params)
         self.steps.append(self._step_record(step, params, update, distance, evaluation))
-        last = 1 if self.request.arm.kind in ONE_STEP else self.request.settings.max_steps
+        last = 1 if self.request.has_one_step else self.request.settings.max_steps
         self.progress(f"{self.request.name}: step {step} of {last}")
         return True
 
     def _is_scored(self, step: int) -> bool:
         """Whether a step is evaluated: all of them unless `evaluation.steps` is set, and always an arm's only step."""
         steps = self.scorer.settings.steps
-        return self.paper or steps is None or step in steps or self.request.arm.kind in ONE_STEP
+        return self.paper or steps is None or step in steps or self.request.has_one_step
 
     def _is_digested(self, step: int) -> bool:
         """Whether a digest of the weights is recorded: at step 0, and where a step is scored or may be kept."""

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from benchmark.corpora.texts import CorpusText
 from benchmark.errors import InputError
+from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.arms.interface import SoupMember
+from benchmark.posttrain.arms.outside.load_arm import code_of, outside_arm
 from benchmark.posttrain.base_model import Base
 from benchmark.posttrain.objective import examples_of, text_tokens
+from benchmark.posttrain.outside.arm_options import bound
+from benchmark.posttrain.outside.checkpoint_weights import checkpoint_weights
 from benchmark.posttrain.record import RunRecord
 from benchmark.posttrain.run_code import run_code
 from benchmark.posttrain.run_loop import RunRequest
@@ -20,23 +25,27 @@ from benchmark.system.content_hash import digest
 
 
 def request(
-    settings: Settings, base: Base, corpus: str, text: CorpusText, arm_name: str, seed: int
+    settings: Settings,
+    base: Base,
+    corpus: str,
+    text: CorpusText,
+    arm_name: str,
+    seed: int,
+    texts: Sequence[CorpusText] = (),
 ) -> RunRequest:
     """The run of one arm on one text.
 
+    Args:
+        texts: of the run, `text` first, as `texts_of_run` gives them; by default `text` alone.
+
     Raises:
-        InputError: the arm is not in the settings, its kind is not known, or the text has no token.
+        InputError: the arm is not in the settings, its kind or a setting of it is not known, or a text has no token.
     """
     arm = check_arm(settings, arm_name)
     posttrain = settings.posttrain.model_copy(update={"learning_rate": settings.learning_rate(arm_name)})
     positions = base.model.config.max_position_embeddings
-    try:
-        tokens = text_tokens(
-            text.text, base.tokenizer, max_length=settings.evaluation.max_length, positions=positions
-        )
-    except InputError as error:
-        raise InputError(f"corpus {corpus}, text {text.index}: {error}") from None
-    return RunRequest(
+    ids = [_tokens(settings, base, corpus, one) for one in texts or (text,)]
+    run = RunRequest(
         track=settings.track.name,
         model_name=base.name,
         model=base.model,
@@ -44,7 +53,7 @@ def request(
         corpus=corpus,
         index=text.index,
         text_id=text.text_id,
-        tokens=tuple(tokens),
+        tokens=ids[0],
         arm_name=arm_name,
         arm=arm,
         updates=arm.updates,
@@ -54,17 +63,55 @@ def request(
         draw=base.draw,
         digest_all=settings.checkpoints.keep == "all",
         passages=examples_of(text.text, base.tokenizer, positions=positions) if arm.kind == "lessons" else (),
+        texts=tuple(ids),
+        tokenizer=base.tokenizer,
+        options=options_of(settings, arm_name),
+        folder=settings.folder,
     )
+    if arm.path is not None:
+        if text.index >= len(arm.path):
+            raise InputError(
+                f"arms.{arm_name}.path: text {text.index} has no checkpoint, there are {len(arm.path)}"
+            )
+        return replace(run, weights=checkpoint_weights(settings, arm_name, arm.path[text.index], base))
+    if arm.of is not None and arm.kind != "soup":
+        other = request(settings, base, corpus, text, arm.of, seed, texts)
+        return replace(run, members=(SoupMember(other, other.arm.kind, 0),))
+    return run
+
+
+def _tokens(settings: Settings, base: Base, corpus: str, text: CorpusText) -> tuple[int, ...]:
+    positions = base.model.config.max_position_embeddings
+    try:
+        return tuple(
+            text_tokens(
+                text.text, base.tokenizer, max_length=settings.evaluation.max_length, positions=positions
+            )
+        )
+    except InputError as error:
+        raise InputError(f"corpus {corpus}, text {text.index}: {error}") from None
 
 
 def check_arm(settings: Settings, name: str) -> Arm:
-    """The arm of that name; InputError if there is none, or if its kind is not known."""
+    """The arm of that name; InputError if there is none, or if its kind or one of its settings is not known."""
     if name not in settings.arms:
         raise InputError(f"arms: no arm '{name}'{nearest(name, settings.arms)}")
+    options_of(settings, name)
+    return settings.arms[name]
+
+
+def options_of(settings: Settings, name: str) -> dict[str, Any]:
+    """The keyword arguments of an arm's generator, checked; code from outside is imported."""
     arm = settings.arms[name]
-    if arm.kind not in ARMS:
-        raise InputError(f"arms.{name}.kind: no kind '{arm.kind}'{nearest(arm.kind, ARMS)}")
-    return arm
+    if arm.kind in ARMS:
+        function = ARMS[arm.kind]
+    else:
+        try:
+            function = outside_arm(arm.kind, settings.folder).function
+        except InputError as error:
+            more = "" if ":" in arm.kind else nearest(arm.kind, ARMS)
+            raise InputError(f"arms.{name}.kind: {error}{more}") from None
+    return bound(function, arm.options, f"arms.{name}", tuple(Arm.model_fields))
 
 
 def group_requests(
@@ -77,9 +124,34 @@ def group_requests(
     for arm_name, arm in arms_of(settings, bases[0].name, corpus).items():
         if arm.kind == "soup":
             continue
-        for text in texts:
-            for seed in arm.seeds:
-                yield request(settings, base_of(text, bases), corpus, text, arm_name, seed)
+        shares = [(text, texts_of_run(settings, arm_name, text, texts, len(bases))) for text in texts]
+        if texts and not any(share for _, share in shares):
+            raise InputError(
+                f"arms.{arm_name}.texts: no draw of {bases[0].name} has so many texts of corpus {corpus}, which has "
+                f"{len(texts)} on {len(bases)} draws: lower it or give the corpus more texts"
+            )
+        for text, share in shares:
+            for seed in arm.seeds if share else ():
+                yield request(settings, base_of(text, bases), corpus, text, arm_name, seed, share)
+
+
+def texts_of_run(
+    settings: Settings, name: str, text: CorpusText, texts: Sequence[CorpusText], draws: int
+) -> Sequence[CorpusText]:
+    """The texts of an arm's run that is named after `text`; empty if no run is.
+
+    A run of several texts takes them from one draw and shares none with another run, so that runs are independent. It
+    is named after its first. A checkpoint has a run for each of its paths.
+    """
+    arm = settings.arms[name]
+    source = settings.arms[arm.of] if arm.of is not None else arm
+    if source.path is not None:
+        return (text,) if text.index < len(source.path) else ()
+    size = source.texts or 1
+    own = [one for one in texts if one.index % draws == text.index % draws]
+    place = own.index(text)
+    share = own[place : place + size]
+    return share if place % size == 0 and len(share) == size else ()
 
 
 def base_of(text: CorpusText, bases: Sequence[Base]) -> Base:
@@ -128,9 +200,13 @@ def _groups(runs: Sequence[tuple[RunRequest, int]], size: int) -> Iterator[Seque
 
 def run_key(run: RunRequest, scorer: Scorer) -> str:
     """Content key of a run: base weights, tokenizer, text, arm, seed, documents, settings and code."""
-    kinds = [run.arm.kind, *(part.kind for part in run.members)]
+    kinds = {run.arm.kind, *(part.kind for part in run.members)}
+    outside = {kind: code_of(kind, run.folder) for kind in kinds if kind not in ARMS}
+    own = {name for code in outside.values() for name in code.own}
     return digest(
         {
+            **_only_some(run),
+            **({"outside": {kind: code.digest() for kind, code in outside.items()}} if outside else {}),
             "track": run.track,
             "model": [run.model_name, run.draw, run.model_digest],
             "corpus": [run.corpus, run.index, run.text_id, list(run.tokens)],
@@ -143,6 +219,23 @@ def run_key(run: RunRequest, scorer: Scorer) -> str:
             "device": run.model.device.type,
             "arithmetic": run.arithmetic,
             "digests": run.digest_all,
-            "code": run_code(frozenset(kinds), scorer.settings.suite_name),
+            "code": run_code(frozenset(kinds & ARMS.keys()), scorer.settings.suite_name, frozenset(own)),
         }
     )
+
+
+def _only_some(run: RunRequest) -> dict[str, Any]:
+    """What only some runs depend on, so that the keys of others do not change with it."""
+    recipes = [part.start.arm.recipe for part in run.members if isinstance(part.start, RunRequest)]
+    found = {
+        "texts": [list(ids) for ids in run.texts] if len(run.texts) > 1 else None,
+        "weights": weights_sha256(run.weights) if run.weights is not None else None,
+        "followed": [
+            recipes,
+            [weights_sha256(part.start.weights) for part in run.members if part.start.weights is not None],
+        ]
+        if run.arm.kind != "soup" and run.members
+        else None,
+        "recipes": recipes if any(part.start.options for part in run.members) else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}

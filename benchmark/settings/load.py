@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from benchmark.errors import InputError
+from benchmark.settings.arm_specs import UNKNOWN
 from benchmark.settings.names import nearest
 from benchmark.settings.section import Section
 from benchmark.settings.task_suite import BY_NAME, BY_TASKS
@@ -33,7 +34,8 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
         raise InputError(f"{path}: expected a mapping of sections such as 'models' and 'corpora'")
     for override in overrides:
         _apply(raw, override)
-    return validate(raw, str(path))
+    settings = validate(raw, str(path))
+    return settings.placed(path.resolve().parent)
 
 
 def validate(raw: Mapping[str, Any], source: str) -> Settings:
@@ -74,6 +76,8 @@ def describe(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         known = _known_keys(where[:-1])
         return f"{shown}: unknown key{nearest(where[-1], sorted(known))}"
+    if first["type"] == UNKNOWN:
+        return f"{shown}.{first['ctx']['key']}: {first['msg']}"
     message = first["msg"].removeprefix("Value error, ")
     return f"{shown}: {message}" if shown else message
 

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from benchmark.settings.arm_kinds import CONTROLS, ONE_STEP
+from benchmark.settings.arm_specs import Arm
 from benchmark.settings.scoring_rules import Claims, Scoring
 from benchmark.settings.track_settings import Settings
 
@@ -40,12 +41,13 @@ class ScoringSettings(Scoring):
         """What scoring has to know of a track: the control arms of a treatment are those with its learning rate.
 
         A control at another rate moves the weights by another distance, so a difference from it could be due to the
-        dose. A soup has no controls and is no control, since its texts are groups of texts; `lessons` is no control. A
-        declared pair is left out if its model is a baseline or unused by its role.
+        dose. A control with `of` is one of that arm alone, whose distance it keeps, and a checkpoint has no others. A
+        soup has no controls and is no control, since its texts are groups of texts; `lessons` is no control. A declared
+        pair is left out if its model is a baseline or unused by its role.
         """
-        controls = [
-            name for name, arm in settings.arms.items() if arm.is_control and arm.kind not in ONE_STEP
-        ]
+        controls = {
+            name: arm for name, arm in settings.arms.items() if arm.is_control and arm.kind not in ONE_STEP
+        }
         treatments = {name: arm for name, arm in settings.arms.items() if not arm.is_control}
         rate = settings.learning_rate
         used = settings.used_models
@@ -60,7 +62,12 @@ class ScoringSettings(Scoring):
             suite_version=suite_version,
             treatments=tuple(treatments),
             controls={
-                name: () if arm.kind == "soup" else tuple(one for one in controls if rate(one) == rate(name))
+                name: tuple(
+                    one
+                    for one, control in controls.items()
+                    if arm.kind != "soup" and (control.of == name or _is_general(control, arm))
+                    if rate(one) == rate(name)
+                )
                 for name, arm in treatments.items()
             },
             families=families or {},
@@ -77,3 +84,8 @@ class ScoringSettings(Scoring):
         """Those of `present` (arms of one model and corpus) that are controls of treatment `arm`, sorted."""
         named = self.controls.get(arm)
         return tuple(sorted(a for a in present if not self.is_treatment(a) and (named is None or a in named)))
+
+
+def _is_general(control: Arm, treatment: Arm) -> bool:
+    """Whether a control belongs to every treatment with its learning rate."""
+    return control.of is None and treatment.kind != "checkpoint"

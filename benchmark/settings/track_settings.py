@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from benchmark.settings.arm_specs import Arm
+from benchmark.settings.arm_kinds import DISTANT
+from benchmark.settings.arm_specs import Arm, with_placebos
 from benchmark.settings.corpus_specs import CorpusSpec
 from benchmark.settings.model_specs import ModelSpec
 from benchmark.settings.names import check_name, nearest
@@ -44,6 +46,17 @@ class Settings(Section):
     checkpoints: Checkpoints = Checkpoints()
     scoring: Scoring = Scoring()
     claims: Claims = Claims()
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the settings file, from which arms name files; None if the settings are from no file."""
+        return self._folder
+
+    def placed(self, folder: Path) -> Self:
+        """These settings as those of a file in `folder`."""
+        self._folder = folder
+        return self
 
     @field_validator("models", "corpora", "arms", mode="before")
     @classmethod
@@ -53,6 +66,11 @@ class Settings(Section):
         for name in value:
             check_name(name)
         return value
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _placebos(cls, value: Any) -> Any:
+        return with_placebos(value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _groups(self) -> "Settings":
@@ -69,8 +87,12 @@ class Settings(Section):
         for name, arm in self.arms.items():
             if arm.of is not None and arm.of not in self.arms:
                 raise ValueError(f"arms.{name}.of: no arm '{arm.of}'{nearest(arm.of, self.arms)}")
-            if arm.of is not None and self.arms[arm.of].kind == "soup":
-                raise ValueError(f"arms.{name}.of: '{arm.of}' is a soup itself: name an arm that has runs")
+            other = self.arms[arm.of] if arm.of is not None else None
+            if other is not None and (other.kind == "soup" or other.of is not None):
+                what = "is a soup" if other.kind == "soup" else "follows another arm"
+                raise ValueError(f"arms.{name}.of: '{arm.of}' {what} itself: name an arm that has runs of its own")
+            if arm.base is not None:
+                _check_names(f"arms.{name}.base", "model", [arm.base], self.models)
         return self
 
     @model_validator(mode="after")
@@ -97,15 +119,31 @@ class Settings(Section):
 
 def arms_of(settings: Settings, model: str, corpus: str) -> dict[str, Arm]:
     """The arms that run on a model and a corpus, by name, as their own filters and the corpus's allow."""
-    spec = settings.corpora.get(corpus)
+    return {name: arm for name, arm in settings.arms.items() if _runs_on(settings, name, model, corpus)}
+
+
+def _runs_on(settings: Settings, name: str, model: str, corpus: str) -> bool:
+    arm, spec = settings.arms[name], settings.corpora.get(corpus)
     on_corpus = None if spec is None else spec.arms
-    return {
-        name: arm
-        for name, arm in settings.arms.items()
-        if (arm.models is None or model in arm.models)
+    is_placebo = arm.kind in DISTANT and arm.of is not None
+    if is_placebo and not _runs_on(settings, str(arm.of), model, corpus):
+        return False
+    if arm.base is not None and (model != arm.base or corpus != _corpus_of_checkpoint(settings, name)):
+        return False
+    return (
+        (arm.models is None or model in arm.models)
         and (arm.corpora is None or corpus in arm.corpora)
-        and (on_corpus is None or name in on_corpus)
-    }
+        and (on_corpus is None or name in on_corpus or (is_placebo and arm.of in on_corpus))
+    )
+
+
+def _corpus_of_checkpoint(settings: Settings, name: str) -> str | None:
+    """The one corpus under which a checkpoint stands: the first that it may run on."""
+    named = settings.arms[name].corpora
+    for corpus, spec in settings.corpora.items():
+        if (named is None or corpus in named) and (spec.arms is None or name in spec.arms):
+            return corpus
+    return None
 
 
 def _check_names(where: str, kind: str, names: Sequence[str] | None, known: Mapping[str, Any]) -> None:

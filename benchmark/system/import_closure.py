@@ -46,7 +46,7 @@ _FILE_NAME = re.compile(r"[\w-]+(\.[\w-]+)+")
 
 
 @dataclass(frozen=True)
-class _Facts:
+class ModuleFacts:
     """What one module contains: dotted names that it imports, names of files, and whether it has any statement."""
 
     imports: frozenset[str]
@@ -86,6 +86,12 @@ def keyed_modules(
 ) -> frozenset[Path]:
     """The files that the key of what the named modules compute covers; arguments as for `modules`."""
     return modules(*names, cut=(*NO_FIGURE, *NOT_KEYED), suites=suites, package=package)
+
+
+def is_keyed(name: str, package: Path = PACKAGE) -> bool:
+    """Whether a dotted name is a module of this package that keys cover."""
+    cut = frozenset((*NO_FIGURE, *NOT_KEYED))
+    return name not in cut and _Walk(package, cut, None).source(name) is not None
 
 
 def pipeline_files(package: Path = PACKAGE) -> frozenset[Path]:
@@ -146,7 +152,7 @@ class _Walk:
             source = self.source(name)
             if source is None:
                 continue
-            facts = _facts(source.read_bytes(), name, source.name == "__init__.py")
+            facts = facts_of(source.read_bytes(), name, source.name == "__init__.py")
             if facts.has_code:
                 self.files.add(source)
             beside = (source.with_name(file) for file in facts.file_names)
@@ -184,17 +190,18 @@ class _Walk:
 
 def has_code(file: Path) -> bool:
     """Whether anything may depend on a file: nothing depends on a module without any statement."""
-    return file.suffix != ".py" or _facts(file.read_bytes(), file.stem, file.name == "__init__.py").has_code
+    return file.suffix != ".py" or facts_of(file.read_bytes(), file.stem, file.name == "__init__.py").has_code
 
 
 @functools.cache
-def _facts(source: bytes, name: str, is_package: bool) -> _Facts:
+def facts_of(source: bytes, name: str, is_package: bool) -> ModuleFacts:
+    """What a module's source imports and names; SyntaxError if it is not Python."""
     tree = ast.parse(source)
     around = name if is_package else name.rpartition(".")[0]
     texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     files = frozenset(text for text in texts if isinstance(text, str) and _FILE_NAME.fullmatch(text))
     has_docstring = ast.get_docstring(tree, clean=False) is not None
-    return _Facts(frozenset(_imported(tree, around)), files, len(tree.body) > has_docstring)
+    return ModuleFacts(frozenset(_imported(tree, around)), files, len(tree.body) > has_docstring)
 
 
 def _imported(node: ast.AST, around: str) -> Iterator[str]:

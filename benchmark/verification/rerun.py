@@ -8,7 +8,7 @@ from benchmark.corpora.texts import stored_texts
 from benchmark.errors import InputError
 from benchmark.posttrain.base_draws import load_bases
 from benchmark.posttrain.run_loop import RunRequest, execute_run
-from benchmark.posttrain.run_requests import base_of, request, soup_requests
+from benchmark.posttrain.run_requests import base_of, request, soup_requests, texts_of_run
 from benchmark.store.entry_lookup import Entry
 from benchmark.tasks.suite_of_track import suite_of
 from benchmark.verification.compare_runs import RunName
@@ -47,7 +47,8 @@ class PipelineRepeater:
 
     def _request(self, arm: str, text_id: str, seed: int) -> RunRequest:
         settings, corpus, text = self.entry.settings, self.entry.corpus, self.texts[text_id]
-        return request(settings, base_of(text, self.bases), corpus, text, arm, seed)
+        share = texts_of_run(settings, arm, text, list(self.texts.values()), len(self.bases))
+        return request(settings, base_of(text, self.bases), corpus, text, arm, seed, share)
 
     def _soups(self) -> dict[str, RunRequest]:
         """The soups by their id; the records of their members say which runs and steps they average."""

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from altair.utils import schemapi
 
-from leaderboard.display import wording
+from leaderboard.display import picture_files, theme
 
 alt.data_transformers.disable_max_rows()
 schemapi.DEBUG_MODE = (
@@ -22,22 +22,31 @@ _DARK = ["#4fd1a0", "#7db4f0", "#fb923c", "#cfa3ec", "#a9b4c2"]
 
 
 def palette() -> list[str]:
-    return _DARK if st.context.theme.type == "dark" else _LIGHT
+    return _DARK if theme.is_dark() else _LIGHT
 
 
 def quiet() -> str:
-    return "#8b97a6" if st.context.theme.type == "dark" else "#7a8696"
+    return "#8b97a6" if theme.is_dark() else "#7a8696"
 
 
 def ink() -> str:
-    return "#e8edf3" if st.context.theme.type == "dark" else "#1b2430"
+    return "#e8edf3" if theme.is_dark() else "#1b2430"
 
 
-def show(chart: alt.Chart | alt.LayerChart | alt.FacetChart, alt_text: str) -> None:
-    """The chart at the page's width; its own toolbar saves it as PNG and shows its data."""
-    st.altair_chart(
-        chart.configure_view(strokeWidth=0).configure_axis(labelLimit=260), width="stretch", alt=alt_text
-    )
+AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
+
+
+def finished(chart: AnyChart) -> AnyChart:
+    """The chart with the settings that all have in common."""
+    return chart.configure_view(strokeWidth=0).configure_axis(labelLimit=260)
+
+
+def show(chart: AnyChart, alt_text: str, *, name: str, note: str = "") -> None:
+    """The chart at the page's width, a note and its downloads; `name` is the files' stem and unique on a page."""
+    st.altair_chart(finished(chart), width="stretch", alt=alt_text)
+    if note:
+        st.caption(note)
+    picture_files.offer(chart, name)
 
 
 def tips(*given: tuple[str, ...]) -> list[alt.Tooltip]:
@@ -132,59 +141,6 @@ def spaced(rungs: pd.DataFrame, span: float) -> pd.DataFrame:
 
 def _x(field: str, title: str, zero: bool = False, **more: Any) -> alt.X:
     return alt.X(field, type="quantitative", title=title, scale=alt.Scale(zero=zero, **more))
-
-
-def ladder(entries: pd.DataFrame, scope: str, words: str) -> alt.LayerChart:
-    """Score against size: the untreated family as a line, treated models as points above their own size."""
-    named = entries.assign(
-        size=entries["parameters"].map(wording.size),
-        kind=entries["row_kind"].map({"rung": "untreated", "entry": "treated", "control": "control"}),
-        what=[
-            row.model if row.row_kind == "rung" else f"{row.model}, {row.arm} on {row.corpus}"
-            for row in entries.itertuples()
-        ],
-    )
-    given = {f"score_{scope}": "score", f"score_{scope}_low": "low", f"score_{scope}_high": "high"}
-    named = (
-        named[["parameters", *given, "kind", "what", "size"]]
-        .rename(columns=given)
-        .dropna(subset=["parameters", "score"])
-    )
-    smallest, largest = named["parameters"].min() / 1.35, named["parameters"].max() * 1.35
-    x = alt.X(
-        "parameters:Q",
-        title=["Parameters", "(each step right is several times larger)"],
-        scale=alt.Scale(type="log", domain=[smallest, largest], nice=False),
-        axis=alt.Axis(format="~s", grid=False),
-    )
-    title = f"Score, {words}"
-    looks = {
-        "untreated": (ink(), "square"),
-        "treated": (palette()[1], "circle"),
-        "control": (quiet(), "cross"),
-    }
-    kinds = [kind for kind in looks if (named["kind"] == kind).any()]
-    colours, shapes = (
-        alt.Scale(domain=kinds, range=[looks[kind][place] for kind in kinds]) for place in (0, 1)
-    )
-    colour = alt.Color("kind:N", title=None, legend=legend(symbolSize=90), scale=colours)
-    shape = alt.Shape("kind:N", title=None, scale=shapes)
-    tip = tips(
-        ("what:N", "What"),
-        ("size:N", "Size"),
-        ("score:Q", "Score", ".4f"),
-        ("low:Q", "95 % low", ".4f"),
-        ("high:Q", "95 % high", ".4f"),
-    )
-    y, base = score_axis("score", title), alt.Chart(named)
-    family = alt.Chart(named[named["kind"] == "untreated"])
-    line = family.mark_line(color=ink(), strokeWidth=1.5, opacity=0.6).encode(x, y)
-    bars = base.transform_filter("datum.kind != 'control'").mark_rule(strokeWidth=1.5, opacity=0.75)
-    intervals = bars.encode(x, score_axis("low", title), alt.Y2("high:Q"), colour)
-    points = base.mark_point(filled=True, size=95, opacity=0.95)
-    return alt.layer(line, intervals, points.encode(x, y, color=colour, shape=shape, tooltip=tip)).properties(
-        height=330
-    )
 
 
 def with_margin(frame: pd.DataFrame, margin: str | None = "margin") -> pd.DataFrame:

@@ -31,9 +31,15 @@ COLUMNS: dict[str, Column] = {
         "rest on documents alone (fewer than three texts or draws) last, without a place.",
         "count",
     ),
+    "placing": Column(
+        "Rank",
+        "The treatment that the claims are about first, then other treatments, each by rank; entries that rest on "
+        "documents alone last, without a rank.",
+        "count",
+    ),
     "rank": Column("Rank", "By score over all tasks. Read it with the rank interval beside it.", "count"),
     "ranks": Column(
-        "Rank by score",
+        "Rank",
         "Ranks by score that the data cannot tell apart: 1 + entries significantly better, to the number of "
         "entries minus those significantly worse (Holm over all pairs). Larger models score higher, treated or "
         "not: for the treatment read the gain.",
@@ -57,6 +63,24 @@ COLUMNS: dict[str, Column] = {
         "score",
     ),
     "score_interval": Column("95 % interval", f"Where the score lies: {_95}"),
+    "score_bar": Column(
+        "Score, 95 % interval",
+        "Mean over all tasks on the test documents (accuracy or F1, 0 to 1), its 95 % interval, and both drawn.",
+    ),
+    "gain_line": Column(
+        "Gain, 95 % interval",
+        "Score minus that of the same model before treatment, on the same documents. An interval that contains 0 "
+        f"shows no clear change. {_95}",
+    ),
+    "size_line": Column(
+        "Effective size",
+        "Parameters at which the untreated family reaches the same score, with its 95 % interval.",
+    ),
+    "verdicts": Column(
+        "Verdicts",
+        "Against the same model untreated, against the controls, against the next larger model, and whether "
+        "somebody else has repeated it. Hover a word for the whole verdict.",
+    ),
     "corrected_all": Column(
         "Chance-corrected",
         "Score where guessing counts 0 and perfection 1 (scores of written texts not corrected).",
@@ -329,6 +353,7 @@ def family_columns(families: Mapping[str, tuple[str, str]]) -> dict[str, Column]
     for name, (label, score) in families.items():
         columns |= {
             f"score_{name}": Column(label, f"Mean {score} over the tasks of this family.", "score"),
+            f"bar_{name}": Column(f"{label}, 95 % interval", f"Mean {score} over the tasks of this family."),
             f"{name}_interval": Column(f"{label}, 95 %", "Its 95 % interval."),
             f"corrected_{name}": Column(
                 f"{label}, corrected",

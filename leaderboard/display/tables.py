@@ -1,7 +1,7 @@
 """Tables for readers: decimals by the columns' uncertainty, words with icons, and downloads."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import streamlit as st
 
+from benchmark.reports.formats import escape_markdown, latex_table
+from benchmark.reports.markdown import markdown_table
 from leaderboard.display import wording
 from leaderboard.display.columns import COLUMNS, Column
 
@@ -23,6 +25,7 @@ WORDS = {
 }
 """Columns whose words carry an icon on the page (not in a download)."""
 
+PASTED = "to paste: the rows and columns that the table shows, figures with five digits."
 CSV_NOTE = (
     "CSV opens in a spreadsheet: a text cell that would run there as a formula has an apostrophe before "
     "it. Parquet holds every cell exactly."
@@ -41,6 +44,7 @@ _FORMATS = {
 }
 
 
+NO_WORDS: Mapping[str, Callable[[str], str]] = {}
 Widths = dict[tuple[str, str], float]
 
 
@@ -96,13 +100,17 @@ def show(
     height: Any = "auto",
     note: str = "",
     alt: str | None = None,
+    words: Mapping[str, Callable[[str], str]] = NO_WORDS,
 ) -> None:
     """A table and its downloads; `name` is the stem of the files and must be unique on a page.
 
+    `words` says by column how its cells are called on the page; a download has them as stored.
+
     `known_widths` are those of a wider table, where the columns that hold the bounds are not shown.
     """
+    called = {name: frame[name].map(say) for name, say in words.items() if name in frame}
     st.dataframe(
-        readable(frame),
+        readable(frame.assign(**called)),
         column_config=column_config(frame, labels, known_widths),
         hide_index=True,
         height=height,
@@ -127,28 +135,20 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def offer(frame: pd.DataFrame, name: str, *, note: str = "") -> None:
-    """Downloads of a table as CSV and Parquet, made when asked for."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            "CSV",
-            lambda: csv_bytes(frame),
-            f"{name}.csv",
-            "text/csv",
-            key=f"csv-{name}",
-            on_click="ignore",
-            icon=":material/download:",
-            help=CSV_NOTE,
-        )
-        st.download_button(
-            "Parquet",
-            lambda: parquet_bytes(frame),
-            f"{name}.parquet",
-            "application/vnd.apache.parquet",
-            key=f"parquet-{name}",
-            on_click="ignore",
-            icon=":material/download:",
-            help=CSV_NOTE,
-        )
+    """Downloads of a table in four formats, made when asked for."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for kind, (ending, mime, make) in FILES.items():
+            st.download_button(
+                kind,
+                lambda make=make: make(frame),
+                f"{name}.{ending}",
+                mime,
+                key=f"{kind.lower()}-{name}",
+                on_click="ignore",
+                icon=":material/download:",
+                type="tertiary",
+                help=CSV_NOTE if kind in ("CSV", "Parquet") else f"{kind}, {PASTED}",
+            )
         st.caption(f"{wording.counted(len(frame), 'row')}. {note}".strip())
 
 
@@ -166,6 +166,41 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), buffer)
     return buffer.getvalue()
+
+
+def latex_bytes(frame: pd.DataFrame) -> bytes:
+    """A LaTeX `tabular` (booktabs) of the frame, figures with five digits."""
+    columns = "".join("r" if pd.api.types.is_numeric_dtype(frame[name]) else "l" for name in frame)
+    body = latex_table(columns, *_words(frame))
+    return f"% needs \\usepackage{{booktabs}}\n{body}\n".encode()
+
+
+def markdown_bytes(frame: pd.DataFrame) -> bytes:
+    """A Markdown table of the frame, figures with five digits."""
+    head, rows = _words(frame)
+    escaped = [[escape_markdown(cell) for cell in cells] for cells in (head, *rows)]
+    return f"{markdown_table(escaped[0], escaped[1:])}\n".encode()
+
+
+def _words(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells as words, without line breaks and hidden characters."""
+    rows = [[_word(cell) for cell in cells] for cells in frame.itertuples(index=False, name=None)]
+    return [str(name) for name in frame], rows
+
+
+def _word(cell: object) -> str:
+    if wording.missing(cell):
+        return ""
+    return f"{cell:.5g}" if isinstance(cell, float) else wording.visible(cell)
+
+
+FILES = {
+    "CSV": ("csv", "text/csv", csv_bytes),
+    "Parquet": ("parquet", "application/vnd.apache.parquet", parquet_bytes),
+    "LaTeX": ("tex", "text/x-tex", latex_bytes),
+    "Markdown": ("md", "text/markdown", markdown_bytes),
+}
+"""Formats of a download: ending, media type, and what makes it."""
 
 
 def ordered(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -23,11 +23,13 @@ class Shot:
 
 
 SHOTS = [
-    Shot("answer", "", height=1300),
+    Shot("first-screen", "", height=800),
+    Shot("answer", "", height=1500),
     Shot("answer-dark", "", height=1300, dark=True),
     Shot("answer-narrow", "", width=400, height=1100),
     Shot("entry", "entry", height=1500),
     Shot("compare", "compare", height=1200),
+    Shot("pairs", "compare#pairs", height=1000),
     Shot("documents", "documents", height=1150),
     Shot("published", "published", height=1500),
 ]

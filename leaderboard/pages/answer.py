@@ -1,21 +1,18 @@
-"""Answer: did it work, how sure is that, compared with what; and the ranking behind it."""
+"""Answer: did it work, how sure is that, compared with what; one picture; and the ranking."""
 
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from leaderboard.display import charts, tables, wording
+from leaderboard.display import charts, plain_html, tables, wording
+from leaderboard.overview import claim_summary, ranking_table, score_picture, task_gains
 from leaderboard.parts import claim_cards, draw_notes, order, ranking, short_answer
 from leaderboard.site import page, state, task_families, track_data
 from leaderboard.site.task_families import TaskFamilies
 
 MOST_SIZES = 36
-FILTER = 275  # pixels: one per row on a phone; a docstring here would be printed on the page
-ORDER = (
-    "The treatment that the claims are about first, by its gain. Gains whose intervals overlap are not clearly "
-    "different."
-)
+FILTER = 168  # pixels: six side by side; a docstring here would be printed on the page
 LEAD = (
     "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes "
     "it *worse* at predicting one random text. Its authors reported that this makes the model better at "
@@ -37,52 +34,110 @@ HOW_TO_READ = """
 
 def main() -> None:
     """Draw the page."""
-    track = page.start_on_track("answer", "Does it work?", LEAD)
+    track = page.start_on_track("answer", short_answer.QUESTION, "", width=250)
     if track is None:
         return
-    claims, problem = track_data.document(track, "claims.json")
+    content, problem = track_data.document(track, "claims.json")
+    claims = short_answer.readable(content)
     entries, comparisons = track_data.table(track, "entries.csv"), track_data.table(track, "comparisons.csv")
-    kept = draw_notes.rest_on(track_data.table(track, "draws.csv"))
     families = task_families.of_track(track)
-    show_claims(short_answer.readable(claims), problem, entries.frame, comparisons.frame, kept, families)
+    show_answer(claims, problem, entries.frame, families)
     page.explain(entries, comparisons)
-    if entries:
-        of_track = ranking.of_track(track)
-        show_sizes(of_track, order.claims_arm(track))
+    of_track = ranking.of_track(track) if entries else None
+    if of_track:
+        show_picture(track, of_track, comparisons)
+    show_reading(track, claims, entries.frame)
+    if of_track:
         show_ranking(of_track)
-        show_reference(of_track)
     else:
         page.unwritten(wording.plain(entries.problem or "entries.csv holds no rows yet."))
+    if of_track:
+        show_tasks(track, entries, comparisons, families)
+    if claims:
+        st.header("The claims, one by one", anchor="claims")
+        claim_cards.show_cards(claims, comparisons.frame, families)
+    if of_track:
+        show_sizes(of_track, order.claims_arm(track))
     page.finish()
 
 
-def show_claims(
-    claims: list[dict[str, Any]],
-    problem: str,
-    entries: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    kept: str,
-    families: TaskFamilies,
+def show_answer(
+    claims: list[dict[str, Any]], problem: str, entries: pd.DataFrame, families: TaskFamilies
 ) -> None:
-    """The short answer and what it is based on (including `kept` draws), then a card per claim."""
+    """The answer in one line, what was tested in another, and a small card per claim."""
     if not claims:
         page.unwritten(wording.plain(problem) if problem else "`claims.json` holds no claim.")
         return
     outcome, sentence = short_answer.short_answer(claims, small=short_answer.below_original(entries))
-    with st.container(border=True):
-        st.markdown(f"## {claim_cards.ICONS.get(outcome, '')} {sentence}")
-        if basis := short_answer.basis(entries):
-            st.markdown(f"{basis} {kept}".strip())
+    with st.container(gap="xsmall"):
+        st.markdown(f"## {claim_cards.ICONS.get(outcome, '')} {short_answer.in_a_line(sentence)}")
+        if tested := short_answer.tested(entries):
+            st.caption(tested)
         if all(claim["id"] != short_answer.CONTROLS for claim in claims):
-            st.markdown(f"**{short_answer.UNSEEN}**")
+            st.caption(f"**{short_answer.UNSEEN}**")
+        st.html(plain_html.cards(claim_summary.summary(claims, families)))
+
+
+@st.fragment
+def show_picture(track: str, rows: ranking.RankingView, comparisons: track_data.ResultTable) -> None:
+    """Score against size, over all tasks or one family."""
+    scopes = score_picture.scopes_with_scores(rows)
+    if not scopes:
+        page.unwritten("No score is stored.")
+        return
+    scope = scopes[0]
+    if len(scopes) > 1:
+        scope = state.pick_segment(
+            "Score", scopes, "ladder", words=rows.families.label, label_visibility="collapsed"
+        )
+    picture = score_picture.score_picture(rows, comparisons, scope, track=track)
+    if picture is None:
+        page.nothing(
+            "No untreated model has a size and a score here.", "Without one there is nothing to compare with."
+        )
+    else:
+        charts.show(
+            picture,
+            f"Score against parameters, {rows.families.inside(scope)}",
+            name="score-against-size",
+            note=f"{score_picture.CAPTION} Click a point to open it.",
+        )
+    state.end()
+
+
+def show_reading(track: str, claims: list[dict[str, Any]], entries: pd.DataFrame) -> None:
+    """What was tested, in full, and how to read the figures."""
+    with st.expander("What was tested, and what the words and figures mean", icon=":material/info:"):
+        st.markdown(LEAD)
+        if claims:
+            st.markdown(short_answer.short_answer(claims, small=short_answer.below_original(entries))[1])
+        if basis := short_answer.basis(entries):
+            st.markdown(f"{basis} {draw_notes.rest_on(track_data.table(track, 'draws.csv'))}".strip())
         st.markdown(HOW_TO_READ)
-    claim_cards.show_cards(claims, comparisons, families)
+
+
+def show_tasks(
+    track: str,
+    entries: track_data.ResultTable,
+    comparisons: track_data.ResultTable,
+    families: TaskFamilies,
+) -> None:
+    """Gains of the first entries by task; the others are in the download."""
+    gains = task_gains.gains_by_task(entries, comparisons, track, families)
+    if gains.empty:
+        return
+    st.header("Gain by task", anchor="tasks")
+    first = list(dict.fromkeys(gains["entry"]))
+    if len(first) > MOST_SIZES:
+        st.caption(f"The first {MOST_SIZES} of {len(first)} entries. The download holds all.")
+    shown = gains[gains["entry"].isin(first[:MOST_SIZES])]
+    charts.show(task_gains.heat_of_tasks(shown, track), "Gain of each entry by task", name="gain-by-task")
+    tables.offer(gains, "gains-by-task")
 
 
 def show_sizes(rows: ranking.RankingView, arm: str | None) -> None:
-    """What size of untreated model each treated one behaves like; the score against size where that is not known."""
+    """What size of untreated model each treated one behaves like, where that is known."""
     frame = rows.frame
-    st.header("What size of model does a treated one behave like?", anchor=False)
     treated = frame[frame["row_kind"] == "entry"]
     sized = treated[treated["effective_size"].notna()]
     below = int((treated["effective_size_note"] == "below the ladder").sum())
@@ -90,8 +145,8 @@ def show_sizes(rows: ranking.RankingView, arm: str | None) -> None:
     sized, left_out = sized[~pd.Series(small, index=sized.index)], sum(small)
     rungs = frame[(frame["row_kind"] == "rung") & frame["parameters"].notna()]
     if sized.empty or rungs.empty:
-        show_ladder(frame, rows.families)
         return
+    st.header("What size of model does a treated one behave like?", anchor=False)
     st.markdown(
         "A dot is the size of an untreated model that scores the same; the tick is the treated model's "
         "own size. The treatment pays where the whole line lies right of its tick. As good as a larger "
@@ -111,42 +166,23 @@ def show_sizes(rows: ranking.RankingView, arm: str | None) -> None:
     charts.show(
         charts.sizes(sized.head(MOST_SIZES), rungs, arm),
         "Effective size of each treated model with its interval, beside its own size",
-    )
-
-
-def show_ladder(frame: pd.DataFrame, families: TaskFamilies) -> None:
-    """Scores of treated models beside the untreated ones."""
-    st.markdown(
-        "The line is the untreated family: larger models score higher. A treated model stands at its own "
-        "size. To be as good as a larger model it has to reach that model's height; bars are 95 % "
-        "intervals."
-    )
-    scopes = [scope for scope in families.scopes if frame[f"score_{scope}"].notna().any()]
-    if not scopes:
-        page.unwritten("No score is stored.")
-        return
-    scope = (
-        state.pick_segment("Score", scopes, "ladder", words=families.label) if len(scopes) > 1 else scopes[0]
-    )
-    charts.show(
-        charts.ladder(frame, scope, families.inside(scope)),
-        "Score against number of parameters, untreated family, treated models and controls",
+        name="effective-sizes",
     )
 
 
 @st.fragment
 def show_ranking(rows: ranking.RankingView) -> None:
     """The ranking with its filters; only this part is drawn again when a filter changes."""
-    st.header("Ranking", anchor=False)
+    st.header("Ranking", anchor="ranking")
     total = len(rows.ranked)
     if not total:
         page.unwritten("No treated model has been scored yet.")
         return
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         words = state.search(
             "Search",
             "q",
-            placeholder="model, text, verdict",
+            placeholder="model, verdict",
             help="Rows that contain every word.",
             width=FILTER,
         )
@@ -172,65 +208,82 @@ def show_ranking(rows: ranking.RankingView) -> None:
             width=FILTER,
         )
     columns, sort, descending = choose_columns(rows)
-    kept = ranking.keep(rows, chosen, verdicts=found, words=words)
-    kept = ranking.sort(kept, sort, descending=descending)
+    with_reference = len(rows.reference) > 0 and state.switch(
+        "Show untreated models and controls too", "reference"
+    )
+    kept = ranking.sort(ranking.keep(rows, chosen, verdicts=found, words=words), sort, descending=descending)
     st.caption(
         f"{len(kept)} of {wording.counted(total, 'entry', 'entries')}. Click a heading to sort, hover it for "
-        "what it means."
+        f"what it means. {ranking_table.LEGEND if 'verdicts' in columns else ''}"
     )
     if kept.empty:
         st.info(
             "No entry fits these filters. Remove one of them to see more.", icon=":material/filter_alt_off:"
         )
-    tables.show(
-        tables.ordered(kept, columns),
-        "ranking",
-        labels=rows.labels,
-        height="content" if len(kept) <= 30 else "auto",
-        known_widths=rows.widths,
-        alt="Ranking of treated models",
-        note=ORDER if (sort, descending) == ("standing", False) else "",
-    )
+    if with_reference:
+        others = ranking.keep_reference(rows, chosen, words=words)
+        usual = (sort, descending) == ("placing", False)
+        kept = (
+            ranking.with_reference(kept, others, rows.families)
+            if usual
+            else ranking.sort(pd.concat([kept, others]), sort, descending=descending)
+        )
+    if len(kept):
+        st.html(
+            ranking_table.ranking_html(
+                rows,
+                kept,
+                columns,
+                open_entry=lambda row: row["open"],
+                sort_link=lambda name: sorted_by(name, sort, descending=descending),
+            )
+        )
+    in_full = [*(["row_kind"] if with_reference else []), *ranking.in_full(columns)]
+    show_grid(rows, tables.ordered(kept, in_full))
     state.end()
+
+
+def sorted_by(name: str, sort: str, *, descending: bool) -> str:
+    """The address of this view in the order of a column: highest first, or the other way round at the second click."""
+    given = {key: st.query_params.get_all(key) for key in st.query_params}
+    turned = "0" if name == sort and descending else "1"
+    if name in ("ranks", "model", "arm", "corpus"):
+        turned = "1" if name == sort and not descending else "0"
+    return f"{state.relative_link('answer', **(given | {'sort': name, 'desc': turned}))}#ranking"
+
+
+def show_grid(rows: ranking.RankingView, shown: pd.DataFrame) -> None:
+    """The same rows with a column per stored figure, drawn when the reader opens it, and the downloads."""
+    with state.unfold("The same rows with every figure in a column", "grid", icon=":material/table:") as part:
+        if part.open:
+            st.dataframe(
+                tables.readable(shown),
+                column_config=tables.column_config(shown, rows.labels, rows.widths),
+                hide_index=True,
+                height="content" if len(shown) <= 30 else "auto",
+                alt="Ranking of treated models, every figure",
+                placeholder="–",
+            )
+    tables.offer(shown.drop(columns=[c for c in ("open",) if c in shown]), "ranking")
 
 
 def choose_columns(rows: ranking.RankingView) -> tuple[list[str], str, bool]:
     """Columns shown, the column that sorts, and whether highest first."""
     names, first_view = rows.offered, rows.first_view
-    sorts = ["standing", *(name for name in names if name != "open")]
+    sorts = ["placing", "standing", *(name for name in names if name != "open")]
     with state.unfold("Columns and order", "layout", icon=":material/view_column:") as part:
         if part.open:
             chosen = state.pick_many("Columns", names, "cols", default=first_view, words=rows.heading)
             first, second = st.columns(2, vertical_alignment="bottom")
             with first:
-                sort = state.pick_one("Order by", sorts, "sort", default="standing", words=rows.heading)
+                sort = state.pick_one("Order by", sorts, "sort", default="placing", words=rows.heading)
             with second:
                 descending = state.switch("Highest first", "desc")
         else:
             chosen = state.noted("cols", names, first_view)
-            sort = state.noted("sort", sorts, ["standing"])[0]
+            sort = state.noted("sort", sorts, ["placing"])[0]
             descending = state.noted("desc", ["0", "1"], ["0"])[0] == "1"
     return [name for name in names if name in chosen] or first_view, sort, descending
-
-
-@st.fragment
-def show_reference(rows: ranking.RankingView) -> None:
-    """The rows that are not ranked."""
-    reference = rows.frame[rows.frame["row_kind"] != "entry"]
-    if reference.empty:
-        return
-    with state.unfold(
-        "Not ranked: untreated models and controls", "reference", icon=":material/straighten:"
-    ) as part:
-        if part.open:
-            st.markdown(
-                "Untreated models (`rung`) and controls (`control`): placebos, and `descent`, which is plain "
-                "training. Untreated models may be scored on more documents than runs are, see the last column: "
-                "for a fair difference read the gain."
-            )
-            shown = tables.ordered(reference, rows.reference_columns)
-            tables.show(shown, "reference", labels=rows.labels, known_widths=rows.widths)
-    state.end()
 
 
 main()

@@ -6,6 +6,7 @@ import streamlit as st
 from benchmark.schema.result_columns import PAIRS
 from leaderboard.display import charts, tables, wording
 from leaderboard.display.columns import Column
+from leaderboard.overview import pair_differences
 from leaderboard.parts import evidence, head_to_head, order, track_choice
 from leaderboard.site import page, state, task_families, track_data
 
@@ -53,6 +54,7 @@ def main() -> None:
     keys = {name: named[name] for name in chosen}
     show_forest(track, keys)
     show_direct(track, keys)
+    show_all_pairs(track, entries)
     head_to_head.show_documents(track, keys)
     head_to_head.show_profiles(track, keys)
     head_to_head.show_sensitivity(track, keys)
@@ -125,6 +127,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
             row_height=19,
         ),
         "Differences by task with 95 % intervals, one mark per entry",
+        name="by-task-chart",
     )
     note = (
         "Shaded: the shortfall that still counts as comparable (half the gap to the larger model). "
@@ -138,7 +141,11 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
     place = {scope: number for number, scope in enumerate(scopes)}
     ordered = shown.assign(_place=shown["scope"].map(place)).sort_values(["_place", "entry"], kind="stable")
     tables.show(
-        evidence.kept_columns(ordered, FOREST), "by-task", labels=LABELS, known_widths=tables.widths(shown)
+        evidence.kept_columns(ordered, FOREST),
+        "by-task",
+        labels=LABELS,
+        known_widths=tables.widths(shown),
+        words={"scope": families.label},
     )
 
 
@@ -174,7 +181,35 @@ def show_direct(track: str, keys: dict[str, Key]) -> None:
         shown,
         "pairs",
         labels=LABELS,
+        words={"scope": task_families.of_track(track).label},
         note="Difference: entry minus the other, on documents that both have; Holm over all pairs.",
+    )
+
+
+def show_all_pairs(track: str, entries: track_data.ResultTable) -> None:
+    """All ranked entries against each other, as a heat table."""
+    pairs = track_data.table(track, "pairs.csv")
+    ranked = track_choice.by_name(track_choice.entry_keys(entries, track, kinds=("entry",)))
+    if not pairs.has("other_model", "delta") or len(ranked) < 2:
+        return
+    st.header("Every entry against every other", anchor="pairs")
+    families = task_families.of_track(track)
+    scopes = [scope for scope in families.scopes if scope in set(pairs.frame["scope"])]
+    if not scopes:
+        page.unwritten("No pair over all tasks or over a family is stored.")
+        return
+    scope = state.pick_segment("Pairs over", scopes, "pairs", words=families.label)
+    names = list(ranked)[: pair_differences.MOST_ENTRIES]
+    if len(ranked) > len(names):
+        st.caption(f"The first {len(names)} of {len(ranked)} entries. The download holds all pairs.")
+    both = pair_differences.both_ways(pairs, scope, names)
+    if both.empty:
+        page.nothing("No pair of ranked entries is stored over these tasks.", "Choose others.")
+        return
+    chart = pair_differences.heat_of_pairs(both, names, track)
+    charts.show(chart, "Differences between all pairs of entries", name="pairs-heat")
+    tables.offer(
+        pairs.where(scope=scope), "all-pairs", note="Each pair once, as stored; Holm over all pairs."
     )
 
 

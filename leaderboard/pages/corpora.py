@@ -102,7 +102,11 @@ def show_loss(track: str) -> None:
             "Model", sorted(frame["model"].unique()), "model", placeholder="All", width=300
         )
         shown = frame[frame["model"].isin(models)] if models else frame
-        charts.show(run_charts.corpus_loss(shown), "Gain against the loss on the corpus, one point per entry")
+        charts.show(
+            run_charts.corpus_loss(shown),
+            "Gain against the loss on the corpus, one point per entry",
+            name="corpus-loss",
+        )
         columns = [
             "model",
             "arm",

@@ -149,6 +149,7 @@ def show_verdicts(track: str, key: Key) -> None:
             chosen, "name", "verdict", margin="margin", title="Difference in score, with 95 % interval"
         ),
         f"Differences of the entry from its baselines over {scope}",
+        name="differences",
     )
     if len(charts.with_margin(chosen)):
         st.caption(
@@ -216,7 +217,7 @@ def show_steps(track: str, key: Key) -> None:
     marks = (
         evidence.chosen_steps(runs.of(key), lines, scope, rule, families) if len(lines) else pd.DataFrame()
     )
-    charts.show(run_charts.steps(lines, mean, marks), "Score by step, every run and their mean")
+    charts.show(run_charts.steps(lines, mean, marks), "Score by step, every run and their mean", name="steps")
     shown = mean if len(mean) else lines
     tables.offer(shown, "curves", note="The mean by step." if len(mean) else "Each run by step.")
 
@@ -240,7 +241,7 @@ def show_texts(track: str, key: Key, row: pd.Series) -> None:
     lines = evidence.reference_lines(
         track_data.table(track, "curves.csv"), track_data.table(track, "comparisons.csv"), key, row, scope
     )
-    charts.show(run_charts.texts(dots, lines), f"Test score of each run over {scope}")
+    charts.show(run_charts.texts(dots, lines), f"Test score of each run over {scope}", name="runs-chart")
     for said in about_texts(row):
         st.markdown(said)
 
@@ -273,6 +274,14 @@ def show_tasks(track: str, key: Key) -> None:
     if frame.empty:
         page.unwritten("No score by task is stored.")
         return
+    families = task_families.of_track(track)
+    groups = {families.label(scope) for scope in families.scopes}
+    frame["open"] = [
+        None
+        if task in groups
+        else state.relative_link("documents", track=track, model=key[0], arm=key[1], corpus=key[2], task=task)
+        for task in frame["task"]
+    ]
     tables.show(
         frame,
         "tasks",

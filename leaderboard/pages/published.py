@@ -40,7 +40,7 @@ CAVEATS = """
 
 def main() -> None:
     """Draw the page."""
-    page.start("published", "The original study's figures, analysed again", LEAD)
+    page.start("published", "The original study's figures, analysed again", LEAD, track=TRACK)
     if TRACK not in track_data.tracks():
         page.nothing(
             "The re-analysis is not in this results folder.",
@@ -105,6 +105,7 @@ def show_choice() -> None:
     charts.show(
         run_charts.chosen_by_chance(shown, shown.drop_duplicates("model")),
         "Simulated gain from choosing the best step when nothing improves",
+        name="selection",
     )
     tables.offer(shown, "selection-simulation", note="The points of the chart.")
 
@@ -146,6 +147,7 @@ def show_runs() -> None:
     charts.show(
         run_charts.texts(dots.dropna(subset=["score"]), lines_frame),
         f"Published score of each run of a model over {scope}",
+        name="published-runs",
     )
     if not larger:
         st.caption("The next larger model has no published figures.")

@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from leaderboard.display import charts, tables, wording
+from leaderboard.display import charts, plain_html, tables, wording
+from leaderboard.display.columns import COLUMNS
 from leaderboard.parts.claim_rows import SHARE, detectable, estimate_lines, parts_frame, tally
 from leaderboard.parts.short_answer import CONTROLS
 from leaderboard.site import state
@@ -79,6 +80,7 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame, fami
     """One claim, the `place`-th: question, answer, what with, the sentence with its figure, and what decides it."""
     name, outcome = str(claim["id"]), str(claim["outcome"])
     ask, against = QUESTIONS.get(name, ("", ""))
+    st.html(f'<span id="claim-{place + 1}"></span>')  # where the small cards above lead to
     colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
     if ask:
         st.markdown(f"### {ask}")
@@ -91,10 +93,10 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame, fami
     st.markdown(f":{colour}-badge[{icon} {f'{answer}: ' if answer else ''}{known}]")
     if against:
         st.markdown(against)
-    frame = parts_frame(claim)
+    frame = parts_frame(claim, say=families.inside)
     st.text(wording.visible(claim.get("sentence") or tally(frame)))
     if name == CONTROLS:
-        show_controls(claim, place)
+        show_controls(claim, place, families)
         return
     if lines := estimate_lines(claim, families):
         head = "What decides it:"
@@ -103,30 +105,62 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame, fami
         st.markdown(f"{head}\n" + "\n".join(f"- {line}" for line in lines))
     if outcome == "inconclusive" and name != "C2" and (said := detectable(frame, comparisons)):
         st.caption(said)
-    show_figures(claim, frame, place)
+    show_figures(claim, frame, place, families)
 
 
-def show_controls(claim: dict[str, Any], place: int) -> None:
+def show_controls(claim: dict[str, Any], place: int, families: TaskFamilies) -> None:
     """The controls of C0: what was declared and what was found."""
-    columns = ["control", "entry", "as_expected", "expected", "delta", "ci_low", "ci_high", "found"]
-    rows = claim.get("estimates") if isinstance(claim.get("estimates"), list) else []
-    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
+    frame = controls_frame(claim, families)
     if frame.empty:
         return
-    for column in ("delta", "ci_low", "ci_high"):
-        frame[column] = pd.to_numeric(frame[column], errors="coerce")
-    frame["as_expected"] = frame["as_expected"].astype(str)
-    frame["control"] = [CONTROL_WORDS.get(str(name), str(name)) for name in frame["control"]]
-    tables.show(
+    st.html(controls_html(frame))
+    tables.offer(
         frame,
         f"claim-{place + 1}",
-        height="content",
         note="The difference is over the first tasks named, from its own untreated model or the other draws.",
     )
 
 
+def controls_frame(claim: dict[str, Any], families: TaskFamilies) -> pd.DataFrame:
+    """The controls as stored, with words for their kinds and for the families of tasks."""
+    columns = ["control", "entry", "as_expected", "expected", "delta", "ci_low", "ci_high", "found"]
+    rows = claim.get("estimates") if isinstance(claim.get("estimates"), list) else []
+    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)]).reindex(columns=columns)
+    for column in ("delta", "ci_low", "ci_high"):
+        frame[column] = pd.to_numeric(frame[column], errors="coerce")
+    frame["as_expected"] = frame["as_expected"].astype(str)
+    frame["control"] = [CONTROL_WORDS.get(str(name), str(name)) for name in frame["control"]]
+    frame["found"] = [in_family_words(str(found), families) for found in frame["found"]]
+    return frame
+
+
+def in_family_words(found: str, families: TaskFamilies) -> str:
+    """`all: superior; x: superior` with the names of families in words, and as one word where all are the same."""
+    parts = [part.partition(": ") for part in found.split("; ")]
+    if any(not middle for _, middle, _ in parts):
+        return found
+    if len(parts) > 1 and len({outcome for _, _, outcome in parts}) == 1:
+        return f"{parts[0][2]}, in {wording.listed([families.inside(scope) for scope, _, _ in parts])}"
+    return "; ".join(f"{families.inside(scope)}: {outcome}" for scope, _, outcome in parts)
+
+
+def controls_html(frame: pd.DataFrame) -> str:
+    """The controls as a table whose cells may break into lines."""
+    names = ["control", "entry", "as_expected", "expected", "found"]
+    headings = [plain_html.Heading(COLUMNS[name].label, COLUMNS[name].help) for name in names]
+    headings.insert(4, plain_html.Heading("Difference", COLUMNS["delta"].help, figure=True))
+    rows = []
+    for row in frame.to_dict("records"):
+        cells = [plain_html.plain(tables.WORDS.get(name, {}).get(row[name], row[name])) for name in names]
+        places = wording.decimals(row["ci_low"], row["ci_high"])
+        span = wording.interval(row["ci_low"], row["ci_high"], signed=True)
+        cells.insert(4, plain_html.two_lines(wording.number(row["delta"], places, signed=True), span))
+        rows.append(cells)
+    return plain_html.table(headings, rows, name="Controls whose outcome is known in advance")
+
+
 @st.fragment
-def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None:
+def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int, families: TaskFamilies) -> None:
     """All comparisons behind a claim, as a chart and a table, drawn when the reader opens them."""
     name = str(claim["id"])
     known = name in QUESTIONS
@@ -143,12 +177,13 @@ def show_figures(claim: dict[str, Any], frame: pd.DataFrame, place: int) -> None
             if len(rows):
                 title = "Difference in score, with 95 % interval"
                 chart = charts.forest(rows, "name", "outcome", title=title, row_height=22)
-                charts.show(chart, f"Differences in score with 95 % intervals behind claim {name}")
+                said = f"Differences in score with 95 % intervals behind claim {name}"
+                charts.show(chart, said, name=f"claim-{place + 1}-chart")
             shown = frame.drop(columns="name")
             empty = [c for c in SHARE if shown[c].isna().all()]
             if "conditional" not in _keys(claim):
                 empty.append("conditional")
-            tables.show(shown.drop(columns=empty), f"claim-{place + 1}")
+            tables.show(shown.drop(columns=empty), f"claim-{place + 1}", words={"scope": families.label})
     state.end()
 
 

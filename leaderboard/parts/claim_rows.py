@@ -1,5 +1,6 @@
 """The figures behind a claim: its parts and estimates as a table, counted and in words."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ SHARE = ["share_closed", "share_closed_low", "share_closed_high"]
 FIGURES = ["delta", "ci_low", "ci_high", "p_value", "p_adjusted", *SHARE]
 
 
-def parts_frame(claim: dict[str, Any], which: str = "parts") -> pd.DataFrame:
+def parts_frame(claim: dict[str, Any], which: str = "parts", say: Callable[[str], str] = str) -> pd.DataFrame:
     """The comparisons behind a claim, one per row, with a name for charts: its `parts` or its `estimates`."""
     rows = claim.get(which) if isinstance(claim.get(which), list) else []
     frame = pd.DataFrame([row for row in rows if isinstance(row, dict)])
@@ -22,16 +23,16 @@ def parts_frame(claim: dict[str, Any], which: str = "parts") -> pd.DataFrame:
             frame[column] = pd.to_numeric(frame[column], errors="coerce")
         else:
             frame[column] = frame[column].fillna("").astype(str)
-    frame["name"] = [part_name(row) for row in frame.itertuples()]
+    frame["name"] = [part_name(row, say) for row in frame.itertuples()]
     return frame
 
 
-def part_name(row: Any) -> str:
-    """`model vs larger model, corpus, scope`."""
+def part_name(row: Any, say: Callable[[str], str] = str) -> str:
+    """`model vs larger model, corpus, scope`; `say` gives the words for a scope."""
     other = row.baseline
     if row.baseline == row.model:
         other = "itself untreated" if row.baseline_arm in ("none", "") else row.baseline_arm
-    return f"{row.model} vs {other}, {row.corpus}" + ("" if row.scope == "all" else f", {row.scope}")
+    return f"{row.model} vs {other}, {row.corpus}" + ("" if row.scope == "all" else f", {say(row.scope)}")
 
 
 def tally(frame: pd.DataFrame) -> str:

@@ -30,6 +30,7 @@ TASK_LABELS = {
     "task": Column("Task", "One of the suite's tasks, or a family of them."),
     "delta": Column("Gain", "Entry minus untreated model, same documents.", "signed", ("ci_low", "ci_high")),
     "verdict": Column("Verdict", "On the gain; for single tasks by q-value."),
+    "open": Column("Documents", "Opens the documents of this task.", "link"),
 }
 CONTROLS = {"descent": "training as usual"}
 """Controls that are not placebos, in words."""

@@ -67,7 +67,7 @@ def show_profiles(track: str, keys: dict[str, Key]) -> None:
     st.markdown(
         "The share of an entry's runs (one text each) that score above each value, with its 95 % interval."
     )
-    charts.show(run_charts.profile(frame), "Share of runs above each score")
+    charts.show(run_charts.profile(frame), "Share of runs above each score", name="profile")
 
 
 def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
@@ -106,7 +106,9 @@ def show_sensitivity(track: str, keys: dict[str, Key]) -> None:
         & (frame["kind"] == group[2])
         & (frame["scope"] == scope)
     ]
-    charts.show(run_charts.sensitivity(shown), "Gain by step, one line per learning rate")
+    charts.show(
+        run_charts.sensitivity(shown), "Gain by step, one line per learning rate", name="learning-rates"
+    )
     tables.offer(shown, "sensitivity", note="Nothing is chosen here: every rate and step is shown.")
 
 

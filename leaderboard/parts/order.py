@@ -58,20 +58,25 @@ def without_place(frame: pd.DataFrame) -> list[str]:
 
 
 def standing(frame: pd.DataFrame, arm: str | None) -> pd.DataFrame:
-    """The rows with a column `standing` (1, 2, ...): the order of the first view.
+    """The rows with a column `standing` (1, 2, ...): the order in which pages offer entries.
 
     Entries of the claims' treatment by gain, then other entries by gain, then those with too few texts or draws,
     then rows that are not ranked. Where there is no gain, by stored rank.
     """
-    few = [bool(why) for why in without_place(frame)]
+    return frame.assign(standing=_places(frame, arm, ["_loss", "rank"]))
+
+
+def placing(frame: pd.DataFrame, arm: str | None) -> pd.DataFrame:
+    """The rows with a column `placing` (1, 2, ...): as `standing`, but by rank, and by gain within a rank."""
+    return frame.assign(placing=_places(frame, arm, ["rank", "_loss"]))
+
+
+def _places(frame: pd.DataFrame, arm: str | None, by: list[str]) -> pd.Series:
     keys = frame[[*KEY, "rank", "gain_all"]].assign(
         _kind=(frame["row_kind"].fillna("entry") != "entry").astype(int),
-        _few=few,
+        _few=[bool(why) for why in without_place(frame)],
         _other=(frame["arm"] != arm).astype(int),
         _loss=-frame["gain_all"],
     )
-    keys = keys.sort_values(
-        ["_kind", "_few", "_other", "_loss", "rank", *KEY], kind="stable", na_position="last"
-    )
-    places = pd.Series(range(1, len(keys) + 1), index=keys.index)
-    return frame.assign(standing=places)
+    keys = keys.sort_values(["_kind", "_few", "_other", *by, *KEY], kind="stable", na_position="last")
+    return pd.Series(range(1, len(keys) + 1), index=keys.index)

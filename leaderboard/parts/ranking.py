@@ -15,30 +15,44 @@ from leaderboard.site.state import relative_link
 from leaderboard.site.task_families import TaskFamilies
 from leaderboard.site.track_data import KEY, ResultTable, Stamp
 
+COMPOSED = {
+    "score_bar": ["score_all", "score_all_low", "score_all_high"],
+    "gain_line": ["gain_all", "gain_all_low", "gain_all_high"],
+    "size_line": ["effective_size", "effective_size_low", "effective_size_high", "effective_size_note"],
+    "verdicts": ["against_base", "against_controls", "against_rungs", "verification"],
+}
+"""Columns that show several stored ones in one cell: a figure with its interval, or the four verdicts."""
+
 SHOWN = [
+    "ranks",
     "model",
     "arm",
     "corpus",
+    "score_bar",
+    "gain_line",
+    "size_line",
+    "verdicts",
+    "n_texts",
+    "n_docs",
+]
+"""The columns of the first view, in this order."""
+MOST_SHOWN = 10
+
+OPTIONAL = [
+    "n_draws",
+    "score_all",
+    "score_interval",
     "gain_all",
     "gain_interval",
+    "gap_closed",
+    "behaves_like",
     "against_base",
     "against_controls",
     "against_rungs",
-    "gap_closed",
-    "behaves_like",
-    "score_all",
-    "score_interval",
-    "ranks",
-    "optimism",
-    "n_texts",
-    "n_draws",
     "conditional",
     "verification",
+    "optimism",
     "open",
-]
-"""The columns of the first view, in this order."""
-
-OPTIONAL = [
     "rank",
     "score_*",
     "corrected_all",
@@ -57,17 +71,12 @@ OPTIONAL = [
     "best_text_step",
     "best_text_gain_all",
     "floor_gain",
-    "n_docs",
     "parameters",
     "share_diverged",
     "corpus_loss",
     "overlap",
 ]
 """Columns that a reader may add; `score_*` and `probability_*` are those of each family of tasks."""
-
-REFERENCE = ["row_kind", *KEY, "parameters", "score_all", "score_interval", "score_*"]
-REFERENCE += ["gain_all", "gain_interval", "n_texts", "n_draws", "conditional", "n_docs"]
-"""The columns of the rows that are not ranked, families as in `OPTIONAL`."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +103,9 @@ class RankingView:
         return [*self.first_view, *(name for name in names if name not in self.first_view)]
 
     @property
-    def reference_columns(self) -> list[str]:
-        """The columns of the rows that are not ranked."""
-        return for_families(REFERENCE, self.families)
+    def reference(self) -> pd.DataFrame:
+        """The rows that are not ranked: untreated models and controls."""
+        return self.frame[self.frame["row_kind"] != "entry"]
 
     def heading(self, name: str) -> str:
         """The heading of a column."""
@@ -104,10 +113,12 @@ class RankingView:
 
 
 def for_families(names: Iterable[str], families: TaskFamilies) -> list[str]:
-    """Names of columns, with `score_*` (figure and interval) and `probability_*` for each family in their places."""
+    """Names of columns, with `bar_*`, `score_*` (figure and interval) and `probability_*` for each family in place."""
     columns: list[str] = []
     for name in names:
-        if name == "score_*":
+        if name == "bar_*":
+            columns += [f"bar_{family}" for family in families.names]
+        elif name == "score_*":
             columns += [one for family in families.names for one in (f"score_{family}", f"{family}_interval")]
         elif name == "probability_*":
             columns += [f"probability_{family}" for family in families.separate]
@@ -140,7 +151,8 @@ def _built(track: str, *marks: Stamp | None) -> RankingView:
 
 def build(entries: ResultTable, comparisons: ResultTable, track: str, families: TaskFamilies) -> pd.DataFrame:
     """All rows of `entries.csv` with their verdicts over all tasks, entries in their order, then rungs and controls."""
-    frame = order.standing(entries.frame, order.claims_arm(track))
+    arm = order.claims_arm(track)
+    frame = order.placing(order.standing(entries.frame, arm), arm)
     frame["row_kind"] = frame["row_kind"].fillna("entry")
     found = verdicts_by_entry(comparisons, families)
     keys = list(frame[KEY].itertuples(index=False, name=None))
@@ -152,6 +164,10 @@ def build(entries: ResultTable, comparisons: ResultTable, track: str, families: 
         rows = [found.get((*key, kind), []) for key in keys]
         frame[column] = ["; ".join(_said(row, kind, families) for row in group) or "–" for group in rows]
         frame[f"_{kind}"] = [tuple(row.verdict for row in group) for group in rows]
+    rungs = [found.get((*key, "rung"), []) for key in keys]
+    frame["_nearest"] = [
+        tuple(row.verdict for row in group if row.baseline == group[0].baseline) for group in rungs
+    ]
     frame["_share"] = [
         next((row.share_closed for row in found.get((*key, "rung"), []) if row.scope == "all"), None)
         for key in keys
@@ -187,7 +203,7 @@ def build(entries: ResultTable, comparisons: ResultTable, track: str, families: 
     frame["open"] = [relative_link("entry", track=track, model=m, arm=a, corpus=c) for m, a, c in keys]
     kind = frame["row_kind"].map({"entry": 0, "rung": 1, "control": 2}).fillna(3)
     return frame.assign(_order=kind).sort_values(
-        ["_order", "standing", "parameters", *KEY], kind="stable", ignore_index=True
+        ["_order", "placing", "parameters", *KEY], kind="stable", ignore_index=True
     )
 
 
@@ -236,8 +252,30 @@ def first_view(frame: pd.DataFrame, families: TaskFamilies) -> list[str]:
     """The columns to begin with: those that hold something, by family where there is no score over all tasks."""
     names = SHOWN
     if frame["score_all"].isna().all():
-        names = for_families(["score_*" if name == "score_all" else name for name in SHOWN], families)
-    return [name for name in names if frame[name].notna().any() and not (frame[name] == "–").all()]
+        names = for_families(["bar_*" if name == "score_bar" else name for name in SHOWN], families)
+    return [name for name in names if _holds_something(frame, name)][:MOST_SHOWN]
+
+
+_SAY_LITTLE = ("verification", "effective_size_note")
+"""Stored columns that are never empty and do not make a composed column worth a place."""
+
+
+def _holds_something(frame: pd.DataFrame, name: str) -> bool:
+    cells = [frame[one] for one in stored_columns(name) if one not in _SAY_LITTLE]
+    return any(bool(one.notna().any() and not (one == "–").all()) for one in cells)
+
+
+def stored_columns(name: str) -> list[str]:
+    """The stored columns that a column shows."""
+    if name.startswith("bar_"):
+        score = f"score_{name.removeprefix('bar_')}"
+        return [score, f"{score}_low", f"{score}_high"]
+    return COMPOSED.get(name, [name])
+
+
+def in_full(names: Iterable[str]) -> list[str]:
+    """The stored columns behind a choice of columns, each once."""
+    return list(dict.fromkeys(stored for name in names for stored in stored_columns(name)))
 
 
 def keep(
@@ -263,6 +301,28 @@ def keep(
     return frame if all(fits) else frame[fits]
 
 
+def keep_reference(
+    ranking: RankingView, chosen: Mapping[str, Iterable[str]], *, words: str = ""
+) -> pd.DataFrame:
+    """Rows that are not ranked and belong to the `chosen` models and corpora, with every word in their names."""
+    frame, asked = ranking.reference, words.casefold().split()
+    models, corpora = (set(chosen.get(name, ())) for name in ("model", "corpus"))
+    fits = [
+        (not models or row.model in models)
+        and (not corpora or row.row_kind == "rung" or row.corpus in corpora)
+        and all(word in f"{row.model} {row.arm} {row.corpus}".casefold() for word in asked)
+        for row in frame.itertuples()
+    ]
+    return frame[fits]
+
+
+def with_reference(kept: pd.DataFrame, reference: pd.DataFrame, families: TaskFamilies) -> pd.DataFrame:
+    """Both by score, highest first, so that each entry stands beside the untreated models of its height."""
+    both = pd.concat([kept, reference])
+    by = next((f"score_{s}" for s in families.scopes if both[f"score_{s}"].notna().any()), "score_all")
+    return both.sort_values(by, ascending=False, kind="stable", na_position="last")
+
+
 def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
     """Rows by one column, empty cells last."""
     by = {
@@ -271,9 +331,10 @@ def sort(frame: pd.DataFrame, column: str, *, descending: bool) -> pd.DataFrame:
         "gain_interval": "gain_all_low",
         "behaves_like": "effective_size",
         "gap_closed": "_share",
+        "verdicts": "against_rungs",
     }
-    if (column, descending) == ("standing", False):
+    if (column, descending) == ("placing", False):
         return frame  # sorted in their usual order
     return frame.sort_values(
-        by.get(column, column), ascending=not descending, kind="stable", na_position="last"
+        by.get(column, stored_columns(column)[0]), ascending=not descending, kind="stable", na_position="last"
     )

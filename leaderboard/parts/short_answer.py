@@ -7,6 +7,7 @@ import pandas as pd
 from benchmark.settings.scoring_settings import FEWEST_UNITS
 from leaderboard.display import wording
 
+QUESTION = "Does post-training make a small model as good as a larger one?"
 CONTROLS = "C0"
 """The claim that the study can see an effect: its estimates are controls."""
 UNSEEN = (
@@ -68,6 +69,12 @@ def short_answer(claims: list[dict[str, Any]], *, small: bool = False) -> tuple[
     return outcome, sentence.replace(".**", ", at this scale.**", 1) if small else sentence
 
 
+def in_a_line(sentence: str) -> str:
+    """The short answer without what is said after its first sentence."""
+    word, _, rest = sentence.partition(".** ")
+    return f"{word}.** {rest.split('. ')[0].rstrip('.')}." if rest else sentence
+
+
 def _answer(outcome: dict[str, str]) -> tuple[str, str]:
     """From the outcomes of C0, C1, C2 and C4."""
     larger, better = outcome.get("C2"), outcome.get("C1", "")
@@ -79,6 +86,31 @@ def _answer(outcome: dict[str, str]) -> tuple[str, str]:
         return larger, _MATCHED[outcome.get("C4") == "reproduced"]
     said = _NOT_MATCHED if larger == "not reproduced" else _UNDECIDED
     return larger, said.get(better, said[""])
+
+
+def tested(entries: pd.DataFrame) -> str:
+    """What was tested on what, in one line, counted from the rows of `entries.csv`; empty where nothing is ranked."""
+    ranked = entries[entries["row_kind"] == "entry"] if "row_kind" in entries else entries
+    if ranked.empty:
+        return ""
+    sizes = sorted(ranked.drop_duplicates("model")["parameters"].dropna())
+    span = wording.listed([wording.size(size) for size in dict.fromkeys((*sizes[:1], *sizes[-1:]))])
+    if len(sizes) > 2:
+        span = span.replace(" and ", " to ")
+    said = f"Tested: {wording.counted(ranked['model'].nunique(), 'model')}"
+    said += f" of {span} parameters" if span else ""
+    draws, texts, questions = (ranked[name].max() for name in ("n_draws", "n_texts", "n_docs"))
+    if not wording.missing(draws):
+        times = wording.whole(draws)
+        said += f", each pretrained {wording.in_words(times)} time{'' if times == 1 else 's'}"
+    if not wording.missing(texts):
+        corpora = ranked["corpus"].nunique()
+        said += f"; {wording.counted(wording.whole(texts), 'text')} from "
+        said += f"{'each of ' if corpora > 1 else ''}{wording.in_words(corpora)} source{'' if corpora == 1 else 's'}"
+        said += ", one text per run"
+    if not wording.missing(questions):
+        said += f"; {wording.counted(wording.whole(questions), 'test question')}"
+    return f"{said}."
 
 
 def basis(entries: pd.DataFrame) -> str:

@@ -18,16 +18,18 @@ PAGES = [
     ("submit", "Submit", ":material/upload_file:"),
 ]
 _HELD = "_pages"
-_CHOSEN = (
-    "<style>[data-testid='stMultiSelect'] [data-tag] { background-color: #1f5fa8; color: #ffffff; }</style>"
+_RULES = (
+    "<style>[data-testid='stMultiSelect'] [data-tag] { background-color: #1f5fa8; color: #ffffff; }"
+    "[data-testid='stMainBlockContainer'] { padding-top: 4.2rem; padding-bottom: 4rem; }</style>"
 )
-"""Chosen options: Streamlit writes them in white on the theme's main colour, which is light in the dark theme."""
+"""Chosen options: Streamlit writes them in white on the theme's main colour, which is light in the dark theme. The
+space above a page: by default it fills an eighth of a small screen."""
 
 
 def chosen_page() -> st.Page:
     """Draw the bar; returns the page of the address."""
     st.set_page_config(page_title="GAPbench", page_icon=str(FOLDER / "icon.png"), layout="wide")
-    st.html(_CHOSEN)
+    st.html(_RULES)
     pages = {
         name: st.Page(
             FOLDER / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "answer"

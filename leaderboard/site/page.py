@@ -4,9 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from leaderboard.display import wording
-from leaderboard.site import navigation, state, track_data
+from benchmark.store.tracks import params_name
+from leaderboard.display import plain_html, wording
+from leaderboard.site import cite_view, navigation, state, track_data
 
+_CITED = "_cited"
 TRACK_WORDS = {
     "micro": "micro: small models trained here",
     "paper": "paper: OPT 350M to 6.7B",
@@ -14,22 +16,28 @@ TRACK_WORDS = {
 }
 
 
-def start(name: str, heading: str, lead: str) -> None:
-    """Heading and one sentence that says what the page is for."""
+def start(name: str, heading: str, lead: str, *, track: str | None = None) -> None:
+    """Heading and one sentence that says what the page is for; `track` if it is always about that one."""
     navigation.take_over()
     state.begin(name)
+    st.session_state[_CITED] = track
+    st.html(plain_html.style())
     st.title(heading, anchor=False)
     st.markdown(lead)
 
 
-def start_on_track(name: str, heading: str, lead: str) -> str | None:
+def start_on_track(name: str, heading: str, lead: str, *, width: int = 330) -> str | None:
     """Heading and the track, chosen beside it; None, after a helpful note, where there are no results."""
     navigation.take_over()
     state.begin(name)
-    found = track_data.tracks()
-    if not found:
+    st.session_state[_CITED] = None
+    st.html(plain_html.style())
+    made = track_data.tracks()
+    found = [*made, *track_data.tracks_without_results()]
+    if not made:
         st.title(heading, anchor=False)
-        st.markdown(lead)
+        if lead:
+            st.markdown(lead)
         no_results()
         return None
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
@@ -39,14 +47,22 @@ def start_on_track(name: str, heading: str, lead: str) -> str | None:
             found,
             "track",
             explicit=True,
-            default=state.remembered_track(found),
-            width=330,
-            words=lambda one: TRACK_WORDS.get(one, one),
+            default=state.remembered_track(made),
+            width=width,
+            words=lambda one: TRACK_WORDS.get(one, one) + ("" if one in made else " (no results yet)"),
             help="A closed comparison with its own models, texts and tasks. Tracks are never mixed in one "
             "ranking.",
         )
     state.remember_track(track)
-    st.markdown(lead)
+    if track not in made:
+        if lead:
+            st.markdown(lead)
+        not_made(track)
+        return None
+    st.session_state[_CITED] = track
+    cite_view.warn_of_other_revision(track)
+    if lead:
+        st.markdown(lead)
     return track
 
 
@@ -61,6 +77,14 @@ def no_results() -> None:
         "others:"
     )
     st.code("make repro\nGAPBENCH_RESULTS=/path/to/results make leaderboard", language="bash")
+    finish()
+
+
+def not_made(track: str) -> None:
+    """What to do where a track of this repository has not been run."""
+    st.info(f"**The track {wording.plain(track)} has no results yet.**", icon=":material/inbox:")
+    st.markdown("This command makes them. Its settings say what it needs:")
+    st.code(f"make repro TRACK={track}\n# settings: {params_name(track)}", language="bash")
     finish()
 
 
@@ -96,7 +120,10 @@ def link(label: str, page: str, icon: str | None = None, /, **parameters: object
 
 
 def finish() -> None:
-    """The last line of every page."""
+    """The last line of every page: how to link to the view and to cite it."""
+    track = st.session_state.get(_CITED)
+    if track:
+        cite_view.show(track)
     st.caption("This page's address is a link to exactly this view, with every filter and selection.")
     state.end(whole=True)
 

@@ -34,6 +34,10 @@ def end(*, whole: bool = False) -> None:
         st.session_state[_TOUCHED] = st.session_state[_WHOLE] = False
 
 
+Link = Callable[..., str]
+"""What gives an address for a page's name and its parameters, as `relative_link` does."""
+
+
 def relative_link(page: str, /, **parameters: object) -> str:
     """A link to a page of the leaderboard, relative to the current page."""
     pairs = [(k, str(one)) for k, v in parameters.items() for one in (v if isinstance(v, list) else [v])]

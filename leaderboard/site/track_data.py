@@ -98,6 +98,15 @@ def tracks() -> list[str]:
     return sorted(found, key=lambda name: (TRACK_ORDER.index(name) if name in TRACK_ORDER else 9, name))
 
 
+def tracks_without_results() -> list[str]:
+    """Tracks of this repository that have settings but no results; none if other results are shown than its own."""
+    if results_folder().resolve() != (ROOT / "results").resolve():
+        return []
+    made = tracks()
+    folders = sorted(path.parent.name for path in ROOT.glob("tracks/*/params.yaml"))
+    return [name for name in folders if name not in made and not name.endswith("-from-nothing")]
+
+
 def stamp(path: Path) -> Stamp | None:
     """A key that changes with the file; None if there is no file."""
     try:

@@ -34,7 +34,7 @@ from tests.compare.logged import (
     samples_file,
     write_tasks,
 )
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_python
 
 RULES = VerdictShares()
 
@@ -542,6 +542,44 @@ def test_the_command_writes_a_file_and_refuses_in_one_line(
         (["--baseline", str(tmp_path / "none")], "is not a folder"),
     ):
         assert message in refusal("compare", *folders, *options)
+
+
+def test_ten_tasks_of_a_thousand_documents_take_under_five_seconds(logged: Logged, tmp_path: Path) -> None:
+    """Of the processor, the whole process with its imports; lines are those of stock lm-eval, longer."""
+    for folder in (logged.small, logged.new):
+        place = copy(folder, tmp_path / folder.name)
+        (results,) = place.rglob("results_*.json")
+        path = samples_file(place, "alpha")
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        many = []
+        for number in range(1000):
+            line = lines[number % len(lines)] | {"doc_id": number}
+            question = line["doc"]["question"] * 20
+            many.append(json.dumps(line | {"doc": line["doc"] | {"question": question}}) + "\n")
+        for old in place.rglob("samples_*"):
+            old.unlink()
+        content = json.loads(results.read_text(encoding="utf-8"))
+        names = [f"task{number}" for number in range(10)]
+        for section in ("configs", "versions", "n-shot", "higher_is_better"):
+            content[section] = dict.fromkeys(names, content[section]["alpha"])
+        content["group_subtasks"] = {}
+        results.write_text(json.dumps(content), encoding="utf-8")
+        for name in names:
+            path.with_name(path.name.replace("alpha", name)).write_text("".join(many), encoding="utf-8")
+    code = (
+        "import os, sys\nfrom benchmark.cli import main\ntry:\n    main()\nfinally:\n"
+        "    heavy = {'torch', 'transformers', 'lm_eval', 'datasets', 'dvc', 'altair'} & set(sys.modules)\n"
+        "    print(sum(os.times()[:2]), len(heavy), file=sys.stderr)\n"
+    )
+    done = run_python(
+        code, "compare", str(tmp_path / "small"), str(tmp_path / "new"), "--format", "html",
+        OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert ">10000<" in done.stdout
+    seconds, heavy = done.stderr.split()[-2:]
+    assert float(seconds) < 5
+    assert heavy == "0"
 
 
 def test_samples_keep_the_order_of_filters(logged: Logged) -> None:

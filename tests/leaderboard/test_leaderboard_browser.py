@@ -35,7 +35,9 @@ CONTRAST = """() => {
     };
     const poor = [];
     const main = document.querySelector('[data-testid="stMain"]');
-    for (const element of main.querySelectorAll('h1, h2, h3, p, li, label, code, [data-tag] span')) {
+    for (const element of main.querySelectorAll(
+        'h1, h2, h3, p, li, label, code, [data-tag] span, td, th, .gb-card *, .gb-marks *'
+    )) {
         if (!element.innerText || !element.innerText.trim() || !element.offsetParent) continue;
         const ground = behind(element), style = getComputedStyle(element);
         const ink = over(channels(style.color), ground);
@@ -218,6 +220,82 @@ def test_an_address_restores_filters_and_the_download_holds_the_table(
     )
     parquet = pd.read_parquet(io.BytesIO(download(page, "ranking", "Parquet")))
     pd.testing.assert_frame_equal(parquet, expected, check_exact=True, check_dtype=False)
+
+
+def test_the_first_screen_holds_answer_cards_and_picture(page: Any, server: Server) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    show(page, server, "answer")
+    chart = page.locator('[data-testid="stVegaLiteChart"]').first
+    chart.locator("canvas, svg").first.wait_for()
+    bottom = chart.bounding_box()
+    assert bottom["y"] + bottom["height"] <= 800, "the picture is below the fold"
+    assert page.locator(".gb-card").count() == 5
+    assert max(box["y"] + box["height"] for box in map(_box, page.locator(".gb-card").all())) < bottom["y"]
+    assert page.locator("h2").first.evaluate("one => one.getClientRects().length") == 1
+
+
+def _box(element: Any) -> dict[str, float]:
+    return element.bounding_box()
+
+
+def test_the_ranking_is_whole_on_a_desk_and_cards_on_a_telephone(page: Any, server: Server) -> None:
+    show(page, server, "answer")
+    table = page.locator(".gb-table").first
+    assert table.evaluate("one => one.scrollWidth <= one.parentElement.clientWidth + 1")
+    cut = """one => [...one.querySelectorAll('td, td *')]
+        .filter(cell => cell.clientWidth && cell.scrollWidth > cell.clientWidth + 1).length"""
+    assert table.evaluate(cut) == 0
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert table.locator("thead").is_hidden()
+    row = table.locator("tbody tr").first
+    assert row.evaluate("one => getComputedStyle(one).display") == "block"
+    assert row.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
+
+
+def test_a_heading_sorts_by_mouse_and_by_keyboard(page: Any, server: Server, ranked: pd.DataFrame) -> None:
+    show(page, server, "answer")
+    assert ranked["gain_all"].nunique() > 1
+    page.locator(".gb-table th a", has_text="Gain").click()
+    wait_for_address(page, "sort", ["gain_line"])
+    settle(page, timeout=90)
+    first = ranked.sort_values("gain_all", ascending=False).iloc[0]
+    cells = page.locator(".gb-table tbody tr").first.inner_text()
+    assert first["model"] in cells and first["corpus"] in cells
+    page.locator(".gb-table th a", has_text="Gain").focus()
+    page.keyboard.press("Enter")
+    wait_for_address(page, "desc", ["0"])
+    settle(page, timeout=90)
+    last = ranked.sort_values("gain_all").iloc[0]
+    cells = page.locator(".gb-table tbody tr").first.inner_text()
+    assert last["model"] in cells and last["corpus"] in cells
+
+
+def test_a_card_leads_to_its_claim_and_a_model_to_its_entry(page: Any, server: Server) -> None:
+    show(page, server, "answer")
+    page.locator(".gb-card").nth(2).click()
+    page.wait_for_function(
+        """() => { const seen = document.querySelector('#claim-3').getBoundingClientRect();
+        return seen.top >= 0 && seen.top < innerHeight; }"""
+    )
+    page.locator(".gb-table td a").first.click()
+    page.wait_for_url("**/entry?*")
+    settle(page, timeout=90)
+    assert page.locator("h1").inner_text() == "Entry"
+
+
+def test_rungs_and_controls_join_the_table(page: Any, server: Server, ranked: pd.DataFrame) -> None:
+    show(page, server, "answer", "?reference=1")
+    everything = len(pd.read_csv(RESULTS / "micro" / "entries.csv"))
+    assert page.locator(".gb-table").first.locator("tbody tr").count() == everything
+    assert page.locator(".gb-table tr.gb-grey").count() == everything - len(ranked)
+
+
+def test_pictures_and_tables_are_saved_in_other_formats(page: Any, server: Server) -> None:
+    show(page, server, "answer")
+    assert download(page, "score-against-size", "SVG").startswith(b"<svg")
+    assert download(page, "score-against-size", "PNG").startswith(b"\x89PNG")
+    assert b"\\begin{tabular}" in download(page, "ranking", "LaTeX")
+    assert download(page, "ranking", "Markdown").startswith(b"| ranks | model |")
 
 
 def test_the_track_is_a_filter_too(page: Any, server: Server) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from html_tables import html_table, markup
 from places import PAGES, RESULTS, ROOT
 
 from benchmark.statistics import contrast
@@ -20,6 +21,7 @@ from leaderboard.parts import claim_cards, claim_rows, questions, recipe
 from leaderboard.site import track_data
 
 Open = Callable[..., Any]
+CONTROLS = "Controls whose outcome is known in advance"
 WITHOUT_TRACK = ("published", "submit", "method")
 """Pages that show the same whatever track is chosen."""
 HELP = {
@@ -199,11 +201,10 @@ def test_hostile_names_are_text(opened: Open, hostile: Path, page: str) -> None:
 
 
 def test_the_ranking_shows_the_stored_figures(opened: Open, made: Path) -> None:
-    test = opened("answer", made)
-    shown = _ranking(test)
-    stored = pd.read_csv(made / "micro" / "entries.csv").query("row_kind == 'entry'")
-    stored = stored.sort_values("gain_all", ascending=False)
-    for column in ("score_all", "gain_all", "optimism", "n_texts", "n_draws"):
+    figures = ("score_all", "gain_all", "optimism", "n_texts", "n_draws")
+    shown = _ranking(opened("answer", made, cols=["model", "arm", "corpus", *figures, "against_rungs"]))
+    stored = pd.read_csv(made / "micro" / "entries.csv").query("row_kind == 'entry'").sort_values("rank")
+    for column in figures:
         assert list(shown[column]) == list(stored[column]), column
     assert list(shown["model"]) == list(stored["model"])
     comparisons = pd.read_csv(made / "micro" / "comparisons.csv").query(
@@ -230,7 +231,9 @@ def test_what_the_claims_are_about_stands_first_and_too_few_texts_last(
     shown = _ranking(opened("answer", tmp_path))
     count = int(own.sum())
     assert list(shown["arm"]) == ["gap"] * count + ["gap-fast"] * count + ["soup"] * count
-    assert list(shown["gain_all"][:count]) == sorted(entries.loc[own, "gain_all"], reverse=True)
+    assert list(shown["score_all"][:count]) == list(entries[own].sort_values("rank")["score_all"])
+    by_gain = _ranking(opened("answer", tmp_path, sort="standing"))
+    assert list(by_gain["gain_all"][:count]) == sorted(entries.loc[own, "gain_all"], reverse=True)
     assert set(shown["ranks"][-count:]) == {"2 texts, 6 draws: no rank"}
     assert not shown["ranks"][:-count].str.contains("no rank").any()
     assert wording.DOCUMENTS_ALONE == contrast.GIVEN_ALL
@@ -283,7 +286,7 @@ def test_compare_begins_with_the_treatment_and_the_placebos_of_the_claims(opened
         "baseline_kind == 'control' and scope == 'all' and model == @model and corpus == @corpus and arm == 'gap'"
         " and baseline_arm in @placebos"
     )
-    shown = direct[direct["scope"] == "all"].set_index("other")["delta"].to_dict()
+    shown = direct[direct["scope"] == "All tasks"].set_index("other")["delta"].to_dict()
     assert shown == {f"{model} / {r.baseline_arm} / {corpus}": r.delta for r in stored.itertuples()}
 
 
@@ -298,7 +301,8 @@ def test_a_soup_says_that_it_has_no_text_and_nothing_to_choose(
     assert "No single text drove it" in texts(test) and "not stored" not in texts(test)
     shown = opened("answer", tmp_path, cols=["model", "score_all", "optimism"])
     assert _ranking(shown)["optimism"].isna().all()
-    assert _ranking(opened("answer", made))["optimism"].notna().all()
+    of_several = opened("answer", made, cols=["model", "score_all", "optimism"])
+    assert _ranking(of_several)["optimism"].notna().all()
 
 
 @pytest.fixture(scope="session")
@@ -316,10 +320,14 @@ def test_c0_stands_first_with_its_controls(opened: Open, made: Path) -> None:
     test = opened("answer", made)
     headings = [m.value for m in test.markdown if m.value.startswith("### ")]
     assert headings[0] == f"### {claim_cards.QUESTIONS['C0'][0]}" and len(headings) == 5
-    shown = next(f.value for f in test.dataframe if "as_expected" in f.value)
+    shown = html_table(markup(test), CONTROLS)
     claim = json.loads((made / "micro" / "claims.json").read_text())["claims"][0]
-    assert list(shown["delta"]) == [row["delta"] for row in claim["estimates"]]
-    assert set(shown["as_expected"]) == {"✔ yes"}
+    for said, row in zip(shown["Difference"], claim["estimates"], strict=True):
+        places = wording.decimals(row["ci_low"], row["ci_high"])
+        span = wording.interval(row["ci_low"], row["ci_high"], signed=True)
+        assert said == f"{wording.number(row['delta'], places, signed=True)} {span}"
+    assert set(shown["As declared"]) == {"✔ yes"}
+    assert not shown["Found"].str.contains("classification").any(), "families have words"
     assert "not shown that this study can see" not in texts(test)
 
 
@@ -328,8 +336,7 @@ def test_where_c0_fails_nothing_can_be_told(opened: Open, studies: Callable[...,
     words = texts(test)
     assert "**Cannot tell, at this scale.**" in words and "not all as declared" in words
     assert words.count("cannot tell]") == 3 and "not testable]" in words
-    shown = next(f.value for f in test.dataframe if "as_expected" in f.value)
-    assert list(shown["as_expected"]).count("✘ no") == 1
+    assert list(html_table(markup(test), CONTROLS)["As declared"]).count("✘ no") == 1
 
 
 def test_a_study_without_controls_says_that_it_may_not_see(
@@ -363,7 +370,9 @@ def test_what_a_figure_takes_as_given_is_said(
     opened: Open, studies: Callable[..., Path], draws: int, word: str, caption: str
 ) -> None:
     folder = studies(draws=draws)
-    shown = _ranking(opened("answer", folder))
+    shown = _ranking(
+        opened("answer", folder, cols=["model", "score_all", "conditional", "ranks", "against_base"])
+    )
     assert shown["conditional"].str.contains(word).all()
     assert (draws == 2) == shown["ranks"].str.contains("no rank").all()
     assert (draws == 2) == shown["against_base"].str.contains("documents alone").all()
@@ -397,7 +406,7 @@ def test_compare_switches_to_the_finer_measure(opened: Open, made: Path) -> None
         test = opened("compare", made, measure=measure)
         shown = next(f.value for f in test.dataframe if "verdict" in f.value)
         assert set(shown["delta"]) <= set(stored.loc[stored["measure"] == measure, "delta"])
-        assert ("all" in set(shown["scope"])) == (measure == "score")
+        assert ("All tasks" in set(shown["scope"])) == (measure == "score")
 
 
 def test_negligible_can_be_filtered_and_is_shown(opened: Open, made: Path) -> None:
@@ -408,7 +417,8 @@ def test_negligible_can_be_filtered_and_is_shown(opened: Open, made: Path) -> No
 
 
 def test_the_share_of_the_gap_is_that_of_the_next_larger_model(opened: Open, made: Path) -> None:
-    shown = _ranking(opened("answer", made)).set_index(["model", "corpus"])
+    given = opened("answer", made, cols=["model", "corpus", "score_all", "gap_closed"])
+    shown = _ranking(given).set_index(["model", "corpus"])
     stored = pd.read_csv(made / "micro" / "comparisons.csv").query(
         "baseline_kind == 'rung' and scope == 'all' and measure == 'score' and arm == 'gap'"
     )
@@ -478,7 +488,9 @@ def test_the_figures_behind_a_claim_are_drawn_when_they_are_opened(opened: Open,
 
 
 def test_a_closed_choice_of_columns_still_rules(opened: Open, made: Path) -> None:
-    test = opened("answer", made, folded=True, cols=["model", "score_all"], sort="score_all", desc="1")
+    test = opened(
+        "answer", made, folded=True, grid="1", cols=["model", "score_all"], sort="score_all", desc="1"
+    )
     shown = _ranking(test)
     assert list(shown.columns) == ["model", "score_all"]
     assert list(shown["score_all"]) == sorted(shown["score_all"], reverse=True)

@@ -1,6 +1,7 @@
 """What each arm does to the weights, on a small OPT with random weights."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,11 @@ import torch
 
 from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel
-from benchmark.posttrain.arms import ARMS
+from benchmark.posttrain.arms import ARMS, attempts_of
 from benchmark.posttrain.arms.interface import RunStart, SoupMember
+from benchmark.posttrain.arms.many_texts import batches_of
+from benchmark.posttrain.arms.sam import worst_nearby
+from benchmark.posttrain.arms.self_distillation import continued, loss_after
 from benchmark.posttrain.objective import text_loss
 from benchmark.settings.run_options import Posttrain
 from tests.tiny_model import random_opt
@@ -35,7 +39,7 @@ def start(model: OptModel, *, seed: int = 0, text_id: str = "text", **settings: 
 
 
 def walk(kind: str, begin: RunStart, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
-    attempts = itertools.islice(ARMS[kind](begin), steps)
+    attempts = itertools.islice(attempts_of(kind, begin), steps)
     return [{name: tensor.clone() for name, tensor in attempt.params.items()} for attempt in attempts]
 
 
@@ -51,9 +55,20 @@ def test_the_loss_of_the_text_rises_or_falls_at_every_step(model: OptModel, kind
 
 def test_no_arm_changes_the_base_model(model: OptModel) -> None:
     before = {name: tensor.clone() for name, tensor in model.params.items()}
-    for kind in ("ascent", "descent", "random", "shuffled"):
+    for kind in (
+        "ascent",
+        "descent",
+        "random",
+        "shuffled",
+        "noise",
+        "lines",
+        "sam",
+        "self-distillation",
+        "lora",
+    ):
         walk(kind, start(model))
     walk("lessons", lessons(model))
+    walk("many-texts", replace(start(model), texts=MANY))
     assert all(torch.equal(before[name], tensor) for name, tensor in model.params.items())
 
 
@@ -113,6 +128,127 @@ def test_a_soup_is_the_mean_of_its_members_weights_at_their_steps(model: OptMode
     for name, tensor in soup.items():
         assert torch.allclose(tensor, (parts[0][name] + parts[1][name]) / 2)
     assert len(list(ARMS["soup"](RunStart(model, TOKENS, Posttrain(), 0, "soup", members)))) == 1
+
+
+ROUNDING = 1e-6
+"""Of float32 weights: the loss does not depend on a key's bias, so that Adam moves it by as much as that."""
+MANY = tuple((2, *(5 + (7 * place + text) % 50 for place in range(20 + text))) for text in range(4))
+
+
+def test_noise_is_as_far_from_the_start_as_the_ascent_in_every_tensor_and_gaussian(model: OptModel) -> None:
+    name = "model.decoder.embed_tokens.weight"
+    for placebo, ascent in zip(walk("noise", start(model)), walk("ascent", start(model)), strict=True):
+        for tensor, origin in model.params.items():
+            expected = float((ascent[tensor] - origin).norm())
+            assert float((placebo[tensor] - origin).norm()) == pytest.approx(expected, rel=1e-3, abs=ROUNDING)
+    moved = (walk("noise", start(model), 1)[0][name] - model.params[name]).flatten().double()
+    kurtosis = float(moved.pow(4).mean() / moved.pow(2).mean() ** 2)
+    assert 2.5 < kurtosis < 3.6, "3 for a normal distribution, 1 for random signs"
+    other = walk("noise", start(model, seed=1), 1)[0][name] - model.params[name]
+    assert not torch.equal(moved, other.flatten().double())
+
+
+@pytest.mark.parametrize("kind", ["random", "noise"])
+def test_a_placebo_of_another_arm_keeps_that_arms_distance(model: OptModel, kind: str) -> None:
+    weights = {name: tensor + 0.01 for name, tensor in model.params.items()}
+    trained = replace(start(model), weights=weights)
+    (placebo,) = walk(kind, replace(start(model), members=(SoupMember(trained, "checkpoint", 0),)))
+    for name, origin in model.params.items():
+        expected = float((weights[name] - origin).norm())
+        assert float((placebo[name] - origin).norm()) == pytest.approx(expected, rel=1e-3)
+        assert not torch.equal(placebo[name], weights[name])
+
+
+def test_a_checkpoint_is_one_step_to_its_weights(model: OptModel) -> None:
+    weights = {name: tensor + 0.01 for name, tensor in model.params.items()}
+    (found,) = walk("checkpoint", replace(start(model), weights=weights))
+    assert all(torch.equal(found[name], weights[name]) for name in weights)
+
+
+def test_lines_keeps_the_share_of_the_ascent_that_the_depth_of_a_layer_allows(model: OptModel) -> None:
+    shares = {
+        "model.decoder.embed_tokens.weight": 0.2,
+        "model.decoder.layers.0.fc1.weight": 0.2,
+        "model.decoder.layers.1.fc1.weight": 1.0,
+        "model.decoder.final_layer_norm.weight": 1.0,
+    }
+    scaled = walk("lines", replace(start(model), options={"alpha": 0.2, "beta": 0.8}))
+    for lines, ascent in zip(scaled, walk("ascent", start(model)), strict=True):
+        for name, share in shares.items():
+            expected = model.params[name] + share * (ascent[name] - model.params[name])
+            assert torch.allclose(lines[name], expected, atol=1e-7)
+
+
+def test_lora_moves_its_targets_alone_by_updates_of_its_rank_and_lowers_the_loss(model: OptModel) -> None:
+    path = walk(
+        "lora", replace(start(model, learning_rate=1e-2), options={"rank": 2, "targets": ["fc1", "q_proj"]})
+    )
+    last = path[-1]
+    moved = {name for name in last if not torch.equal(last[name], model.params[name])}
+    assert moved == {
+        f"model.decoder.layers.{n}.{m}.weight" for n in (0, 1) for m in ("fc1", "self_attn.q_proj")
+    }
+    for name in moved:
+        values = torch.linalg.svdvals((last[name] - model.params[name]).double())
+        assert float(values[1]) > 1e3 * float(values[2]), "the rank is 2"
+    found = losses(model, path)
+    assert all(later < earlier for earlier, later in itertools.pairwise(found))
+
+
+def test_lora_refuses_targets_that_the_model_does_not_have(model: OptModel) -> None:
+    with pytest.raises(InputError, match="targets w_q"):
+        walk("lora", replace(start(model), options={"targets": ["w_q"]}))
+
+
+def test_sam_takes_the_gradient_from_rho_up_the_loss(model: OptModel) -> None:
+    begin = start(model)
+    params = {name: tensor.clone().requires_grad_() for name, tensor in model.params.items()}
+    worst = worst_nearby(begin, params, 0.05)
+    distance = math.sqrt(
+        sum(float((worst[name] - params[name]).detach().double().pow(2).sum()) for name in params)
+    )
+    assert distance == pytest.approx(0.05, rel=1e-3)
+    assert begin.loss(worst) > begin.loss(params)
+    found = losses(model, walk("sam", begin))
+    assert all(later < earlier for earlier, later in itertools.pairwise(found))
+    tiny = walk("sam", replace(begin, options={"rho": 1e-9}), 2)[-1]
+    name = "model.decoder.layers.0.fc1.weight"
+    assert torch.allclose(tiny[name], walk("descent", begin, 2)[-1][name], atol=1e-6)
+
+
+@pytest.mark.parametrize(("ascend", "sign"), [(False, -1), (True, 1)])
+def test_many_texts_lowers_or_raises_the_loss_of_all_its_texts(
+    model: OptModel, ascend: bool, sign: int
+) -> None:
+    begin = replace(start(model), texts=MANY, options={"batch": 2, "ascend": ascend})
+    last = walk("many-texts", begin, 8)[-1]
+    for tokens in MANY:
+        moved = text_loss(last, model.config, tokens) - text_loss(model.params, model.config, tokens)
+        assert sign * float(moved) > 0
+
+
+def test_a_pass_of_many_texts_has_every_text_once(model: OptModel) -> None:
+    batches = batches_of(replace(start(model), texts=MANY), 2)
+    for _ in range(3):
+        assert sorted((*next(batches), *next(batches))) == sorted(MANY)
+    with pytest.raises(InputError, match="batch is 5 and a run has 4 texts"):
+        walk("many-texts", replace(start(model), texts=MANY, options={"batch": 5}), 1)
+
+
+def test_self_distillation_lowers_the_loss_of_what_the_model_wrote_and_not_of_the_rest_of_the_text(
+    model: OptModel,
+) -> None:
+    begin = start(model, learning_rate=1e-2)
+    half = begin.tokens[: len(begin.tokens) // 2]
+    written = [continued(begin, half, 16, 0.7, f"self-distillation {sample}") for sample in range(2)]
+    assert all(text[: len(half)] == half and len(text) == len(half) + 16 for text in written)
+    assert written[0] != written[1]
+    path = walk("self-distillation", replace(begin, options={"length": 16}))
+    other = walk("self-distillation", replace(begin, options={"length": 16}, tokens=(*half, *half)))
+    assert all(torch.equal(path[-1][name], other[-1][name]) for name in path[-1])
+    for text in written:
+        first = float(loss_after(begin, model.params, text, len(half)))
+        assert float(loss_after(begin, path[-1], text, len(half))) < first
 
 
 EXAMPLES = tuple((2, *(5 + (place * step) % 50 for place in range(3, 9)), 2) for step in range(1, 12))

@@ -35,8 +35,18 @@ def test_the_settings_of_every_track_are_valid(path: str) -> None:
         ("corpora.seen.txts=3", "did you mean 'texts'"),
         ("arms.soup={kind: soup, of: gep}", "did you mean 'gap'"),
         ("arms.soup={kind: soup, of: gap, learning_rate: 1.0e-3}", "set it on 'gap'"),
-        ("arms.random={kind: random, of: gap}", "only a soup does"),
-        ("arms.gap={kind: ascent, of: gap}", "only a soup does"),
+        ("arms.shuffled={kind: shuffled, of: gap}", "'shuffled' does not build on other runs"),
+        ("arms.gap={kind: ascent, of: gap}", "'ascent' does not build on other runs"),
+        ("arms.random={kind: random, of: gap, learning_rate: 1.0e-3}", "set it on 'gap'"),
+        ("arms.gap.learning_rat=1", "arms.gap.learning_rat: unknown key, did you mean 'learning_rate'"),
+        ("arms.low={kind: lora, rnk: 3}", "arms.low.rnk: unknown key, did you mean 'rank'"),
+        ("arms.mine={kind: '/etc/a.py:attempts'}", "name a file from the settings file's folder on"),
+        ("arms.mine={kind: 'submissions/data/a/a.py:attempts'}", "code of a submission is never run"),
+        ("arms.mine={kind: '../x/submissions/a.py:attempts'}", "code of a submission is never run"),
+        ("arms.mine={kind: checkpoint, path: x}", "a checkpoint has `path`"),
+        ("arms.mine={kind: checkpoint, path: x, base: micro-9}", "arms.mine.base: no model 'micro-9'"),
+        ("arms.mine={kind: checkpoint, path: a/b@main, base: micro-1}", "<40 hex digits of a commit>"),
+        ("arms.gap.path=x", "arms.gap.path: unknown key"),
         ("models.micro-1=!!python/object:os.system {}", "not plain YAML"),
         (
             "evaluation.suite={name: a, task: [piqa]}",
@@ -211,3 +221,39 @@ def test_roles_decide_which_models_and_pairs_are_used() -> None:
     assert whole.used_models == whole.models
     assert ScoringSettings.of_track(whole).claims.pairs == few.claims.pairs
     assert {spec.n_draws for spec in whole.models.values()} == {10}
+
+
+def test_a_checkpoint_stands_once_and_has_placebos_of_its_own_distance_and_no_other_control() -> None:
+    settings = load_settings(
+        ROOT / "params.yaml",
+        ["arms.mine={kind: checkpoint, path: x, base: micro-1}", "corpora.seen.arms=[gap]"],
+    )
+    assert (settings.arms["mine-random"].of, settings.arms["mine-noise"].kind) == ("mine", "noise")
+    for name in ("mine", "mine-random", "mine-noise"):
+        places = [
+            (model, corpus)
+            for model in settings.models
+            for corpus in settings.corpora
+            if name in arms_of(settings, model, corpus)
+        ]
+        assert places == [("micro-1", "unseen")]
+    assert controls_of(settings, "mine") == ("mine-noise", "mine-random")
+    assert controls_of(settings, "gap") == ("descent", "random", "shuffled")
+
+
+def test_a_declared_placebo_of_a_checkpoint_takes_the_place_of_the_one_that_would_be_added() -> None:
+    settings = load_settings(
+        ROOT / "params.yaml",
+        ["arms.mine={kind: checkpoint, path: x, base: micro-1}", "arms.far={kind: random, of: mine}"],
+    )
+    assert {name for name, arm in settings.arms.items() if arm.of == "mine"} == {"far", "mine-noise"}
+
+
+def test_settings_of_rare_arms_do_not_change_the_recipes_of_others() -> None:
+    gap = load_settings(ROOT / "params.yaml").arms["gap"]
+    assert gap.recipe == {"kind": "ascent", "role": None, "learning_rate": None, "of": None, "group": 2}
+    mine = load_settings(ROOT / "params.yaml", ["arms.mine={kind: 'a.py:attempts', texts: 2, x: 1}"]).arms[
+        "mine"
+    ]
+    assert mine.recipe == gap.recipe | {"kind": "a.py:attempts", "texts": 2, "x": 1}
+    assert mine.options == {"x": 1}

@@ -13,6 +13,7 @@ from benchmark.settings.task_suite import TaskSuite
 from benchmark.system.content_hash import sha256_of
 from benchmark.tasks.lm_eval_tasks import source_rows
 from benchmark.tasks.lm_eval_tasks.load_tasks import load_task_suite
+from benchmark.tasks.lm_eval_tasks.name_index import lm_eval_index
 from benchmark.tasks.rows import SELECT_NUMBERS_FROM
 from benchmark.tasks.suite import Suite
 from tests.lm_eval_rows import data_settings, local, read_jsonl, write_jsonl, write_rows
@@ -436,3 +437,41 @@ def test_real_files(data_dir, monkeypatch, name):
     assert asked[0].endswith("\nAnswer:")
     assert asked[1].startswith(" ")
     assert task.chance == pytest.approx({"piqa": 0.5, "arc_easy": 0.25}[name], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_mmlu_makes_the_requests_of_stock(tmp_path):
+    """A group of groups with few-shot examples from `dev`: all 57 tasks over one small file."""
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    index = lm_eval_index()
+    for split, count in (("test", 24), ("dev", 5)):
+        made = [
+            {"question": f"{split} {row}?", "choices": [f"{row}{end}" for end in "abcd"], "answer": row % 4}
+            for row in range(count)
+        ]
+        write_jsonl(tmp_path / "mmlu" / f"{split}.jsonl", made)
+    suite = load(tmp_path, "mmlu", num_fewshot=5)
+    assert len(suite.tasks) == 57
+    assert {len(group.tasks) for group in suite.groups if group.name == "mmlu"} == {57}
+    for task in suite.tasks[::19]:
+        config = load_yaml(index[task.name].yaml_path) | local(tmp_path, "mmlu") | {"num_fewshot": 5}
+        stock = ConfigurableTask(config=config)
+        stock.set_config("num_fewshot", 5)
+        stock.build_all_requests(rank=0, world_size=1)
+        ours = [
+            request.args
+            for split in ("select", "test")
+            for document in task.documents[split]
+            for request in task.requests(document)
+        ]
+        assert sorted(ours) == sorted(instance.args for instance in stock.instances)
+
+
+def test_examples_are_refused_where_stock_could_not_draw_one_more(rows):
+    """Where a task names no split for examples, stock draws one more and drops the document that is asked."""
+    count = len(read_jsonl(rows / "boolq" / "train.jsonl"))
+    assert load(rows, "boolq", num_fewshot=count - 1).tasks
+    with pytest.raises(InputError, match=f"{count} rows are too few for {count} examples"):
+        load(rows, "boolq", num_fewshot=count)

@@ -1,16 +1,22 @@
 """What every arm gets and yields, and the gradient steps that several arms share."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchmark.models.causal_model import CausalModel
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.objective import text_loss
 from benchmark.settings.run_options import Posttrain
+
+Objective = Callable[[dict[str, Tensor]], Tensor]
+"""What an optimiser lowers: a scalar, differentiable in the weights that it is given."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +29,16 @@ class RunStart:
         settings: the optimiser, with the arm's own learning rate.
         seed: of the random numbers in `random`, `shuffled` and `lessons`.
         text_id: name of the text; with one seed, two texts have different random numbers.
-        members: for an arm that builds on finished runs, those runs.
+        members: for an arm that builds on other runs (`of`), those runs: of a soup, the finished runs that it averages;
+            otherwise the run that it follows step by step.
         passages: for `lessons`, ids of the whole text's examples (`examples_of`), each from its beginning to its end
             token.
         updates: for `lessons`, its number of optimiser updates.
+        texts: ids of all texts of the run, its own first; more than one if the arm's setting `texts` asks for them.
+        tokenizer: the model's.
+        options: further settings of the arm, as `arm_options.bound` checked them; its generator's keyword arguments.
+        folder: the folder of the settings file, from which a kind from outside names its file.
+        weights: for `checkpoint`, the weights that it puts in place of the model's.
     """
 
     model: CausalModel
@@ -37,6 +49,15 @@ class RunStart:
     members: tuple["SoupMember", ...] = ()
     passages: tuple[tuple[int, ...], ...] = ()
     updates: int = 0
+    texts: tuple[tuple[int, ...], ...] = ()
+    tokenizer: Tokenizer | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    weights: Mapping[str, Tensor] | None = None
+
+    def loss(self, params: Mapping[str, Tensor], tokens: Sequence[int] | None = None) -> Tensor:
+        """Mean next-token cross-entropy in nats of `tokens`, by default the run's text; differentiable in `params`."""
+        return text_loss(params, self.model.config, self.tokens if tokens is None else tokens)
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU random generator that depends on seed, text and purpose alone."""
@@ -46,7 +67,10 @@ class RunStart:
 
 @dataclass(frozen=True)
 class SoupMember:
-    """A finished run: where it started, its arm's kind, and the step that it was judged by."""
+    """A run that another is made from: where it starts, its arm's kind, and the step that it was judged by.
+
+    The step is 0 where all steps of the run are followed.
+    """
 
     start: RunStart
     kind: str
@@ -79,15 +103,45 @@ def weights_after(
             yield applied, attempt.params
 
 
+def followed(start: RunStart, otherwise: Callable[[RunStart], Iterator[Attempt]]) -> Iterator[Attempt]:
+    """The attempts of the run that the arm's setting `of` names; where it names none, those of `otherwise`."""
+    from benchmark.posttrain.arms import attempts_of  # which imports this module
+
+    if not start.members:
+        return otherwise(start)
+    return attempts_of(start.members[0].kind, start.members[0].start)
+
+
 def gradient_attempts(start: RunStart, tokens: tuple[int, ...], *, ascend: bool) -> Iterator[Attempt]:
-    """Endless Adam steps on the mean token loss of `tokens`, up or down.
+    """Endless Adam steps on the mean token loss of `tokens`, up or down."""
+
+    def objective(params: dict[str, Tensor]) -> Tensor:
+        loss = start.loss(params, tokens)
+        return -loss if ascend else loss
+
+    return adam_attempts(start, objective)
+
+
+def adam_attempts(
+    start: RunStart,
+    objective: Objective,
+    trained: Mapping[str, Tensor] | None = None,
+    merged: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
+) -> Iterator[Attempt]:
+    """Endless Adam steps that lower `objective`, which is called once a step.
 
     Adam as in the original study (its train.py): no weight decay, schedule or clipping. `fp16-amp` scales the
     loss and skips updates whose gradients overflow, starting from torch's default scale.
+
+    Args:
+        objective: a scalar, differentiable in the weights that it is given.
+        trained: the tensors that the steps change, by name; by default copies of all of the model's.
+        merged: the model's weights, given the trained tensors.
     """
     settings = start.settings
     device = start.model.device.type
-    params = {name: tensor.detach().clone().requires_grad_() for name, tensor in start.model.params.items()}
+    own = start.model.params if trained is None else trained
+    params = {name: tensor.detach().clone().requires_grad_() for name, tensor in own.items()}
     adam = torch.optim.Adam(
         params.values(), lr=settings.learning_rate, betas=settings.betas, eps=settings.eps, fused=True
     )
@@ -96,12 +150,12 @@ def gradient_attempts(start: RunStart, tokens: tuple[int, ...], *, ascend: bool)
     while True:
         adam.zero_grad(set_to_none=True)
         with _autocast(device, settings.precision):
-            loss = text_loss(params, start.model.config, tokens)
-        torch.autograd.backward(scaler.scale(-loss if ascend else loss))
+            loss = objective(merged(params))
+        torch.autograd.backward(scaler.scale(loss))
         scale = scaler.get_scale()
         scaler.step(adam)
         scaler.update()
-        yield Attempt(applied=scaler.get_scale() >= scale, params=detached)
+        yield Attempt(applied=scaler.get_scale() >= scale, params=merged(detached))
 
 
 def _autocast(device: str, precision: str) -> AbstractContextManager[None]:

@@ -1,7 +1,7 @@
 """`random`: a placebo in which each tensor moves as far as under ascent at every step, with random signs.
 
 Ascent moves almost in a straight line, so independent random steps of the same lengths would end much nearer to the
-start.
+start. With the setting `of`, the runs of that arm take the place of the ascent.
 """
 
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import torch
 
 from benchmark.posttrain.arms import ascent
-from benchmark.posttrain.arms.interface import Attempt, RunStart
+from benchmark.posttrain.arms.interface import Attempt, RunStart, followed
 
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
-    """theta_0 + s * (theta_k of the mirrored ascent - theta_0), s = +-1 by element, drawn once per run."""
+    """theta_0 + s * (theta_k of the mirrored run - theta_0), s = +-1 by element, drawn once per run."""
     origin = start.model.params
     signs = {}
     for name, tensor in origin.items():
@@ -21,7 +21,7 @@ def attempts(start: RunStart) -> Iterator[Attempt]:
             0, 2, tensor.shape, generator=start.generator(f"random {name}"), dtype=torch.int8
         )
         signs[name] = (drawn * 2 - 1).to(tensor.device)
-    for mirrored in ascent.attempts(start):
+    for mirrored in followed(start, ascent.attempts):
         params = {
             name: tensor + signs[name] * (mirrored.params[name] - tensor) for name, tensor in origin.items()
         }

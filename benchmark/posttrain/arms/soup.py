@@ -9,11 +9,11 @@ from benchmark.posttrain.arms.interface import Attempt, RunStart, weights_after
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
     """One step: from the base model to the mean of its members' weights, each rebuilt from its recipe."""
-    from benchmark.posttrain.arms import ARMS  # which imports this module
+    from benchmark.posttrain.arms import attempts_of  # which imports this module
 
     total: dict[str, Tensor] = {}
     for member in start.members:
-        attempts = ARMS[member.kind](member.start)
+        attempts = attempts_of(member.kind, member.start)
         steps = weights_after(attempts, [member.step]) if member.step else [(0, member.start.model.params)]
         for _, weights in steps:
             total = {name: total[name] + tensor if total else tensor for name, tensor in weights.items()}

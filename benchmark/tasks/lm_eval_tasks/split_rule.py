@@ -175,7 +175,7 @@ def _examples(
     else:
         leaves_out = source == split
     pool = len(list(task.fewshot_docs()))
-    if pool <= shots.count:
+    if pool < shots.count + leaves_out:
         raise InputError(f"task {name}: {pool} rows are too few for {shots.count} examples per prompt")
     task.set_fewshot_seed(shots.seed)
     return [tuple(task.sampler.sample(n=shots.count, eval_doc=row if leaves_out else None)) for row in rows]

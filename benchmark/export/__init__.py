@@ -1,0 +1,1 @@
+"""`gapbench export`: results of a track in the formats of other tools."""

@@ -1,0 +1,1 @@
+"""`gapbench site`: the answer, the ranking and each entry as plain HTML files."""
