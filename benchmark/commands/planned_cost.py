@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from benchmark.commands.machine_rate import FlopRates
 from benchmark.commands.planned_track import model_shape, text_count, track_tokenizer
 from benchmark.evaluation.prepare import Prepared, prepare
+from benchmark.posttrain.arms import copies_of
 from benchmark.posttrain.arms.lessons import BATCH
 from benchmark.settings.model_specs import MicroModel, ModelSpec
 from benchmark.settings.track_settings import Settings, arms_of
@@ -26,8 +27,7 @@ class Cost:
         training: FLOPs of making the model, where it is trained here.
         posttraining: FLOPs of the optimiser steps of its runs, at most: texts may be shorter than they may be.
         evaluation: FLOPs of the layers in all passes; `logits` those of the logits that are read.
-        bytes: peak memory of a run: weights, their start, the last step's, gradients, Adam's two moments,
-            and what a pass holds beside them.
+        bytes: peak memory of a run: the copies of the weights that its arms declare, and what a pass holds beside them.
     """
 
     model: str
@@ -84,9 +84,15 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: TrackPaths) -> 
         posttraining=float(GRADIENT * multiplied * (tokens * work.steps + work.lesson_tokens)),
         evaluation=float(FORWARD * shape.body * pushed),
         logits=float(FORWARD * shape.head * read),
-        bytes=(6 if work.passes else 1) * 4 * shape.parameters
+        bytes=int(4 * copies(settings, name, runs=work.passes > 0) * shape.parameters)
         + max(whole.peak_bytes(config), documents.peak_bytes(config)),
     )
+
+
+def copies(settings: Settings, model: str, *, runs: bool) -> float:
+    """The most copies of the weights that a run of an arm on this model holds; 1 without runs."""
+    kinds = {arm.kind for corpus in settings.corpora for arm in arms_of(settings, model, corpus).values()}
+    return max([copies_of(kind) for kind in kinds], default=1.0) if runs else 1.0
 
 
 def tokens_read(prepared: Prepared) -> int:

@@ -128,7 +128,7 @@ class _Run:
                     return "diverged"
                 if not self._take_step(applied, previous, attempt.params):
                     return "diverged"
-                previous = {name: tensor.clone() for name, tensor in attempt.params.items()}
+                previous = host_copy(attempt.params)
             else:
                 self.skipped += 1
                 if self.paper:
@@ -251,7 +251,15 @@ class _Run:
         return RunResult(record, pa.concat_tables(tables))
 
 
+def host_copy(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A copy of the weights in the memory of the machine, not of its GPU."""
+    return {name: tensor.to("cpu", copy=True) for name, tensor in params.items()}
+
+
 def l2_distance(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> float:
-    """L2 distance between two sets of weights, summed in float64 over all tensors."""
-    squares = [float((left[name].double() - tensor.double()).pow(2).sum()) for name, tensor in right.items()]
+    """L2 distance between two sets of weights, summed in float64 over all tensors, on the device of `right`."""
+    squares = [
+        float((left[name].to(tensor.device).double() - tensor.double()).pow(2).sum())
+        for name, tensor in right.items()
+    ]
     return math.sqrt(math.fsum(squares))

@@ -1,5 +1,6 @@
 """What each arm does to the weights, on a small OPT with random weights."""
 
+import gc
 import itertools
 import math
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import torch
 
 from benchmark.errors import InputError
 from benchmark.models.opt import OptConfig, OptModel
-from benchmark.posttrain.arms import ARMS, attempts_of
+from benchmark.posttrain.arms import ARMS, attempts_of, copies_of
 from benchmark.posttrain.arms.interface import RunStart, SoupMember
 from benchmark.posttrain.arms.many_texts import batches_of
 from benchmark.posttrain.arms.sam import worst_nearby
@@ -291,3 +292,24 @@ def test_lessons_refuse_what_they_cannot_train(model: OptModel) -> None:
     ):
         with pytest.raises(InputError, match=said):
             next(ARMS["lessons"](begin))
+
+
+def held_bytes() -> int:
+    """Bytes of all tensors that are alive, each storage once."""
+    gc.collect()
+    alive = [found for found in gc.get_objects() if isinstance(found, torch.Tensor)]
+    return sum({one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in alive}.values())
+
+
+@pytest.mark.parametrize("kind", ["ascent", "descent", "shuffled", "random"])
+def test_an_arm_holds_the_copies_that_it_declares_less_the_gradients_while_it_is_scored(
+    kind: str, model: OptModel
+) -> None:
+    weights = sum(tensor.nbytes for tensor in model.params.values())
+    next(ARMS[kind](start(model)))  # masks that are computed once and stay
+    before = held_bytes()
+    attempts = ARMS[kind](start(model))
+    held = [next(attempts) for _ in range(2)][-1]
+    copies = 1 + (held_bytes() - before) / weights
+    assert held.applied
+    assert copies == pytest.approx(copies_of(kind) - 1, rel=0.05)

@@ -5,6 +5,7 @@ yields. To add one, write a module here with a generator ``attempts``, and a tes
 (``benchmark/posttrain/arms/outside``). Runs of other arms stay valid: the key of a run covers its own arm's code only.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
@@ -17,6 +18,17 @@ ARMS: dict[str, Callable[..., Iterator[Attempt]]] = {
     if module.name not in ("interface", "outside")
 }
 """The generator of each kind of arm; a kind has the name of its module, with hyphens instead of underscores."""
+
+
+COPIES = 5.0
+"""Copies of the weights on the device at the peak of a run, if the arm's module declares no `COPIES`: base model,
+weights, gradients, and Adam's two moments."""
+
+
+def copies_of(kind: str) -> float:
+    """Copies of the weights (float32) on the device at the peak of a run, as the arm's module declares them."""
+    module = sys.modules[ARMS[kind].__module__] if kind in ARMS else None
+    return float(getattr(module, "COPIES", COPIES))
 
 
 def attempts_of(kind: str, start: RunStart) -> Iterator[Attempt]:
@@ -32,4 +44,4 @@ def attempts_of(kind: str, start: RunStart) -> Iterator[Attempt]:
     return outside_attempts(kind, start)
 
 
-__all__ = ["ARMS", "Attempt", "RunStart", "SoupMember", "attempts_of"]
+__all__ = ["ARMS", "Attempt", "RunStart", "SoupMember", "attempts_of", "copies_of"]

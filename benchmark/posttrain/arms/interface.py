@@ -155,6 +155,8 @@ def adam_attempts(
         scale = scaler.get_scale()
         scaler.step(adam)
         scaler.update()
+        # The gradients are not needed while the step is scored.
+        adam.zero_grad(set_to_none=True)
         yield Attempt(applied=scaler.get_scale() >= scale, params=merged(detached))
 
 

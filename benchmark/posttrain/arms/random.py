@@ -11,6 +11,9 @@ import torch
 from benchmark.posttrain.arms import ascent
 from benchmark.posttrain.arms.interface import Attempt, RunStart, followed
 
+COPIES = 6.25
+"""The mirrored run's five copies, the placebo's weights, and a byte of sign for each of them."""
+
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
     """theta_0 + s * (theta_k of the mirrored run - theta_0), s = +-1 by element, drawn once per run."""
