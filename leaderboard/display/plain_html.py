@@ -41,6 +41,7 @@ _RULES = """
 .gb-grey .gb-span, .gb-grey .gb-dot { background: var(--gb-quiet); }
 .gb-marks { display: grid; grid-template-columns: repeat(2, max-content); gap: .05rem .6rem; font-size: .76rem; }
 .gb-marks span { white-space: nowrap; }
+.gb-place { display: block; scroll-margin-top: 5rem; }
 @media (max-width: 700px) {
   .gb-ask { min-height: 0; }
   .gb-cards { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }

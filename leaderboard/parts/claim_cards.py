@@ -82,7 +82,7 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame, fami
     ask, against = QUESTIONS.get(name, ("", ""))
     colour, icon = COLOURS.get(outcome, "gray"), ICONS.get(outcome, "")
     with st.container(gap=None):
-        st.html(f'<span id="claim-{place + 1}"></span>')  # where the small cards lead to
+        st.html(f'<span class="gb-place" id="claim-{place + 1}"></span>')  # where the small cards lead to
         if ask:
             st.markdown(f"### {ask}")
         else:
