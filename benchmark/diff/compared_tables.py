@@ -118,23 +118,35 @@ def differing_rows(name: str, before: pd.DataFrame, after: pd.DataFrame, columns
     left, right = (side[wanted].reset_index(drop=True) for side in (before, after))
     if left.equals(right):
         return []
-    left, right = keyed(name, left), keyed(name, right)
-    shared = left.index.intersection(right.index, sort=False)
-    alone = left.index.symmetric_difference(right.index, sort=False)
-    old, new = left.loc[shared], right.loc[shared]
-    differs = pd.Series(False, index=shared)
+    old, new, alone = _on_shared_rows(name, left, right)
+    differs = pd.Series(False, index=old.index)
     for column in old.columns:
         differs |= (old[column] != new[column]) & ~(old[column].isna() & new[column].isna())
-    return [words(key) for key in [*alone, *shared[differs.to_numpy()]]]
+    return [words(key) for key in [*alone, *old.index[differs.to_numpy()]]]
+
+
+def _on_shared_rows(
+    name: str, before: pd.DataFrame, after: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.Index]:
+    """Both tables on the rows that both have, indexed alike by their keys, and the keys that only one has."""
+    left, right = keyed(name, before), keyed(name, after)
+    if left.index.equals(right.index):
+        return left, right, left.index[:0]
+    shared = left.index.intersection(right.index, sort=False)
+    return left.loc[shared], right.loc[shared], left.index.symmetric_difference(right.index, sort=False)
 
 
 def largest_differences(name: str, before: pd.DataFrame, after: pd.DataFrame) -> dict[str, float]:
     """The largest absolute difference by column of figures that differ, on rows that both sides have."""
-    left, right = keyed(name, before), keyed(name, after)
-    shared = left.index.intersection(right.index, sort=False)
+    left, right, _ = _on_shared_rows(name, before, after)
     found = {}
     for column in left.columns.intersection(right.columns):
-        gap = (figures(left.loc[shared], column) - figures(right.loc[shared], column)).abs().max()
+        old, new = left[[column]], right[[column]]
+        if all(isinstance(side[column].dtype, pd.StringDtype) for side in (old, new)):
+            # Numbers are read from the cells whose text differs only: most columns of a large table are names.
+            moved = (old[column] != new[column]).to_numpy()
+            old, new = old[moved], new[moved]
+        gap = (figures(old, column) - figures(new, column)).abs().max()
         if gap > 0:
             found[str(column)] = float(gap)
     return dict(sorted(found.items(), key=lambda item: -item[1]))

@@ -1,5 +1,6 @@
 """`dvc.lock`: what every stage was made from, and the digests of its outputs."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ class Lock:
     @classmethod
     def read(cls, content: bytes | None, source: str) -> "Lock":
         """A lock from the file's bytes; None gives a lock without stages."""
-        return cls((parse_yaml(content.decode(), source) or {}).get("stages") or {} if content else {})
+        return cls(_stages(content, source) if content else {})
 
     @property
     def params(self) -> dict[str, Any]:
@@ -28,7 +29,7 @@ class Lock:
                 for key, value in values.items():
                     section, _, name = key.partition(".")
                     if name:
-                        merged.setdefault(section, {})[name] = value
+                        merged[section] = {**merged.get(section, {}), name: value}
                     else:
                         merged[section] = value
         return merged
@@ -55,6 +56,12 @@ def locks(repository: Repository, track: str) -> tuple[Lock, Lock]:
     """The track's lock at the commit and in the working tree."""
     path = "dvc.lock" if track == "micro" else f"tracks/{track}/dvc.lock"
     return Lock.read(repository.committed(path), path), Lock.read(repository.here(path), path)
+
+
+@functools.lru_cache(maxsize=2)
+def _stages(content: bytes, source: str) -> Mapping[str, Mapping[str, Any]]:
+    """The stages in a lock file's bytes. Reading takes a second, and both sides mostly have the same file."""
+    return (parse_yaml(content.decode(), source) or {}).get("stages") or {}
 
 
 def _digests(listed: Any) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Fixtures of the leaderboard's tests: made results, pages run alone, and a server with a browser."""
 
 import fcntl
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -45,6 +46,16 @@ HOSTILE = {
     "unseen": "🙂" * 60 + " -- -> https://example.org",
 }
 """Names that no settings would take, but that a results folder from elsewhere may hold."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components_found_once() -> Iterator[None]:
+    """Let Streamlit look through the installed packages for components once, and not for each page."""
+    from streamlit.components.v2 import manifest_scanner as scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanner, "scan_component_manifests", functools.cache(scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")

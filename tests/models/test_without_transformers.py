@@ -36,7 +36,10 @@ def test_a_run_of_an_opt_model_imports_no_transformers() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("command", ["--help", "plan --track micro --rate 1e11"])
+FEW = "--set evaluation.documents=2 --set evaluation.select_documents=2 --set evaluation.base_documents=2"
+
+
+@pytest.mark.parametrize("command", ["--help", f"plan --track micro --rate 1e11 {FEW}"], ids=["help", "plan"])
 def test_a_command_imports_no_transformers(command: str) -> None:
     done = run_python(COMMAND, *command.split())
     assert done.returncode == 0, done.stderr[-2000:]

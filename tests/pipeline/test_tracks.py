@@ -22,14 +22,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path
         save_small_opt(copy / "made" / name, hidden, data_dir / "tokenizer" / "opt")
     roles = {"opt-a": "both", "opt-b": "both", "opt-c": "baseline"}
     models = {name: {"kind": "folder", "role": role, "path": f"made/{name}"} for name, role in roles.items()}
-    small = {"documents": 6, "select_documents": 6, "base_documents": 8, "max_length": 96}
+    small = {"documents": 4, "select_documents": 4, "base_documents": 5, "max_length": 96}
     edit_params(
         copy / "tracks/paper/params.yaml",
         {
             "models": models,
             "corpora": {"code": {"kind": "original", "name": "github", "texts": 3}},
             "arms": {"gap": {"kind": "ascent"}, "random": {"kind": "random"}},
-            "posttrain": {"max_steps": 3},
+            "posttrain": {"max_steps": 2},
             "evaluation": small,
             "execution": {"workers": 2, "device": "cpu"},
             "scoring": {"resamples": 200},
