@@ -1,6 +1,5 @@
 """A small track whose checkpoints are kept: one rung of three pretraining draws, three texts, two tasks."""
 
-import functools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from benchmark.tasks import suite_of_track
 from tests.pipeline.small import run_stages
+from tests.remembered import remembered
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
@@ -32,7 +32,7 @@ scoring: {resamples: 100}
 def one_suite() -> Iterator[None]:
     """The same suite for every stage and export: building it again for each costs seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suite_of_track, "load_suite", functools.cache(suite_of_track.load_suite))
+        patch.setattr(suite_of_track, "load_suite", remembered(suite_of_track.load_suite))
         yield
 
 

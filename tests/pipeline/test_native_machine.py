@@ -45,11 +45,12 @@ verify small/gap/own --runs 1
 doctor
 """
 ARM = """\
-import functools, platform, sys
+import platform, sys
 platform.machine = lambda: "aarch64"
 from benchmark import cli
 from benchmark.tasks import suite_of_track
-suite_of_track.load_suite = functools.cache(suite_of_track.load_suite)
+from tests.remembered import remembered
+suite_of_track.load_suite = remembered(suite_of_track.load_suite)
 for line in sys.stdin.read().splitlines():
     sys.argv = ["gapbench", *line.split()]
     try:

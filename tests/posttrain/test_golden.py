@@ -3,7 +3,6 @@
 Tolerances are those that the figures support: losses 1e-4, distance 1e-6 relative, accuracies equal, F1 1e-6.
 """
 
-import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from benchmark.settings.run_options import Posttrain
 from benchmark.settings.track_settings import Settings
 from benchmark.tasks.suite_of_track import suite_of
 from tests.golden_layout import NAMES, make_layout
+from tests.remembered import remembered
 
 DIALOGUES = ("blended_skill_talk", "empathetic_dialogues", "wizard_of_internet", "wizard_of_wikipedia")
 
@@ -52,7 +52,7 @@ def settings_for(golden: dict[str, Any]) -> Settings:
     )
 
 
-@functools.cache
+@remembered
 def base_model(folder: Path, evaluation: Any) -> Base:
     settings = validate({"track": {"name": "x"}, "models": {}, "corpora": {}, "arms": {}}, "test")
     return load_base(

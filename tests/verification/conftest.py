@@ -1,6 +1,5 @@
 """A small track that the pipeline makes, for tests that alter what it stored."""
 
-import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json, write_json, write_parquet
 from benchmark.tasks import suite_of_track
 from tests.pipeline.small import run_stages
+from tests.remembered import remembered
 from tests.tiny_model import write_model
 
 PARAMS = """\
@@ -43,7 +43,7 @@ Change = Callable[[dict[str, Any]], None]
 def one_suite() -> Iterator[None]:
     """The same suite for every stage: building it again for each costs seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suite_of_track, "load_suite", functools.cache(suite_of_track.load_suite))
+        patch.setattr(suite_of_track, "load_suite", remembered(suite_of_track.load_suite))
         yield
 
 
