@@ -1,12 +1,15 @@
 """The precision of evaluation: what products of a forward pass are computed in. Weights stay float32 in all of them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from benchmark.arithmetic.mode import Precision
+from benchmark.arithmetic.mode import Precision, is_portable
 from benchmark.errors import InputError
+
+MATH = SDPBackend.MATH
 
 
 def check_precision(precision: Precision, device: str) -> None:
@@ -26,14 +29,17 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
     """Compute products in this precision while the block runs.
 
     `bf16` is autocast: the inputs of products are rounded to bfloat16, sums and what lies between products stay
-    float32. `tf32` lets a GPU round the inputs of float32 products to 10 bits; the other two forbid it.
+    float32. `tf32` lets a GPU round the inputs of float32 products to 10 bits; the other two forbid it. Where the process
+    is held to portable code, attention in `bf16` is computed product by product: torch's fused kernel needs the code
+    for AVX-512 that such a process leaves out.
     """
     if device.type == "cuda":
         before = torch.backends.cuda.matmul.allow_tf32
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     try:
         if precision == "bf16":
-            with torch.autocast(device.type, torch.bfloat16):
+            fused = device.type != "cpu" or not is_portable()
+            with torch.autocast(device.type, torch.bfloat16), nullcontext() if fused else sdpa_kernel(MATH):
                 yield
         else:
             yield

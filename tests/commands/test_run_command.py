@@ -52,6 +52,7 @@ def test_two_of_the_originals_tasks_can_be_scored_on_a_rung(
     status, _, said = gapbench(
         *command(tiny_rung, tmp_path / "out", suite="gap12", index="0"),
         "--set", "evaluation.tasks=[empathetic_dialogues, pubmed_qa]",
+        "--set", "evaluation.steps=[1]",
         "--set", "posttrain.max_steps=1",
     )  # fmt: skip
     assert status == 0, said

@@ -184,7 +184,8 @@ def test_a_runs_key_holds_the_code_of_its_own_arm_and_suite_and_of_a_soups_membe
 ) -> None:
     asked: list[tuple[frozenset[str], str]] = []
 
-    def code(kinds: frozenset[str], suite: str) -> str:
+    def code(kinds: frozenset[str], suite: str, outside: frozenset[str]) -> str:
+        assert not outside
         asked.append((kinds, suite))
         return f"code of {sorted(kinds)}"
 
