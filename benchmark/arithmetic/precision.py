@@ -29,9 +29,9 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
     """Compute products in this precision while the block runs.
 
     `bf16` is autocast: the inputs of products are rounded to bfloat16, sums and what lies between products stay
-    float32. `tf32` lets a GPU round the inputs of float32 products to 10 bits; the other two forbid it. Where the process
-    is held to portable code, attention in `bf16` is computed product by product: torch's fused kernel needs the code
-    for AVX-512 that such a process leaves out.
+    float32. `tf32` lets a GPU round the inputs of float32 products to 10 bits; the other two forbid it. Where the
+    process is held to portable code, attention in `bf16` is computed product by product: torch's fused kernel needs the
+    code for AVX-512 that such a process leaves out.
     """
     if device.type == "cuda":
         before = torch.backends.cuda.matmul.allow_tf32
