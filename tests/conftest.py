@@ -18,6 +18,7 @@ from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_schedu
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GAPBENCH_DATA") or ROOT.parent / "shared")

@@ -23,6 +23,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path
     roles = {"opt-a": "both", "opt-b": "both", "opt-c": "baseline"}
     models = {name: {"kind": "folder", "role": role, "path": f"made/{name}"} for name, role in roles.items()}
     small = {"documents": 4, "select_documents": 4, "base_documents": 5, "max_length": 96}
+    small |= {"steps": [1, 2], "precision": "fp32"}
     edit_params(
         copy / "tracks/paper/params.yaml",
         {
