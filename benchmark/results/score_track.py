@@ -27,7 +27,6 @@ from benchmark.scoring.samples import Samples
 from benchmark.scoring.selection import base_scores, select_entry
 from benchmark.settings.scoring_settings import ScoringSettings
 from benchmark.statistics.contrast import gain
-from benchmark.statistics.design import Layout
 from benchmark.system.files import write_text
 
 SELF_REPORTED = "self-reported"
@@ -66,21 +65,17 @@ def run_score(
             entry = row["model"], row["arm"], row["corpus"]
             row["verification"] = (verification or {}).get(entry, SELF_REPORTED)
             row["overlap"] = (overlap or {}).get(row["corpus"])
+    layout = samples.layouts["test"]
+    written = {
+        name: all(task.written for task in layout.tasks if task.family == name) for name in layout.families
+    }
+    columns = table_columns([Family(*family) for family in written.items()])
     derived = derive(tables, records, treatments)
-    columns = table_columns(families(samples.layouts["test"]))
     files = {name: csv_text(rows, columns[name].names) for name, rows in tables.items()}
     files |= {name: csv_text(table.to_dict("records"), table.columns) for name, table in derived.items()}
     files["claims.json"] = json_text(claims)
     for name, text in files.items():
         write_text(Path(out) / name, text)
-
-
-def families(layout: Layout) -> list[Family]:
-    """The families of the tasks, as the columns of the tables depend on them."""
-    return [
-        Family(name, all(task.written for task in layout.tasks if task.family == name))
-        for name in layout.families
-    ]
 
 
 def score_tables(
@@ -101,13 +96,13 @@ def score_tables(
     layout = samples.layouts["test"]
     bases = base_scores(samples)
     selections = {entry: select_entry(samples, entry, records, paper) for entry in sorted(samples.entries)}
-    chosen = {entry: selection.chosen for entry, selection in selections.items()}
-    gains = {entry: gain(scores).estimated(layout) for entry, scores in chosen.items()}
     tables: dict[str, list[Row]] = {name: [] for name in TABLES}
     for selection in selections.values():
         tables["runs.csv"] += run_rows(samples, selection, records)
         tables["run_curves.csv"] += run_curve_rows(samples, selection)
         tables["curves.csv"] += curve_rows(samples, selection, records)
+    chosen = {entry: selection.chosen for entry, selection in selections.items()}
+    gains = {entry: gain(scores).estimated(layout) for entry, scores in chosen.items()}
     for entry, scores in {} if paper else chosen.items():
         baselines = baselines_of(scores, bases, chosen, models, settings)
         tables["comparisons.csv"] += comparison_rows(

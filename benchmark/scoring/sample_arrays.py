@@ -1,7 +1,7 @@
 """Build score arrays from coded rows. The result does not depend on the order of rows or files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,12 +69,12 @@ class Chunk:
         return tuple(reversed(parts))
 
 
+@dataclass
 class Codes:
     """Numbers for pairs of a group and an integer, 0 up in order of appearance."""
 
-    def __init__(self) -> None:
-        self._groups: dict[tuple[str, ...], int] = {}
-        self._known = pd.Index([], dtype=np.int64)
+    _groups: dict[tuple[str, ...], int] = field(default_factory=dict)
+    _known: pd.Index = field(default_factory=lambda: pd.Index([], dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self._known)
@@ -105,18 +105,18 @@ class _Part(NamedTuple):
     probability: Floats | None
 
 
+@dataclass
 class Gatherer:
     """Takes chunks in, checks what one row can show, and gives the samples."""
 
-    def __init__(self) -> None:
-        self.track: str | None = None
-        self._runs = Codes()
-        self._is_base: list[bool] = []
-        self._documents = Codes()
-        self._tasks: dict[str, tuple[str, str]] = {}
-        self._parts: list[_Part] = []
-        self._clusters: dict[tuple[str, ...], int] = {}
-        self._cluster_of = np.zeros(0, dtype=np.int64)
+    track: str | None = None
+    _runs: Codes = field(default_factory=Codes)
+    _is_base: list[bool] = field(default_factory=list)
+    _documents: Codes = field(default_factory=Codes)
+    _tasks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _parts: list[_Part] = field(default_factory=list)
+    _clusters: dict[tuple[str, ...], int] = field(default_factory=dict)
+    _cluster_of: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def add(self, chunk: Chunk) -> None:
         """Code a chunk's rows. InputError for levels, values and steps that the schema does not have."""
@@ -170,9 +170,6 @@ class Gatherer:
         for column, allowed in (("split", SPLITS), ("metric", METRICS)):
             for level in sorted(set(chunk.levels(column)) - set(allowed)):
                 raise InputError(f"{chunk.name}: {column} '{level}' is unknown; use {' or '.join(allowed)}")
-        for level in sorted(chunk.levels("family")):
-            if fault := family_fault(level):
-                raise InputError(f"{chunk.name}: no family can be called '{level}': {fault}")
         for name, family, metric in chunk.grouped("task", "family", "metric")[1]:
             if self._tasks.setdefault(name, (family, metric)) != (family, metric):
                 raise InputError(
@@ -334,6 +331,9 @@ def _sorted_documents(keys: Sequence[Document], tasks: tuple[Task, ...]) -> list
 
 
 def _layout(tasks: tuple[Task, ...], documents: list[Document], split: str, clusters: Ints) -> Layout:
+    for task in tasks:
+        if fault := family_fault(task.family):
+            raise InputError(f"task {task.name}: no family can be called '{task.family}': {fault}")
     number = {task.name: place for place, task in enumerate(tasks)}
     task_of = np.array([number[task] for _, task, _ in documents], dtype=np.int64)
     for place in np.setdiff1d(np.arange(len(tasks)), task_of):
@@ -360,10 +360,10 @@ def declared_tasks(
     for name in sorted(found):
         family, metric = found[name]
         given = declared.get(name, {})
-        for field, value in (("family", family), ("metric", metric)):
-            if given.get(field, value) != value:
+        for key, value in (("family", family), ("metric", metric)):
+            if given.get(key, value) != value:
                 raise InputError(
-                    f"tasks file: {field} of {name} is {given[field]} but {value} in the samples; change one"
+                    f"tasks file: {key} of {name} is {given[key]} but {value} in the samples; change one"
                 )
         chance = given.get("chance", 0.0)
         if isinstance(chance, bool) or not isinstance(chance, int | float) or not 0 <= chance < 1:

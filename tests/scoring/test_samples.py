@@ -33,6 +33,10 @@ def set_first(column: str, value: object) -> Change:
     return change
 
 
+def call_the_family(name: str) -> Change:
+    return lambda frame: frame.assign(family=frame["family"].replace("classification", name))
+
+
 def share_a_document(frame: pd.DataFrame) -> pd.DataFrame:
     moved = frame[(frame["split"] == "select") & (frame["doc_id"] == 0)].assign(split="test")
     return pd.concat([frame, moved])
@@ -60,9 +64,13 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("a negative document", set_first("doc_id", -1), "column doc_id has -1"),
     ("an unknown split", set_first("split", "train"), "split 'train' is unknown"),
     ("two families of a task", set_first("family", "summary"), "task arc is both"),
-    ("a family called all", set_first("family", "all"), "no family can be called 'all': all and corpus"),
-    ("a family like an end of an interval", set_first("family", "x_low"), "no family can be called 'x_low'"),
-    ("a family with a comma", set_first("family", "a,b"), "no family can be called 'a,b': use letters"),
+    ("a family called all", call_the_family("all"), "no family can be called 'all': all and corpus"),
+    (
+        "a family like an end of an interval",
+        call_the_family("x_low"),
+        "task arc: no family can be called 'x_low'",
+    ),
+    ("a family with a comma", call_the_family("a,b"), "no family can be called 'a,b': use letters"),
     ("a family named as a task", lambda f: f.replace({"family": {"dialogue": "arc"}}), "the name of a task"),
     ("an unknown metric", set_first("metric", "bleu"), "metric 'bleu' is unknown"),
     ("two metrics of a task", set_first("metric", "f1"), "task arc is both"),
