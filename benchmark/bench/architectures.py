@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from benchmark.arithmetic import mode
 from benchmark.bench.bench_rows import Row, at_least, at_most, counted, overhead, speedup, table
+from benchmark.errors import InputError
 from benchmark.system.files import write_json
 
 ARITHMETICS = ("portable", "native")
@@ -171,7 +172,7 @@ class Side:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError("a process of the benchmark has ended: its message stands above")
+            raise InputError("a process of the benchmark has ended: its message stands above")
         return json.loads(line)
 
 
@@ -184,7 +185,10 @@ def serve(arithmetic: str, name: str, documents: str, folder: str) -> None:
 
     compute_alone()
     with tempfile.TemporaryDirectory() as room:
-        facts, work = prepared(name, int(documents), Path(folder) if folder else None, Path(room))
+        try:
+            facts, work = prepared(name, int(documents), Path(folder) if folder else None, Path(room))
+        except InputError as error:
+            sys.exit(f"error: {error}")
         print(json.dumps(facts), file=answers, flush=True)
         for line in sys.stdin:
             what, *given = line.split()
