@@ -92,7 +92,7 @@ def cost(name: str, spec: ModelSpec, settings: Settings, layout: TrackPaths) -> 
 def copies(settings: Settings, model: str, *, runs: bool) -> float:
     """The most copies of the weights that a run of an arm on this model holds; 1 without runs."""
     kinds = {arm.kind for corpus in settings.corpora for arm in arms_of(settings, model, corpus).values()}
-    return max([copies_of(kind) for kind in kinds], default=1.0) if runs else 1.0
+    return max([copies_of(kind)[0] for kind in kinds], default=1.0) if runs else 1.0
 
 
 def tokens_read(prepared: Prepared) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,10 @@ class Workload:
     tables: dict[str, Tensor]
     longest: int
     _moved: dict[torch.device, "Workload"] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was moved to a device of this process."""
+        return vars(self) | {"_moved": {}}
 
     def on(self, device: torch.device) -> "Workload":
         """The same workload with its tensors on ``device``; each is moved once."""

@@ -13,9 +13,8 @@ from benchmark.evaluation.engine import Evaluation as Scores
 from benchmark.evaluation.engine import drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.models.causal_model import CausalModel
-from benchmark.models.model_folders import load_model, vocabulary_rows
+from benchmark.models.model_folders import vocabulary_rows, waiting_model
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.tasks.suite import Suite
@@ -79,7 +78,7 @@ class Loaded:
         """The unmodified model's scores."""
         settings = self.documents.settings
         return evaluate(
-            self.model,
+            self.model.placed(),
             self.prepared,
             loss_batch_size=settings.loss_batch_size,
             precision=settings.precision,
@@ -115,7 +114,8 @@ def load(name: str, draw: int, folder: Path, documents: Documents, execution: Ex
     check_precision(documents.settings.precision, device)
     model, tokenizer, digest = read_model(folder, device)
     prepared = documents.prepared(tokenizer, model.config.max_position_embeddings)
-    model.config.prepare(model.params, prepared.longest)
+    model.config.prepare(model.placed().params, prepared.longest)
+    model.config.release()
     return Loaded(name, draw, folder, model, tokenizer, digest, documents, prepared)
 
 
@@ -134,7 +134,7 @@ def load_base(
 def read_model(folder: Path, device: str = "cpu") -> tuple[CausalModel, Tokenizer, str]:
     """Model, tokenizer, and sha256 over weights and over tokenizer, joined by a hyphen.
 
-    The embedding is cut after the tokenizer's largest id, as in the original study, so that the softmax is over
+    The weights wait in the machine's memory for the device. The embedding is cut after the tokenizer's largest id, as in the original study, so that the softmax is over
     tokens that exist.
 
     Raises:
@@ -142,8 +142,9 @@ def read_model(folder: Path, device: str = "cpu") -> tuple[CausalModel, Tokenize
     """
     tokenizer = Tokenizer.from_folder(folder)
     rows = tokenizer.rows_of(vocabulary_rows(folder), folder)
-    model = load_model(folder, device=device, vocab_rows=rows)
-    return model, tokenizer, f"{model.config.digest(weights_sha256(model.params))}-{tokenizer.digest}"
+    model = waiting_model(folder, device, rows)
+    assert model.stored is not None
+    return model, tokenizer, f"{model.config.digest(model.stored.sha256)}-{tokenizer.digest}"
 
 
 def torch_device(execution: Execution) -> str:

@@ -11,8 +11,8 @@ import torch
 from benchmark.posttrain.arms import ascent
 from benchmark.posttrain.arms.interface import Attempt, RunStart, followed
 
-COPIES = 6.25
-"""The mirrored run's five copies, the placebo's weights, and a byte of sign for each of them."""
+SCORED_COPIES = 4.0
+"""The mirrored run's weights and moments, and the placebo's weights."""
 
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
@@ -23,9 +23,12 @@ def attempts(start: RunStart) -> Iterator[Attempt]:
         drawn = torch.randint(
             0, 2, tensor.shape, generator=start.generator(f"random {name}"), dtype=torch.int8
         )
-        signs[name] = (drawn * 2 - 1).to(tensor.device)
+        signs[name] = drawn * 2 - 1
     for mirrored in followed(start, ascent.attempts):
-        params = {
-            name: tensor + signs[name] * (mirrored.params[name] - tensor) for name, tensor in origin.items()
-        }
+        params = {}
+        for name, tensor in origin.items():
+            moved = mirrored.params[name]
+            base, sign = tensor.to(moved.device), signs[name].to(moved.device)
+            params[name] = base + sign * (moved - base)
         yield Attempt(mirrored.applied, params)
+        del params, moved, base, sign  # before the mirrored run's next gradient takes their place
