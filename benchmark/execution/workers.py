@@ -32,7 +32,7 @@ RETRIES = 3
 
 
 def worker_count(settings: Execution, units: int) -> int:
-    """Number of workers, never more than there are units: as configured, 0 is one per core; on GPUs, `workers` a GPU."""
+    """Workers, never more than there are units: as configured, 0 is one per core; on GPUs, `workers` a GPU."""
     if devices := gpus(settings):
         return len(gpu_slots(devices, settings, units))
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

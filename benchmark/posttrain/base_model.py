@@ -134,8 +134,8 @@ def load_base(
 def read_model(folder: Path, device: str = "cpu") -> tuple[CausalModel, Tokenizer, str]:
     """Model, tokenizer, and sha256 over weights and over tokenizer, joined by a hyphen.
 
-    The weights wait in the machine's memory for the device. The embedding is cut after the tokenizer's largest id, as in the original study, so that the softmax is over
-    tokens that exist.
+    The weights wait in the machine's memory for the device. The embedding is cut after the tokenizer's largest id, as in
+    the original study, so that the softmax is over tokens that exist.
 
     Raises:
         InputError: the folder holds no model that is known here.

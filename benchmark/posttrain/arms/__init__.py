@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import NamedTuple
 
 from benchmark.posttrain.arms.interface import Attempt, RunStart, SoupMember
 
@@ -22,17 +23,27 @@ ARMS: dict[str, Callable[..., Iterator[Attempt]]] = {
 
 
 COPIES = 4.0
-"""Copies of the weights (float32) on the device while a step is taken, if the arm's module declares no `COPIES`: weights,
-gradients, and Adam's two moments. The base model waits in the machine's memory."""
+"""Copies of the weights (float32) on the device while a step is taken, if the arm's module declares no `COPIES`:
+weights, gradients, and Adam's two moments. The base model waits in the machine's memory."""
 SCORED_COPIES = 3.0
 """While a step is scored, if the module declares no `SCORED_COPIES`: weights and moments."""
 OUTSIDE = 1.0
-"""An arm from outside has a copy of the base model beside these, unless it declares its own."""
+"""More copies, on the device and in the machine's memory, that an arm from outside has unless it declares its own: the
+base model that is given to it, and the weights of the step before."""
 
 
-def copies_of(kind: str, folder: Path | None = None) -> tuple[float, float]:
-    """Copies of the weights on the device while a step is taken and while it is scored, as the arm's module declares
-    them (`COPIES`, `SCORED_COPIES`).
+class Copies(NamedTuple):
+    """Copies of the weights of a run: on the device while a step is `taken` and while it is `scored`; and those that wait
+    in the machine's memory, the base model not counted.
+    """
+
+    taken: float
+    scored: float
+    host: float
+
+
+def copies_of(kind: str, folder: Path | None = None) -> Copies:
+    """The copies that an arm's module declares as `COPIES`, `SCORED_COPIES` and `HOST_COPIES`.
 
     Args:
         folder: that of the settings, from which a kind from outside names its file.
@@ -46,11 +57,9 @@ def copies_of(kind: str, folder: Path | None = None) -> tuple[float, float]:
         from benchmark.posttrain.arms.outside.load_arm import outside_arm  # which imports this package
 
         module, more = sys.modules[outside_arm(kind, folder).function.__module__], OUTSIDE
-    taken, scored = (getattr(module, name, None) for name in ("COPIES", "SCORED_COPIES"))
-    return (
-        COPIES + more if taken is None else float(taken),
-        float(scored if scored is not None else SCORED_COPIES + more if taken is None else taken),
-    )
+    taken = getattr(module, "COPIES", COPIES + more)
+    scored = getattr(module, "SCORED_COPIES", min(taken, SCORED_COPIES + more))
+    return Copies(float(taken), float(scored), float(getattr(module, "HOST_COPIES", more)))
 
 
 def attempts_of(kind: str, start: RunStart) -> Iterator[Attempt]:
@@ -66,4 +75,4 @@ def attempts_of(kind: str, start: RunStart) -> Iterator[Attempt]:
     return outside_attempts(kind, start)
 
 
-__all__ = ["ARMS", "Attempt", "RunStart", "SoupMember", "attempts_of", "copies_of"]
+__all__ = ["ARMS", "Attempt", "Copies", "RunStart", "SoupMember", "attempts_of", "copies_of"]

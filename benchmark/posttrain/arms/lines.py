@@ -13,6 +13,8 @@ from benchmark.posttrain.arms.interface import Attempt, RunStart, followed
 
 SCORED_COPIES = 4.0
 """The followed run's weights and moments, and the scaled weights."""
+HOST_COPIES = 1.0
+"""In the machine's memory: the weights of the step before."""
 _LAYER = re.compile(r"\.(\d+)\.")
 _EMBEDDING = re.compile(r"embed|wte|wpe")
 

@@ -17,6 +17,8 @@ from benchmark.posttrain.arms.interface import Attempt, RunStart, adam_attempts
 ADAPTER = "default"
 COPIES = SCORED_COPIES = 2.0
 """The base model's weights, and at most as many of merged matrices with their gradients."""
+HOST_COPIES = 1.0
+"""In the machine's memory: the weights of the step before."""
 
 
 def attempts(

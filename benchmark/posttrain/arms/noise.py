@@ -14,6 +14,8 @@ from benchmark.posttrain.arms.interface import Attempt, RunStart, followed
 
 SCORED_COPIES = 4.0
 """The followed run's weights and moments, and the placebo's weights."""
+HOST_COPIES = 2.0
+"""In the machine's memory: the weights of the step before, and the directions."""
 
 
 def attempts(start: RunStart) -> Iterator[Attempt]:

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from benchmark.posttrain.arms.interface import Attempt, RunStart, adam_attempts
 
+HOST_COPIES = 1.0
+"""In the machine's memory: the weights that a step starts from, while the gradient nearby is taken."""
+
 
 def attempts(start: RunStart, *, rho: float = 0.05) -> Iterator[Attempt]:
     """Endless Adam steps on the loss at theta + rho g / |g|, where g is the gradient of the loss at theta."""

@@ -8,6 +8,8 @@ from benchmark.posttrain.arms.interface import Attempt, RunStart, weights_after
 
 SCORED_COPIES = 1.0
 """The mean; its members are rebuilt one after the other, before."""
+HOST_COPIES = 2.0
+"""In the machine's memory: the sum of the members so far, and the mean of the run loop."""
 
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
