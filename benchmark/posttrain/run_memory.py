@@ -1,17 +1,24 @@
 """The memory that a run takes at its peak, by model and arm, and the refusal of one that does not fit."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from benchmark.arithmetic.precision import cached_bytes
 from benchmark.errors import InputError
+from benchmark.execution.devices import runs_a_gpu
+from benchmark.execution.workers import worker_count
+from benchmark.models.model_folders import shape_of
 from benchmark.models.opt import OptConfig
 from benchmark.posttrain.arms import Copies, copies_of
+from benchmark.posttrain.base_model import Loaded
+from benchmark.schema.stored_columns import NO_ARM
 from benchmark.settings.arm_specs import Arm
 from benchmark.settings.run_options import Posttrain
+from benchmark.settings.track_settings import Settings
 
 FLOAT = 4
 """Bytes of a weight, a gradient, a moment of Adam, and an activation."""
@@ -98,8 +105,11 @@ def memory_by_arm(
     evaluation: int,
     folder: Path | None = None,
 ) -> dict[str, RunMemory]:
-    """The memory of a run of each arm; arguments as for `run_memory`, `folder` as for `copies_of`."""
-    return {
+    """The memory of a run of each arm, and of the unmodified model's scores; arguments as for `run_memory`, `folder` as
+    for `copies_of`.
+    """
+    base = run_memory(Copies(1, 1, 0), config, parameters, tokens=tokens, evaluation=evaluation)
+    return {NO_ARM: base} | {
         name: run_memory(
             copies_of(arm.kind, folder),
             config,
@@ -110,6 +120,37 @@ def memory_by_arm(
         )
         for name, arm in arms.items()
     }
+
+
+def fits(settings: Settings, arms: Mapping[str, Arm], runs: int = 1) -> Callable[[Loaded], None]:
+    """A check that refuses a model whose runs do not fit into the memory of their device, or its scores, without arms.
+
+    Args:
+        runs: that there are, which may be fewer than workers.
+    """
+
+    def check(loaded: Loaded) -> None:
+        device = loaded.model.device.type
+        config, parameters = shape_of(loaded.folder), loaded.model.parameters_count()
+        evaluation = loaded.prepared.peak_bytes(config, cached=cached_bytes(settings.evaluation.precision))
+        tokens = min(settings.evaluation.max_length, config.max_position_embeddings)
+        found = memory_by_arm(
+            arms,
+            settings.posttrain,
+            config,
+            parameters,
+            tokens=tokens,
+            evaluation=evaluation,
+            folder=settings.folder,
+        )
+        at_once = (
+            runs_a_gpu(settings.execution) if device == "cuda" else worker_count(settings.execution, runs)
+        )
+        refuse_what_does_not_fit(
+            loaded.name, found, device=device, runs_at_once=min(at_once, runs), room=capacity(device)
+        )
+
+    return check
 
 
 def capacity(device: str) -> int:
@@ -135,24 +176,22 @@ def refuse_what_does_not_fit(
         InputError: an arm that does not fit, and the setting to change.
     """
     for arm, memory in runs.items():
-        needed = runs_at_once * memory.device if device == "cuda" else memory.on_cpu(runs_at_once)
-        if needed > room:
-            where = "GPU" if device == "cuda" else "machine"
-            said = f"{runs_at_once} at once" if runs_at_once > 1 else "one"
-            raise InputError(
-                f"models.{model}, arms.{arm}: a run needs {memory.device / GIB:.1f} GiB at its peak ({said}: "
-                f"{needed / GIB:.1f}), and the {where} has {room / GIB:.1f}: {_advice(memory, runs_at_once, room)}"
-            )
 
+        def needed(count: int, memory: RunMemory = memory) -> int:
+            return count * memory.device if device == "cuda" else memory.on_cpu(count)
 
-def _advice(memory: RunMemory, runs_at_once: int, room: int) -> str:
-    if runs_at_once > 1:
-        return f"lower execution.workers to {max(1, runs_at_once * room // (runs_at_once * memory.device + 1))}"
-    if memory.scored > memory.taken and memory.taken <= room:
-        return "lower evaluation.batch_tokens"
-    return f"restrict the arm to smaller models (arms.*.models), or set the model's role to baseline"
-
-
-def largest(runs: Iterable[RunMemory]) -> int:
-    """Bytes on the device of the run that takes most."""
-    return max((run.device for run in runs), default=0)
+        if needed(runs_at_once) <= room:
+            continue
+        fewer = max((count for count in range(1, runs_at_once) if needed(count) <= room), default=0)
+        if fewer:
+            advice = f"set execution.workers to {fewer}"
+        elif memory.scored > memory.taken and needed(1) - memory.scored + memory.taken <= room:
+            advice = "lower evaluation.batch_tokens"
+        else:
+            advice = "lower evaluation.max_length, or restrict the arm to smaller models (arms.*.models)"
+        several = f" ({runs_at_once} at once: {needed(runs_at_once) / GIB:.1f})" if runs_at_once > 1 else ""
+        named = "scoring it as it is" if arm == NO_ARM else f"arms.{arm}: a run"
+        raise InputError(
+            f"models.{model}, {named} needs {needed(1) / GIB:.1f} GiB at its peak{several}, and the "
+            f"{'GPU' if device == 'cuda' else 'machine'} has {room / GIB:.1f}: {advice}"
+        )

@@ -33,8 +33,8 @@ base model that is given to it, and the weights of the step before."""
 
 
 class Copies(NamedTuple):
-    """Copies of the weights of a run: on the device while a step is `taken` and while it is `scored`; and those that wait
-    in the machine's memory, the base model not counted.
+    """Copies of the weights of a run: on the device while a step is `taken` and while it is `scored`; and those that
+    wait in the machine's memory, the base model not counted.
     """
 
     taken: float
