@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -33,12 +33,14 @@ class RunMemory:
         taken: on the device while a step is taken; `scored` while it is scored, what evaluation holds included.
         host: in the machine's memory where the device is a GPU: the base model, and what the arm keeps there.
         common: of `host`, what forked workers on a CPU share: the base model.
+        itself: on the device, where that is the base model, which a CPU does not copy: for its own scores.
     """
 
     taken: int
     scored: int
     host: int
     common: int
+    itself: int = 0
 
     @property
     def device(self) -> int:
@@ -47,7 +49,7 @@ class RunMemory:
 
     def on_cpu(self, workers: int) -> int:
         """Bytes of so many runs at once where the CPU computes: everything is in the machine's memory."""
-        return self.common + workers * (self.device + self.host - self.common)
+        return self.common + workers * (self.device + self.host - self.common - self.itself)
 
 
 def run_memory(
@@ -109,6 +111,7 @@ def memory_by_arm(
     for `copies_of`.
     """
     base = run_memory(Copies(1, 1, 0), config, parameters, tokens=tokens, evaluation=evaluation)
+    base = replace(base, itself=base.common)
     return {NO_ARM: base} | {
         name: run_memory(
             copies_of(arm.kind, folder),
