@@ -149,7 +149,7 @@ def test_the_device_is_tried_with_two_models_and_wrong_numbers_are_told(
         words = ("nats", "two workers", "positions a second")
         assert all(word in line for word, line in zip(words, lines, strict=True))
     monkeypatch.setattr(device_trials, "ALLOWED", 0.0)
-    with pytest.raises(CheckFailed, match="OPT-shaped on cpu.*trust no score"):
+    with pytest.raises(CheckFailed, match=r"OPT-shaped on cpu.*trust no score"):
         doctor_command.doctor(ROOT / "params.yaml", ["device"], None)
 
 
