@@ -10,6 +10,7 @@ from benchmark.evaluation.batch_plan import slot_bytes
 from benchmark.evaluation.batched_requests import cached_tokens
 from benchmark.evaluation.batched_scoring import LOGITS_BYTES
 from benchmark.models.opt import OptConfig
+from benchmark.posttrain.arms import copies_of
 from benchmark.posttrain.base_model import torch_device
 from benchmark.posttrain.run_memory import GIB, capacity, memory_by_arm
 from benchmark.settings.run_options import EvaluationOptions
@@ -46,7 +47,11 @@ def bytes_of(name: str, settings: Settings, layout: TrackPaths, device: str) -> 
     except InputError:
         return None
     corpora = settings.corpora if spec.role != "baseline" else ()
-    arms = {arm: found for corpus in corpora for arm, found in arms_of(settings, name, corpus).items()}
+    arms = {
+        arm: copies_of(found.kind, settings.folder)
+        for corpus in corpora
+        for arm, found in arms_of(settings, name, corpus).items()
+    }
     found = memory_by_arm(
         arms,
         settings.posttrain,
@@ -54,7 +59,6 @@ def bytes_of(name: str, settings: Settings, layout: TrackPaths, device: str) -> 
         shape.parameters,
         tokens=min(evaluation.max_length, shape.config.max_position_embeddings),
         evaluation=held_by_a_pass(shape.config, evaluation),
-        folder=settings.folder,
     )
     return max(one.device if device == "cuda" else one.on_cpu(1) for one in found.values())
 

@@ -10,6 +10,7 @@ from benchmark.evaluation.batch_plan import slot_bytes
 from benchmark.evaluation.batched_requests import cached_tokens
 from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.models.opt import OptConfig
+from benchmark.posttrain.arms import copies_of
 from benchmark.posttrain.arms.lessons import BATCH
 from benchmark.posttrain.run_memory import FLOAT, RunMemory, memory_by_arm
 from benchmark.settings.model_specs import MicroModel, ModelSpec
@@ -126,7 +127,7 @@ def cost(
     tokens = min(evaluation.max_length, config.max_position_embeddings)
     passes = {evaluation.base_documents, *([evaluation.documents] if work.passes else [])}
     arms = {
-        arm: found
+        arm: copies_of(found.kind, settings.folder)
         for corpus in settings.corpora
         for arm, found in arms_of(settings, name, corpus).items()
         if work.passes
@@ -147,7 +148,6 @@ def cost(
             shape.parameters,
             tokens=tokens,
             evaluation=max(preparations.peak_bytes(one, config) for one in passes),
-            folder=settings.folder,
         ),
         digested=float(FLOAT * shape.parameters * work.digests),
     )

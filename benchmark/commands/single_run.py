@@ -61,6 +61,7 @@ def single_run(
     settings = load_settings(params, chosen)
     begin(settings.execution)
 
+    from benchmark.posttrain.arms import copies_of
     from benchmark.posttrain.base_model import load_base
     from benchmark.posttrain.checkpoints import keep_run
     from benchmark.posttrain.run_loop import execute_run
@@ -77,7 +78,7 @@ def single_run(
     name, folder = find_model(model, root, draw)
     texts = further_texts(corpus, text, arm, settings, root)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit, root=root)
-    check = fits(settings, {arm: settings.arms[arm]})
+    check = fits(settings, {arm: copies_of(settings.arms[arm].kind, settings.folder)})
     with naming_source(model, *([folder] if HUB_MODEL.fullmatch(model) else []), prefix=False):
         base = load_base(
             name, folder, documents, settings.evaluation, settings.execution, draw=draw, check=check

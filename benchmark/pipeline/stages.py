@@ -213,6 +213,7 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
                 write_json(folder / "cell.json", {"keys": []})
             return
         from benchmark.corpora.texts import stored_texts
+        from benchmark.posttrain.arms import copies_of
         from benchmark.posttrain.base_draws import load_bases
         from benchmark.posttrain.checkpoints import keep_checkpoints
         from benchmark.posttrain.outside.arm_files import refuse_unseen
@@ -229,7 +230,8 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
         draws = range(min(settings.models[model_name].trained_draws, max(1, len(texts))))
         folders = [(draw, paths.draw(model_name, draw)) for draw in draws]
         arms = arms_of(settings, model_name, corpus_name)
-        check = fits(settings, arms, len(texts) * len(arms))
+        copies = {name: copies_of(arm.kind, settings.folder) for name, arm in arms.items()}
+        check = fits(settings, copies, len(texts) * len(arms))
         bases = load_bases(model_name, folders, suite, evaluation, settings.execution, check)
         write_run_group(settings, bases, corpus_name, texts, group, RunCache(paths.run_cache))
         keep_checkpoints(settings, bases, corpus_name, texts, group)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -13,16 +13,24 @@ from benchmark.execution.devices import runs_a_gpu
 from benchmark.execution.workers import worker_count
 from benchmark.models.model_folders import shape_of
 from benchmark.models.opt import OptConfig
-from benchmark.posttrain.arms import Copies, copies_of
 from benchmark.posttrain.base_model import Loaded
 from benchmark.schema.stored_columns import NO_ARM
-from benchmark.settings.arm_specs import Arm
 from benchmark.settings.run_options import Posttrain
 from benchmark.settings.track_settings import Settings
 
 FLOAT = 4
 """Bytes of a weight, a gradient, a moment of Adam, and an activation."""
 GIB = 2**30
+
+
+class Copies(NamedTuple):
+    """Copies of the weights of a run: on the device while a step is `taken` and while it is `scored`; and those that
+    wait in the machine's memory, the base model not counted.
+    """
+
+    taken: float
+    scored: float
+    host: float
 
 
 @dataclass(frozen=True)
@@ -98,37 +106,37 @@ def step_activations(config: OptConfig, tokens: int) -> int:
 
 
 def memory_by_arm(
-    arms: Mapping[str, Arm],
+    arms: Mapping[str, Copies],
     posttrain: Posttrain,
     config: OptConfig,
     parameters: int,
     *,
     tokens: int,
     evaluation: int,
-    folder: Path | None = None,
 ) -> dict[str, RunMemory]:
-    """The memory of a run of each arm, and of the unmodified model's scores; arguments as for `run_memory`, `folder` as
-    for `copies_of`.
+    """The memory of a run of each arm, given its copies, and of the unmodified model's scores; arguments as for
+    `run_memory`.
     """
     base = run_memory(Copies(1, 1, 0), config, parameters, tokens=tokens, evaluation=evaluation)
     base = replace(base, itself=base.common)
     return {NO_ARM: base} | {
         name: run_memory(
-            copies_of(arm.kind, folder),
+            copies,
             config,
             parameters,
             tokens=tokens,
             evaluation=evaluation,
             precision=posttrain.precision,
         )
-        for name, arm in arms.items()
+        for name, copies in arms.items()
     }
 
 
-def fits(settings: Settings, arms: Mapping[str, Arm], runs: int = 1) -> Callable[[Loaded], None]:
+def fits(settings: Settings, arms: Mapping[str, Copies], runs: int = 1) -> Callable[[Loaded], None]:
     """A check that refuses a model whose runs do not fit into the memory of their device, or its scores, without arms.
 
     Args:
+        arms: the copies of the weights that a run of each holds.
         runs: that there are, which may be fewer than workers.
     """
 
@@ -144,7 +152,6 @@ def fits(settings: Settings, arms: Mapping[str, Arm], runs: int = 1) -> Callable
             parameters,
             tokens=tokens,
             evaluation=evaluation,
-            folder=settings.folder,
         )
         at_once = (
             runs_a_gpu(settings.execution) if device == "cuda" else worker_count(settings.execution, runs)

@@ -142,7 +142,7 @@ def test_test_scores_of_chosen_steps_alone_give_no_optimism_and_no_curve(tmp_pat
     """The gain is that of the same steps among all of them."""
     frame = Study(entries={("small", "gap", "code"): 0.2}, texts=3).frame()
     every = results_of(frame, tmp_path / "every")
-    step = every("runs.csv").set_index("text_id")["selected_all"]
+    step = every("runs.csv").set_index("text_id")["selected_step"]
     chosen = frame[(frame["step"] == 0) | (frame["step"] == frame["text_id"].map(step))]
     runs = [
         {**lost_run(text), "stop_reason": "max_steps", "settings": {"evaluation": {"test_steps": "selected"}}}

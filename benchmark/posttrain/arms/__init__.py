@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import NamedTuple
 
 from benchmark.posttrain.arms.interface import Attempt, RunStart, SoupMember
+from benchmark.posttrain.run_memory import Copies
 
 ARMS: dict[str, Callable[..., Iterator[Attempt]]] = {
     module.name.replace("_", "-"): import_module(f"{__name__}.{module.name}").attempts
@@ -30,16 +30,6 @@ SCORED_COPIES = 3.0
 OUTSIDE = 1.0
 """More copies, on the device and in the machine's memory, that an arm from outside has unless it declares its own: the
 base model that is given to it, and the weights of the step before."""
-
-
-class Copies(NamedTuple):
-    """Copies of the weights of a run: on the device while a step is `taken` and while it is `scored`; and those that
-    wait in the machine's memory, the base model not counted.
-    """
-
-    taken: float
-    scored: float
-    host: float
 
 
 def copies_of(kind: str, folder: Path | None = None) -> Copies:
