@@ -157,16 +157,19 @@ def doctor(
     params: Params = Path("params.yaml"),
     part: Annotated[
         list[str] | None,
-        typer.Option(help="kernels, training, base, runs, architectures or repro; repeatable; default: all."),
+        typer.Option(
+            help="device, kernels, training, base, runs, architectures or repro; repeatable; default: all."
+        ),
     ] = None,
     label: Annotated[
         str | None, typer.Option("--record", help="For maintainers: write the digests under this CPU's name.")
     ] = None,
 ) -> None:
     """Describe this machine and check that it computes the same bits as other machines; exit 1 if it does not."""
+    from benchmark.commands.fitting_models import fitting_lines
     from benchmark.doctor.doctor_command import doctor as look
 
-    look(params, part or [], label)
+    look(params, part or [], label, fitting_lines(Path.cwd()))
 
 
 @app.command()

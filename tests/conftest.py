@@ -128,12 +128,12 @@ def _start_node(nodes: Any, folder: Path) -> None:
         for name in mode.VARIABLES:
             patch.delenv(name, raising=False)
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, code)))
-        nodes.add_node(num_cpus=1, include_dashboard=False)
+        nodes.add_node(num_cpus=1, num_gpus=2, include_dashboard=False)
 
 
 @pytest.fixture(scope="session")
 def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Ray cluster of a head and one worker node, each with one core, on the loopback."""
+    """A Ray cluster of a head and one worker node, each with one core and two made-up GPUs, on the loopback."""
     pytest.importorskip("ray", reason="ray is an optional extra: pip install 'gapbench[ray]'")
     import ray
     from ray._private import services

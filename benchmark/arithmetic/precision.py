@@ -48,6 +48,11 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
             torch.backends.cuda.matmul.allow_tf32 = before
 
 
+def cached_bytes(precision: Precision) -> int:
+    """Bytes of a key or value in a cache."""
+    return 2 if precision == "bf16" else 4
+
+
 def product_type(dtype: torch.dtype, device: torch.device) -> torch.dtype:
     """The type of what a product of tensors of `dtype` gives now."""
     return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else dtype

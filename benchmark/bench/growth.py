@@ -83,7 +83,7 @@ def _run(context: tuple[RunRequest, Scorer], _number: int) -> RunResult:
 def _evaluate_all(subject: Subject, count: int) -> None:
     """Evaluate as a stage does: the suite is prepared once for any number of checkpoints."""
     length = subject.max_length
-    sizes = {"max_length": length, "positions": length, "batch_tokens": BATCH_TOKENS}
+    sizes: dict[str, Any] = {"max_length": length, "positions": length, "batch_tokens": BATCH_TOKENS}
     prepared = prepare(subject.suite, subject.tokenizer, splits=["test"], **sizes)
     for model in subject.checkpoints[:count]:
         evaluate(model, prepared, drafts=subject.drafts)

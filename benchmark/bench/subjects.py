@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,7 +86,7 @@ def subject_of(
     """Sample ``documents`` per task; the first of the ``models`` gives the drafts for the others."""
     config = models[0].config
     length = min(max_length, config.max_position_embeddings)
-    settings = {
+    settings: dict[str, Any] = {
         "max_length": length,
         "positions": config.max_position_embeddings,
         "batch_tokens": batch_tokens,

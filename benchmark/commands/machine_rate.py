@@ -1,27 +1,37 @@
 """How many FLOP/s this machine sustains, measured on matrix products."""
 
+import hashlib
 import time
 from dataclasses import dataclass
 
 import torch
 
 from benchmark.errors import InputError
+from benchmark.models.weights import DIGEST_TRAFFIC
 from benchmark.settings.track_settings import Settings
 
 
 @dataclass(frozen=True)
 class FlopRates:
-    """FLOP/s that are sustained: of evaluation, of its logits (float32 always), and of optimiser steps."""
+    """FLOP/s that are sustained: of evaluation, of its logits (float32 always), and of optimiser steps.
+
+    `digested` are the bytes of weights a second that a digest is computed of.
+    """
 
     evaluation: float
     logits: float
     steps: float
+    digested: float
 
 
 SUSTAINED = 0.40
 """Share of a data sheet's peak that is assumed where nothing is measured."""
 PEAKS = {"h100": {"fp32": 67e12, "tf32": 494.7e12, "bf16": 989.4e12, "fp16-amp": 989.4e12}}
 """FLOP/s by GPU and precision, dense, from the data sheet: NVIDIA H100 SXM (its figures with sparsity, halved)."""
+BANDWIDTH = {"h100": 3.35e12}
+"""Bytes of memory a second by GPU, from the same data sheet."""
+MEMORY = {"h100": 80e9}
+"""Bytes of memory by GPU, from the same data sheet."""
 
 
 def published_rates(gpu: str, settings: Settings) -> FlopRates:
@@ -39,7 +49,17 @@ def published_rates(gpu: str, settings: Settings) -> FlopRates:
         evaluation=SUSTAINED * peaks[settings.evaluation.precision],
         logits=SUSTAINED * peaks["fp32"],
         steps=SUSTAINED * peaks[settings.posttrain.precision],
+        digested=SUSTAINED * BANDWIDTH[gpu] / DIGEST_TRAFFIC,
     )
+
+
+def hashed_rate() -> float:
+    """Bytes a second of which this machine computes a sha256."""
+    data, count, started = bytes(1 << 22), 0, time.perf_counter()
+    while (seconds := time.perf_counter() - started) < 0.1:
+        hashlib.sha256(data).digest()
+        count += 1
+    return count * len(data) / seconds
 
 
 def measured_rate() -> float:

@@ -3,12 +3,21 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.commands.machine_rate import SUSTAINED, FlopRates, measured_rate, published_rates
-from benchmark.commands.planned_cost import cost
+from benchmark.commands.machine_rate import (
+    MEMORY,
+    SUSTAINED,
+    FlopRates,
+    hashed_rate,
+    measured_rate,
+    published_rates,
+)
+from benchmark.commands.planned_cost import Cost, Preparations, cost
 from benchmark.commands.planned_power import print_power, texts_of_an_entry
 from benchmark.commands.planned_track import model_shape, text_count
 from benchmark.errors import InputError
+from benchmark.execution.devices import asks_for_gpu, runs_a_gpu
 from benchmark.execution.workers import worker_count
+from benchmark.posttrain.run_memory import GIB, capacity, refuse_what_does_not_fit
 from benchmark.settings.task_suite import TaskSuite
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
@@ -39,7 +48,8 @@ def plan(
         return
     measured = rate is None and gpu is None
     rates, said = chosen_rates(settings, rate, gpu)
-    costs = [cost(name, spec, settings, layout) for name, spec in settings.used_models.items()]
+    preparations = Preparations(settings, layout)
+    costs = [cost(name, spec, settings, layout, preparations) for name, spec in settings.used_models.items()]
     counts = f"{len(costs)} models, {len(settings.corpora)} corpora, {len(settings.arms)} arms"
     print(f"track {track}: {counts}")
     unused = [name for name in settings.models if name not in settings.used_models]
@@ -59,10 +69,35 @@ def plan(
     pushed = sum(one.positions for one in costs)
     hours = sum(one.hours(rates) for one in costs)
     print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {hours:.3g} hours at that rate")
+    digests = sum(one.digest_hours(rates) for one in costs)
+    print(f"  of these {digests:.2g} hours ({digests / hours if hours else 0.0:.1%}) are digests of weights")
+    print("\n".join(memory_lines(costs, settings, gpu)))
     workers = worker_count(settings.execution, sum(one.passes for one in costs))
     if measured and workers > 1:
         print(f"on {workers} cores, one run on each: {hours / workers:.3g} hours")
     _print_power(settings, layout)
+
+
+def memory_lines(costs: Sequence[Cost], settings: Settings, gpu: str | None) -> Iterator[str]:
+    """Peak memory by model and arm, and whether it fits: into the GPU that is named, or into this machine's device."""
+    device = "cuda" if gpu or asks_for_gpu(settings.execution) else "cpu"
+    room = int(MEMORY[gpu]) if gpu else capacity(device)
+    yield "peak memory of a run by arm, in GiB on the device (none: the unmodified model's scores):"
+    for one in costs:
+        said = ", ".join(f"{arm} {memory.device / GIB:.3g}" for arm, memory in one.memory.items())
+        host = max(memory.host for memory in one.memory.values()) / GIB
+        yield f"  {one.model}: {said}; up to {host:.3g} more in the machine's memory"
+    at_once = (
+        runs_a_gpu(settings.execution) if device == "cuda" else worker_count(settings.execution, 1 << 20)
+    )
+    refused = []
+    for one in costs:
+        try:
+            refuse_what_does_not_fit(one.model, one.memory, device=device, runs_at_once=at_once, room=room)
+        except InputError as error:
+            refused.append(f"  does not fit: {error}")
+    where = f"one {gpu} (published: {room / GIB:.1f} GiB)" if gpu else f"{room / GIB:.1f} GiB here"
+    yield from refused or [f"  all of them fit into {where}, {at_once} at once"]
 
 
 def chosen_rates(settings: Settings, rate: float | None, gpu: str | None) -> tuple[FlopRates, str]:
@@ -85,7 +120,9 @@ def chosen_rates(settings: Settings, rate: float | None, gpu: str | None) -> tup
         raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
     taken = measured_rate() if rate is None else rate
     origin = "measured here on one thread" if rate is None else "as given"
-    return FlopRates(taken, taken, taken), f"rate: {taken:.3g} FLOP/s, {origin}"
+    hashed = hashed_rate()
+    said = f"rate: {taken:.3g} FLOP/s, {origin}; digests {hashed / 1e9:.2f} GB/s, measured here"
+    return FlopRates(taken, taken, taken, hashed), said
 
 
 def listed_tasks(settings: Settings, layout: TrackPaths) -> Iterator[str]:

@@ -61,9 +61,11 @@ def single_run(
     settings = load_settings(params, chosen)
     begin(settings.execution)
 
+    from benchmark.posttrain.arms import copies_of
     from benchmark.posttrain.base_model import load_base
     from benchmark.posttrain.checkpoints import keep_run
     from benchmark.posttrain.run_loop import execute_run
+    from benchmark.posttrain.run_memory import fits
     from benchmark.posttrain.run_requests import check_arm, request
     from benchmark.posttrain.sample_rows import base_samples
     from benchmark.tasks.suite_of_track import suite_of
@@ -76,8 +78,11 @@ def single_run(
     name, folder = find_model(model, root, draw)
     texts = further_texts(corpus, text, arm, settings, root)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit, root=root)
+    check = fits(settings, {arm: copies_of(settings.arms[arm].kind, settings.folder)})
     with naming_source(model, *([folder] if HUB_MODEL.fullmatch(model) else []), prefix=False):
-        base = load_base(name, folder, documents, settings.evaluation, settings.execution, draw=draw)
+        base = load_base(
+            name, folder, documents, settings.evaluation, settings.execution, draw=draw, check=check
+        )
     asked = request(settings, base, corpus_name, text, arm, seed, texts)
     base.tokenizer.check_texts([text.text], f"corpus {corpus_name}, text {text.index}")
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))

@@ -1,11 +1,11 @@
-"""What `gapbench doctor` prints: this machine, its arithmetic, the models that fit, and the first difference."""
+"""What `gapbench doctor` prints: this machine, its arithmetic, a trial of its device, and the first difference."""
 
 import hashlib
 import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from benchmark.arithmetic import mode
 from benchmark.arithmetic.single_thread import compute_alone
 from benchmark.doctor import architecture_trials, trials
+from benchmark.doctor.device_trials import device_lines
 from benchmark.doctor.digest_table import first_difference, read_table, record
 from benchmark.doctor.kernels import kernel_digests
 from benchmark.errors import CheckFailed, InputError
@@ -24,13 +25,13 @@ from benchmark.store.provenance import machine
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import open_track
 
-PARTS = ("kernels", "training", "base", "runs", "architectures", "repro")
-BYTES_A_PARAMETER = 24
-"""float32: weights, gradients, two moments of Adam, and two copies."""
+PARTS = ("device", "kernels", "training", "base", "runs", "architectures", "repro")
 
 
-def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
+def doctor(params: Path, parts: Sequence[str], label: str | None, fitting: Iterable[str] = ()) -> None:
     """Compute `parts` (all if empty) and compare them with the table; with a `label`, record them.
+
+    `fitting` are lines that say which models fit.
 
     Raises:
         InputError: no such part.
@@ -42,12 +43,20 @@ def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
     settings, layout = open_track(params)
     begin(settings.execution)
     compute_alone()
-    for line in describe():
+    for line in (*describe(), *fitting):
         print(line)
+    asked = list(parts or PARTS)
+    if "device" in asked:
+        asked.remove("device")
+        print("computing device ...", file=sys.stderr, flush=True)
+        for line in device_lines(settings):
+            print(line)
+        if not asked:
+            return
     if not mode.is_portable():
         print("digests: none to compare with, since numbers are native here; `gapbench diff` compares claims")
         return
-    found = {part: dict(_compute(part, settings, layout)) for part in parts or PARTS}
+    found = {part: dict(_compute(part, settings, layout)) for part in asked}
     found = {part: digests for part, digests in found.items() if digests}
     if label is not None:
         record(found, {"cpu": label, "parts": sorted(found), **versions()}, mode.name())
@@ -61,15 +70,22 @@ def doctor(params: Path, parts: Sequence[str], label: str | None) -> None:
 
 
 def describe() -> Iterator[str]:
-    """CPU, devices, arithmetic and the largest model that fits, one line each."""
+    """CPU, devices with their memory and precisions, and arithmetic, one line each."""
     facts = machine()
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     yield f"machine: {facts['cpu']}, {facts['cores']} cores, {pages / 2**30:.0f} GiB, {facts['system']}"
     yield f"devices: {', '.join(facts['gpu']) or 'no GPU'}"
+    if torch.cuda.is_available():
+        for number in range(torch.cuda.device_count()):
+            free, whole = torch.cuda.mem_get_info(number)
+            name = torch.cuda.get_device_name(number)
+            bf16 = "bf16 " if torch.cuda.is_bf16_supported() else ""
+            yield f"  cuda:{number}: {name}, {free / 2**30:.1f} of {whole / 2**30:.1f} GiB free; fp32 tf32 {bf16}"
+    else:
+        yield "precisions: fp32, and bf16 by autocast (tf32 is a mode of NVIDIA GPUs)"
     yield f"arithmetic: {mode.name()}"
     if mode.missing():
         yield f"portable arithmetic needs {mode.missing()}"
-    yield f"fits: post-training of models up to {pages / BYTES_A_PARAMETER / 1e9:.1f} billion parameters in float32"
 
 
 def versions() -> dict[str, str]:

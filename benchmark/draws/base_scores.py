@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from benchmark.posttrain.base_draws import load_bases
 from benchmark.posttrain.record import Averages, StoredRecord
+from benchmark.posttrain.run_memory import fits
 from benchmark.posttrain.sample_rows import base_samples
 from benchmark.settings.track_settings import Settings
 from benchmark.tasks.suite import Suite
@@ -52,7 +53,7 @@ def base_scores(
 ) -> list[BaseScores]:
     """Facts and samples of each draw of an unmodified model; `folders` has the number and folder of each draw."""
     found = []
-    for base in load_bases(name, folders, suite, settings.evaluation, settings.execution):
+    for base in load_bases(name, folders, suite, settings.evaluation, settings.execution, fits(settings, {})):
         start = base.scorer.start
         more: dict[str, Any] = {"groups": start.groups} if start.groups else {}
         more.update(base.model.config.record())

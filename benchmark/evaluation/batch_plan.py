@@ -6,7 +6,7 @@ batch, so the plan depends on the trees and on ``batch_tokens`` only.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +139,18 @@ def _groups(batches: list[Batch], prompts: list[int], ending: Ending, cache_toke
     return groups
 
 
+def regrouped(plan: Plan, prompts: Sequence[int], cache_tokens: int) -> Plan:
+    """The plan with groups that cache no more than ``cache_tokens``; ``prompts``: lengths of the trees' prompts."""
+    by_ending: dict[Ending | None, list[Batch]] = {}
+    for group in plan.groups:
+        by_ending.setdefault(group.ending, []).extend(group.batches)
+    groups = [Group((batch,)) for batch in by_ending.pop(None, [])]
+    for ending, batches in by_ending.items():
+        assert ending is not None
+        groups += _groups(batches, list(prompts), ending, cache_tokens)
+    return replace(plan, groups=tuple(groups))
+
+
 def _longest(batches: Sequence[Batch], prompts: Sequence[int]) -> int:
     return max(prompts[number] for batch in batches for number in batch.trees)
 
@@ -154,8 +166,15 @@ def _hash(trees: Sequence[PrefixTree], groups: Sequence[Group]) -> str:
     return digest.hexdigest()
 
 
-def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: int) -> int:
+def slot_bytes(config: OptConfig, cached: int) -> int:
+    """Bytes of the keys and values of one position, of ``cached`` bytes each."""
+    return 2 * config.num_hidden_layers * config.hidden_size * cached
+
+
+def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, cached: int, logits_bytes: int) -> int:
     """Upper bound on the bytes that a pass holds in addition to the weights, for tensors of ``itemsize`` bytes.
+
+    Keys and values in the cache have ``cached`` bytes.
 
     It counts:
     - a layer: its input, its normed input, query, key and value, the attention's output, and the wide layer twice;
@@ -168,7 +187,7 @@ def peak_bytes(plan: Plan, config: OptConfig, *, itemsize: int, logits_bytes: in
     """
     width = 8 * config.hidden_size + 2 * config.ffn_dim
     joined = 3 * config.num_hidden_layers * config.hidden_size**2 * itemsize
-    slot = 2 * config.num_hidden_layers * config.hidden_size * itemsize
+    slot = slot_bytes(config, cached)
     waiting = max((group.slots for group in plan.groups), default=0) // 2 * slot
     largest = 0
     for group in plan.groups:

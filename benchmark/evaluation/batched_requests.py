@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,9 @@ from benchmark.models.networks.tree_batch import TreeBatch
 from benchmark.models.tokenizer import Tokenizer
 
 CACHED_BATCHES = 4
-"""Size of a generation group's cache, in batches."""
+"""Size of a generation group's cache, in batches, where the model is small."""
+CACHE_BYTES = 2 * 2**30
+"""Largest cache of a generation group, unless one batch is larger."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class Workload:
     longest: int
     _moved: dict[torch.device, "Workload"] = field(default_factory=dict, repr=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was moved to a device of this process."""
+        return vars(self) | {"_moved": {}}
+
     def on(self, device: torch.device) -> "Workload":
         """The same workload with its tensors on ``device``; each is moved once."""
         if device.type == "cpu":
@@ -65,19 +72,35 @@ class Workload:
         return np.add.reduceat(per_token.astype(np.float64), self.first_slot[:-1]).astype(np.float32)
 
 
-def make_workload(units: Sequence[Unit], tokenizer: Tokenizer, *, batch_tokens: int) -> Workload:
-    """Build trees, plan and batches. Every continuation must score at least one token."""
+def cached_tokens(batch_tokens: int, slot_bytes: int = 1) -> int:
+    """Positions that a generation group caches at most, if keys and values of one take `slot_bytes`: those of one, two
+    or four batches.
+    """
+    fitting = CACHE_BYTES // (slot_bytes * batch_tokens)
+    return batch_tokens * max(count for count in (1, 2, CACHED_BATCHES) if count <= max(1, fitting))
+
+
+def make_workload(
+    units: Sequence[Unit],
+    tokenizer: Tokenizer,
+    *,
+    batch_tokens: int,
+    cache_tokens: int | None = None,
+    counted: bool = False,
+) -> Workload:
+    """Build trees, plan and batches. Every continuation must score at least one token. ``counted``: without tensors."""
     trees = [build_tree(unit.continuations, unit.prompt) for unit in units]
     endings = [unit.ending for unit in units]
-    plan = make_plan(trees, endings, batch_tokens=batch_tokens, cache_tokens=CACHED_BATCHES * batch_tokens)
+    cached = cache_tokens or cached_tokens(batch_tokens)
+    plan = make_plan(trees, endings, batch_tokens=batch_tokens, cache_tokens=cached)
     counts = [continuation.n_scored for unit in units for continuation in unit.continuations]
     first_slot = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     tree_slots = np.concatenate([[0], np.cumsum([len(tree.token) for tree in trees])]).tolist()
     groups = [
         [tree_batch(batch, trees, tree_slots, generates=group.ending is not None) for batch in group.batches]
-        for group in plan.groups
+        for group in (() if counted else plan.groups)
     ]
-    stops = sorted({stop for ending in endings if ending for stop in ending.stops})
+    stops = sorted({stop for ending in endings if ending and not counted for stop in ending.stops})
     texts = token_bytes(tokenizer) if stops else ()
     spans = [
         tree.prompt + ending.new_tokens - 1 if ending else 0

@@ -10,8 +10,8 @@ import pyarrow as pa
 from lm_eval.api.instance import Instance
 
 from benchmark.errors import InputError
-from benchmark.evaluation.batch_plan import peak_bytes
-from benchmark.evaluation.batched_requests import Unit, Workload, make_workload
+from benchmark.evaluation.batch_plan import peak_bytes, regrouped
+from benchmark.evaluation.batched_requests import Unit, Workload, cached_tokens, make_workload
 from benchmark.evaluation.batched_scoring import LOGITS_BYTES
 from benchmark.evaluation.encoders import ApartEncoder, Encoder, JointEncoder
 from benchmark.models.opt import OptConfig
@@ -97,12 +97,28 @@ class Prepared:
         }
         return replace(self, splits=splits)
 
-    def peak_bytes(self, config: OptConfig, *, itemsize: int = 4) -> int:
-        """Upper bound on what a pass holds in memory beside the weights."""
-        return max(
-            peak_bytes(split.workload.plan, config, itemsize=itemsize, logits_bytes=self.logits_bytes)
+    def peak_bytes(
+        self,
+        config: OptConfig,
+        *,
+        itemsize: int = 4,
+        cached: int | None = None,
+        cache_tokens: int | None = None,
+    ) -> int:
+        """Upper bound on what a pass holds in memory beside the weights.
+
+        ``cached``: bytes of a cached number. ``cache_tokens``: positions that a group caches at most, if others than
+        were planned for.
+        """
+        sizes = {"itemsize": itemsize, "cached": cached or itemsize, "logits_bytes": self.logits_bytes}
+        plans = [
+            regrouped(work.plan, [len(unit.prompt) for unit in work.units], cache_tokens)
+            if cache_tokens
+            else work.plan
             for split in self.splits.values()
-        )
+            for work in [split.workload]
+        ]
+        return max(peak_bytes(plan, config, **sizes) for plan in plans)
 
 
 def prepare(
@@ -114,13 +130,16 @@ def prepare(
     batch_tokens: int = 8192,
     logits_bytes: int = LOGITS_BYTES,
     splits: Sequence[str] | None = None,
+    slot_bytes: int = 1,
+    counted: bool = False,
 ) -> Prepared:
     """Tokenise the suite's requests, as its ``tokenisation`` says, and plan the batches.
 
     Texts are cut from the left to ``max_length`` tokens, prompts further where ``positions`` (those of the
     model) would not hold what is generated. ``batch_tokens`` caps the positions of a batch,
     ``logits_bytes`` the logits held at once. ``splits``: those to prepare; all that the suite has by
-    default.
+    default. ``slot_bytes``: those of a position's keys and values, which bound how many texts are begun together
+    (``cached_tokens``). ``counted``: only what costs are counted from, nothing that a model can be scored on.
     """
     if max_length < 2 or batch_tokens < 1:
         raise InputError(f"max_length {max_length}, batch_tokens {batch_tokens}: give at least 2 and 1")
@@ -135,14 +154,26 @@ def prepare(
         else ApartEncoder(tokenizer, longest, positions)
     )
     made = {
-        split: _prepare_split(suite, split, encoder, batch_tokens)
+        split: _prepare_split(
+            suite, split, encoder, batch_tokens, cached_tokens(batch_tokens, slot_bytes), counted
+        )
         for split in known
         if splits is None or split in splits
     }
-    return Prepared(suite.name, suite.digest, tokenizer, made, logits_bytes, suite.families, suite.groups)
+    return Prepared(
+        suite.name,
+        "" if counted else suite.digest,
+        tokenizer,
+        made,
+        logits_bytes,
+        suite.families,
+        suite.groups,
+    )
 
 
-def _prepare_split(suite: Suite, split: str, encoder: Encoder, batch_tokens: int) -> PreparedSplit:
+def _prepare_split(
+    suite: Suite, split: str, encoder: Encoder, batch_tokens: int, cache_tokens: int, counted: bool
+) -> PreparedSplit:
     units: list[Unit] = []
     tasks: list[PreparedTask] = []
     n_continuations = 0
@@ -153,14 +184,17 @@ def _prepare_split(suite: Suite, split: str, encoder: Encoder, batch_tokens: int
         made = encoder.units(requests)
         counts = [len(unit.continuations) for unit in made]
         offsets = n_continuations + np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        values = _values_by_choice(task, documents, counts) if task.form == "choice" else _NOTHING
+        graded = task.form == "choice" and not counted
+        values = _values_by_choice(task, documents, counts) if graded else _NOTHING
         where = range(len(units), len(units) + len(made))
-        lengths = _lengths(task, documents) if task.form == "choice" else None
+        lengths = _lengths(task, documents) if graded else None
         tasks.append(PreparedTask(task, tuple(documents), where, offsets, values, lengths))
         units += made
         n_continuations = int(offsets[-1])
-    workload = make_workload(units, encoder.tokenizer, batch_tokens=batch_tokens)
-    return PreparedSplit(workload, tuple(tasks), _fixed_columns(tasks, split))
+    workload = make_workload(
+        units, encoder.tokenizer, batch_tokens=batch_tokens, cache_tokens=cache_tokens, counted=counted
+    )
+    return PreparedSplit(workload, tuple(tasks), {} if counted else _fixed_columns(tasks, split))
 
 
 _NOTHING: npt.NDArray[np.float64] = np.zeros((0, 0))

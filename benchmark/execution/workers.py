@@ -1,6 +1,6 @@
 """Run units of work in this process, in a pool of processes on this machine, or on a Ray cluster.
 
-Every worker computes with one thread, so results are the same for any number of workers.
+Every worker computes with one thread, and on one GPU if on any, so results are the same for any number of workers.
 """
 
 import multiprocessing
@@ -15,7 +15,11 @@ from typing import Any, TypeVar
 from benchmark.arithmetic import mode
 from benchmark.arithmetic.single_thread import compute_alone
 from benchmark.errors import InputError
+from benchmark.execution.devices import asks_for_gpu, gpu_slots, gpus, runs_a_gpu
+from benchmark.execution.gpu_pool import in_gpu_pool
 from benchmark.execution.parent_death import die_with_parent
+from benchmark.execution.ray_actors import on_ray_gpus
+from benchmark.execution.sent_by_value import path_modules
 from benchmark.settings.run_options import Execution
 
 Context = TypeVar("Context")
@@ -28,7 +32,9 @@ RETRIES = 3
 
 
 def worker_count(settings: Execution, units: int) -> int:
-    """Number of workers: as configured (0: one per core), never more than there are units."""
+    """Workers, never more than there are units: as configured, 0 is one per core; on GPUs, `workers` a GPU."""
+    if devices := gpus(settings):
+        return len(gpu_slots(devices, settings, units))
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, min(settings.workers or cores, units))
 
@@ -40,15 +46,19 @@ def run_units(
 
     Args:
         work: a module-level function.
-        context: what all units share; inherited by forked workers, sent once to Ray.
+        context: what all units share; inherited by forked workers, sent once to others. A model of a folder goes
+            without its weights, which each worker reads there.
         units: small, hashable descriptions.
     """
     if settings.engine == "ray":
         yield from _on_ray(work, context, units, settings)
         return
     workers = worker_count(settings, len(units))
-    # A process that has used CUDA cannot be forked; a GPU takes one run at a time anyway.
-    if workers == 1 or settings.device != "cpu" or sys.platform != "linux":
+    devices = gpus(settings)
+    if devices and workers > 1:
+        yield from in_gpu_pool(work, context, units, gpu_slots(devices, settings, len(units)), RETRIES)
+        return
+    if workers == 1 or asks_for_gpu(settings) or sys.platform != "linux":
         for unit in units:
             yield unit, work(context, unit)
         return
@@ -128,13 +138,17 @@ def _on_ray(
         # Without a cluster to join, start one that cannot be reached from outside this machine.
         own: dict[str, Any] = {
             "num_cpus": worker_count(settings, len(units)),
+            "num_gpus": len(gpus(settings)),
             "_node_ip_address": "127.0.0.1",
         }
         ray.init(address=address, include_dashboard=False, log_to_driver=False, **({} if address else own))
     # lm-eval names the modules of a suite by their paths. Workers cannot import such names.
-    for name in [name for name in sys.modules if os.sep in name]:
+    for name in path_modules():
         ray.cloudpickle.register_pickle_by_value(sys.modules[name])
     shared = ray.put(context)
+    if asks_for_gpu(settings):
+        yield from on_ray_gpus(work, shared, units, runs_a_gpu(settings), RETRIES)
+        return
     # A worker's libraries read these variables when they are imported, so it is started with them.
     environment = {"env_vars": mode.variables()}
     remote = ray.remote(num_cpus=1, max_retries=RETRIES, runtime_env=environment)(_ray_work)

@@ -5,7 +5,7 @@ names an architecture.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,13 +55,32 @@ class Architecture(Protocol):
     def digest(self, weights: str) -> str:
         """Digest of the model, given that of its weights (`weights_sha256`)."""
 
+    def release(self) -> None:
+        """Let go of weights that the last network held."""
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """The model folder that weights can be read from again, how many rows of the embedding, and their sha256."""
+
+    folder: str
+    rows: int
+    sha256: str
+
 
 @dataclass
 class CausalModel:
-    """An architecture and its tensors by name; tensors that a model shares stand there once."""
+    """An architecture and its tensors by name; tensors that a model shares stand there once.
+
+    Attributes:
+        home: where the model is computed, if its tensors wait in the machine's memory; None: where they are.
+        stored: a model that is pickled takes this along in place of its tensors. A copy by `replace` has none.
+    """
 
     config: Architecture
     params: dict[str, Tensor]
+    home: torch.device | None = None
+    stored: StoredWeights | None = field(default=None, init=False, compare=False, repr=False)
 
     def parameters_count(self) -> int:
         """Number of parameters, each distinct tensor once, embeddings included."""
@@ -69,8 +88,14 @@ class CausalModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
-        return next(iter(self.params.values())).device
+        """Where the model is computed."""
+        return next(iter(self.params.values())).device if self.home is None else self.home
+
+    def placed(self) -> "CausalModel":
+        """The model with its tensors on its device; the same tensors if they are there."""
+        return CausalModel(
+            self.config, {name: tensor.to(self.device) for name, tensor in self.params.items()}
+        )
 
     @property
     def dtype(self) -> torch.dtype:

@@ -1,14 +1,19 @@
 """Model folders: which implementation loads one, and what its `config.json` says."""
 
+import copyreg
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from benchmark.models.causal_model import CausalModel
+from benchmark.errors import InputError
+from benchmark.models.causal_model import Architecture, CausalModel, StoredWeights
 from benchmark.models.opt import OptConfig, load_opt, read_config
+from benchmark.models.weights import weights_sha256
 
 
 def load_model(
@@ -33,6 +38,59 @@ def load_model(
     from benchmark.models.any_architecture.loading import load_any
 
     return load_any(folder, device=torch.device(device), dtype=dtype, vocab_rows=vocab_rows)
+
+
+def waiting_model(folder: Path, device: str, rows: int) -> CausalModel:
+    """A model whose tensors wait in the machine's memory for `device`; another process reads them from the folder.
+
+    Raises:
+        InputError: as `load_model`.
+    """
+    native = is_native(folder)
+    # A module of `transformers` has further tensors, which must be on the device.
+    loaded = load_model(folder, device="cpu" if native else device, vocab_rows=rows)
+    model = CausalModel(loaded.config, {name: tensor.cpu() for name, tensor in loaded.params.items()})
+    model.stored = StoredWeights(str(Path(folder).resolve()), rows, weights_sha256(model.params))
+    if device != "cpu":
+        loaded.config.release()
+        # Tensors in pinned memory are copied to a GPU several times as fast.
+        model.params = {name: tensor.pin_memory() for name, tensor in model.params.items()}
+        model.home = torch.device(device)
+    return model
+
+
+@functools.cache
+def _read_again(stored: StoredWeights, pinned: bool) -> dict[str, Tensor]:
+    """The weights, read once in a process.
+
+    Raises:
+        InputError: the folder is not there, or holds other weights.
+    """
+    if not Path(stored.folder).is_dir():
+        raise InputError(
+            f"no folder {stored.folder} on this machine, and weights are not sent to it: put the track's data where "
+            "all machines see it under one path"
+        )
+    params = load_model(Path(stored.folder), vocab_rows=stored.rows).params
+    if weights_sha256(params) != stored.sha256:
+        raise InputError(f"{stored.folder}: this machine has other weights there: make the folders equal")
+    return {name: tensor.pin_memory() for name, tensor in params.items()} if pinned else params
+
+
+def _rebuilt(config: Architecture, stored: StoredWeights, home: torch.device | None) -> CausalModel:
+    model = CausalModel(config, _read_again(stored, home is not None), home)
+    model.stored = stored
+    return model
+
+
+def _reduced(model: CausalModel) -> tuple[Callable[..., CausalModel], tuple[Any, ...]]:
+    """How a model is pickled: by its folder if it has one."""
+    if model.stored is None:
+        return CausalModel, (model.config, model.params, model.home)
+    return _rebuilt, (model.config, model.stored, model.home)
+
+
+copyreg.pickle(CausalModel, _reduced)
 
 
 def is_native(folder: Path) -> bool:

@@ -73,6 +73,9 @@ class OptConfig(OptShape):
         """``save_opt``."""
         save_opt(OptModel(self, dict(params)), folder)
 
+    def release(self) -> None:
+        """Nothing: a network's tensors are its own."""
+
     def record(self) -> dict[str, object]:
         """Nothing: trees are always right."""
         return {}

@@ -213,11 +213,13 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
                 write_json(folder / "cell.json", {"keys": []})
             return
         from benchmark.corpora.texts import stored_texts
+        from benchmark.posttrain.arms import copies_of
         from benchmark.posttrain.base_draws import load_bases
         from benchmark.posttrain.checkpoints import keep_checkpoints
         from benchmark.posttrain.outside.arm_files import refuse_unseen
         from benchmark.posttrain.run_cache import RunCache
         from benchmark.posttrain.run_group import write_run_group
+        from benchmark.posttrain.run_memory import fits
         from benchmark.tasks.suite_of_track import suite_of
 
         refuse_unseen(settings, paths.root)
@@ -227,7 +229,10 @@ def posttrain(params: Path, model_name: str, corpus_name: str) -> None:
         # A draw that no text falls on is not needed here.
         draws = range(min(settings.models[model_name].trained_draws, max(1, len(texts))))
         folders = [(draw, paths.draw(model_name, draw)) for draw in draws]
-        bases = load_bases(model_name, folders, suite, evaluation, settings.execution)
+        arms = arms_of(settings, model_name, corpus_name)
+        copies = {name: copies_of(arm.kind, settings.folder) for name, arm in arms.items()}
+        check = fits(settings, copies, len(texts) * len(arms))
+        bases = load_bases(model_name, folders, suite, evaluation, settings.execution, check)
         write_run_group(settings, bases, corpus_name, texts, group, RunCache(paths.run_cache))
         keep_checkpoints(settings, bases, corpus_name, texts, group)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmark.evaluation.engine import Evaluation as Scores
 from benchmark.evaluation.prepare import Prepared, PreparedTask
 from benchmark.execution.workers import run_units
-from benchmark.posttrain.base_model import Base, Documents, Loaded, load
+from benchmark.posttrain.base_model import Base, Check, Documents, Loaded, load
 from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.tasks.suite import Suite
 
@@ -20,17 +20,19 @@ def load_bases(
     suite: Suite,
     settings: EvaluationOptions,
     execution: Execution,
+    check: Check = lambda _: None,
 ) -> list[Base]:
     """Load the draws of a model and score each on the suite.
 
     Args:
         folders: numbers of draws and their folders.
+        check: refuses a draw before any is scored.
 
     Raises:
         InputError: a folder holds no model that is known here, or a model's outputs are not finite.
     """
     documents = Documents(suite, settings)
-    loaded = [load(name, draw, folder, documents, execution) for draw, folder in folders]
+    loaded = [load(name, draw, folder, documents, execution, check) for draw, folder in folders]
     here = execution.model_copy(update={"engine": "local"})
     bases: dict[int, Base] = {}
     for place, (start, graded) in run_units(_scores, loaded, range(len(loaded)), here):

@@ -1,21 +1,24 @@
 """A base model ready to be treated: its weights, its tokenizer, and the documents that it is scored on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from benchmark.arithmetic.mode import name as arithmetic_name
-from benchmark.arithmetic.precision import check_precision
+from benchmark.arithmetic.precision import cached_bytes, check_precision
 from benchmark.arithmetic.single_thread import compute_alone
 from benchmark.errors import InputError
+from benchmark.evaluation.batch_plan import slot_bytes
+from benchmark.evaluation.batched_requests import cached_tokens
 from benchmark.evaluation.engine import Evaluation as Scores
 from benchmark.evaluation.engine import drafts_from, evaluate
 from benchmark.evaluation.prepare import Prepared, prepare
 from benchmark.models.causal_model import CausalModel
-from benchmark.models.model_folders import load_model, vocabulary_rows
+from benchmark.models.model_folders import shape_of, vocabulary_rows, waiting_model
+from benchmark.models.opt import OptConfig
 from benchmark.models.tokenizer import Tokenizer
-from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.scorer import Scorer
 from benchmark.settings.run_options import EvaluationOptions, Execution
 from benchmark.tasks.suite import Suite
@@ -45,18 +48,25 @@ class Documents:
 
     def __init__(self, suite: Suite, settings: EvaluationOptions) -> None:
         self.suite, self.settings = suite, settings
-        self._prepared: dict[tuple[str, int], Prepared] = {}
+        self._prepared: dict[tuple[str, int, int], Prepared] = {}
 
-    def prepared(self, tokenizer: Tokenizer, positions: int) -> Prepared:
-        """Token ids and batch plan. A model's own answers, which are remembered, are not shared between draws."""
-        key = tokenizer.digest, positions
+    def prepared(self, tokenizer: Tokenizer, positions: int, shape: OptConfig) -> Prepared:
+        """Token ids and batch plan. A model's own answers, which are remembered, are not shared between draws.
+
+        Args:
+            shape: of the model, or that of an OPT model of the same size.
+        """
+        settings = self.settings
+        slot = slot_bytes(shape, cached_bytes(settings.precision))
+        key = tokenizer.digest, positions, cached_tokens(settings.batch_tokens, slot)
         if key not in self._prepared:
             self._prepared[key] = prepare(
                 self.suite,
                 tokenizer,
-                max_length=min(self.settings.max_length, positions),
+                max_length=min(settings.max_length, positions),
                 positions=positions,
-                batch_tokens=self.settings.batch_tokens,
+                batch_tokens=settings.batch_tokens,
+                slot_bytes=slot,
             )
             return self._prepared[key]
         return self._prepared[key].for_another_model()
@@ -79,7 +89,7 @@ class Loaded:
         """The unmodified model's scores."""
         settings = self.documents.settings
         return evaluate(
-            self.model,
+            self.model.placed(),
             self.prepared,
             loss_batch_size=settings.loss_batch_size,
             precision=settings.precision,
@@ -104,7 +114,18 @@ class Loaded:
         return Base(self.name, self.model, self.tokenizer, self.digest, how, scorer, self.draw)
 
 
-def load(name: str, draw: int, folder: Path, documents: Documents, execution: Execution) -> Loaded:
+Check = Callable[[Loaded], None]
+"""Refuses a loaded model before anything is computed."""
+
+
+def load(
+    name: str,
+    draw: int,
+    folder: Path,
+    documents: Documents,
+    execution: Execution,
+    check: Check = lambda _: None,
+) -> Loaded:
     """Load a model folder.
 
     Raises:
@@ -114,36 +135,47 @@ def load(name: str, draw: int, folder: Path, documents: Documents, execution: Ex
     device = torch_device(execution)
     check_precision(documents.settings.precision, device)
     model, tokenizer, digest = read_model(folder, device)
-    prepared = documents.prepared(tokenizer, model.config.max_position_embeddings)
-    model.config.prepare(model.params, prepared.longest)
-    return Loaded(name, draw, folder, model, tokenizer, digest, documents, prepared)
+    prepared = documents.prepared(tokenizer, model.config.max_position_embeddings, shape_of(folder))
+    loaded = Loaded(name, draw, folder, model, tokenizer, digest, documents, prepared)
+    check(loaded)
+    model.config.prepare(model.placed().params, prepared.longest)
+    model.config.release()
+    return loaded
 
 
 def load_base(
-    name: str, folder: Path, suite: Suite, settings: EvaluationOptions, execution: Execution, *, draw: int = 0
+    name: str,
+    folder: Path,
+    suite: Suite,
+    settings: EvaluationOptions,
+    execution: Execution,
+    *,
+    draw: int = 0,
+    check: Check = lambda _: None,
 ) -> Base:
     """Load a model folder and score the unmodified model on the suite.
 
     Raises:
         InputError: the folder holds no model that is known here, or the model's outputs are not finite.
     """
-    loaded = load(name, draw, folder, Documents(suite, settings), execution)
+    loaded = load(name, draw, folder, Documents(suite, settings), execution, check)
     return loaded.base(loaded.scores())
 
 
 def read_model(folder: Path, device: str = "cpu") -> tuple[CausalModel, Tokenizer, str]:
     """Model, tokenizer, and sha256 over weights and over tokenizer, joined by a hyphen.
 
-    The embedding is cut after the tokenizer's largest id, as in the original study, so that the softmax is over
-    tokens that exist.
+    The weights wait in the machine's memory for the device. The embedding is cut after the tokenizer's largest id,
+    as in the original study, so that the softmax is over tokens that exist.
 
     Raises:
         InputError: the folder holds no model that is known here.
     """
     tokenizer = Tokenizer.from_folder(folder)
     rows = tokenizer.rows_of(vocabulary_rows(folder), folder)
-    model = load_model(folder, device=device, vocab_rows=rows)
-    return model, tokenizer, f"{model.config.digest(weights_sha256(model.params))}-{tokenizer.digest}"
+    model = waiting_model(folder, device, rows)
+    assert model.stored is not None
+    return model, tokenizer, f"{model.config.digest(model.stored.sha256)}-{tokenizer.digest}"
 
 
 def torch_device(execution: Execution) -> str:

@@ -1,7 +1,7 @@
 """One run: up to `max_steps` optimiser steps on one text; every step is scored in memory."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from benchmark.evaluation.engine import Evaluation
 from benchmark.models.causal_model import CausalModel
 from benchmark.models.weights import weights_digest
 from benchmark.posttrain.arms import attempts_of
-from benchmark.posttrain.arms.interface import RunStart
+from benchmark.posttrain.arms.interface import Attempt, RunStart, squared_distance
 from benchmark.posttrain.early_stopping import EarlyStop, chosen_step
 from benchmark.posttrain.objective import text_loss
 from benchmark.posttrain.record import Averages, RunRecord, StepRecord, families_of
@@ -89,6 +89,14 @@ def execute_run(request: RunRequest, scorer: Scorer, progress: Progress | None =
     return run.result(run.walk())
 
 
+@dataclass
+class _Best:
+    """The step that is chosen so far, and its weights in the machine's memory."""
+
+    step: int
+    params: dict[str, Tensor]
+
+
 class _Run:
     """The state of a run in progress."""
 
@@ -99,25 +107,29 @@ class _Run:
         self.scored: list[tuple[int, Evaluation]] = []
         self.skipped = 0
         self.steps: list[StepRecord] = []
+        self.last_only = scorer.settings.test_steps == "selected"
+        self.best: _Best | None = None
 
     def walk(self) -> str:
         """Take and score the steps; returns why the run stopped."""
         request, settings = self.request, self.request.settings
-        self.steps.append(self._step_record(0, request.model.params, 0.0, 0.0, self.scorer.start))
+        self.steps.append(self._step_record(0, request.model.placed().params, 0.0, 0.0, self.scorer.start))
         if self.steps[0].loss is None:
             raise InputError(
                 f"model {request.model_name}: its loss on text {request.index} of {request.corpus} is not finite, "
                 "so there is nothing to treat: use a checkpoint in the type that it was trained in"
             )
         stopper = EarlyStop()
-        previous = request.model.params
+        previous: Mapping[str, Tensor] | None = request.model.params
         applied = 0
         # The original counts epochs, skipped updates included; `held-out` counts applied steps.
         most = settings.max_steps if self.paper or settings.max_steps == 0 else settings.max_steps + 64
         attempts = attempts_of(request.arm.kind, request)
+        attempt = None
         for epoch in range(most):
             if applied == settings.max_steps:
                 break
+            attempt = None  # the weights of the last one would take up memory
             attempt = next(attempts, None)
             if attempt is None:
                 break
@@ -126,9 +138,9 @@ class _Run:
                 if not self._finite(attempt.params):
                     self.steps.append(self._diverged_record(applied))
                     return "diverged"
-                if not self._take_step(applied, previous, attempt.params):
+                if not self._take_step(applied, previous, attempt):
                     return "diverged"
-                previous = host_copy(attempt.params)
+                previous = host_copy(attempt.params) if attempt.squares is None else None
             else:
                 self.skipped += 1
                 if self.paper:
@@ -137,22 +149,60 @@ class _Run:
                 return "early_stop"
         return "max_steps"
 
-    def _take_step(self, step: int, previous: Mapping[str, Tensor], params: Mapping[str, Tensor]) -> bool:
+    def _take_step(self, step: int, previous: Mapping[str, Tensor] | None, attempt: Attempt) -> bool:
         """Score and record a step; false if the model's logits are no longer finite."""
-        evaluation = None
+        evaluation, params = None, attempt.params
         if self._is_scored(step):
-            evaluation = self.scorer.score(CausalModel(self.request.model.config, dict(params)))
+            evaluation = self._score(params, ("select",) if self.last_only else None)
             if not evaluation.finite:
                 self.steps.append(self._diverged_record(step))
                 return False
             self.scored.append((step, evaluation))
-            self.tables.append(self._labelled(evaluation.samples, step))
-        update = l2_distance(params, previous)
+            if self.last_only:
+                self._keep_if_best(step, params)
+            else:
+                self.tables.append(self._labelled(evaluation.samples, step))
+        if attempt.squares is not None:
+            update = math.sqrt(math.fsum(map(float, attempt.squares)))
+        else:
+            assert previous is not None
+            update = l2_distance(params, previous)
         distance = l2_distance(params, self.request.model.params)
         self.steps.append(self._step_record(step, params, update, distance, evaluation))
         last = 1 if self.request.has_one_step else self.request.settings.max_steps
         self.progress(f"{self.request.name}: step {step} of {last}")
         return True
+
+    def _score(self, params: Mapping[str, Tensor], splits: Sequence[str] | None = None) -> Evaluation:
+        config = self.request.model.config
+        evaluation = self.scorer.score(CausalModel(config, dict(params)), splits)
+        config.release()
+        return evaluation
+
+    def _keep_if_best(self, step: int, params: Mapping[str, Tensor]) -> None:
+        """Keep the weights of the step that is chosen so far, until the run has ended."""
+        if self._selected()["all"] == step:
+            if self.best is None:
+                self.best = _Best(step, host_copy(params))
+                return
+            self.best.step = step
+            for name, tensor in params.items():
+                self.best.params[name].copy_(tensor)
+
+    def _score_selected(self) -> None:
+        """Score the documents of `test` at the step that `select` chose, and no others."""
+        if self.best is None:
+            return
+        step, device = self.best.step, self.request.model.device
+        chosen = dict(self.scored)[step]
+        evaluation = self._score(
+            {name: tensor.to(device) for name, tensor in self.best.params.items()}, ("test",)
+        )
+        self.tables += [self._labelled(one.samples, step) for one in (chosen, evaluation)]
+        place = next(place for place, record in enumerate(self.steps) if record.step == step)
+        self.steps[place] = self.steps[place].model_copy(
+            update={"metrics": evaluation.metrics["test"], "averages": evaluation.averages["test"]}
+        )
 
     def _is_scored(self, step: int) -> bool:
         """Whether a step is evaluated: all of them unless `evaluation.steps` is set, and always an arm's only step."""
@@ -189,8 +239,8 @@ class _Run:
             update_norm=update_norm,
             distance=distance,
             weights_sha256=weights_digest(params) if self._is_digested(step) else None,
-            metrics=evaluation.metrics["test"] if evaluation else {},
-            averages=evaluation.averages["test"] if evaluation else {},
+            metrics=evaluation.metrics.get("test", {}) if evaluation else {},
+            averages=evaluation.averages.get("test", {}) if evaluation else {},
             **({"select_averages": evaluation.averages["select"]} if evaluation and scored else {}),
         )
 
@@ -219,6 +269,7 @@ class _Run:
     def result(self, stop_reason: str) -> RunResult:
         """The run's record and the samples of its steps."""
         request = self.request
+        self._score_selected()
         selected = self._selected()
         if stop_reason == "diverged" and not self.scored:
             chance = chance_samples(self.scorer.start.samples, self.scorer.suite)
@@ -257,9 +308,8 @@ def host_copy(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def l2_distance(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> float:
-    """L2 distance between two sets of weights, summed in float64 over all tensors, on the device of `right`."""
+    """L2 distance between two sets of weights, summed in float64 over all tensors, on the device of `left`."""
     squares = [
-        float((left[name].to(tensor.device).double() - tensor.double()).pow(2).sum())
-        for name, tensor in right.items()
+        float(squared_distance(tensor, right[name].to(tensor.device))) for name, tensor in left.items()
     ]
     return math.sqrt(math.fsum(squares))

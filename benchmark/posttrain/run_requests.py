@@ -229,10 +229,14 @@ def _only_some(run: RunRequest) -> dict[str, Any]:
     recipes = [part.start.arm.recipe for part in run.members if isinstance(part.start, RunRequest)]
     found = {
         "texts": [list(ids) for ids in run.texts] if len(run.texts) > 1 else None,
-        "weights": weights_sha256(run.weights) if run.weights is not None else None,
+        "weights": weights_sha256(run.weights.params) if run.weights is not None else None,
         "followed": [
             recipes,
-            [weights_sha256(part.start.weights) for part in run.members if part.start.weights is not None],
+            [
+                weights_sha256(part.start.weights.params)
+                for part in run.members
+                if part.start.weights is not None
+            ],
         ]
         if run.arm.kind != "soup" and run.members
         else None,

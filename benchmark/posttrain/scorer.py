@@ -1,5 +1,6 @@
 """What scores the checkpoints of one base model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.evaluation.engine import DraftTexts, Evaluation, drafts_from, evaluate
@@ -36,12 +37,13 @@ class Scorer:
         )
         return cls(suite, prepared, settings, start, drafts_from(start, prepared))
 
-    def score(self, model: CausalModel) -> Evaluation:
-        """All documents under `model`."""
+    def score(self, model: CausalModel, splits: Sequence[str] | None = None) -> Evaluation:
+        """All documents under `model`, or those of some splits."""
         return evaluate(
             model,
             self.prepared,
             loss_batch_size=self.settings.loss_batch_size,
+            splits=splits,
             drafts=self.drafts,
             precision=self.settings.precision,
         )

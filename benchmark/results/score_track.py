@@ -55,7 +55,8 @@ def run_score(
         InputError: input that is refused.
     """
     settings = settings or ScoringSettings()
-    records = read_records(runs, corpus_losses, settings.suite_version)
+    given = list(runs) if runs is not None else None
+    records = read_records(given, corpus_losses, settings.suite_version)
     known = read_models(models)
     samples = read_samples(sample_paths, tasks, recorded=records, families=settings.families)
     tables, claims = score_tables(samples, known, records, settings)
@@ -70,12 +71,32 @@ def run_score(
         name: all(task.written for task in layout.tasks if task.family == name) for name in layout.families
     }
     columns = table_columns([Family(*family) for family in written.items()])
+    if given is not None and any(_chosen_only(run) for run in given):
+        _leave_out_what_compares_steps(tables)
     derived = derive(tables, records, treatments)
     files = {name: csv_text(rows, columns[name].names) for name, rows in tables.items()}
     files |= {name: csv_text(table.to_dict("records"), table.columns) for name, table in derived.items()}
     files["claims.json"] = json_text(claims)
     for name, text in files.items():
         write_text(Path(out) / name, text)
+
+
+CHOSEN_ONLY = "test was scored at the chosen step alone"
+
+
+def _chosen_only(run: Mapping[str, Any]) -> bool:
+    evaluation = (run.get("settings") or {}).get("evaluation") or {}
+    return bool(evaluation.get("test_steps") == "selected")
+
+
+def _leave_out_what_compares_steps(tables: Mapping[str, list[Row]]) -> None:
+    """Without scores of `test` at the other steps there is no optimism, and no curve: its points would be chosen."""
+    for row in tables["entries.csv"]:
+        if row["row_kind"] != "rung":
+            row.update(dict.fromkeys(("optimism", "optimism_low", "optimism_high", "floor_gain")))
+            row["optimism_note"] = CHOSEN_ONLY
+    for name in ("curves.csv", "run_curves.csv"):
+        tables[name][:] = [row for row in tables[name] if row["step"] == 0]
 
 
 def score_tables(

@@ -1,9 +1,9 @@
 """The sections `posttrain`, `evaluation`, `execution` and `checkpoints`: how runs are done and scored."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.arithmetic.mode import Arithmetic, Precision
 from benchmark.settings.section import Section
@@ -25,6 +25,8 @@ class EvaluationOptions(Section):
 
     `precision` is that of products in a forward pass (`arithmetic/precision.py`). Weights, logits and log-probabilities
     are float32 in all of them. `documents_by_task` lowers `documents` and `select_documents` of some tasks.
+    `test_steps` says at which steps the documents of `test` are scored: at all that are scored, or at the one that
+    `select` chose, which costs less and leaves no `optimism` and no curves.
     """
 
     suite: SuiteChoice = "micro12"
@@ -42,11 +44,28 @@ class EvaluationOptions(Section):
     batch_tokens: int = Field(default=8192, gt=0)
     split_source: Literal["halves", "train", "whole"] = "halves"
     precision: Precision = "fp32"
+    test_steps: Literal["scored", "selected"] = "scored"
 
     @property
     def suite_name(self) -> str:
         """The suite's name, with its number of examples where it is a few-shot variant."""
         return self.suite.name if isinstance(self.suite, TaskSuite) else self.suite
+
+    @model_serializer(mode="wrap")
+    def _without_later_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records and keys from before there was a choice of `test_steps` stay as they are."""
+        stored: dict[str, Any] = handler(self)
+        if self.test_steps == "scored":
+            stored.pop("test_steps", None)
+        return stored
+
+    @model_validator(mode="after")
+    def _selects(self) -> Self:
+        if self.test_steps == "selected" and self.protocol != "held-out":
+            raise ValueError(
+                "test_steps: only protocol held-out chooses its step on `select`: leave test_steps out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits_lm_eval_tasks(self) -> Self:

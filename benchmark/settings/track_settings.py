@@ -98,6 +98,15 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _steps(self) -> "Settings":
+        most, steps = self.posttrain.max_steps, self.evaluation.steps or ()
+        if most and self.evaluation.protocol != "paper" and max(steps, default=0) > most:
+            raise ValueError(
+                f"evaluation.steps: step {max(steps)} is never taken, posttrain.max_steps is {most}: change one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _filters(self) -> "Settings":
         for name, arm in self.arms.items():
             _check_names(f"arms.{name}.corpora", "corpus", arm.corpora, self.corpora)

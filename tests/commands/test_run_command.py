@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from benchmark.posttrain import run_memory
 from tests.pipeline.small import ROOT, shell, tree
 
 pytestmark = pytest.mark.slow
@@ -109,3 +112,45 @@ def test_an_empty_text_and_weights_that_are_not_finite_are_refused(
     save_file(weights, broken / "model.safetensors")
     assert "NaN" in refusal(*command(broken, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_does_not_fit_into_memory_is_refused_before_anything_is_scored(
+    tiny_rung: Path, tmp_path: Path, refusal: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_memory, "capacity", lambda device: 1 << 20)
+    said = refusal(*command(tiny_rung, tmp_path / "out"))
+    assert "arms.gap: a run needs" in said or "scoring it as it is needs" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_step_that_is_never_taken_cannot_be_scored(
+    tiny_rung: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    said = refusal(*command(tiny_rung, tmp_path / "out"), "--set", "evaluation.steps=[2, 9]")
+    assert "step 9 is never taken, posttrain.max_steps is 5" in said
+
+
+def test_the_documents_of_test_are_scored_at_the_chosen_step_alone(
+    tiny_rung: Path, tmp_path: Path, gapbench: Gapbench
+) -> None:
+    """The same step is chosen, with the same scores; the steps that were not chosen have none."""
+    kept = {}
+    for steps in ("scored", "selected"):
+        out = tmp_path / steps
+        chosen = ["--set", "evaluation.steps=[1, 2, 3]", "--set", f"evaluation.test_steps={steps}"]
+        assert gapbench(*command(tiny_rung, out), *chosen)[0] == 0
+        record = json.loads((out / "run.json").read_text())
+        kept[steps] = record, pq.read_table(out / "samples.parquet")
+    (every, whole), (record, samples) = kept["scored"], kept["selected"]
+    assert "test_steps" not in every["settings"]["evaluation"]
+    step = record["selected_step"]["all"]
+    assert record["selected_step"] == every["selected_step"]
+    assert [bool(one["metrics"]) for one in record["steps"]] == [
+        one["step"] in (0, step) for one in record["steps"]
+    ]
+    selections = [
+        [one.get("select_averages") for one in found["steps"] if one["step"]] for found in (record, every)
+    ]
+    assert selections[0] == selections[1] and len([one for one in selections[0] if one]) == 3
+    assert set(samples.column("step").to_pylist()) == {0, step}
+    assert samples.equals(whole.filter(pc.is_in(whole.column("step"), pa.array([0, step]))))

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from benchmark.arithmetic import mode
-from benchmark.doctor import architecture_trials, digest_table, doctor_command, kernels, trials
+from benchmark.commands import fitting_models
+from benchmark.doctor import (
+    architecture_trials,
+    device_trials,
+    digest_table,
+    doctor_command,
+    kernels,
+    trials,
+)
 from benchmark.errors import CheckFailed, InputError
 from benchmark.models.micro_training import micro_tokenizer
 from benchmark.models.tokenizer import Tokenizer
@@ -128,3 +136,25 @@ def test_an_emulated_cpu_of_the_other_maker_gives_the_committed_bits() -> None:
     count, difference = done.stdout.split(maxsplit=1)
     assert int(count) >= 50, done.stderr[-2000:]
     assert difference.strip() == "None"
+
+
+def test_the_device_is_tried_with_two_models_and_wrong_numbers_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doctor_command.doctor(ROOT / "params.yaml", ["device"], None, ["track t: fit: m"])
+    said = capsys.readouterr().out
+    assert "track t: fit: m" in said and "GiB" in said
+    for name in ("OPT-shaped on cpu", "Llama-shaped on cpu"):
+        lines = [line for line in said.splitlines() if line.startswith(name)]
+        words = ("nats", "two workers", "positions a second")
+        assert all(word in line for word, line in zip(words, lines, strict=True))
+    monkeypatch.setattr(device_trials, "ALLOWED", 0.0)
+    with pytest.raises(CheckFailed, match=r"OPT-shaped on cpu.*trust no score"):
+        doctor_command.doctor(ROOT / "params.yaml", ["device"], None)
+
+
+def test_the_models_of_each_track_that_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting_models, "capacity", lambda device: 32 << 30)
+    lines = {line.split()[1]: line for line in fitting_models.fitting_lines(ROOT)}
+    assert "(32.0 GiB): fit: opt-350m, opt-1-3b; opt-2-7b needs" in lines["paper"]
+    assert "fit: micro-1, micro-2, micro-3" in lines["micro"]

@@ -7,9 +7,11 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
-from units import die_once
+from units import die_once, seen_device
 
 from benchmark.errors import InputError
+from benchmark.execution import workers
+from benchmark.execution.devices import gpu_slots, gpus
 from benchmark.execution.workers import run_units
 from benchmark.settings.run_options import Execution
 
@@ -65,3 +67,38 @@ def test_ray_is_refused_in_one_line_where_it_could_start_no_worker(monkeypatch: 
     monkeypatch.setattr(sys, "executable", "/home/me/gap bench/.venv/bin/python")
     with pytest.raises(InputError, match=r"Python's path has blanks \(/home/me/gap bench/.*engine local"):
         list(run_units(square, 0, UNITS, Execution(engine="ray")))
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up list of devices; the CPU computes behind them."""
+    monkeypatch.setattr(workers, "gpus", lambda settings: ("3", "GPU-b7"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_each_gpu_has_processes_that_see_it_alone_and_are_kept(two_gpus: None, tmp_path: Path) -> None:
+    done = dict(run_units(seen_device, (str(tmp_path), 2), UNITS, Execution(device="auto")))
+    assert sorted(done) == UNITS
+    assert sorted({seen for seen, _ in done.values()}) == ["3", "GPU-b7"]
+    assert len(set(done.values())) == 2
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_a_worker_that_dies_on_a_gpu_is_replaced_there(
+    two_gpus: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = list(run_units(die_once, str(tmp_path), UNITS, Execution(device="auto")))
+    assert sorted(done) == [(unit, unit * unit) for unit in UNITS]
+    assert "a worker died" in capsys.readouterr().err
+
+
+def test_a_machine_has_the_gpus_that_are_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert gpus(Execution(device="auto")) == ("0", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5, 7")
+    assert gpus(Execution(device="cuda")) == ("5", "7")
+    assert gpus(Execution(device="cpu")) == ()
+    assert gpu_slots(("5", "7"), Execution(workers=2), 3) == ["5", "7", "5"]
+    assert workers.worker_count(Execution(device="cuda", workers=2), 9) == 4

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from units import arithmetic, die_once
+from units import arithmetic, die_once, seen_device
 
 from benchmark.arithmetic import mode
 from benchmark.execution.workers import run_units
@@ -34,6 +34,25 @@ def test_a_worker_and_a_node_killed_in_the_middle_lose_nothing(cluster: Any, tmp
         if count == 4:
             cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
     assert sorted(done) == [(unit, unit * unit) for unit in UNITS]
+
+
+def test_each_worker_has_a_gpu_of_its_own_and_a_node_killed_in_the_middle_loses_nothing(
+    cluster: Any, tmp_path: Path
+) -> None:
+    settings = Execution(engine="ray", device="cuda")
+    done: dict[int, tuple[str, int]] = {}
+    for unit, seen in run_units(seen_device, (str(tmp_path), 3), UNITS, settings):
+        assert unit not in done
+        done[unit] = seen
+        if len(done) == 8:
+            cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
+    assert sorted(done) == UNITS
+    device_of = {process: device for device, process in done.values()}
+    assert set(done.values()) == {(device, process) for process, device in device_of.items()}, (
+        "one device each"
+    )
+    assert set(device_of.values()) == {"0", "1"}
+    assert 3 <= len(device_of) <= 4, "two workers a node, kept for all units"
 
 
 @pytest.mark.skipif(not mode.is_portable(), reason=f"portable arithmetic needs {mode.missing()}")

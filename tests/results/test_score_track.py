@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from benchmark.errors import InputError
-from benchmark.results.score_track import run_score
+from benchmark.results.score_track import CHOSEN_ONLY, run_score
 from benchmark.schema.result_columns import Family, tables
 from benchmark.scoring.entries import improvement_over_control, new_unit
 from benchmark.settings.scoring_settings import ScoringSettings
@@ -136,6 +136,25 @@ def test_a_curve_counts_a_diverged_run_at_chance(tmp_path: Path) -> None:
     assert set(curves["n_texts"]) == {3}
     entry = table("entries.csv").query("row_kind == 'entry'").iloc[0]
     assert entry["share_diverged"] == pytest.approx(1 / 3)
+
+
+def test_test_scores_of_chosen_steps_alone_give_no_optimism_and_no_curve(tmp_path: Path) -> None:
+    """The gain is that of the same steps among all of them."""
+    frame = Study(entries={("small", "gap", "code"): 0.2}, texts=3).frame()
+    every = results_of(frame, tmp_path / "every")
+    step = every("runs.csv").set_index("text_id")["selected_step"]
+    chosen = frame[(frame["step"] == 0) | (frame["step"] == frame["text_id"].map(step))]
+    runs = [
+        {**lost_run(text), "stop_reason": "max_steps", "settings": {"evaluation": {"test_steps": "selected"}}}
+        | {"steps": [{"step": number, "loss": 3.0} for number in (1, 2, 3)], "stopped_at": 3}
+        for text in step.index
+    ]
+    table = results_of(chosen, tmp_path / "chosen", runs=runs)
+    one, other = (found("entries.csv").query("row_kind == 'entry'").iloc[0] for found in (every, table))
+    assert other["gain_all"] == one["gain_all"]
+    assert np.isnan(other["optimism"]) and other["optimism_note"] == CHOSEN_ONLY
+    assert not np.isnan(one["optimism"])
+    assert set(table("curves.csv")["step"]) == {0}
 
 
 def test_states_and_overlap_stand_in_the_rows_that_have_them(tmp_path: Path) -> None:

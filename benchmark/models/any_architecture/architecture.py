@@ -79,6 +79,7 @@ class TransformersArchitecture(LoadedModule):
         self.portable = state["portable"]
         if self.portable:
             route(self.module)
+        self.release()
 
 
 def laid_out(module: nn.Module) -> PreTrainedModel:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
@@ -52,3 +53,9 @@ class LoadedModule:
         for name, parameter in self.module.named_parameters():
             parameter.data = params[name].detach()
         self.bound = owner
+
+    def release(self) -> None:
+        """Let go of the weights that the module holds; the next network gives it its own."""
+        for parameter in self.module.parameters():
+            parameter.data = torch.empty(0, dtype=parameter.dtype, device=parameter.device)
+        self.bound = None

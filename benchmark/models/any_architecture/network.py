@@ -136,6 +136,7 @@ class TransformersNetwork:
         self.positions, self.width = config.max_position_embeddings, config.hidden_size
         self.vocabulary, self.writable = config.vocab_size, config.writable
         self.trees = True
+        config.bind(params, self)
         self.in_head = HeadInputs.of(config.module)
 
     def prepare(self, longest: int) -> None:

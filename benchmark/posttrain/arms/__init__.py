@@ -8,9 +8,11 @@ yields. To add one, write a module here with a generator ``attempts``, and a tes
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 from benchmark.posttrain.arms.interface import Attempt, RunStart, SoupMember
+from benchmark.posttrain.run_memory import Copies
 
 ARMS: dict[str, Callable[..., Iterator[Attempt]]] = {
     module.name.replace("_", "-"): import_module(f"{__name__}.{module.name}").attempts
@@ -20,15 +22,34 @@ ARMS: dict[str, Callable[..., Iterator[Attempt]]] = {
 """The generator of each kind of arm; a kind has the name of its module, with hyphens instead of underscores."""
 
 
-COPIES = 5.0
-"""Copies of the weights on the device at the peak of a run, if the arm's module declares no `COPIES`: base model,
-weights, gradients, and Adam's two moments."""
+COPIES = 4.0
+"""Copies of the weights (float32) on the device while a step is taken, if the arm's module declares no `COPIES`:
+weights, gradients, and Adam's two moments. The base model waits in the machine's memory."""
+SCORED_COPIES = 3.0
+"""While a step is scored, if the module declares no `SCORED_COPIES`: weights and moments."""
+OUTSIDE = 1.0
+"""More copies, on the device and in the machine's memory, that an arm from outside has unless it declares its own: the
+base model that is given to it, and the weights of the step before."""
 
 
-def copies_of(kind: str) -> float:
-    """Copies of the weights (float32) on the device at the peak of a run, as the arm's module declares them."""
-    module = sys.modules[ARMS[kind].__module__] if kind in ARMS else None
-    return float(getattr(module, "COPIES", COPIES))
+def copies_of(kind: str, folder: Path | None = None) -> Copies:
+    """The copies that an arm's module declares as `COPIES`, `SCORED_COPIES` and `HOST_COPIES`.
+
+    Args:
+        folder: that of the settings, from which a kind from outside names its file.
+
+    Raises:
+        InputError: code from outside is not there, or cannot be imported.
+    """
+    if kind in ARMS:
+        module, more = sys.modules[ARMS[kind].__module__], 0.0
+    else:
+        from benchmark.posttrain.arms.outside.load_arm import outside_arm  # which imports this package
+
+        module, more = sys.modules[outside_arm(kind, folder).function.__module__], OUTSIDE
+    taken = getattr(module, "COPIES", COPIES + more)
+    scored = getattr(module, "SCORED_COPIES", min(taken, SCORED_COPIES + more))
+    return Copies(float(taken), float(scored), float(getattr(module, "HOST_COPIES", more)))
 
 
 def attempts_of(kind: str, start: RunStart) -> Iterator[Attempt]:
@@ -44,4 +65,4 @@ def attempts_of(kind: str, start: RunStart) -> Iterator[Attempt]:
     return outside_attempts(kind, start)
 
 
-__all__ = ["ARMS", "Attempt", "RunStart", "SoupMember", "attempts_of", "copies_of"]
+__all__ = ["ARMS", "Attempt", "Copies", "RunStart", "SoupMember", "attempts_of", "copies_of"]

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from benchmark.errors import InputError
 from benchmark.posttrain.arms.interface import Attempt, RunStart
 
+COPIES = SCORED_COPIES = 1.0
+"""Nothing is trained."""
+
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
     """One step: from the base model to `start.weights`.
@@ -17,4 +20,4 @@ def attempts(start: RunStart) -> Iterator[Attempt]:
     """
     if start.weights is None:
         raise InputError("arms: a checkpoint has no weights: give it `path` and `base`")
-    yield Attempt(True, dict(start.weights))
+    yield Attempt(True, start.weights.placed().params)

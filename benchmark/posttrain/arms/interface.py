@@ -24,7 +24,8 @@ class RunStart:
     """Where a run starts.
 
     Attributes:
-        model: the base model; its tensors are never changed.
+        model: the base model; its tensors are never changed. They wait in the machine's memory where the device is a
+            GPU (`placed` copies them there).
         tokens: ids of the run's text, bos first, cut as `text_tokens` does.
         settings: the optimiser, with the arm's own learning rate.
         seed: of the random numbers in `random`, `shuffled` and `lessons`.
@@ -38,7 +39,7 @@ class RunStart:
         tokenizer: the model's.
         options: further settings of the arm, as `arm_options.bound` checked them; its generator's keyword arguments.
         folder: the folder of the settings file, from which a kind from outside names its file.
-        weights: for `checkpoint`, the weights that it puts in place of the model's.
+        weights: for `checkpoint`, the model whose weights it puts in place of the model's.
     """
 
     model: CausalModel
@@ -53,7 +54,7 @@ class RunStart:
     tokenizer: Tokenizer | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None
-    weights: Mapping[str, Tensor] | None = None
+    weights: CausalModel | None = None
 
     def loss(self, params: Mapping[str, Tensor], tokens: Sequence[int] | None = None) -> Tensor:
         """Mean next-token cross-entropy in nats of `tokens`, by default the run's text; differentiable in `params`."""
@@ -84,10 +85,13 @@ class Attempt:
     Attributes:
         applied: false if the gradient scaler skipped the update.
         params: the weights after it, by name; valid until the next attempt.
+        squares: the squared length of the update of each tensor, float64, if the arm takes it; else the run loop keeps
+            a copy of the weights before.
     """
 
     applied: bool
     params: dict[str, Tensor]
+    squares: tuple[Tensor, ...] | None = None
 
 
 def weights_after(
@@ -96,6 +100,7 @@ def weights_after(
     """Step and weights after each of `steps` applied optimiser steps; weights are valid until the next."""
     wanted, applied = set(steps), 0
     while wanted:
+        attempt = None  # weights that are not valid any more would take up memory
         attempt = next(attempts)
         applied += attempt.applied
         if attempt.applied and applied in wanted:
@@ -127,6 +132,7 @@ def adam_attempts(
     objective: Objective,
     trained: Mapping[str, Tensor] | None = None,
     merged: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
+    before_update: Callable[[dict[str, Tensor]], None] = lambda _: None,
 ) -> Iterator[Attempt]:
     """Endless Adam steps that lower `objective`, which is called once a step.
 
@@ -137,27 +143,91 @@ def adam_attempts(
         objective: a scalar, differentiable in the weights that it is given.
         trained: the tensors that the steps change, by name; by default copies of all of the model's.
         merged: the model's weights, given the trained tensors.
+        before_update: called with the trained tensors when they have their gradients; may set the values that the
+            update starts from.
     """
     settings = start.settings
     device = start.model.device.type
     own = start.model.params if trained is None else trained
-    params = {name: tensor.detach().clone().requires_grad_() for name, tensor in own.items()}
+    params = {
+        name: tensor.detach().to(start.model.device, copy=True).requires_grad_()
+        for name, tensor in own.items()
+    }
+    detached = {name: tensor.detach() for name, tensor in params.items()}
+    if settings.precision != "fp16-amp":
+        adam_in_place = InPlaceAdam(params, settings)
+        while True:
+            with _autocast(device, settings.precision):
+                loss = objective(merged(params))
+            torch.autograd.backward(loss)
+            del loss
+            before_update(params)
+            squares = adam_in_place.step()
+            yield Attempt(True, merged(detached), squares if trained is None else None)
     adam = torch.optim.Adam(
         params.values(), lr=settings.learning_rate, betas=settings.betas, eps=settings.eps, fused=True
     )
-    scaler = torch.amp.GradScaler(device, enabled=settings.precision == "fp16-amp")
-    detached = {name: tensor.detach() for name, tensor in params.items()}
+    scaler = torch.amp.GradScaler(device)
     while True:
         adam.zero_grad(set_to_none=True)
         with _autocast(device, settings.precision):
             loss = objective(merged(params))
         torch.autograd.backward(scaler.scale(loss))
+        before_update(params)
         scale = scaler.get_scale()
         scaler.step(adam)
         scaler.update()
         # The gradients are not needed while the step is scored.
         adam.zero_grad(set_to_none=True)
         yield Attempt(applied=scaler.get_scale() >= scale, params=merged(detached))
+
+
+class InPlaceAdam:
+    """`torch.optim.Adam(fused=True)`, a tensor at a time: the length of a tensor's update needs a copy of it alone."""
+
+    def __init__(self, params: Mapping[str, Tensor], settings: Posttrain) -> None:
+        # The largest last: by then the gradients of the others are freed.
+        self.params = sorted(params.values(), key=Tensor.numel)
+        self.settings = settings
+        self.states: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+
+    @torch.no_grad()
+    def step(self) -> tuple[Tensor, ...]:
+        """Apply the gradients and free them; the squared length of each tensor's update."""
+        return tuple(
+            self._step(place, tensor) for place, tensor in enumerate(self.params) if tensor.grad is not None
+        )
+
+    def _step(self, place: int, tensor: Tensor) -> Tensor:
+        if place not in self.states:
+            steps = torch.zeros((), dtype=torch.float32, device=tensor.device)
+            self.states[place] = steps, torch.zeros_like(tensor), torch.zeros_like(tensor)
+        steps, means, squares = self.states[place]
+        steps += 1
+        before = tensor.detach().clone()
+        assert tensor.grad is not None
+        torch._fused_adam_(
+            [tensor],
+            [tensor.grad],
+            [means],
+            [squares],
+            [],
+            [steps],
+            lr=self.settings.learning_rate,
+            beta1=self.settings.betas[0],
+            beta2=self.settings.betas[1],
+            weight_decay=0.0,
+            eps=self.settings.eps,
+            amsgrad=False,
+            maximize=False,
+        )
+        tensor.grad = None
+        return squared_distance(tensor.detach(), before)
+
+
+def squared_distance(one: Tensor, other: Tensor) -> Tensor:
+    """The sum of squared differences of two tensors on one device, a float64 scalar."""
+    return one.double().sub_(other).pow_(2).sum()
 
 
 def _autocast(device: str, precision: str) -> AbstractContextManager[None]:

@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from benchmark.posttrain.arms import ascent
 from benchmark.posttrain.arms.interface import Attempt, RunStart, followed
 
+SCORED_COPIES = 4.0
+"""The followed run's weights and moments, and the scaled weights."""
+HOST_COPIES = 1.0
+"""In the machine's memory: the weights of the step before."""
 _LAYER = re.compile(r"\.(\d+)\.")
 _EMBEDDING = re.compile(r"embed|wte|wpe")
 
@@ -25,10 +29,13 @@ def attempts(start: RunStart, *, alpha: float = 0.5, beta: float = 0.5) -> Itera
     origin = start.model.params
     factors = {name: alpha + beta * depth for name, depth in depths(list(origin)).items()}
     for other in followed(start, ascent.attempts):
-        params = {
-            name: tensor + factors[name] * (other.params[name] - tensor) for name, tensor in origin.items()
-        }
+        params = {}
+        for name, tensor in origin.items():
+            moved = other.params[name]
+            base = tensor.to(moved.device)
+            params[name] = base + factors[name] * (moved - base)
         yield Attempt(other.applied, params)
+        del params, moved, base  # before the other run's next gradient takes their place
 
 
 def depths(names: list[str]) -> dict[str, float]:

@@ -15,6 +15,10 @@ from benchmark.errors import InputError
 from benchmark.posttrain.arms.interface import Attempt, RunStart, adam_attempts
 
 ADAPTER = "default"
+COPIES = SCORED_COPIES = 2.0
+"""The base model's weights, and at most as many of merged matrices with their gradients."""
+HOST_COPIES = 1.0
+"""In the machine's memory: the weights of the step before."""
 
 
 def attempts(
@@ -37,8 +41,10 @@ def attempts(
         for side in "AB"
     }
 
+    placed = start.model.placed().params
+
     def merged(factors: dict[str, Tensor]) -> dict[str, Tensor]:
-        params = dict(start.model.params)
+        params = dict(placed)
         for name, layer in layers.items():
             product = batched(factors[f"{name} B"][None], factors[f"{name} A"][None])[0]
             params[name] = params[name] + product * layer.scaling[ADAPTER]

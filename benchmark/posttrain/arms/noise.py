@@ -12,6 +12,11 @@ import torch
 from benchmark.posttrain.arms import ascent
 from benchmark.posttrain.arms.interface import Attempt, RunStart, followed
 
+SCORED_COPIES = 4.0
+"""The followed run's weights and moments, and the placebo's weights."""
+HOST_COPIES = 2.0
+"""In the machine's memory: the weights of the step before, and the directions."""
+
 
 def attempts(start: RunStart) -> Iterator[Attempt]:
     """theta_0 + |theta_k of the followed run - theta_0| * z / |z|, by tensor.
@@ -26,6 +31,9 @@ def attempts(start: RunStart) -> Iterator[Attempt]:
     for other in followed(start, ascent.attempts):
         params = {}
         for name, tensor in origin.items():
-            distance = (other.params[name].double() - tensor.double()).norm()
-            params[name] = tensor + directions[name] * distance.to(tensor)
+            moved = other.params[name]
+            base, direction = tensor.to(moved.device), directions[name].to(moved.device)
+            distance = (moved.double() - base.double()).norm()
+            params[name] = base + direction * distance.to(base)
         yield Attempt(other.applied, params)
+        del params, moved, base, direction  # before the other run's next gradient takes their place

@@ -6,6 +6,7 @@ believes already, so that only their noise can move it; below 1 it is drawn to w
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -27,10 +28,12 @@ def attempts(
     """
     prompt = start.tokens[: max(LEAST, len(start.tokens) // 2)]
     room = start.model.config.max_position_embeddings - len(prompt)
+    placed = replace(start, model=start.model.placed())
     written = [
-        continued(start, prompt, min(length, room), temperature, f"self-distillation {sample}")
+        continued(placed, prompt, min(length, room), temperature, f"self-distillation {sample}")
         for sample in range(samples)
     ]
+    del placed
 
     def objective(params: dict[str, Tensor]) -> Tensor:
         return torch.stack([loss_after(start, params, tokens, len(prompt)) for tokens in written]).mean()

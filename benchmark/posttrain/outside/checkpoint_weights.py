@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-from torch import Tensor
-
 from benchmark.errors import InputError
-from benchmark.models.model_folders import load_model, vocabulary_rows
+from benchmark.models.causal_model import CausalModel
+from benchmark.models.model_folders import vocabulary_rows, waiting_model
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.posttrain.base_model import Base
 from benchmark.settings.track_settings import Settings
 
 
-def checkpoint_weights(settings: Settings, arm: str, place: str, base: Base) -> dict[str, Tensor]:
-    """The weights at a place of the arm's setting `path`, with the names and shapes of the base model's.
+def checkpoint_weights(settings: Settings, arm: str, place: str, base: Base) -> CausalModel:
+    """The base model with the weights at a place of the arm's setting `path`, which have its names and shapes.
 
     Raises:
         InputError: there is no model, or it is not one that was trained from a model of the base's shape.
@@ -20,7 +19,7 @@ def checkpoint_weights(settings: Settings, arm: str, place: str, base: Base) -> 
     where = f"arms.{arm}.path"
     folder = _folder(settings, place, where)
     rows = base.tokenizer.rows_of(vocabulary_rows(folder), folder)
-    model = load_model(folder, device=base.model.device.type, vocab_rows=rows)
+    model = waiting_model(folder, "cpu", rows)
     if (folder / "tokenizer.json").is_file() and Tokenizer.from_folder(
         folder
     ).digest != base.tokenizer.digest:
@@ -30,7 +29,8 @@ def checkpoint_weights(settings: Settings, arm: str, place: str, base: Base) -> 
         raise InputError(
             f"{where}: {folder} has tensors of other names or shapes than {base.name}: correct `base`"
         )
-    return model.params
+    model.config, model.home = base.model.config, base.model.home
+    return model
 
 
 def _folder(settings: Settings, place: str, where: str) -> Path:

@@ -16,7 +16,9 @@ def outside_attempts(kind: str, start: RunStart) -> Iterator[Attempt]:
         InputError: its code raises an exception, or yields something else than attempts at the model's weights.
     """
     arm = outside_arm(kind, start.folder)
-    copied = {name: tensor.detach().clone() for name, tensor in start.model.params.items()}
+    copied = {
+        name: tensor.detach().to(start.model.device, copy=True) for name, tensor in start.model.params.items()
+    }
     own = replace(start, model=replace(start.model, params=copied))
     attempts = None
     while True:
