@@ -8,7 +8,7 @@ from pydantic import Field
 from benchmark.settings.arm_kinds import CONTROLS, DISTANT, ONE_STEP
 from benchmark.settings.arm_specs import Arm
 from benchmark.settings.scoring_rules import Claims, Scoring
-from benchmark.settings.track_settings import Settings, corpus_of_checkpoint
+from benchmark.settings.track_settings import Settings, arms_of
 
 FEWEST_UNITS = 3
 """With fewer draws, or texts on one draw, nothing is known about how much others would vary."""
@@ -97,7 +97,9 @@ def _claims(settings: Settings, pairs: Mapping[str, str]) -> Claims:
         return claims.model_copy(update={"pairs": pairs})
     changes: dict[str, object] = {
         "pairs": {model: larger for model, larger in pairs.items() if model == arm.base},
-        "corpora": tuple(filter(None, [corpus_of_checkpoint(settings, claims.arm)])),
+        "corpora": tuple(
+            one for one in settings.corpora if claims.arm in arms_of(settings, str(arm.base), one)
+        ),
         "not_testable": {"C3": "a checkpoint is trained already and uses no text", **claims.not_testable},
     }
     if "placebos" not in claims.model_fields_set:

@@ -130,7 +130,7 @@ def _runs_on(settings: Settings, name: str, model: str, corpus: str) -> bool:
     is_placebo = arm.kind in DISTANT and arm.of is not None
     if is_placebo and not _runs_on(settings, str(arm.of), model, corpus):
         return False
-    if arm.base is not None and (model != arm.base or corpus != corpus_of_checkpoint(settings, name)):
+    if arm.base is not None and (model != arm.base or corpus != _corpus_of_checkpoint(settings, name)):
         return False
     return (
         (arm.models is None or model in arm.models)
@@ -139,7 +139,7 @@ def _runs_on(settings: Settings, name: str, model: str, corpus: str) -> bool:
     )
 
 
-def corpus_of_checkpoint(settings: Settings, name: str) -> str | None:
+def _corpus_of_checkpoint(settings: Settings, name: str) -> str | None:
     """The one corpus under which a checkpoint stands: the first that it may run on."""
     named = settings.arms[name].corpora
     for corpus, spec in settings.corpora.items():
