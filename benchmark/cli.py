@@ -120,13 +120,16 @@ def run(
     overrides: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
     draw: Annotated[int, typer.Option(help="Pretraining draw of a ladder's model.")] = 0,
+    track: Annotated[
+        str | None, typer.Option(help="Whose settings; default: the first track that uses the suite.")
+    ] = None,
 ) -> None:
     """Do one run outside DVC: write run.json and samples.parquet into an empty folder."""
     from benchmark.commands.single_run import single_run
 
     single_run(
         model=model, corpus=corpus, index=index, arm=arm, seed=seed, suite=suite, out=out, limit=limit,
-        protocol=protocol, overrides=overrides or [], force=force, draw=draw,
+        protocol=protocol, overrides=overrides or [], force=force, draw=draw, track=track,
     )  # fmt: skip
 
 

@@ -44,17 +44,19 @@ def single_run(
     overrides: Sequence[str],
     force: bool,
     draw: int = 0,
+    track: str | None = None,
 ) -> None:
     """Do one run and write `run.json` and `samples.parquet`; never reads the run cache.
 
-    The folder `checkpoints` is there where `checkpoints.keep` asks for weights.
+    Settings are those of `track`, or else of the first track that uses the suite. The folder `checkpoints` is there
+    where `checkpoints.keep` asks for weights.
 
     Raises:
         InputError: anything that is named does not exist or does not fit, or `out` holds something.
     """
     check_out(out, force=force, instead="name an empty folder, or replace its files with --force")
     root = repository_root(Path.cwd())
-    params = params_of_suite(suite, root)
+    params = params_of_suite(suite, root) if track is None else _params_of_track(track, root)
     # A list of tasks stays what the settings say; a few-shot variant of a suite differs from its track's.
     named = [] if load_settings(params).evaluation.suite_name == suite else [f"evaluation.suite={suite}"]
     chosen = [*named, *([f"evaluation.protocol={protocol}"] if protocol else []), *overrides]
@@ -75,7 +77,7 @@ def single_run(
             f"--arm {arm}: a soup averages other runs and has no run of its own: `gapbench verify` repeats it"
         )
     corpus_name, text = find_text(corpus, index, settings, root)
-    name, folder = find_model(model, root, draw)
+    name, folder = find_model(model, root, draw, params if track else None)
     texts = further_texts(corpus, text, arm, settings, root)
     documents = suite_of(settings.evaluation, documents=settings.evaluation.documents, limit=limit, root=root)
     check = fits(settings, {arm: copies_of(settings.arms[arm].kind, settings.folder)})
@@ -94,9 +96,20 @@ def single_run(
     keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
 
 
-def find_model(model: str, root: Path, draw: int = 0) -> tuple[str, Path]:
-    """Name and folder of a ladder's model at one of its draws, a local folder, or a Hub model pinned to a commit."""
+def _params_of_track(track: str, root: Path) -> Path:
+    tracks = {settings.track.name: path for path, settings in all_tracks(root).items()}
+    if track not in tracks:
+        raise InputError(f"--track {track}: no such track{nearest(track, tracks)}")
+    return tracks[track]
+
+
+def find_model(model: str, root: Path, draw: int = 0, first: Path | None = None) -> tuple[str, Path]:
+    """Name and folder of a ladder's model at one of its draws, a local folder, or a Hub model pinned to a commit.
+
+    Of tracks that have a model of this name, the one with the settings file `first` counts, or else the first.
+    """
     tracks = all_tracks(root)
+    tracks = {first: tracks[first]} | tracks if first is not None else tracks
     for path, settings in tracks.items():
         if model in settings.models:
             check_draw(model, draw, settings.models[model])

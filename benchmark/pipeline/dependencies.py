@@ -73,6 +73,11 @@ def write_code_deps(file: Path) -> bool:
     return after != before
 
 
+def names_files_of_arms(file: Path) -> bool:
+    """Whether dvc.yaml still names files of arms, as those of an arm that the settings no longer have."""
+    return file.is_file() and f"{_OF_ARM}\n" in file.read_text(encoding="utf-8")
+
+
 def wrapped(items: Iterable[str], indent: str) -> list[str]:
     """Items, each followed by a comma, in lines of at most `WIDTH` characters."""
     lines: list[str] = []

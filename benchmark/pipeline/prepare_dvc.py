@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from benchmark.errors import CheckFailed
-from benchmark.pipeline.dependencies import write_code_deps
+from benchmark.pipeline.dependencies import names_files_of_arms, write_code_deps
 from benchmark.posttrain.outside.arm_files import arm_files
 from benchmark.posttrain.run_requests import check_arm
 from benchmark.settings.arithmetic_choice import begin
@@ -28,8 +28,9 @@ def prepare_track(params: Path) -> None:
     begin(settings.execution)
     for name in settings.arms:
         check_arm(settings, name)
-    if arm_files(settings, paths.root) and write_code_deps(paths.root / "dvc.yaml"):
-        print("dvc.yaml: the files that arms name are dependencies now")
+    stages = paths.root / "dvc.yaml"
+    if (arm_files(settings, paths.root) or names_files_of_arms(stages)) and write_code_deps(stages):
+        print("dvc.yaml: exactly the files that arms name are dependencies now")
     if params.resolve().parent != paths.root:
         show_track(paths.root / "tracks", params.resolve().parent.name)
     paths.attestations.mkdir(parents=True, exist_ok=True)  # DVC wants every dependency to be there

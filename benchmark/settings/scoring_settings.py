@@ -5,10 +5,10 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from benchmark.settings.arm_kinds import CONTROLS, ONE_STEP
+from benchmark.settings.arm_kinds import CONTROLS, DISTANT, ONE_STEP
 from benchmark.settings.arm_specs import Arm
 from benchmark.settings.scoring_rules import Claims, Scoring
-from benchmark.settings.track_settings import Settings
+from benchmark.settings.track_settings import Settings, arms_of
 
 FEWEST_UNITS = 3
 """With fewer draws, or texts on one draw, nothing is known about how much others would vary."""
@@ -71,7 +71,7 @@ class ScoringSettings(Scoring):
                 for name, arm in treatments.items()
             },
             families=families or {},
-            claims=settings.claims.model_copy(update={"pairs": pairs}),
+            claims=_claims(settings, pairs),
         )
 
     def is_treatment(self, arm: str) -> bool:
@@ -84,6 +84,28 @@ class ScoringSettings(Scoring):
         """Those of `present` (arms of one model and corpus) that are controls of treatment `arm`, sorted."""
         named = self.controls.get(arm)
         return tuple(sorted(a for a in present if not self.is_treatment(a) and (named is None or a in named)))
+
+
+def _claims(settings: Settings, pairs: Mapping[str, str]) -> Claims:
+    """The claims with these pairs; those about a checkpoint are about its own base, corpus and placebos.
+
+    Placebos that the settings name stay.
+    """
+    claims = settings.claims
+    arm = settings.arms.get(claims.arm)
+    if arm is None or arm.kind != "checkpoint":
+        return claims.model_copy(update={"pairs": pairs})
+    changes: dict[str, object] = {
+        "pairs": {model: larger for model, larger in pairs.items() if model == arm.base},
+        "corpora": tuple(
+            one for one in settings.corpora if claims.arm in arms_of(settings, str(arm.base), one)
+        ),
+        "not_testable": {"C3": "a checkpoint is trained already and uses no text", **claims.not_testable},
+    }
+    if "placebos" not in claims.model_fields_set:
+        own = (name for name, one in settings.arms.items() if one.of == claims.arm and one.kind in DISTANT)
+        changes["placebos"] = tuple(own)
+    return claims.model_copy(update=changes)
 
 
 def _is_general(control: Arm, treatment: Arm) -> bool:

@@ -126,7 +126,7 @@ def _tasks(track: str, key: Key) -> list[str]:
 def _texts(track: str, key: Key) -> list[str]:
     """The texts of the best and of the worst run."""
     runs, texts = track_data.table(track, "runs.csv"), track_data.table(track, "texts.parquet")
-    if not texts.has("text_id", "text") or not recipe.has_runs_of_its_own(track, key):
+    if not texts.has("text_id", "text") or recipe.kind_of(track, key) in recipe.WITHOUT_TEXT:
         return []
     scored = runs.of(key).sort_values("test_all", ascending=False, kind="stable").dropna(subset=["test_all"])
     ends = [("Text of the best run", scored.head(1)), ("Text of the worst run", scored.iloc[1:].tail(1))]

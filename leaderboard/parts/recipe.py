@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from benchmark.store.tracks import params_name
 from leaderboard.site import task_families, track_data
 from leaderboard.site.task_families import settings
 
@@ -32,16 +33,31 @@ def run_command(key: Key, runs: pd.DataFrame) -> str:
     """The command that repeats the entry's first run."""
     first = next(iter(runs.head(1).dropna(axis=1).to_dict("records")), {})
     track = str(first.get("track", ""))
-    index, seed = (str(int(first.get(name, 0))) for name in ("index", "seed"))
+    index, seed, draw = (str(int(first.get(name, 0))) for name in ("index", "seed", "draw"))
     suite = task_families.suite(track) or "SUITE"
     words = ["gapbench", "run", "--model", key[0], "--corpus", key[2], "--index", index, "--arm", key[1]]
+    words += ["--draw", draw] if draw != "0" else []
+    words += ["--track", track] if params_name(track) != "params.yaml" else []
     return " ".join(map(shlex.quote, [*words, "--seed", seed, "--suite", suite, "--out", "run-again"]))
+
+
+WITHOUT_TEXT = {
+    "soup": "No single text drove it: it averages the weights of runs on several texts.",
+    "checkpoint": "No text drove it: its weights were trained before.",
+}
+"""Kinds of treatment whose runs show no text, and why."""
+
+
+def kind_of(track: str, key: Key) -> str:
+    """The kind of an entry's treatment, from the track's parameters; empty where they do not name it."""
+    arms = settings(track).get("arms")
+    arm = arms.get(key[1]) if isinstance(arms, dict) else None
+    return str(arm.get("kind", "")) if isinstance(arm, dict) else ""
 
 
 def has_runs_of_its_own(track: str, key: Key) -> bool:
     """False for a soup, which averages the runs of another arm."""
-    arm = settings(track).get("arms", {}).get(key[1])
-    return not (isinstance(arm, dict) and arm.get("kind") == "soup")
+    return kind_of(track, key) != "soup"
 
 
 def verify_command(track: str, key: Key) -> str:

@@ -28,7 +28,7 @@ def show_runs(track: str, key: Key) -> None:
     for column, (label, run) in zip(st.columns(2), ends, strict=True):
         with column:
             for one in run.itertuples():
-                show_text(label, one, texts, of_its_own=recipe.has_runs_of_its_own(track, key))
+                show_text(label, one, texts, recipe.WITHOUT_TEXT.get(recipe.kind_of(track, key), ""))
     show_all(track, runs, chosen)
 
 
@@ -43,14 +43,14 @@ def show_all(track: str, runs: track_data.ResultTable, chosen: pd.DataFrame) -> 
     state.end()
 
 
-def show_text(label: str, run: Any, texts: track_data.ResultTable, *, of_its_own: bool = True) -> None:
-    """The text that drove one run, unchanged; a soup has none `of_its_own`."""
+def show_text(label: str, run: Any, texts: track_data.ResultTable, why_none: str = "") -> None:
+    """The text that drove one run, unchanged, or `why_none`."""
     st.markdown(
         f"**{label}:** {wording.number(run.test_all, 4)} at step {wording.number(run.selected_step, 0)}, text "
         f"{wording.plain(run.text_id)}"
     )
-    if not of_its_own:
-        st.markdown("No single text drove it: it averages the weights of runs on several texts.")
+    if why_none:
+        st.markdown(why_none)
         return
     found = (
         texts.where(corpus=run.corpus, text_id=run.text_id)

@@ -63,6 +63,15 @@ def test_two_of_the_originals_tasks_can_be_scored_on_a_rung(
     assert set(record["steps"][1]["metrics"]) == {"empathetic_dialogues", "pubmed_qa"}
 
 
+def test_an_arm_of_another_track_is_found_by_its_track(
+    tiny_rung: Path, tmp_path: Path, gapbench: Gapbench
+) -> None:
+    few = ["--set", "evaluation.tasks=[micro_cause]", "--set", "posttrain.max_steps=1"]
+    options = command(tiny_rung, tmp_path / "out", arm="lora", track="tricks", index="0", limit="2")
+    assert gapbench(*options, *few, "--set", "evaluation.steps=[1]")[0] == 0
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["arm"]["kind"] == "lora"
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -70,6 +79,8 @@ def test_two_of_the_originals_tasks_can_be_scored_on_a_rung(
         ({"index": "-1"}, "texts 0 to"),
         ({"arm": "gep"}, "did you mean 'gap'"),
         ({"suite": "micro13"}, "did you mean 'micro12'"),
+        ({"track": "trick"}, "--track trick: no such track, did you mean 'tricks'"),
+        ({"arm": "lora"}, "no arm 'lora'"),
         ({"corpus": "no-such-file.txt"}, "no corpus or file"),
         ({"model": "no-such-model"}, "no ladder model or folder"),
         ({"model": "owner/name@main"}, "40 hex digits"),

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from benchmark.models import micro_cache
 from benchmark.pipeline.dependencies import with_code_deps
+from benchmark.pipeline.prepare_dvc import prepare_track
 from benchmark.posttrain.arms import ARMS
 from benchmark.posttrain.run_code import run_files
 from benchmark.system.content_hash import code_digest
@@ -76,6 +77,15 @@ def test_dvc_yaml_names_the_code_that_a_stage_imports_no_more_and_no_less(stage:
 def test_dvc_yaml_is_as_the_command_writes_it() -> None:
     text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     assert with_code_deps(text) == text, "dvc.yaml: run `gapbench track deps`"
+
+
+def test_the_files_of_an_arm_that_is_gone_are_no_dependencies_any_more(tmp_path: Path) -> None:
+    shutil.copy2(ROOT / "params.yaml", tmp_path)
+    text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+    (tmp_path / "dvc.yaml").write_text(with_code_deps(text, of_arms=["tricks/gone.py"]), encoding="utf-8")
+    assert "tricks/gone.py" in (tmp_path / "dvc.yaml").read_text(encoding="utf-8")
+    prepare_track(tmp_path / "params.yaml")
+    assert (tmp_path / "dvc.yaml").read_text(encoding="utf-8") == text
 
 
 def test_every_stage_runs_the_function_that_its_code_is_read_from() -> None:

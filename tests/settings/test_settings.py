@@ -249,6 +249,20 @@ def test_a_declared_placebo_of_a_checkpoint_takes_the_place_of_the_one_that_woul
     assert {name for name, arm in settings.arms.items() if arm.of == "mine"} == {"far", "mine-noise"}
 
 
+def test_claims_about_a_checkpoint_are_about_its_base_and_its_own_placebos() -> None:
+    mine = ["arms.mine={kind: checkpoint, path: x, base: micro-1}", "claims.arm=mine"]
+    claims = ScoringSettings.of_track(load_settings(ROOT / "params.yaml", mine)).claims
+    assert (claims.pairs, claims.corpora) == ({"micro-1": "micro-2"}, ("seen",))
+    assert claims.placebos == ("mine-random", "mine-noise")
+    assert "program text" in claims.not_testable["C3"]  # what the settings say themselves stays
+    bare = load_settings(
+        ROOT / "params.yaml", [*mine, "claims.not_testable={}", "claims.placebos=[mine-noise]"]
+    )
+    claims = ScoringSettings.of_track(bare).claims
+    assert claims.placebos == ("mine-noise",)
+    assert claims.not_testable == {"C3": "a checkpoint is trained already and uses no text"}
+
+
 def test_settings_of_rare_arms_do_not_change_the_recipes_of_others() -> None:
     gap = load_settings(ROOT / "params.yaml").arms["gap"]
     assert gap.recipe == {"kind": "ascent", "role": None, "learning_rate": None, "of": None, "group": 2}
