@@ -42,16 +42,16 @@ def fitting_lines(root: Path) -> Iterator[str]:
 def bytes_of(name: str, settings: Settings, layout: TrackPaths, device: str) -> int | None:
     """Bytes that the largest run of a model takes at its peak, or its scores; None if its shape is not known yet."""
     spec, evaluation = settings.models[name], settings.evaluation
+    corpora = settings.corpora if spec.role != "baseline" else ()
     try:
         shape = model_shape(name, spec, layout)
+        arms = {
+            arm: copies_of(found.kind, settings.folder)
+            for corpus in corpora
+            for arm, found in arms_of(settings, name, corpus).items()
+        }
     except InputError:
         return None
-    corpora = settings.corpora if spec.role != "baseline" else ()
-    arms = {
-        arm: copies_of(found.kind, settings.folder)
-        for corpus in corpora
-        for arm, found in arms_of(settings, name, corpus).items()
-    }
     found = memory_by_arm(
         arms,
         settings.posttrain,

@@ -1,6 +1,7 @@
 """How many FLOP/s this machine sustains, measured on matrix products."""
 
 import hashlib
+import math
 import time
 from dataclasses import dataclass
 
@@ -15,13 +16,15 @@ from benchmark.settings.track_settings import Settings
 class FlopRates:
     """FLOP/s that are sustained: of evaluation, of its logits (float32 always), and of optimiser steps.
 
-    `digested` are the bytes of weights a second that a digest is computed of.
+    `digested` are the bytes of weights a second that a digest is computed of, `moved` those that are copied between the
+    machine's memory and a GPU; without a GPU none are.
     """
 
     evaluation: float
     logits: float
     steps: float
     digested: float
+    moved: float = math.inf
 
 
 SUSTAINED = 0.40
@@ -30,6 +33,8 @@ PEAKS = {"h100": {"fp32": 67e12, "tf32": 494.7e12, "bf16": 989.4e12, "fp16-amp":
 """FLOP/s by GPU and precision, dense, from the data sheet: NVIDIA H100 SXM (its figures with sparsity, halved)."""
 BANDWIDTH = {"h100": 3.35e12}
 """Bytes of memory a second by GPU, from the same data sheet."""
+HOST_BANDWIDTH = {"h100": 64e9}
+"""Bytes a second to and from the machine's memory by GPU: PCI Express 5.0 with 16 lanes, one direction."""
 MEMORY = {"h100": 80e9}
 """Bytes of memory by GPU, from the same data sheet."""
 
@@ -49,6 +54,7 @@ def published_rates(gpu: str, settings: Settings) -> FlopRates:
         evaluation=SUSTAINED * peaks[settings.evaluation.precision],
         logits=SUSTAINED * peaks["fp32"],
         steps=SUSTAINED * peaks[settings.posttrain.precision],
+        moved=SUSTAINED * HOST_BANDWIDTH[gpu],
         digested=SUSTAINED * BANDWIDTH[gpu] / DIGEST_TRAFFIC,
     )
 

@@ -71,6 +71,8 @@ def plan(
     print(f"in all: {pushed:.4g} positions, {total:.4g} FLOPs, {hours:.3g} hours at that rate")
     digests = sum(one.digest_hours(rates) for one in costs)
     print(f"  of these {digests:.2g} hours ({digests / hours if hours else 0.0:.1%}) are digests of weights")
+    if moving := sum(one.moving_hours(rates) for one in costs):
+        print(f"  and {moving:.2g} hours copies of weights between the GPU and the machine's memory")
     print("\n".join(memory_lines(costs, settings, gpu)))
     workers = worker_count(settings.execution, sum(one.passes for one in costs))
     if measured and workers > 1:

@@ -35,6 +35,7 @@ class Cost:
         evaluation: FLOPs of the layers in all passes; `logits` those of the logits that are read.
         memory: of a run, by arm.
         digested: bytes of weights that digests are computed of, in all runs.
+        moved: bytes of weights that are copied between a GPU and the machine's memory.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Cost:
     logits: float
     memory: Mapping[str, RunMemory]
     digested: float = 0.0
+    moved: float = 0.0
 
     @property
     def bytes(self) -> int:
@@ -62,7 +64,11 @@ class Cost:
         """Hours at these rates."""
         steps = (self.training + self.posttraining) / rates.steps
         evaluation = self.evaluation / rates.evaluation + self.logits / rates.logits
-        return (steps + evaluation) / 3600 + self.digest_hours(rates)
+        return (steps + evaluation) / 3600 + self.digest_hours(rates) + self.moving_hours(rates)
+
+    def moving_hours(self, rates: FlopRates) -> float:
+        """Hours of copies between a GPU and the machine's memory."""
+        return self.moved / rates.moved / 3600
 
     def digest_hours(self, rates: FlopRates) -> float:
         """Hours of the digests of weights."""
@@ -150,6 +156,7 @@ def cost(
             evaluation=max(preparations.peak_bytes(one, config) for one in passes),
         ),
         digested=float(FLOAT * shape.parameters * work.digests),
+        moved=float(FLOAT * shape.parameters * work.moved),
     )
 
 
@@ -177,7 +184,8 @@ class Work:
     """Optimiser steps of all runs of a treated model, and their passes over all documents.
 
     `lesson_tokens` are the tokens of the updates of `lessons`, at most; its updates do not count as `steps`. `chosen`
-    are the steps that runs are judged by, one each; `digests` are those of weights.
+    are the steps that runs are judged by, one each; `digests` are those of weights, and `moved` the copies of all
+    weights between a GPU and the machine's memory.
     """
 
     steps: int
@@ -185,6 +193,7 @@ class Work:
     lesson_tokens: int = 0
     chosen: int = field(default=0, compare=False)
     digests: int = field(default=0, compare=False)
+    moved: float = field(default=0.0, compare=False)
 
 
 def work_of(settings: Settings, layout: TrackPaths, model: str) -> Work:
@@ -194,6 +203,7 @@ def work_of(settings: Settings, layout: TrackPaths, model: str) -> Work:
     named = None if evaluation.protocol == "paper" else evaluation.steps
     scored = [step for step in named or range(1, most + 1) if step <= most]
     runs = once = averaged = tokens = 0
+    moved = 0.0
     for corpus, spec in settings.corpora.items():
         texts = text_count(corpus, spec, layout)
         for name, arm in arms_of(settings, model, corpus).items():
@@ -206,12 +216,17 @@ def work_of(settings: Settings, layout: TrackPaths, model: str) -> Work:
             elif (source := settings.arms[arm.of or name]).path is not None:
                 once += min(texts, len(source.path))
             else:
-                runs += texts // (source.texts or 1) * len(arm.seeds)
-    kept = most if settings.checkpoints.keep == "all" else len(scored)
+                own = texts // (source.texts or 1) * len(arm.seeds)
+                runs += own
+                # To the device for step 0 and for the first step; to the machine and back what is kept of the best.
+                kept = len(scored) + 1 if evaluation.test_steps == "selected" else 0
+                moved += own * (most * copies_of(arm.kind, settings.folder).moved + 2 + kept)
+    digested = most if settings.checkpoints.keep == "all" else len(scored)
     return Work(
         (runs + averaged) * most,
         runs * len(scored) + once,
         tokens,
         chosen=(runs if scored else 0) + once,
-        digests=runs * (1 + kept) + 2 * once,
+        digests=runs * (1 + digested) + 2 * once,
+        moved=moved,
     )

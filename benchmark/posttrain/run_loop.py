@@ -304,7 +304,10 @@ class _Run:
 
 def host_copy(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A copy of the weights in the memory of the machine, not of its GPU."""
-    return {name: tensor.to("cpu", copy=True) for name, tensor in params.items()}
+    return {
+        name: torch.empty_like(tensor, device="cpu", pin_memory=tensor.is_cuda).copy_(tensor)
+        for name, tensor in params.items()
+    }
 
 
 def l2_distance(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> float:

@@ -25,12 +25,13 @@ GIB = 2**30
 
 class Copies(NamedTuple):
     """Copies of the weights of a run: on the device while a step is `taken` and while it is `scored`; and those that
-    wait in the machine's memory, the base model not counted.
+    wait in the machine's memory, the base model not counted. `moved` are copied between the two at each step.
     """
 
     taken: float
     scored: float
     host: float
+    moved: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ base model that is given to it, and the weights of the step before."""
 
 
 def copies_of(kind: str, folder: Path | None = None) -> Copies:
-    """The copies that an arm's module declares as `COPIES`, `SCORED_COPIES` and `HOST_COPIES`.
+    """The copies that an arm's module declares as `COPIES`, `SCORED_COPIES`, `HOST_COPIES` and
+    `MOVED_COPIES`.
 
     Args:
         folder: that of the settings, from which a kind from outside names its file.
@@ -49,7 +50,10 @@ def copies_of(kind: str, folder: Path | None = None) -> Copies:
         module, more = sys.modules[outside_arm(kind, folder).function.__module__], OUTSIDE
     taken = getattr(module, "COPIES", COPIES + more)
     scored = getattr(module, "SCORED_COPIES", min(taken, SCORED_COPIES + more))
-    return Copies(float(taken), float(scored), float(getattr(module, "HOST_COPIES", more)))
+    host = getattr(module, "HOST_COPIES", more)
+    # For the distance, the base model; for the update, by default, the weights before it, there and back.
+    moved = getattr(module, "MOVED_COPIES", 3.0 if host else 1.0)
+    return Copies(float(taken), float(scored), float(host), float(moved))
 
 
 def attempts_of(kind: str, start: RunStart) -> Iterator[Attempt]:

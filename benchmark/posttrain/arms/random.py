@@ -12,6 +12,8 @@ from torch import Tensor
 from benchmark.posttrain.arms import ascent
 from benchmark.posttrain.arms.interface import Attempt, RunStart, followed, squared_distance
 
+MOVED_COPIES = 5.25
+"""At each step, between the two: the base model twice, the signs, and the mirrored run's weights three times."""
 HOST_COPIES = 1.25
 """In the machine's memory: the mirrored run's weights, and a byte of sign for each of them."""
 
