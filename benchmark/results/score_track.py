@@ -71,7 +71,8 @@ def run_score(
         name: all(task.written for task in layout.tasks if task.family == name) for name in layout.families
     }
     columns = table_columns([Family(*family) for family in written.items()])
-    if given is not None and any(_chosen_only(run) for run in given):
+    options = [(run.get("settings") or {}).get("evaluation") or {} for run in given or ()]
+    if any(evaluation.get("test_steps") == "selected" for evaluation in options):
         _leave_out_what_compares_steps(tables)
     derived = derive(tables, records, treatments)
     files = {name: csv_text(rows, columns[name].names) for name, rows in tables.items()}
@@ -82,11 +83,6 @@ def run_score(
 
 
 CHOSEN_ONLY = "test was scored at the chosen step alone"
-
-
-def _chosen_only(run: Mapping[str, Any]) -> bool:
-    evaluation = (run.get("settings") or {}).get("evaluation") or {}
-    return bool(evaluation.get("test_steps") == "selected")
 
 
 def _leave_out_what_compares_steps(tables: Mapping[str, list[Row]]) -> None:
