@@ -47,8 +47,8 @@ COLUMNS: dict[str, Column] = {
     "model": Column("Model", "The language model that was treated."),
     "arm": Column(
         "Treatment",
-        "What was done to it, by the name that the track's settings give it; `random`, `shuffled` and `descent` "
-        "are controls.",
+        "What was done to it, by the name that the track's settings give it. `descent` and placebos such as "
+        "`random` are controls.",
     ),
     "corpus": Column("Texts from", "The corpus that the driving texts come from; one text drives one run."),
     "row_kind": Column(
@@ -101,8 +101,8 @@ COLUMNS: dict[str, Column] = {
     ),
     "against_controls": Column(
         "Against controls",
-        "Verdict against each control: same distance in a random direction, the same words shuffled, or "
-        "training as usual.",
+        "Verdict against each control, such as the same distance in a random direction, the same words shuffled, "
+        "or training as usual.",
     ),
     "against_rungs": Column(
         "Against larger models",

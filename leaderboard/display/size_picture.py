@@ -78,11 +78,10 @@ def _family(rungs: pd.DataFrame, x: alt.X, span: float, words: str) -> list[alt.
 
 
 def _side_by_side(treated: pd.DataFrame, span: float) -> pd.DataFrame:
-    """The points of one model beside each other, in a group that is equally wide for all models."""
-    place = treated.groupby("model").cumcount()
+    """The points of one model beside each other, to the right of its square, which none of them hides."""
+    place = treated.groupby("model").cumcount() + 1
     count = treated.groupby("model")["model"].transform("size")
-    shift = (place + 0.5) / count - 0.5
-    step = (WIDTH * shift).where(count > 4, 0.017 * (place - (count - 1) / 2))
+    step = (WIDTH * place / count).where(count > 4, 0.017 * place)
     return treated.assign(parameters=treated["parameters"] * span**step)
 
 

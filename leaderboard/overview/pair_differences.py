@@ -40,7 +40,7 @@ def _keys(frame: pd.DataFrame, names: list[str]) -> list[tuple[str, str, str]]:
 def heat_of_pairs(
     both: pd.DataFrame, names: list[str], track: str, link: Link = relative_link
 ) -> alt.LayerChart:
-    """Row minus column; a dot where the difference is told from zero after Holm over all pairs."""
+    """Row minus column; a dot where the difference is significant after Holm over all pairs."""
     shown = both.assign(
         said=[difference(row) for row in both.to_dict("records")],
         short=[wording.number(delta, 3, signed=True) for delta in both["delta"]],
@@ -58,7 +58,7 @@ def heat_of_pairs(
         down="entry",
         headings=("Entry", "Against"),
         mark="told",
-        marked="told from zero (p < 0.05 after Holm over all pairs). Row minus column; click a cell to open the pair.",
+        marked="differs from zero (p < 0.05 after Holm over all pairs). Row minus column; click a cell for the pair.",
         columns=present,
         rows=present,
     )

@@ -12,8 +12,9 @@ from leaderboard.site.state import Link, relative_link
 from leaderboard.site.track_data import KEY, ResultTable
 
 CAPTION = (
-    "Line: untreated models, with their 95 % band. Points: treated models; the bar is the 95 % interval of the "
-    "distance to the next larger model. A point whose bar lies in a green zone is as good as that larger model."
+    "Squares and line: untreated models, with their 95 % band. Circles to the right of a square: this model after "
+    "treatment; the bar is the 95 % interval of the distance to the next larger model. A circle whose bar lies in a "
+    "green zone is as good as that larger model."
 )
 MOST_ZONES = 6
 """Zones that are drawn; if there are more, each treated model keeps the one of its nearest larger model."""

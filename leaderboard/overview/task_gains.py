@@ -24,6 +24,9 @@ def gains_by_task(
     own = comparisons.where(baseline_kind="base")
     own = own[~own["scope"].isin(families.scopes)].rename(columns={"scope": "task"})
     found = ranked[KEY].merge(own, on=KEY, how="inner").dropna(subset=["delta"])
+    place = {task: number for number, task in enumerate(families.in_order(found["task"]))}
+    found = found.assign(_entry=found.groupby(KEY, sort=False).ngroup(), _task=found["task"].map(place))
+    found = found.sort_values(["_entry", "_task"], kind="stable")
     names = [track_choice.name_of(key) for key in found[KEY].itertuples(index=False, name=None)]
     return found.assign(entry=names).reindex(columns=COLUMNS)
 

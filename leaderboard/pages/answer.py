@@ -6,27 +6,26 @@ import pandas as pd
 import streamlit as st
 
 from leaderboard.display import charts, plain_html, tables, wording
-from leaderboard.overview import claim_summary, ranking_table, score_picture, task_gains
+from leaderboard.overview import claim_summary, pair_differences, ranking_table, score_picture, task_gains
 from leaderboard.parts import claim_cards, draw_notes, order, ranking, short_answer
 from leaderboard.site import page, state, task_families, track_data
 from leaderboard.site.task_families import TaskFamilies
 
-MOST_SIZES = 36
 FILTER = 168  # pixels: six side by side; a docstring here would be printed on the page
 LEAD = (
-    "**Gradient ascent post-training (GAP)** takes a finished language model and, for a few steps, makes "
-    "it *worse* at predicting one random text. Its authors reported that this makes the model better at "
-    "everything else: as good as a model two to three times larger. This benchmark repeats the "
-    "experiment, with controls, and says how sure the answer is."
+    "The question comes from **gradient ascent post-training (GAP)**. It takes a finished language model and, "
+    "for a few steps, makes it *worse* at predicting one random text. Its authors reported that this makes the "
+    "model better at everything else: as good as a model two to three times larger. This benchmark repeats the "
+    "experiment, also with other treatments and with controls, and says how sure the answer is."
 )
 ORDER = "The treatment that the claims are about comes first. Click *Rank* to order all entries by rank."
 HOW_TO_READ = """
 - **Compared with what?** With three things: the same model before treatment, larger untreated models of the
   same family, and placebos: changes that cannot teach anything, such as steps in a random direction.
-- **How sure?** Each question is decided by one declared estimate (where there are several,
-  by all). *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out. *Inconclusive*: neither;
-  more questions, texts or models are needed. *Not testable*: this track cannot ask it. *Cannot tell*: the
-  study's own controls failed.
+- **How sure?** Each question is decided by one estimate that was declared in advance, or by several, all of which
+  must show the effect. *Reproduced*: it shows the effect. *Not reproduced*: it rules the effect out.
+  *Inconclusive*: neither; more questions, texts or models are needed. *Not testable*: this track cannot ask it.
+  *Cannot tell*: the study's own controls failed.
 - **What do the figures mean?** Scores run from 0 to 1: the share of answers that are right, or, where
   a text is written, the share of its words that are. The true difference plausibly lies in the range
   after "95 %". A range that only just misses 0 decides nothing where there are many comparisons: a few miss it by luck.
@@ -129,9 +128,11 @@ def show_tasks(
         return
     st.header("Gain by task", anchor="tasks")
     first = list(dict.fromkeys(gains["entry"]))
-    if len(first) > MOST_SIZES:
-        st.caption(f"The first {MOST_SIZES} of {len(first)} entries. The download holds all.")
-    shown = gains[gains["entry"].isin(first[:MOST_SIZES])]
+    if len(first) > pair_differences.MOST_ENTRIES:
+        st.caption(
+            f"The first {pair_differences.MOST_ENTRIES} of {len(first)} entries. The download holds all."
+        )
+    shown = gains[gains["entry"].isin(first[: pair_differences.MOST_ENTRIES])]
     charts.show(task_gains.heat_of_tasks(shown, track), "Gain of each entry by task", name="gain-by-task")
     tables.offer(gains, "gains-by-task")
 
@@ -153,8 +154,8 @@ def show_sizes(rows: ranking.RankingView, arm: str | None) -> None:
         "own size. The treatment pays where the whole line lies right of its tick. As good as a larger "
         "model: the dot reaches that model's dotted line."
     )
-    if len(sized) > MOST_SIZES:
-        st.caption(f"The first {MOST_SIZES} of {len(sized)} by rank.")
+    if len(sized) > pair_differences.MOST_ENTRIES:
+        st.caption(f"The first {pair_differences.MOST_ENTRIES} of {len(sized)} by rank.")
     if left_out:
         st.caption(
             f"Not drawn: {wording.counted(left_out, 'entry', 'entries')} that rest on documents alone."
@@ -165,7 +166,7 @@ def show_sizes(rows: ranking.RankingView, arm: str | None) -> None:
             "than the smallest untreated model."
         )
     charts.show(
-        charts.sizes(sized.head(MOST_SIZES), rungs, arm),
+        charts.sizes(sized.head(pair_differences.MOST_ENTRIES), rungs, arm),
         "Effective size of each treated model with its interval, beside its own size",
         name="effective-sizes",
     )

@@ -179,7 +179,9 @@ def show_finer(track: str, key: Key) -> None:
         "right choice or, where a text is written, of a token of the reference text. The claims are not about it; it "
         "says what is too small for the score to show."
     )
-    tables.show(frame, "finer", height="content", known_widths=tables.widths(frame))
+    tables.show(
+        frame, "finer", height="content", labels=evidence.FINER_LABELS, known_widths=tables.widths(frame)
+    )
 
 
 def show_steps(track: str, key: Key) -> None:

@@ -11,8 +11,8 @@ from leaderboard.parts import draw_notes, recipe
 from leaderboard.site import page, track_data
 
 LEAD = (
-    "What made these results, and whether somebody else could make them again. A result is worth as much as its "
-    "repetition is worth."
+    "What made these results, and whether somebody else got the same. A result that nobody has repeated is only "
+    "a report."
 )
 LABELS = {
     "package": Column("Package", "Only packages that can change a figure."),

@@ -34,8 +34,7 @@ QUESTIONS = {
     ),
     "C4": (
         "Is it more than a placebo?",
-        "Compared with changes that cannot teach anything: steps in a random direction, and the same "
-        "words shuffled.",
+        "Compared with changes that cannot teach anything, such as steps in a random direction.",
     ),
 }
 """Each claim as a question without technical terms, and what is compared with what."""

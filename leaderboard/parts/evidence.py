@@ -32,6 +32,7 @@ TASK_LABELS = {
     "verdict": Column("Verdict", "On the gain; for single tasks by q-value."),
     "open": Column("Documents", "Opens the documents of this task.", "link"),
 }
+FINER_LABELS = {"task": Column("Tasks", "A family of tasks.", width="medium")}
 CONTROLS = {"descent": "training as usual"}
 """Controls that are not placebos, in words."""
 HELD_OUT = "held-out choice"

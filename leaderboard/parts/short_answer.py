@@ -48,6 +48,8 @@ def readable(content: Any) -> list[dict[str, Any]]:
     return [c for c in claims if isinstance(c, dict) and c.get("id") and c.get("outcome")]
 
 
+FIRM = ("**Yes", "**No.", "**No,")
+"""Beginnings of the answers that say something; only these hold at one scale and not at another."""
 MOST_LISTED = 6
 """More models than this are counted, not listed."""
 ORIGINAL_SMALLEST = 300e6
@@ -65,7 +67,8 @@ def below_original(entries: pd.DataFrame) -> bool:
 def short_answer(claims: list[dict[str, Any]], *, small: bool = False) -> tuple[str, str]:
     """The outcome of the main question and a sentence that answers it; `small` says at what scale it holds."""
     outcome, sentence = _answer({str(c["id"]): str(c["outcome"]) for c in claims})
-    return outcome, sentence.replace(".**", ", at this scale.**", 1) if small else sentence
+    scaled = small and sentence.startswith(FIRM)
+    return outcome, sentence.replace(".**", ", at this scale.**", 1) if scaled else sentence
 
 
 def in_a_line(sentence: str) -> str:
@@ -104,7 +107,7 @@ def tested(entries: pd.DataFrame) -> str:
         said += ", each pretrained " + ("once" if times == 1 else f"{wording.in_words(times)} times")
     if not wording.missing(texts):
         corpora = ranked["corpus"].nunique()
-        said += f"; {wording.counted(wording.whole(texts), 'text')} from "
+        said += f"; treated (post-trained) with {wording.counted(wording.whole(texts), 'text')} from "
         said += f"{'each of ' if corpora > 1 else ''}{wording.in_words(corpora)} source{'' if corpora == 1 else 's'}"
         said += ", one text per run"
     if not wording.missing(questions):

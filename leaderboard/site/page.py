@@ -13,6 +13,8 @@ TRACK_WORDS = {
     "micro": "micro: small models trained here",
     "paper": "paper: OPT 350M to 6.7B",
     "published": "published: the original study",
+    "smollm2-q4": "smollm2-q4: SmolLM2 135M, 4-bit",
+    "tricks": "tricks: seven treatments",
 }
 
 
@@ -73,8 +75,7 @@ def no_results() -> None:
     st.markdown("The leaderboard reads this folder, and found no track in it:")
     st.code(str(folder), language=None)
     st.markdown(
-        "Make the results of the embedded track (about a quarter of an hour on two cores), or point to "
-        "others:"
+        "Make the results of the track `micro` (about ten minutes on two cores), or name another folder:"
     )
     st.code("make repro\nGAPBENCH_RESULTS=/path/to/results make leaderboard", language="bash")
     finish()

@@ -51,13 +51,19 @@ class TaskFamilies:
         return self.words[scope].inside if scope in self.words else scope
 
     def in_order(self, found: Iterable[str]) -> list[str]:
-        """The scopes that occur: all, the families, then the tasks by name."""
+        """The scopes that occur: all, the families, then the tasks by name, `task-2` before `task-10`."""
         present = {scope for scope in found if isinstance(scope, str)}
-        return [s for s in self.scopes if s in present] + sorted(present - set(self.scopes))
+        tasks = sorted(present - set(self.scopes), key=_numbers_by_value)
+        return [s for s in self.scopes if s in present] + tasks
 
     def columns(self) -> dict[str, Column]:
         """The columns that a table may have for each family."""
         return family_columns({name: (words.label, words.score) for name, words in self.words.items()})
+
+
+def _numbers_by_value(name: str) -> tuple[list[tuple[str, int]], str]:
+    """A key that puts `task-2` before `task-10`."""
+    return [(words, int(digits or -1)) for words, digits in re.findall(r"(\D*)(\d*)", name)], name
 
 
 def of_track(track: str) -> TaskFamilies:

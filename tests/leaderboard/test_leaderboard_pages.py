@@ -334,7 +334,7 @@ def test_c0_stands_first_with_its_controls(opened: Open, made: Path) -> None:
 def test_where_c0_fails_nothing_can_be_told(opened: Open, studies: Callable[..., Path]) -> None:
     test = opened("answer", studies(controls_hold=False))
     words = texts(test)
-    assert "**Cannot tell, at this scale.**" in words and "not all as declared" in words
+    assert "**Cannot tell.**" in words and "not all as declared" in words
     assert words.count("cannot tell]") == 3 and "not testable]" in words
     assert list(html_table(markup(test), CONTROLS)["As declared"]).count("✘ no") == 1
 
