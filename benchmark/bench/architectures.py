@@ -31,7 +31,7 @@ LEAST = {"smollm2": 3}
 """How many times faster than lm-eval, where that is not twice."""
 MAX_LENGTH = 512
 DISTANCES = {"gpt_neox": 2.5e-5, "llama": 3e-4, "smollm2": 0.0}
-"""Of the checkpoint from its model, in every weight: such that the share of texts that are those of their model is as in
+"""Of the checkpoint from its model, in every weight: such that the share of texts that are those of the model is as in
 runs of the micro track, .71 to .89 (PERFORMANCE). The row `texts_as_drafted` shows the share."""
 SIZES = {
     "hidden_size": 384,
