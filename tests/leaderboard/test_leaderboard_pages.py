@@ -502,6 +502,15 @@ def test_claims_are_shown_as_decided(opened: Open, made: Path) -> None:
     assert all(claim["sentence"] in words and claim["outcome"] in words for claim in decided)
 
 
+def test_an_entry_of_another_track_is_repeated_with_that_track_s_settings(opened: Open) -> None:
+    of_lora = opened("entry", RESULTS, track="tricks", model="micro-1", arm="lora", corpus="code")
+    (run,) = [code.value for code in of_lora.code if code.value.startswith("gapbench run")]
+    assert "--arm lora --track tricks" in run or "--arm lora --draw 2 --track tricks" in run
+    of_soup = opened("entry", RESULTS, track="tricks", model="micro-1", arm="soup", corpus="code")
+    assert not any(code.value.startswith("gapbench run") for code in of_soup.code)
+    assert "it averages the weights of runs on several texts" in texts(of_soup)
+
+
 def test_the_entry_page_shows_the_stored_figures(opened: Open, made: Path) -> None:
     key = {"model": "micro-200k", "arm": "gap", "corpus": "seen"}
     test = opened("entry", made, **key)
