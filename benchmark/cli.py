@@ -196,7 +196,7 @@ def precision(
     params: Params = Path("params.yaml"),
     out: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
 ) -> None:
-    """Print what bf16 (on a GPU also tf32) does to log-probabilities, answers and a verdict; a few minutes."""
+    """Print what tf32 and bf16 do to log-probabilities, answers and a verdict; a few minutes."""
     from benchmark.commands.precision_table import precision_table
 
     precision_table(params, out)
@@ -396,15 +396,14 @@ def bench_engine(out: BenchOut = None) -> None:
 @bench.command("architectures")
 def bench_architectures(
     smollm2: Annotated[
-        Path | None, typer.Option(help="SmolLM2-135M as a model folder: measures it too, on five tasks.")
+        Path | None,
+        typer.Option(help="SmolLM2-135M as a model folder: measures it too, on the tasks of choices."),
     ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(help="gpt_neox, llama or smollm2; repeatable; default: all that can be."),
     ] = None,
-    documents: Annotated[
-        int | None, typer.Option(help="Documents a task; default: 16, SmolLM2 40.", min=1)
-    ] = None,
+    documents: Annotated[int | None, typer.Option(help="Documents a task; default: 16.", min=1)] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for architectures.json.")] = None,
 ) -> None:
     """Models over transformers compared with their bare forward pass and with lm-eval, in either arithmetic."""

@@ -25,8 +25,8 @@ from benchmark.system.files import write_json
 
 ARITHMETICS = ("portable", "native")
 TURNS = 3
-DOCUMENTS = {"gpt_neox": 16, "llama": 16, "smollm2": 40}
-"""Documents a task."""
+DOCUMENTS = 16
+"""A task."""
 LEAST = {"smollm2": 3}
 """How many times faster than lm-eval, where that is not twice."""
 MAX_LENGTH = 512
@@ -48,19 +48,20 @@ SHAPES: dict[str, dict[str, Any]] = {
     "llama": SIZES | {"model_type": "llama", "intermediate_size": 1024, "num_key_value_heads": 2},
 }
 """30 and 29 million weights, 19 of them in the embedding of OPT's tokens; the second has three heads a group."""
-CHOICE_TASKS = ("piqa", "arc_easy", "hellaswag", "winogrande", "copa")
+CHOICE_FAMILY = "classification"
+"""The family of gap12 on which SmolLM2 is measured: all eight tasks whose answers are choices."""
 UNIT = "s of CPU a checkpoint"
 
 
 def run_architectures(names: list[str], folder: Path | None, documents: int | None, out: Path | None) -> int:
     """Measure the models of these `names`, print a table, write `architectures.json` into `out` if given.
 
-    `folder`: SmolLM2-135M, for the name `smollm2`. `documents` a task, else those of DOCUMENTS. Figures of other models
+    `folder`: SmolLM2-135M, for the name `smollm2`. `documents` a task, else DOCUMENTS. Figures of other models
     that the same CPU gave stay in the file. Returns 0 where every bound holds, else 1. Needs gap12's data.
     """
     rows: dict[str, Row] = {}
     for name in names:
-        found = model_rows(name, folder if name == "smollm2" else None, documents or DOCUMENTS[name])
+        found = model_rows(name, folder if name == "smollm2" else None, documents or DOCUMENTS)
         if out is not None:
             keep(found, name, out / "architectures.json")
         rows |= found
@@ -227,7 +228,8 @@ def prepared(
         suite = bench_suite("gap12", "paper")
     else:
         tokenizer = Tokenizer.from_folder(given)
-        suite = load_suite("gap12", protocol="paper", documents=WHOLE, tasks=CHOICE_TASKS)
+        choices = [task.name for task in bench_suite("gap12", "paper").tasks if task.family == CHOICE_FAMILY]
+        suite = load_suite("gap12", protocol="paper", documents=WHOLE, tasks=choices)
     base = load_model(given or room, vocab_rows=tokenizer.n_rows)
     assert isinstance(base.config, TransformersArchitecture)
     generator = torch.Generator().manual_seed(1)
