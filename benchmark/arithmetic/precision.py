@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -11,6 +12,9 @@ from benchmark.errors import InputError
 
 MATH = SDPBackend.MATH
 
+emulated: ContextVar[bool] = ContextVar("emulated", default=False)
+"""Whether a CPU emulates tf32 (`emulated_tf32.py`)."""
+
 
 def check_precision(precision: Precision, device: str) -> None:
     """Refuse a precision that the device does not have.
@@ -18,7 +22,7 @@ def check_precision(precision: Precision, device: str) -> None:
     Raises:
         InputError: `tf32` on a device that is not a GPU.
     """
-    if precision == "tf32" and device != "cuda":
+    if precision == "tf32" and device != "cuda" and not emulated.get():
         raise InputError(
             f"evaluation.precision: tf32 is a mode of NVIDIA GPUs and this run is on {device}: use fp32 or bf16"
         )
@@ -33,19 +37,24 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
     process is held to portable code, attention in `bf16` is computed product by product: torch's fused kernel needs the
     code for AVX-512 that such a process leaves out.
     """
-    if device.type == "cuda":
-        before = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    try:
+    with _tf32(precision == "tf32"):
         if precision == "bf16":
             fused = device.type != "cpu" or not is_portable()
             with torch.autocast(device.type, torch.bfloat16), nullcontext() if fused else sdpa_kernel(MATH):
                 yield
         else:
             yield
+
+
+@contextmanager
+def _tf32(allowed: bool) -> Iterator[None]:
+    """Allow or forbid tf32 to torch while the block runs."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    try:
+        yield
     finally:
-        if device.type == "cuda":
-            torch.backends.cuda.matmul.allow_tf32 = before
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def cached_bytes(precision: Precision) -> int:
@@ -60,9 +69,11 @@ def product_type(dtype: torch.dtype, device: torch.device) -> torch.dtype:
 
 @contextmanager
 def in_float32(device: torch.device) -> Iterator[None]:
-    """Leave autocast while the block runs: logits and their softmax are float32 in every precision."""
-    if torch.is_autocast_enabled(device.type):
-        with torch.autocast(device.type, enabled=False):
-            yield
-    else:
+    """Leave autocast and tf32 while the block runs: logits and their softmax are float32 in every precision."""
+    leaving = (
+        torch.autocast(device.type, enabled=False)
+        if torch.is_autocast_enabled(device.type)
+        else nullcontext()
+    )
+    with leaving, _tf32(False):
         yield

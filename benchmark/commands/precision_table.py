@@ -1,11 +1,12 @@
 """`gapbench precision`: what a precision of evaluation does to log-probabilities, answers, scores and a verdict.
 
 The claimed pair with the smallest treated model is scored in float32 and in the other precisions that the device has:
-the unmodified draws of both models, and the runs of the claimed arm on the target corpus.
+the unmodified draws of both models, and the runs of the claimed arm on the target corpus. A CPU emulates tf32.
 """
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from benchmark.arithmetic.emulated_tf32 import emulated_tf32
 from benchmark.arithmetic.mode import Precision
 from benchmark.corpora.texts import stored_texts
 from benchmark.errors import InputError
@@ -45,12 +47,13 @@ def precision_table(params: Path, out: Path | None = None) -> None:
         raise InputError(f"{params}: claims.pairs and claims.target_corpus name what is compared: set them")
     treated, rung = next(iter(settings.claims.pairs.items()))
     device = torch_device(settings.execution)
-    others: list[Precision] = ["tf32", "bf16"] if device == "cuda" else ["bf16"]
+    others: list[Precision] = ["tf32", "bf16"]
     whole, parameters = _samples(settings, paths, "fp32", (treated, rung))
     facts: dict[str, Any] = {"track": paths.track, "device": device, "models": [treated, rung]}
     facts["fp32"] = {"verdict": verdict(settings, whole, parameters, treated, rung)}
     for precision in others:
-        rounded, _ = _samples(settings, paths, precision, (treated, rung))
+        with emulated_tf32() if precision == "tf32" and device == "cpu" else nullcontext():
+            rounded, _ = _samples(settings, paths, precision, (treated, rung))
         found = differences(whole, rounded)
         facts[precision] = found | {"verdict": verdict(settings, rounded, parameters, treated, rung)}
     print("\n".join(lines(facts)))
@@ -173,5 +176,6 @@ def lines(facts: Mapping[str, Any]) -> list[str]:
             else "| | | | | |"
         )
         delta = f"{said['delta']:+.4f} ({said['ci_low']:+.4f} to {said['ci_high']:+.4f})"
-        found.append(f"| {precision} | {moved} | {delta} | {said['verdict']} |")
+        name = "tf32 (emulated)" if precision == "tf32" and facts["device"] == "cpu" else precision
+        found.append(f"| {name} | {moved} | {delta} | {said['verdict']} |")
     return found

@@ -7,6 +7,7 @@ import pytest
 import torch
 from small import random_model
 
+from benchmark.arithmetic.emulated_tf32 import emulated_tf32, to_tf32
 from benchmark.arithmetic.precision import check_precision, computing_in, in_float32
 from benchmark.draws.recipes import base_recipe
 from benchmark.errors import InputError
@@ -81,3 +82,35 @@ def test_the_precision_is_in_the_settings_and_older_recipes_stay_valid():
     recipes = str(kept)
     assert base_recipe(plain, "micro-3", 5) in recipes
     assert base_recipe(rounded, "micro-3", 5) not in recipes
+
+
+def test_tf32_rounds_to_ten_bits_ties_to_even():
+    step = 2.0**-10
+    given = torch.tensor(
+        [1.0, 1 + step, 1 + step / 2, 1 + 3 * step / 2, 1 + 0.51 * step, -1 - 0.49 * step, 0.0]
+    )
+    rounded = torch.tensor([1.0, 1 + step, 1.0, 1 + 2 * step, 1 + step, -1.0, 0.0])
+    assert torch.equal(to_tf32(given), rounded)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_emulated_tf32_is_between_fp32_and_bf16(shape, tokenizer, suite):
+    model = random_model(tokenizer.n_tokens, **shape)
+    prepared = prepare(suite, tokenizer, max_length=120)
+    whole, half = (logprobs(evaluate(model, prepared, precision=name)) for name in ("fp32", "bf16"))
+    with emulated_tf32():
+        rounded = logprobs(evaluate(model, prepared, precision="tf32"))
+        assert np.array_equal(logprobs(evaluate(model, prepared)), whole)
+    moved, moved_more = (np.median(np.abs(one - whole)) for one in (rounded, half))
+    # Three bits more: an eighth of the error. Outside the block nothing is rounded.
+    assert 4 < moved_more / moved < 16
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_logits_are_not_rounded_in_tf32():
+    left, right = torch.randn(64, 32), torch.randn(16, 32)
+    exact = torch.nn.functional.linear(left, right)
+    with emulated_tf32(), computing_in("tf32", left.device):
+        assert not torch.equal(torch.nn.functional.linear(left, right), exact)
+        with in_float32(left.device):
+            assert torch.equal(torch.nn.functional.linear(left, right), exact)

@@ -1,0 +1,76 @@
+"""What tf32 does, on a CPU: the inputs of float32 products rounded to 10 bits, the products added up in float32.
+
+Only for measurements. NVIDIA's tensor cores may also round the sums, which is not emulated.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from benchmark.arithmetic import precision
+
+CUT = 13
+"""Bits of a float32 mantissa (23) that tf32 (10) does not have."""
+
+
+@contextmanager
+def emulated_tf32() -> Iterator[None]:
+    """Allow the precision `tf32` on a CPU while the block runs, and emulate it."""
+    token = precision.emulated.set(True)
+    try:
+        with _RoundedProducts():
+            yield
+    finally:
+        precision.emulated.reset(token)
+
+
+def to_tf32(values: Tensor) -> Tensor:
+    """float32 `values`, each rounded to the nearest number with a mantissa of 10 bits; ties go to the even one."""
+    bits = values.contiguous().view(torch.int32)
+    even = (bits >> CUT) & 1
+    return ((bits + ((1 << (CUT - 1)) - 1) + even) & -(1 << CUT)).view(torch.float32)
+
+
+class _RoundedProducts(TorchFunctionMode):
+    """Rounds the inputs of the products of a forward pass where torch allows tf32."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        if not torch.backends.cuda.matmul.allow_tf32:
+            return func(*args, **given)
+        if func in (functional.linear, torch.matmul):
+            return func(*map(to_tf32, args[:2]), *args[2:], **given)
+        if func is functional.scaled_dot_product_attention:
+            return _attention(*args, **given)
+        return func(*args, **given)
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    *,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Attention [batch, heads, positions, width] as two products."""
+    size = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    weights = torch.matmul(to_tf32(query * size), to_tf32(key.mT))
+    if is_causal:
+        weights += torch.full_like(weights, float("-inf")).triu(1)
+    elif attn_mask is not None:
+        weights += attn_mask
+    return torch.matmul(to_tf32(torch.softmax(weights, -1)), to_tf32(value))
