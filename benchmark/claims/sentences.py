@@ -58,16 +58,23 @@ def claim_sentence(
     begin = {
         REPRODUCED: f"Reproduced: {WANTED[claim]}",
         NOT_REPRODUCED: f"Not reproduced: the figures rule out that {WANTED[claim]}",
-        INCONCLUSIVE: f"Inconclusive: it is not told whether {WANTED[claim]}",
+        INCONCLUSIVE: f"Inconclusive: these data do not show whether {WANTED[claim]}",
     }[outcome]
     words = {family: label or plain_name(family) for family, label in families.items()} | {ALL: "all tasks"}
     figures = "; ".join(f"{words.get(row['scope'], row['scope'])} {_figure(row)}" for row in known)
-    alone = [row for row in parts if row["outcome"] == REPRODUCED]
-    against = [row for row in parts if row["outcome"] == NOT_REPRODUCED]
-    counted = (
-        f" Alone, {len(alone)} of {len(parts)} parts show it and {len(against)} rule it out." if parts else ""
+    return f"{begin}: on average {figures}.{_counted(parts)}"
+
+
+def _counted(parts: Sequence[Mapping[str, Any]]) -> str:
+    """How many parts agree, each taken by itself."""
+    if not parts:
+        return ""
+    alone = sum(row["outcome"] == REPRODUCED for row in parts)
+    against = sum(row["outcome"] == NOT_REPRODUCED for row in parts)
+    return (
+        f" Taken one by one, {alone} of {len(parts)} parts {'shows' if alone == 1 else 'show'} it and {against} "
+        f"{'rules' if against == 1 else 'rule'} it out."
     )
-    return f"{begin}: on average {figures}.{counted}"
 
 
 def _figure(row: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ def test_parts_show_where_it_differs_and_decide_nothing() -> None:
     claim = decide("C1", [_part(0.05, 0.01)], parts)
     assert claim["outcome"] == "reproduced"
     assert [part["outcome"] for part in claim["parts"]] == ["not reproduced", "reproduced", "inconclusive"]
-    assert "Alone, 1 of 3 parts show it and 1 rule it out" in claim["sentence"]
+    assert "Taken one by one, 1 of 3 parts shows it and 1 rules it out" in claim["sentence"]
     weak = [_part(0.05, 0.025)] * 2
     assert {part["outcome"] for part in decide("C1", weak, weak)["parts"]} == {"inconclusive"}
 
