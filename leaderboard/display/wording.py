@@ -134,13 +134,13 @@ def interval(low: object, high: object, *, signed: bool = False, places: int | N
 
 
 def size(parameters: object) -> str:
-    """A number of parameters in two significant digits: `350M`, `1.3B`, `0.50M`, `70k`."""
+    """A number of parameters in two or three digits: `350M`, `1.3B`, `500k`, `70k`."""
     if missing(parameters):
         return "–"
     count = float(parameters)  # type: ignore[arg-type]
     if not math.isfinite(count) or count <= 0:
         return "–"
-    unit, letter = (1e9, "B") if count >= 9.995e8 else (1e6, "M") if count >= 99_500 else (1e3, "k")
+    unit, letter = (1e9, "B") if count >= 9.995e8 else (1e6, "M") if count >= 999_500 else (1e3, "k")
     scaled = count / unit
     if scaled >= 100:
         return f"{scaled:.0f}{letter}"

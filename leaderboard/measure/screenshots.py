@@ -66,6 +66,9 @@ def _picture(page: Any, url: str, shot: Shot, out: Path) -> Path:
     page.goto(f"{url}/{shot.page}")
     settle(page, timeout=90)
     page.wait_for_timeout(2500)  # charts and tables are drawn after the script has ended
+    if "#" in shot.page:  # what was drawn above since the page opened has moved its place
+        page.evaluate("place => document.getElementById(place).scrollIntoView()", shot.page.partition("#")[2])
+        page.wait_for_timeout(1000)
     page.screenshot(path=path)
     page.close()
     return path

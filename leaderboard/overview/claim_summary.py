@@ -16,8 +16,15 @@ SHORT = {
     "C1": "Do the models get better at all?",
     "C2": "As good as a model 2 to 3 times larger?",
     "C3": "Does unfamiliar text work best?",
-    "C4": "Is it more than a placebo?",
+    "C4": "Is it more than a random change (placebo)?",
 }
+AGAINST = {
+    "C1": "against the untreated model",
+    "C2": "against the larger model",
+    "C3": "against other texts",
+    "C4": "against the placebos",
+}
+"""What the figure of a card is a difference from."""
 TONES = {"reproduced": "good", "not reproduced": "bad", "cannot tell": "bad"}
 SIGNS = {
     "reproduced": "✔",
@@ -43,11 +50,15 @@ def _card(claim: dict[str, Any], place: int, families: TaskFamilies) -> Card:
     if outcome == "cannot tell":
         word = "Cannot tell"
     figure, about = deciding(claim, families)
+    note = figure
+    if about and figure:
+        begin = "For information only: score" if outcome == "not testable" else "Score"
+        note = f"{' '.join(filter(None, (begin, figure, AGAINST.get(name))))}, {about}"
     return Card(
         ask=SHORT.get(name) or str(claim.get("title") or name),
         verdict=f"{SIGNS.get(outcome, '–')} {word}",
         tone=TONES.get(outcome, "none"),
-        note=f"{figure} in score, {about}" if about and figure else figure,
+        note=note,
         link=f"#{part_of_page(place)}",
         tip=str(claim.get("sentence") or tally(parts_frame(claim))),
     )
@@ -63,20 +74,30 @@ def deciding(claim: dict[str, Any], families: TaskFamilies) -> tuple[str, str]:
     frame = parts_frame(claim, "estimates")
     if claim["id"] == CONTROLS:
         rows = [row for row in claim.get("estimates") or [] if isinstance(row, dict)]
-        passed = sum(bool(row.get("as_expected")) for row in rows)
-        said = (
-            f"{wording.in_words(passed)} of {wording.in_words(len(rows))} checks as declared" if rows else ""
-        )
-        said = f"{said[:1].upper()}{said[1:]}"
         first = frame.dropna(subset=["delta"]).head(1).to_dict("records")
-        return f"{said}; one that must gain: {_figure(first[0])}" if first else said, ""
+        figure = f" A run that must help gained {_figure(first[0])}" if first else ""
+        return f"{_passed(rows)}{figure}".strip(), ""
     frame = frame.dropna(subset=["delta"])
     if frame.empty:
         return "no figure", ""
     ranks = {outcome: place for place, outcome in enumerate(WORST_FIRST)}
     row = frame.iloc[pd.Series(frame["outcome"].map(ranks).fillna(1)).argmin()]
     about = families.inside(row["scope"]) if row["scope"] in families.scopes else str(row["scope"])
-    return _figure(row), about
+    averaged = "on average " if str(row["model"]).startswith("mean of") else ""
+    return f"{averaged}{_figure(row)}", about
+
+
+def _passed(rows: list[dict[str, Any]]) -> str:
+    """How many controls came out as expected."""
+    if not rows:
+        return ""
+    passed, every = sum(bool(row.get("as_expected")) for row in rows), wording.in_words(len(rows))
+    checks = f"check{'' if len(rows) == 1 else 's'} came out as expected."
+    return (
+        f"All {every} {checks}"
+        if passed == len(rows)
+        else f"{wording.in_words(passed)} of {every} {checks}".capitalize()
+    )
 
 
 def _figure(row: Any) -> str:

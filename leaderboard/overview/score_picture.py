@@ -12,9 +12,9 @@ from leaderboard.site.state import Link, relative_link
 from leaderboard.site.track_data import KEY, ResultTable
 
 CAPTION = (
-    "Squares and line: untreated models, with their 95 % band. Circles to the right of a square: this model after "
-    "treatment; the bar is the 95 % interval of the distance to the next larger model. A circle whose bar lies in a "
-    "green zone is as good as that larger model."
+    "Squares and line: models before post-training, with the 95 % band of their scores. Circles, moved to the right to "
+    "be told apart: the same model after it, by treatment and source of texts; the bar is the 95 % interval of its "
+    "distance to the next larger model. Green: within half the gap below a larger model; a bar inside is as good as it."
 )
 MOST_ZONES = 6
 """Zones that are drawn; if there are more, each treated model keeps the one of its nearest larger model."""

@@ -16,7 +16,7 @@ ANSWERS = {
     "reproduced": "Yes",
     "not reproduced": "No",
     "inconclusive": "Not settled",
-    "not testable": "Not asked here",
+    "not testable": "Not testable here",
 }
 QUESTIONS = {
     CONTROLS: (
@@ -33,7 +33,7 @@ QUESTIONS = {
         "Texts of one corpus, named in advance, compared with those of the other corpora.",
     ),
     "C4": (
-        "Is it more than a placebo?",
+        "Is it more than a random change (placebo)?",
         "Compared with changes that cannot teach anything, such as steps in a random direction.",
     ),
 }

@@ -18,24 +18,24 @@ _BLIND = (
     "an effect."
 )
 _MATCHED = {
-    True: "**Yes.** The treated models match models 2 to 3 times larger, and placebos do not.",
-    False: "**Yes.** The treated models match models 2 to 3 times larger, but it is not shown that the treatment does "
-    "more than a placebo.",
+    True: "**Yes.** The post-trained models match models 2 to 3 times larger, and placebos do not.",
+    False: "**Yes.** The post-trained models match models 2 to 3 times larger, but it is not shown that the treatment "
+    "does more than a placebo.",
 }
 _NOT_MATCHED = {
-    "reproduced": "**No, only in part.** The treated models get better, but not as good as a model 2 to 3 times "
+    "reproduced": "**No, only in part.** The post-trained models get better, but not as good as a model 2 to 3 times "
     "larger.",
-    "not reproduced": "**No.** The treated models do not become as good as a model 2 to 3 times larger. They do not "
-    "reliably get better either.",
-    "": "**No.** The treated models do not become as good as a model 2 to 3 times larger. Whether they get better at "
-    "all cannot be decided from these data.",
+    "not reproduced": "**No.** The post-trained models do not become as good as a model 2 to 3 times larger. They do "
+    "not reliably get better either.",
+    "": "**No.** The post-trained models do not become as good as a model 2 to 3 times larger. Whether they get better "
+    "at all cannot be decided from these data.",
 }
 _UNDECIDED = {
-    "reproduced": "**Not settled.** The treated models get better; whether as good as a model 2 to 3 times larger, "
-    "these data cannot decide.",
-    "not reproduced": "**Doubtful.** The treated models do not reliably get better; the comparison with larger models "
-    "is not settled.",
-    "": "**Not settled.** These data cannot tell whether the treated models get better or match larger ones.",
+    "reproduced": "**Not settled.** The post-trained models get better; whether as good as a model 2 to 3 times "
+    "larger, these data cannot decide.",
+    "not reproduced": "**Doubtful.** The post-trained models do not reliably get better; the comparison with larger "
+    "models is not settled.",
+    "": "**Not settled.** These data cannot tell whether the post-trained models get better or match larger ones.",
 }
 """The sentence by outcome of C1, if C2 is not reproduced and if it is undecided."""
 
@@ -107,7 +107,7 @@ def tested(entries: pd.DataFrame) -> str:
         said += ", each pretrained " + ("once" if times == 1 else f"{wording.in_words(times)} times")
     if not wording.missing(texts):
         corpora = ranked["corpus"].nunique()
-        said += f"; treated (post-trained) with {wording.counted(wording.whole(texts), 'text')} from "
+        said += f"; post-trained on {wording.counted(wording.whole(texts), 'text')} from "
         said += f"{'each of ' if corpora > 1 else ''}{wording.in_words(corpora)} source{'' if corpora == 1 else 's'}"
         said += ", one text per run"
     if not wording.missing(questions):

@@ -355,7 +355,7 @@ def test_what_decides_a_claim_stands_on_its_card(opened: Open, made: Path) -> No
             if row["share_closed"] is not None:
                 closed = (row["share_closed"], row["share_closed_low"], row["share_closed_high"])
                 assert f"{wording.share(*closed)} of the gap to the larger model" in words
-    assert "not testable" in words and "Not asked here" in words
+    assert "not testable" in words and "Not testable here" in words
 
 
 @pytest.mark.parametrize(

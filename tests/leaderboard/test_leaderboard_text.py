@@ -85,7 +85,7 @@ def test_a_figure_without_interval_or_value_is_still_shown() -> None:
     ("parameters", "shown"),
     [
         (70_144, "70k"),
-        (500_000, "0.50M"),
+        (500_000, "500k"),
         (1_534_976, "1.5M"),
         (331_196_416, "331M"),
         (1_315_758_080, "1.3B"),
@@ -98,17 +98,17 @@ def test_sizes_have_two_digits(parameters: float | None, shown: str) -> None:
 
 
 def test_effective_sizes_say_where_the_ladder_ended() -> None:
-    assert wording.behaves_like(5e5, 1.1e6, 8e5, 1.6e6, "") == "0.50M behaves like 1.1M (95 % 0.80M to 1.6M)"
+    assert wording.behaves_like(5e5, 1.1e6, 8e5, 1.6e6, "") == "500k behaves like 1.1M (95 % 800k to 1.6M)"
     assert (
         wording.behaves_like(5e5, 2e6, 1e6, 2e6, "beyond the ladder")
-        == "0.50M behaves like at least 2.0M (95 % 1.0M to ≥2.0M)"
+        == "500k behaves like at least 2.0M (95 % 1.0M to ≥2.0M)"
     )
     below = wording.behaves_like(5e5, 6e5, 5e5, 7e5, "interval reaches below the ladder")
-    assert below == "0.50M behaves like 0.60M (95 % ≤0.50M to 0.70M)"
+    assert below == "500k behaves like 600k (95 % ≤500k to 700k)"
     assert wording.behaves_like(5e5, None, None, None, "no ladder") == "no ladder to measure on"
     assert wording.behaves_like(5e5, None, None, None, "below the ladder") == "less than the smallest model"
     below = wording.behaves_like(5e5, None, None, 7e5, "below the ladder")
-    assert below == "less than the smallest model (95 % at most 0.70M)"
+    assert below == "less than the smallest model (95 % at most 700k)"
 
 
 def test_a_share_is_told_in_percent_with_its_interval() -> None:
