@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from benchmark.arithmetic import precision
+from benchmark.arithmetic import precision, products
 
 CUT = 13
 """Bits of a float32 mantissa (23) that tf32 (10) does not have."""
@@ -21,13 +21,19 @@ CUT = 13
 
 @contextmanager
 def emulated_tf32() -> Iterator[None]:
-    """Allow the precision `tf32` on a CPU while the block runs, and emulate it."""
-    token = precision.emulated.set(True)
+    """Allow the precision `tf32` on a CPU while the block runs, and emulate it in torch's own products."""
+    token, portable = precision.emulated.set(True), products._portable
+    products._portable = lambda left, right: not _allowed() and portable(left, right)
     try:
         with _RoundedProducts():
             yield
     finally:
+        products._portable = portable
         precision.emulated.reset(token)
+
+
+def _allowed() -> bool:
+    return bool(torch.backends.cuda.matmul.allow_tf32)
 
 
 def to_tf32(values: Tensor) -> Tensor:
@@ -48,7 +54,7 @@ class _RoundedProducts(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         given = dict(kwargs or {})
-        if not torch.backends.cuda.matmul.allow_tf32:
+        if not _allowed():
             return func(*args, **given)
         if func in (functional.linear, torch.matmul):
             return func(*map(to_tf32, args[:2]), *args[2:], **given)

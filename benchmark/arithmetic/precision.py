@@ -37,7 +37,7 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
     process is held to portable code, attention in `bf16` is computed product by product: torch's fused kernel needs the
     code for AVX-512 that such a process leaves out.
     """
-    with _tf32(precision == "tf32"):
+    with _tf32(precision == "tf32", device):
         if precision == "bf16":
             fused = device.type != "cpu" or not is_portable()
             with torch.autocast(device.type, torch.bfloat16), nullcontext() if fused else sdpa_kernel(MATH):
@@ -47,8 +47,11 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _tf32(allowed: bool) -> Iterator[None]:
-    """Allow or forbid tf32 to torch while the block runs."""
+def _tf32(allowed: bool, device: torch.device) -> Iterator[None]:
+    """Allow or forbid tf32 to torch while the block runs, where the device has or emulates it."""
+    if device.type != "cuda" and not emulated.get():
+        yield
+        return
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = allowed
     try:
@@ -75,5 +78,5 @@ def in_float32(device: torch.device) -> Iterator[None]:
         if torch.is_autocast_enabled(device.type)
         else nullcontext()
     )
-    with leaving, _tf32(False):
+    with leaving, _tf32(False, device):
         yield

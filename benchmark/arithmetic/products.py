@@ -117,7 +117,6 @@ def _portable(left: Tensor, right: Tensor) -> bool:
         and left.numel() > 0
         and right.numel() > 0
         and not torch.is_autocast_enabled("cpu")
-        and not torch.backends.cuda.matmul.allow_tf32
     )
 
 

@@ -114,3 +114,13 @@ def test_logits_are_not_rounded_in_tf32():
         assert not torch.equal(torch.nn.functional.linear(left, right), exact)
         with in_float32(left.device):
             assert torch.equal(torch.nn.functional.linear(left, right), exact)
+
+
+def test_a_gpu_is_allowed_tf32_for_all_but_logits():
+    device, allowed = torch.device("cuda"), torch.backends.cuda.matmul
+    with computing_in("tf32", device):
+        assert allowed.allow_tf32
+        with in_float32(device):
+            assert not allowed.allow_tf32
+    with computing_in("fp32", device):
+        assert not allowed.allow_tf32
