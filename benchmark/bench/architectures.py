@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -210,7 +210,6 @@ def prepared(
     from benchmark.bench.speed_ratio import agreement, drafted, score
     from benchmark.bench.stock import BATCH_SIZES, Stock
     from benchmark.bench.subjects import BATCH_TOKENS, bench_suite, subject_of
-    from benchmark.bench.subjects import DOCUMENTS as WHOLE
     from benchmark.doctor.architecture_trials import write_drawn
     from benchmark.evaluation.prepare import prepare
     from benchmark.models.any_architecture.architecture import TransformersArchitecture
@@ -219,7 +218,6 @@ def prepared(
     from benchmark.models.model_folders import load_model
     from benchmark.models.tokenizer import Tokenizer
     from benchmark.public_data.public_files import locate
-    from benchmark.tasks.suite import load_suite
 
     if given is None:
         files = locate("tokenizer/opt/gpt2-vocab.json"), locate("tokenizer/opt/gpt2-merges.txt")
@@ -228,8 +226,10 @@ def prepared(
         suite = bench_suite("gap12", "paper")
     else:
         tokenizer = Tokenizer.from_folder(given)
-        choices = [task.name for task in bench_suite("gap12", "paper").tasks if task.family == CHOICE_FAMILY]
-        suite = load_suite("gap12", protocol="paper", documents=WHOLE, tasks=choices)
+        whole_suite = bench_suite("gap12", "paper")
+        suite = replace(
+            whole_suite, tasks=tuple(one for one in whole_suite.tasks if one.family == CHOICE_FAMILY)
+        )
     base = load_model(given or room, vocab_rows=tokenizer.n_rows)
     assert isinstance(base.config, TransformersArchitecture)
     generator = torch.Generator().manual_seed(1)

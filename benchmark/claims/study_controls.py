@@ -50,7 +50,7 @@ def decide_controls(
     failed = [row["control"] for row in rows if not row["as_expected"]]
     outcome = NOT_REPRODUCED if failed else REPRODUCED
     said = (
-        f"It is not shown that the study can see an effect: {', '.join(failed)} did not come out as declared."
+        f"The study cannot be trusted: {', '.join(failed)} did not come out as declared."
         if failed
         else f"The study can see an effect: all {len(rows)} declared controls came out as they must."
     )

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from benchmark.arithmetic.emulated_tf32 import emulated_tf32
 from benchmark.arithmetic.mode import Precision
 from benchmark.corpora.texts import stored_texts
+from benchmark.doctor.emulated_tf32 import emulated_tf32
 from benchmark.errors import InputError
 from benchmark.posttrain.base_draws import load_bases
 from benchmark.posttrain.base_model import Base, torch_device

@@ -149,7 +149,7 @@ def size(parameters: object) -> str:
 
 
 def behaves_like(own: object, effective: object, low: object, high: object, note: object) -> str:
-    """`0.50M behaves like 1.1M (95 % 0.80M to 1.6M)`; the note says where the ladder ends."""
+    """`500k behaves like 1.1M (95 % 800k to 1.6M)`; the note says where the ladder ends."""
     remark = "" if missing(note) else str(note)
     if missing(effective):
         if remark == "below the ladder":
@@ -162,7 +162,7 @@ def behaves_like(own: object, effective: object, low: object, high: object, note
 
 
 def size_interval(low: object, high: object, note: object) -> str:
-    """`0.80M to 1.6M`; an end that the ladder cut off as `≤0.07M` or `≥6.7B`."""
+    """`800k to 1.6M`; an end that the ladder cut off as `≤70k` or `≥6.7B`."""
     remark = "" if missing(note) else str(note)
     if missing(low) and not missing(high) and "below" in remark:
         return f"at most {size(high)}"

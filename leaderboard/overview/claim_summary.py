@@ -16,7 +16,7 @@ SHORT = {
     "C1": "Do the models get better at all?",
     "C2": "As good as a model 2 to 3 times larger?",
     "C3": "Does unfamiliar text work best?",
-    "C4": "Is it more than a random change (placebo)?",
+    "C4": "Is it more than a meaningless change (placebo)?",
 }
 AGAINST = {
     "C1": "against the untreated model",
@@ -25,6 +25,12 @@ AGAINST = {
     "C4": "against the placebos",
 }
 """What the figure of a card is a difference from."""
+CONTROL_SAID = {
+    "positive": "A run that must help gained ",
+    "negative": "A run that must harm changed the score by ",
+    "placebo": "A placebo changed the score by ",
+}
+"""What stands before the figure of the first control that has one."""
 TONES = {"reproduced": "good", "not reproduced": "bad", "cannot tell": "bad"}
 SIGNS = {
     "reproduced": "✔",
@@ -74,9 +80,11 @@ def deciding(claim: dict[str, Any], families: TaskFamilies) -> tuple[str, str]:
     frame = parts_frame(claim, "estimates")
     if claim["id"] == CONTROLS:
         rows = [row for row in claim.get("estimates") or [] if isinstance(row, dict)]
-        first = frame.dropna(subset=["delta"]).head(1).to_dict("records")
-        figure = f" A run that must help gained {_figure(first[0])}" if first else ""
-        return f"{_passed(rows)}{figure}".strip(), ""
+        for row, shown in zip(rows, frame.to_dict("records"), strict=True):
+            if not wording.missing(shown["delta"]):
+                said = CONTROL_SAID.get(str(row.get("control")), "One of them: ")
+                return f"{_passed(rows)} {said}{_figure(shown)}", ""
+        return _passed(rows), ""
     frame = frame.dropna(subset=["delta"])
     if frame.empty:
         return "no figure", ""
@@ -91,13 +99,12 @@ def _passed(rows: list[dict[str, Any]]) -> str:
     """How many controls came out as expected."""
     if not rows:
         return ""
-    passed, every = sum(bool(row.get("as_expected")) for row in rows), wording.in_words(len(rows))
-    checks = f"check{'' if len(rows) == 1 else 's'} came out as expected."
-    return (
-        f"All {every} {checks}"
-        if passed == len(rows)
-        else f"{wording.in_words(passed)} of {every} {checks}".capitalize()
-    )
+    passed, count = sum(bool(row.get("as_expected")) for row in rows), len(rows)
+    if count == 1:
+        return f"The one check {'came' if passed else 'did not come'} out as expected."
+    words = "None" if not passed else wording.in_words(passed).capitalize()
+    begin = f"All {wording.in_words(count)}" if passed == count else f"{words} of {wording.in_words(count)}"
+    return f"{begin} checks came out as expected."
 
 
 def _figure(row: Any) -> str:

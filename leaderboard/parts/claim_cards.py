@@ -33,7 +33,7 @@ QUESTIONS = {
         "Texts of one corpus, named in advance, compared with those of the other corpora.",
     ),
     "C4": (
-        "Is it more than a random change (placebo)?",
+        "Is it more than a meaningless change (placebo)?",
         "Compared with changes that cannot teach anything, such as steps in a random direction.",
     ),
 }
@@ -90,7 +90,8 @@ def show_card(claim: dict[str, Any], place: int, comparisons: pd.DataFrame, fami
     known = outcome if outcome in COLOURS else "unknown outcome"
     if name == CONTROLS:
         known = {"reproduced": "all as declared", "not reproduced": "not all as declared"}.get(outcome, known)
-    st.markdown(f":{colour}-badge[{icon} {f'{answer}: ' if answer else ''}{known}]")
+    badge = answer if outcome == "not testable" and answer else f"{f'{answer}: ' if answer else ''}{known}"
+    st.markdown(f":{colour}-badge[{icon} {badge}]")
     if against:
         st.markdown(against)
     frame = parts_frame(claim, say=families.inside)

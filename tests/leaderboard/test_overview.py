@@ -13,7 +13,7 @@ from places import RESULTS, ROOT
 
 from leaderboard.display import plain_html, tables, wording
 from leaderboard.measure.made_track import wide_track
-from leaderboard.overview import pair_differences, ranking_table, score_picture, task_gains
+from leaderboard.overview import claim_summary, pair_differences, ranking_table, score_picture, task_gains
 from leaderboard.parts import ranking, short_answer
 from leaderboard.site import cite_view, task_families, track_data
 
@@ -34,6 +34,20 @@ def test_each_claim_has_a_small_card_with_its_verdict_a_figure_and_a_link(opened
         assert f'href="#claim-{place + 1}"' in html and f'id="claim-{place + 1}"' in html
         figures = [wording.interval(row["ci_low"], row["ci_high"], signed=True) for row in claim["estimates"]]
         assert any(figure in html for figure in figures), claim["id"]
+
+
+def test_the_card_of_the_controls_says_which_one_its_figure_is_of() -> None:
+    families = task_families.of_track("micro")
+    row = {"delta": 0.05, "ci_low": 0.04, "ci_high": 0.06, "as_expected": True}
+    said = {
+        "positive": "All two checks came out as expected. A run that must help gained +0.050",
+        "negative": "All two checks came out as expected. A run that must harm changed the score by +0.050",
+    }
+    for control, words in said.items():
+        claim = {"id": "C0", "estimates": [{"control": control, **row}, {"control": "placebo", **row}]}
+        assert claim_summary.deciding(claim, families)[0].startswith(words)
+    failed = {"id": "C0", "estimates": [{"control": "positive", "as_expected": False}]}
+    assert claim_summary.deciding(failed, families) == ("The one check did not come out as expected.", "")
 
 
 def test_the_answer_and_what_was_tested_are_one_line_each(opened: Open) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.small import copy_pipeline, run_stages, shell, small_micro
+from tests.pipeline.small import copy_pipeline, run_first_stages, run_last_stages, shell, small_micro
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def before_posttrain(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory
     """A copy of the repository whose corpora, models and base scores are made, and no run; its path has blanks."""
     copy = small_micro(tmp_path_factory.mktemp("größe") / "mit blank", micro_cache)
     with files_for_their_owner():
-        run_stages(copy / "params.yaml", runs=False)
+        run_first_stages(copy / "params.yaml")
         shell(copy, "dvc", "commit", "--force", "corpus", "model", "base")
     return copy
 
@@ -38,5 +38,5 @@ def undisturbed(before_posttrain: Path, tmp_path_factory: pytest.TempPathFactory
     """The same when it is left alone until its end, in a folder with blanks, all files for their owner only."""
     copy = copy_pipeline(before_posttrain, tmp_path_factory.mktemp("ungestört") / "mit blank")
     with files_for_their_owner():
-        run_stages(copy / "params.yaml")
+        run_last_stages(copy / "params.yaml")
     return copy

@@ -57,7 +57,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path
 
 
 def repro(repository: Path, target: str, data_dir: Path) -> str:
-    return shell(repository, "dvc", "repro", *target.split(), GAPBENCH_DATA=str(data_dir))
+    return shell(repository, "dvc", "repro", target, GAPBENCH_DATA=str(data_dir))
 
 
 def test_the_paper_track_runs_offline_from_local_files_and_leaves_micro_up_to_date(
@@ -65,8 +65,8 @@ def test_the_paper_track_runs_offline_from_local_files_and_leaves_micro_up_to_da
 ) -> None:
     for track in ("micro", "paper"):
         shell(repository, "gapbench", "track", "prepare", "--params", params_name(track))
-    repro(repository, "corpus model base", data_dir)
-    before = tree(repository / "data" / "micro")
+    repro(repository, "dvc.yaml", data_dir)
+    before = tree(repository / "results" / "micro")
     assert before
     repro(repository, "tracks/paper/dvc.yaml", data_dir)
     results = repository / "results" / "paper"
@@ -79,6 +79,6 @@ def test_the_paper_track_runs_offline_from_local_files_and_leaves_micro_up_to_da
     assert len(set(samples.column("task").to_pylist())) == 12
     comparisons = pd.read_csv(results / "comparisons.csv", keep_default_na=False, na_values=[""])
     assert {"base", "control", "rung"} == set(comparisons["baseline_kind"])
-    assert UP_TO_DATE in repro(repository, "corpus model base", data_dir)
-    assert tree(repository / "data" / "micro") == before
+    assert UP_TO_DATE in repro(repository, "dvc.yaml", data_dir)
+    assert tree(repository / "results" / "micro") == before
     assert UP_TO_DATE in repro(repository, "tracks/paper/dvc.yaml", data_dir)

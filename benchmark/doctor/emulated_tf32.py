@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from benchmark.arithmetic import precision, products
 
+PRODUCTS = (functional.linear, torch.matmul, torch.bmm, torch.mm, Tensor.matmul, Tensor.__matmul__)
 CUT = 13
 """Bits of a float32 mantissa (23) that tf32 (10) does not have."""
 
@@ -56,8 +57,10 @@ class _RoundedProducts(TorchFunctionMode):
         given = dict(kwargs or {})
         if not _allowed():
             return func(*args, **given)
-        if func in (functional.linear, torch.matmul):
+        if func in PRODUCTS:
             return func(*map(to_tf32, args[:2]), *args[2:], **given)
+        if func in (torch.addmm, torch.baddbmm):
+            return func(args[0], *map(to_tf32, args[1:3]), *args[3:], **given)
         if func is functional.scaled_dot_product_attention:
             return _attention(*args, **given)
         return func(*args, **given)
@@ -68,15 +71,21 @@ def _attention(
     key: Tensor,
     value: Tensor,
     attn_mask: Tensor | None = None,
-    *,
+    dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
+    enable_gqa: bool = False,
 ) -> Tensor:
-    """Attention [batch, heads, positions, width] as two products."""
+    """Attention [batch, heads, positions, width] as two products; torch's arguments, without dropout."""
+    assert dropout_p == 0
+    if enable_gqa:
+        key, value = (one.repeat_interleave(query.shape[-3] // one.shape[-3], -3) for one in (key, value))
     size = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     weights = torch.matmul(to_tf32(query * size), to_tf32(key.mT))
     if is_causal:
         weights += torch.full_like(weights, float("-inf")).triu(1)
+    elif attn_mask is not None and attn_mask.dtype == torch.bool:
+        weights.masked_fill_(~attn_mask, float("-inf"))
     elif attn_mask is not None:
         weights += attn_mask
     return torch.matmul(to_tf32(torch.softmax(weights, -1)), to_tf32(value))
