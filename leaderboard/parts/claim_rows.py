@@ -1,6 +1,5 @@
 """The figures behind a claim: its parts and estimates as a table, counted and in words."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,30 +10,21 @@ from leaderboard.site.task_families import TaskFamilies
 
 COMPARED = ["model", "arm", "corpus", "baseline", "baseline_arm", "scope"]
 SHARE = ["share_closed", "share_closed_low", "share_closed_high"]
-WORDS = [*COMPARED, "conditional", "outcome", "note"]
 FIGURES = ["delta", "ci_low", "ci_high", "p_value", "p_adjusted", *SHARE]
 
 
 def parts_frame(claim: dict[str, Any], which: str = "parts", say: Callable[[str], str] = str) -> pd.DataFrame:
     """The comparisons behind a claim, one per row, with a name for charts: its `parts` or its `estimates`."""
-    given = claim.get(which) if isinstance(claim.get(which), list) else []
-    rows = [row for row in given if isinstance(row, dict)]
-    columns: dict[str, Any] = {name: [_text(row.get(name)) for row in rows] for name in WORDS}
-    columns |= {name: [_number(row.get(name)) for row in rows] for name in FIGURES}
-    frame = pd.DataFrame(columns, columns=[*COMPARED, *FIGURES, "conditional", "outcome", "note"])
+    rows = claim.get(which) if isinstance(claim.get(which), list) else []
+    frame = pd.DataFrame([row for row in rows if isinstance(row, dict)])
+    frame = frame.reindex(columns=[*COMPARED, *FIGURES, "conditional", "outcome", "note"])
+    for column in frame:
+        if column in FIGURES:
+            frame[column] = pd.to_numeric(frame[column], errors="coerce")
+        else:
+            frame[column] = frame[column].fillna("").astype(str)
     frame["name"] = [part_name(row, say) for row in frame.itertuples()]
     return frame
-
-
-def _text(value: object) -> str:
-    return "" if wording.missing(value) else str(value)
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return math.nan
 
 
 def part_name(row: Any, say: Callable[[str], str] = str) -> str:

@@ -93,7 +93,7 @@ def test_a_figure_without_interval_or_value_is_still_shown() -> None:
         (None, "–"),
     ],
 )
-def test_sizes_have_two_digits(parameters: float | None, shown: str) -> None:
+def test_sizes_have_two_or_three_digits(parameters: float | None, shown: str) -> None:
     assert wording.size(parameters) == shown
 
 

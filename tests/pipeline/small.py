@@ -128,24 +128,12 @@ def small_micro(target: Path, cache: Path) -> Path:
 
 def run_stages(params: Path) -> None:
     """Do all stages of a track in this process."""
-    run_first_stages(params)
-    run_last_stages(params)
-
-
-def run_first_stages(params: Path) -> None:
-    """Do the stages before the runs."""
     settings = load_settings(params)
     for corpus in settings.corpora:
         stages.corpus(params, corpus)
     for model in settings.models:
         stages.model(params, model)
         stages.base(params, model)
-
-
-def run_last_stages(params: Path) -> None:
-    """Do the runs and the tables."""
-    settings = load_settings(params)
-    for model in settings.models:
         for corpus in settings.corpora:
             stages.posttrain(params, model, corpus)
     stages.score(params)
