@@ -12,6 +12,7 @@ import pytest
 # The package holds torch and numpy to portable code: it comes before every test that imports them.
 from benchmark import cli
 from benchmark.arithmetic import mode
+from benchmark.settings.arithmetic_choice import SAID
 from tests.browser_skips import pytest_addoption, pytest_sessionfinish  # noqa: F401 - hooks
 from tests.fake_hub import hub  # noqa: F401 - a fixture
 from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - hooks
@@ -37,9 +38,10 @@ def replace_in(path: Path, old: str, new: str) -> None:
 
 
 def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a new process, in the root of the repository."""
+    """Run code in a new process, in the root of the repository, that has said nothing yet of its arithmetic."""
+    given = {name: value for name, value in os.environ.items() if name != SAID}
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=os.environ | environment,
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=given | environment,
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 

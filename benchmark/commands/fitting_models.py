@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmark.arithmetic.precision import cached_bytes
 from benchmark.commands.planned_track import model_shape
 from benchmark.errors import InputError
-from benchmark.evaluation.batch_plan import slot_bytes
+from benchmark.evaluation.batch_plan import GROUP_TEXTS, slot_bytes
 from benchmark.evaluation.batched_requests import cached_tokens
 from benchmark.evaluation.batched_scoring import LOGITS_BYTES
 from benchmark.models.opt import OptConfig
@@ -66,7 +66,8 @@ def bytes_of(name: str, settings: Settings, layout: TrackPaths, device: str) -> 
 def held_by_a_pass(config: OptConfig, evaluation: EvaluationOptions) -> int:
     """About what a pass over any documents holds beside the weights: caches, joined weights, activations, logits."""
     slot = slot_bytes(config, cached_bytes(evaluation.precision))
-    caches = 5 * slot * cached_tokens(evaluation.batch_tokens, slot) // 2
+    texts = min(cached_tokens(slot), GROUP_TEXTS * evaluation.max_length)
+    caches = 5 * slot * max(evaluation.batch_tokens, texts) // 2
     joined = 3 * config.num_hidden_layers * config.hidden_size**2 * 4
     layer = evaluation.batch_tokens * (8 * config.hidden_size + 2 * config.ffn_dim) * 4
     return caches + joined + layer + LOGITS_BYTES

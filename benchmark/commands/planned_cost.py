@@ -101,7 +101,7 @@ class Preparations:
         """What a pass over the documents holds in memory beside the weights of a model."""
         evaluation = self.settings.evaluation
         cached = cached_bytes(evaluation.precision)
-        room = cached_tokens(evaluation.batch_tokens, slot_bytes(config, cached))
+        room = cached_tokens(slot_bytes(config, cached))
         found = self.of(documents, config.max_position_embeddings)
         return found.peak_bytes(config, cached=cached, cache_tokens=room)
 

@@ -16,6 +16,8 @@ from benchmark.models.opt import OptConfig
 
 BATCH_COST = 24
 """Positions that the fixed cost of one more batch is worth."""
+GROUP_TEXTS = 64
+"""Texts that a group continues together, unless one batch has more: more at once save no time (PERFORMANCE)."""
 GUESSED_POSITIONS = 256
 """A decoding pass with guesses may have at most this many positions."""
 
@@ -81,9 +83,9 @@ def make_plan(
 ) -> Plan:
     """Plan ``trees``; the prompt of tree ``i`` is continued up to ``endings[i]``.
 
-    No batch pushes more than ``batch_tokens`` positions, and no group caches more than ``cache_tokens``,
-    unless a single tree or batch is larger. The hash covers the tokens, the positions that are read,
-    and the batches.
+    No batch pushes more than ``batch_tokens`` positions. No group continues more than GROUP_TEXTS or caches more
+    than ``cache_tokens`` positions, unless a single tree or batch is larger. The hash covers the tokens, the
+    positions that are read, and the batches.
     """
     sizes = np.array([tree.size for tree in trees], np.int64)
     scoring = [number for number, ending in enumerate(endings) if ending is None]
@@ -130,7 +132,7 @@ def _groups(batches: list[Batch], prompts: list[int], ending: Ending, cache_toke
     waiting: list[Batch] = []
     for batch in batches:
         longer = Group((*waiting, batch), _longest([*waiting, batch], prompts), ending)
-        if waiting and longer.slots > cache_tokens:
+        if waiting and (longer.rows > GROUP_TEXTS or longer.slots > cache_tokens):
             groups.append(Group(tuple(waiting), _longest(waiting, prompts), ending))
             waiting = []
         waiting.append(batch)

@@ -16,10 +16,8 @@ from benchmark.evaluation.trees import Continuation, build_tree
 from benchmark.models.networks.tree_batch import TreeBatch
 from benchmark.models.tokenizer import Tokenizer
 
-CACHED_BATCHES = 4
-"""Size of a generation group's cache, in batches, where the model is small."""
-CACHE_BYTES = 2 * 2**30
-"""Largest cache of a generation group, unless one batch is larger."""
+CACHE_BYTES = 2**30
+"""Largest cache of a group that generates, unless one batch needs more."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +70,9 @@ class Workload:
         return np.add.reduceat(per_token.astype(np.float64), self.first_slot[:-1]).astype(np.float32)
 
 
-def cached_tokens(batch_tokens: int, slot_bytes: int = 1) -> int:
-    """Positions that a generation group caches at most, if keys and values of one take `slot_bytes`: those of one, two
-    or four batches.
-    """
-    fitting = CACHE_BYTES // (slot_bytes * batch_tokens)
-    return batch_tokens * max(count for count in (1, 2, CACHED_BATCHES) if count <= max(1, fitting))
+def cached_tokens(slot_bytes: int) -> int:
+    """Positions that CACHE_BYTES hold, if keys and values of one take `slot_bytes`."""
+    return CACHE_BYTES // slot_bytes
 
 
 def make_workload(
@@ -88,11 +83,14 @@ def make_workload(
     cache_tokens: int | None = None,
     counted: bool = False,
 ) -> Workload:
-    """Build trees, plan and batches. Every continuation must score at least one token. ``counted``: without tensors."""
+    """Build trees, plan and batches. Every continuation must score at least one token.
+
+    ``cache_tokens``: positions that a group caches at most, by default as many as a batch pushes. ``counted``: without
+    tensors.
+    """
     trees = [build_tree(unit.continuations, unit.prompt) for unit in units]
     endings = [unit.ending for unit in units]
-    cached = cache_tokens or cached_tokens(batch_tokens)
-    plan = make_plan(trees, endings, batch_tokens=batch_tokens, cache_tokens=cached)
+    plan = make_plan(trees, endings, batch_tokens=batch_tokens, cache_tokens=cache_tokens or batch_tokens)
     counts = [continuation.n_scored for unit in units for continuation in unit.continuations]
     first_slot = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     tree_slots = np.concatenate([[0], np.cumsum([len(tree.token) for tree in trees])]).tolist()

@@ -154,9 +154,7 @@ def prepare(
         else ApartEncoder(tokenizer, longest, positions)
     )
     made = {
-        split: _prepare_split(
-            suite, split, encoder, batch_tokens, cached_tokens(batch_tokens, slot_bytes), counted
-        )
+        split: _prepare_split(suite, split, encoder, batch_tokens, cached_tokens(slot_bytes), counted)
         for split in known
         if splits is None or split in splits
     }

@@ -58,7 +58,7 @@ class Documents:
         """
         settings = self.settings
         slot = slot_bytes(shape, cached_bytes(settings.precision))
-        key = tokenizer.digest, positions, cached_tokens(settings.batch_tokens, slot)
+        key = tokenizer.digest, positions, cached_tokens(slot)
         if key not in self._prepared:
             self._prepared[key] = prepare(
                 self.suite,

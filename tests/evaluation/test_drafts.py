@@ -10,7 +10,7 @@ import torch
 from small import UNTIL, random_model, small_suite
 from test_engine import SHAPES
 
-from benchmark.evaluation import batched_scoring, decoding
+from benchmark.evaluation import batch_plan, batched_scoring, decoding
 from benchmark.evaluation.batch_plan import Batch, Ending, Group
 from benchmark.evaluation.drafts import make_drafts
 from benchmark.evaluation.engine import drafts_from, evaluate
@@ -156,6 +156,7 @@ def test_no_part_pushes_more_than_the_largest_batch_of_its_group(tokenizer, suit
 
 def test_texts_left_over_from_several_groups_are_written_together(tokenizer, monkeypatch):
     model = random_model(tokenizer.n_tokens)
+    monkeypatch.setattr(batch_plan, "GROUP_TEXTS", 8)
     prepared = prepare(small_suite(60), tokenizer, max_length=120, batch_tokens=160)
     plain = evaluate(model, prepared)
     drafts = drafts_from(evaluate(neighbour(model, 0.001), prepared), prepared)
@@ -194,6 +195,7 @@ def test_texts_that_end_early_stay_within_the_models_positions(tokenizer, monkey
 
 def test_texts_wait_only_as_long_as_one_cache_for_all_keeps_to_half_of_the_largest(tokenizer, monkeypatch):
     model = random_model(tokenizer.n_tokens)
+    monkeypatch.setattr(batch_plan, "GROUP_TEXTS", 8)
     prepared = prepare(small_suite(60), tokenizer, max_length=120, batch_tokens=160)
     drafts = drafts_from(evaluate(neighbour(model, 0.001), prepared), prepared)
     joined = decoding._joined

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.evaluation.batch_plan import Ending, make_plan
+from benchmark.evaluation.batch_plan import GROUP_TEXTS, Ending, make_plan
 from benchmark.evaluation.trees import Continuation, build_tree, cut_left
 
 
@@ -87,6 +87,16 @@ def test_the_plan_covers_each_tree_once_and_keeps_its_budgets(batch_tokens):
         assert group.slots <= 400 or len(group.batches) == 1
     assert plan.positions_needed == sum(tree.size for tree in trees) + 15 * 7
     assert plan.positions_pushed == sum(batch.positions for batch in batches) + 15 * 7
+
+
+def test_a_group_continues_as_many_texts_as_save_time_whatever_a_batch_holds():
+    trees, endings = random_trees(3, count=800)
+    for batch_tokens in (200, 1000, 40000):
+        plan = make_plan(trees, endings, batch_tokens=batch_tokens, cache_tokens=10**9)
+        written = [group for group in plan.groups if group.ending]
+        assert sum(group.rows for group in written) == 200
+        assert all(group.rows <= GROUP_TEXTS or len(group.batches) == 1 for group in written)
+        assert len(written) <= 4 + len(written[0].batches), "groups are not cut further than that"
 
 
 def test_trees_of_like_size_share_batches_so_that_padding_stays_small():
