@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from leaderboard.display import wording
+
 
 @dataclass(frozen=True)
 class Column:
@@ -107,7 +109,7 @@ COLUMNS: dict[str, Column] = {
     "against_rungs": Column(
         "Against larger models",
         "Verdict against each untreated model that is 1.9 to 4.2 times larger. `comparable` is a "
-        "non-inferiority test: less than half the gap remains.",
+        "non-inferiority test against the margin.",
     ),
     "share_closed": Column(
         "Share of the gap",
@@ -232,7 +234,7 @@ COLUMNS: dict[str, Column] = {
     "q_value": Column("q", "Benjamini-Hochberg over this entry's single tasks.", "p"),
     "margin": Column(
         "Margin",
-        "The shortfall that still counts as comparable: half the estimated gap between baseline and base.",
+        f"The shortfall that still counts as comparable: {wording.MARGIN}.",
         "score",
         CI,
     ),

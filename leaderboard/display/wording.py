@@ -24,6 +24,8 @@ OUTCOMES = {
     "cannot tell": "? cannot tell",
     "no data": "– no data",
 }
+MARGIN = "half the gap to the larger model, unless the track sets another share"
+"""The margin of `comparable` (`scoring.margin`), as the pages explain it."""
 DOCUMENTS_ALONE = "texts and draws"
 """In the column `conditional`; `statistics.contrast` has it too, but would load scipy into the server."""
 GIVEN = {

@@ -14,8 +14,8 @@ from leaderboard.site.track_data import KEY, ResultTable
 CAPTION = (
     "Squares and line: models before post-training, with the 95 % band of their scores. Circles, moved to the right to "
     "be told apart: the same model after it, by treatment and source of texts; the bar is the 95 % interval of its "
-    "distance to the next larger model. Green: the margin below a larger model (half the gap to it, unless the track "
-    "sets another); a bar inside is as good as it."
+    f"distance to the next larger model. Green: the margin below a larger model ({wording.MARGIN}); "
+    "a bar inside is as good as it."
 )
 MOST_ZONES = 6
 """Zones that are drawn; if there are more, each treated model keeps the one of its nearest larger model."""

@@ -130,7 +130,7 @@ def show_forest(track: str, keys: dict[str, Key]) -> None:
         name="by-task-chart",
     )
     note = (
-        "Shaded: the shortfall that still counts as comparable (half the gap to the larger model). "
+        f"Shaded: the shortfall that still counts as comparable ({wording.MARGIN}). "
         if len(charts.with_margin(shown))
         else ""
     )

@@ -152,10 +152,7 @@ def show_verdicts(track: str, key: Key) -> None:
         name="differences",
     )
     if len(charts.with_margin(chosen)):
-        st.caption(
-            "Shaded: the shortfall that still counts as comparable, half the gap between the larger model "
-            "and the untreated one."
-        )
+        st.caption(f"Shaded: the shortfall that still counts as comparable ({wording.MARGIN}).")
     tables.show(
         evidence.kept_columns(chosen, evidence.COMPARISON), "comparisons", known_widths=tables.widths(chosen)
     )
