@@ -26,29 +26,22 @@ GAIN = "t,m,gap,c,m,base,none,all,{gain},-0.01,0.03,inconclusive\n"
 Show = Callable[..., str]
 SCORES = "track,row_kind,model,arm,corpus,scope,score\nt,rung,big,none,none,all,{score}\nt,rung,m,none,none,all,0.3\n"
 
+FIGURES = {"delta": "0.1", "verdict": "comparable", "gain": "0.01", "score": "0.5", "claim": "reproduced"}
+MACHINE = {"flags": "same", "torch": "1"}
 
-def write(
-    root: Path,
-    *,
-    delta: str = "0.1",
-    verdict: str = "comparable",
-    flags: str = "same",
-    claim: str = "reproduced",
-    gain: str = "0.01",
-    score: str = "0.5",
-    torch: str = "1",
-    arithmetic: str = "",
-) -> Path:
+
+def write(root: Path, **given: str) -> Path:
+    """A track's results with FIGURES and MACHINE, except for what is `given`; `arithmetic` too may be."""
     folder = root / "results" / "t"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = ROW.format(delta=delta, verdict=verdict) + GAIN.format(gain=gain)
-    (folder / "comparisons.csv").write_text(HEAD + rows)
-    (folder / "scores.csv").write_text(SCORES.format(score=score))
-    claims = {"claims": [{"id": "C4", "outcome": claim, "parts": []}]}
+    has = FIGURES | MACHINE | given
+    (folder / "comparisons.csv").write_text(HEAD + ROW.format(**has) + GAIN.format(**has))
+    (folder / "scores.csv").write_text(SCORES.format(**has))
+    claims = {"claims": [{"id": "C4", "outcome": has["claim"], "parts": []}]}
     (folder / "claims.json").write_text(json.dumps(claims) + "\n")
-    machine = {"cpu": "c", "cpu_flags_sha256": flags, "gpu": []}
-    facts = {"hardware": machine, "packages": {"torch": torch}}
-    facts |= {"arithmetic": arithmetic} if arithmetic else {}
+    machine = {"cpu": "c", "cpu_flags_sha256": has["flags"], "gpu": []}
+    facts = {"hardware": machine, "packages": {"torch": has["torch"]}}
+    facts |= {"arithmetic": has["arithmetic"]} if has.get("arithmetic") else {}
     (folder / "provenance.json").write_text(json.dumps(facts))
     return folder
 

@@ -91,28 +91,33 @@ def test_any_draft_leads_to_the_texts_of_plain_decoding(tokenizer, plainly, shap
         assert drafted.samples.equals(plain.samples)
 
 
-def test_a_model_that_writes_its_draft_takes_no_single_step(tokenizer, suite, monkeypatch):
-    model = random_model(tokenizer.n_tokens)
-    prepared = prepare(suite, tokenizer, max_length=120)
-    drafts = guesses("own", model, prepared, tokenizer)
-    steps = single_steps(monkeypatch)
-    evaluate(model, prepared, drafts=drafts)
-    assert steps == []
-    evaluate(model, prepared)
-    assert len(steps) >= 10
+@pytest.fixture
+def singly(tokenizer, suite, monkeypatch):
+    """The single steps of a model without drafts, and with drafts of some kind."""
+
+    def steps_of(kind):
+        model = random_model(tokenizer.n_tokens)
+        prepared = prepare(suite, tokenizer, max_length=120)
+        drafts = guesses(kind, model, prepared, tokenizer)
+        steps = single_steps(monkeypatch)
+        evaluate(model, prepared)
+        plain = len(steps)
+        evaluate(model, prepared, drafts=drafts)
+        return steps[:plain], steps[plain:]
+
+    return steps_of
 
 
-def test_a_row_goes_on_from_where_it_departs_from_its_draft(tokenizer, suite, monkeypatch):
+def test_a_model_that_writes_its_draft_takes_no_single_step(singly):
+    plain, drafted = singly("own")
+    assert len(plain) >= 10
+    assert drafted == []
+
+
+def test_a_row_goes_on_from_where_it_departs_from_its_draft(singly):
     """One token off in the middle: about half of the tokens are written singly."""
-    model = random_model(tokenizer.n_tokens)
-    prepared = prepare(suite, tokenizer, max_length=120)
-    drafts = guesses("one token off", model, prepared, tokenizer)
-    steps = single_steps(monkeypatch)
-    evaluate(model, prepared)
-    plain = sum(steps)
-    steps.clear()
-    evaluate(model, prepared, drafts=drafts)
-    assert 0.2 * plain < sum(steps) < 0.8 * plain
+    plain, drafted = map(sum, singly("one token off"))
+    assert 0.2 * plain < drafted < 0.8 * plain
 
 
 def test_a_draft_ends_with_its_first_end_of_sequence_or_stop_string(tokenizer):

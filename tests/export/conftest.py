@@ -1,14 +1,11 @@
 """A small track whose checkpoints are kept: one rung of three pretraining draws, three texts, two tasks."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmark.tasks import suite_of_track
-from tests.pipeline.small import run_stages
-from tests.remembered import remembered
+from tests.pipeline.small import one_suite, run_stages  # noqa: F401 - the first is a fixture
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
@@ -26,14 +23,6 @@ checkpoints: {keep: selected}
 execution: {workers: 1}
 scoring: {resamples: 100}
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_suite() -> Iterator[None]:
-    """The same suite for every stage and export: building it again for each costs seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suite_of_track, "load_suite", remembered(suite_of_track.load_suite))
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -49,39 +49,40 @@ def both(golden_dir):
     return results["samples"], ours, suite, tokenizer
 
 
+def documents(both, family):
+    """Task, stock lm-eval's sample and ours, of each document of a family."""
+    stock, ours, suite, _ = both
+    names = [task.name for task in suite.tasks if task.family == family]
+    return [(name, *pair) for name in names for pair in zip(stock[name], ours[name], strict=True)]
+
+
 def test_choices_have_the_same_summed_log_probabilities_and_accuracy(both):
     """Within 1e-4, except for the documents whose joint tokenisation differs."""
-    stock, ours, suite, _ = both
-    compared = 0
-    for task in suite.tasks:
-        if task.family != "classification":
-            continue
-        for theirs, sample in zip(stock[task.name], ours[task.name], strict=True):
-            if sample["doc_id"] in JOINT_DIFFERS.get(task.name, ()):
-                continue
-            wanted = [response[0][0] for response in theirs["resps"]]
-            assert list(sample["choice_logprobs"]) == pytest.approx(wanted, abs=1e-4)
-            assert sample["value"] == theirs["acc"]
-            right = torch.tensor(wanted, dtype=torch.float64).softmax(0)[int(theirs["target"])]
-            assert sample["probability"] == pytest.approx(float(right), abs=1e-4)
-            compared += 1
-    assert compared > 50
+    pairs = [
+        (theirs, sample)
+        for name, theirs, sample in documents(both, "classification")
+        if sample["doc_id"] not in JOINT_DIFFERS.get(name, ())
+    ]
+    for theirs, sample in pairs:
+        wanted = [response[0][0] for response in theirs["resps"]]
+        assert list(sample["choice_logprobs"]) == pytest.approx(wanted, abs=1e-4)
+        assert sample["value"] == theirs["acc"]
+        right = torch.tensor(wanted, dtype=torch.float64).softmax(0)[int(theirs["target"])]
+        assert sample["probability"] == pytest.approx(float(right), abs=1e-4)
+    assert len(pairs) > 50
 
 
 def test_dialogues_have_the_same_texts_and_f1(both):
     """But for contexts that stock lm-eval cuts to leave room for the answer within ``max_length``."""
-    stock, ours, suite, tokenizer = both
-    compared = 0
-    for task in suite.tasks:
-        if task.family != "dialogue":
-            continue
-        for theirs, sample in zip(stock[task.name], ours[task.name], strict=True):
-            if len(tokenizer.encode(theirs["arguments"][0][0], bos=True)) > LENGTH - GENERATED:
-                continue
-            assert sample["prediction"] == theirs["resps"][0][0]
-            assert math.isclose(sample["value"], theirs["f1"], abs_tol=1e-9)
-            tokens = len(tokenizer.encode(theirs["arguments"][1][1], bos=False))
-            expected = math.exp(-theirs["nll"] / tokens)
-            assert sample["probability"] == pytest.approx(expected, rel=1e-5)
-            compared += 1
-    assert compared > 20
+    tokenizer = both[-1]
+    pairs = [
+        (theirs, sample)
+        for _, theirs, sample in documents(both, "dialogue")
+        if len(tokenizer.encode(theirs["arguments"][0][0], bos=True)) <= LENGTH - GENERATED
+    ]
+    for theirs, sample in pairs:
+        assert sample["prediction"] == theirs["resps"][0][0]
+        assert math.isclose(sample["value"], theirs["f1"], abs_tol=1e-9)
+        tokens = len(tokenizer.encode(theirs["arguments"][1][1], bos=False))
+        assert sample["probability"] == pytest.approx(math.exp(-theirs["nll"] / tokens), rel=1e-5)
+    assert len(pairs) > 20

@@ -1,7 +1,7 @@
 """A small track that the pipeline makes, for tests that alter what it stored."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,7 @@ import pytest
 from benchmark.schema.stored_columns import SAMPLES
 from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json, write_json, write_parquet
-from benchmark.tasks import suite_of_track
-from tests.pipeline.small import run_stages
-from tests.remembered import remembered
+from tests.pipeline.small import one_suite, run_stages  # noqa: F401 - the first is a fixture
 from tests.tiny_model import write_model
 
 PARAMS = """\
@@ -37,14 +35,6 @@ execution: {workers: 1}
 scoring: {resamples: 100}
 """
 Change = Callable[[dict[str, Any]], None]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_suite() -> Iterator[None]:
-    """The same suite for every stage: building it again for each costs seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suite_of_track, "load_suite", remembered(suite_of_track.load_suite))
-        yield
 
 
 @pytest.fixture(scope="session")
