@@ -50,7 +50,7 @@ endif
 test: $(STAMP) $(if $(INSTALL_BROWSER),browser)
 	$(BIN)/python -m pytest $(if $(INSTALL_BROWSER),--need-browser)
 
-# Debian's Chromium where apt-get may install it, else the one that Playwright downloads.
+# Debian's Chromium where apt-get may install it, otherwise the one that Playwright downloads.
 browser: $(STAMP)
 	if $(BIN)/python -c 'from leaderboard.measure.browser import chromium; exit(not chromium())'; then exit; fi; \
 	if [ "$$(id -u)" = 0 ] && type -P apt-get; then \

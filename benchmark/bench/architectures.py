@@ -50,7 +50,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 """30 and 29 million weights, 19 of them in the embedding of OPT's tokens; the second has three heads a group."""
 CHOICE_FAMILY = "classification"
 """The family of gap12 on which SmolLM2 is measured: all eight tasks whose answers are choices."""
-UNIT = "s of CPU a checkpoint"
+UNIT = "s of CPU per checkpoint"
 
 
 def run_architectures(names: list[str], folder: Path | None, documents: int | None, out: Path | None) -> int:
@@ -73,8 +73,10 @@ def run_architectures(names: list[str], folder: Path | None, documents: int | No
 
 
 def cpu_name() -> str:
-    """What the CPU calls itself."""
-    return mode.cpu_facts().get("model name", "unknown CPU")
+    """What the CPU calls itself, with its family and model: kinds as unlike as Zen 3 and Zen 5 may share a name."""
+    facts = mode.cpu_facts()
+    kind = [f"{key.removeprefix('cpu ')} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+    return ", ".join([facts.get("model name", "unknown CPU"), *kind])
 
 
 def keep(rows: Mapping[str, Row], name: str, path: Path) -> None:
