@@ -1,4 +1,4 @@
-"""Small trainings, a score and runs from stored weights: a miniature of the pipeline that takes about a minute."""
+"""Small trainings, a score and runs from stored weights: a miniature of the pipeline that takes less than a minute."""
 
 import hashlib
 import tempfile
