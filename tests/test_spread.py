@@ -17,8 +17,10 @@ def test_files_that_share_a_fixture_run_in_one_process(file: str) -> None:
     assert group_of(f"{file}::test_one") == TOGETHER[file]
 
 
-def test_the_longest_start_first_and_single_tests_last() -> None:
+def test_the_longest_start_first_those_with_ray_are_late_and_single_tests_last() -> None:
     single = f"{min(SINGLE)}::test_one[a::b]"
-    turns = [turn_of(name) for name in (*TOGETHER, "tests/settings/test_settings.py::test_one", single)]
-    assert turns == sorted(turns) and len(set(turns)) == 3
+    turns = [
+        turn_of(name) for name in (*LONGEST, "tests/settings/test_settings.py::test_one", *TOGETHER, single)
+    ]
+    assert turns == sorted(turns) and len(set(turns)) == len(LONGEST) + 3
     assert group_of(single) == single

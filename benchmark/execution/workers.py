@@ -21,7 +21,6 @@ from benchmark.execution.parent_death import die_with_parent
 from benchmark.execution.ray_actors import on_ray_gpus
 from benchmark.execution.sent_by_value import path_modules
 from benchmark.settings.run_options import Execution
-from benchmark.system.forking import hidden_from_collection
 
 Context = TypeVar("Context")
 Unit = TypeVar("Unit")
@@ -94,8 +93,7 @@ def _in_pool(
 def _one_pool(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, Any]]:
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=die_with_parent)
     try:
-        with hidden_from_collection():  # the first call of `submit` forks
-            futures: dict[Future[Any], Unit] = {pool.submit(_inherited_work, unit): unit for unit in units}
+        futures: dict[Future[Any], Unit] = {pool.submit(_inherited_work, unit): unit for unit in units}
         while futures:
             done, _ = wait(futures, return_when=FIRST_COMPLETED)
             broken: BrokenProcessPool | None = None

@@ -11,7 +11,6 @@ from benchmark.errors import CheckFailed
 from benchmark.reports.markdown import markdown_table
 from benchmark.system.content_hash import code_digest
 from benchmark.system.files import write_text
-from benchmark.system.forking import hidden_from_collection
 from benchmark.system.import_closure import keyed_modules
 from benchmark.system.marked_text import replace_between_markers
 
@@ -54,9 +53,7 @@ def run_simulation(simulation: Simulation, data_sets: int, workers: int, out: Pa
     """
     rows, missed = [], []
     with ProcessPoolExecutor(workers) as pool:
-        with hidden_from_collection():
-            cells = pool.map(partial(simulation.row, data_sets=data_sets), simulation.cells)
-        for row, faults in cells:
+        for row, faults in pool.map(partial(simulation.row, data_sets=data_sets), simulation.cells):
             rows.append(row)
             missed += [f"{' '.join(row[:3])}: {fault}" for fault in faults]
             print(*row, sep=" | ", flush=True)

@@ -1,6 +1,5 @@
 """Units of work give the same results wherever they run, and a worker that dies loses nothing."""
 
-import gc
 import os
 import signal
 import sys
@@ -38,28 +37,6 @@ def test_results_do_not_depend_on_the_number_of_workers(workers: int) -> None:
     assert {unit: value for unit, (value, _) in done.items()} == {unit: 100 + unit * unit for unit in UNITS}
     assert len({process for _, process in done.values()}) <= workers
     assert (os.getpid() in {process for _, process in done.values()}) == (workers == 1)
-
-
-class Garbage:
-    """An object that only a collection can finalise; it writes down in which process."""
-
-    def __init__(self, log: Path) -> None:
-        self.log, self.itself = log, self
-
-    def __del__(self) -> None:
-        with self.log.open("a") as log:
-            log.write(f"{os.getpid()}\n")
-
-
-def collect(context: None, unit: int) -> int:
-    return gc.collect() * 0 + unit
-
-
-def test_a_worker_does_not_finalise_the_garbage_of_its_parent(tmp_path: Path) -> None:
-    Garbage(tmp_path / "log")
-    assert dict(run_units(collect, None, UNITS, Execution(workers=2))) == {unit: unit for unit in UNITS}
-    gc.collect()
-    assert (tmp_path / "log").read_text().split() == [str(os.getpid())]
 
 
 def test_a_worker_that_dies_is_replaced_and_every_unit_is_done_once(
