@@ -22,6 +22,7 @@ from benchmark.errors import CheckFailed
 from benchmark.intake import apply as applying
 
 WAIT_SECONDS = 60.0
+ATTEMPTS = 50
 FOLDER = Path(".gapbench") / "submit"
 
 
@@ -61,10 +62,7 @@ def staging(root: Path, done: str = "submitted") -> Iterator[Staging]:
     folder: Path | None = None
     handle = -1
     try:
-        base = root / FOLDER
-        base.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=base))
-        handle = _lock_folder(folder)
+        folder, handle = _new_folder(root / FOLDER)
         yield Staging(root, folder, done)
     except OSError as error:
         raise CheckFailed(_message(error, root, done)) from None
@@ -154,10 +152,27 @@ def _recover_killed(root: Path) -> None:
                 os.close(handle)
 
 
-def _lock_folder(folder: Path) -> int:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
+def _new_folder(base: Path) -> tuple[Path, int]:
+    """A new folder in `base`, and its lock.
+
+    Until it is locked, a submission that ends may remove it (it looks like what a killed one left) or `base` (it is
+    empty). Then it is made again.
+    """
+    attempts = range(ATTEMPTS)
+    for attempt in attempts:
+        try:
+            base.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=base))
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, FileExistsError):
+            if attempt == attempts[-1]:
+                raise
+            continue
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if folder.is_dir():
+            return folder, handle
+        os.close(handle)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(base))
 
 
 def _try_lock(handle: int) -> bool:

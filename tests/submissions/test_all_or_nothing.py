@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from logging.handlers import BufferingHandler
 from pathlib import Path
@@ -223,6 +224,27 @@ def test_submissions_at_once_do_not_lose_one_another(repository: Path, texts_fil
     names = [f"corpus-{letter}" for letter in "abcdef"]
     assert at_once(*(submit(repository, texts_file, name) for name in names)) == [0] * len(names)
     assert set(names) < set(load_settings(repository / "params.yaml").corpora)
+
+
+def test_a_folder_that_another_submission_removes_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the folder of all, then the new one, as a submission that ends at that moment does."""
+    base, made, make = tmp_path / transaction.FOLDER, [], tempfile.mkdtemp
+
+    def removing(**where: Path) -> str:
+        made.append(None)
+        if len(made) == 1:
+            base.rmdir()
+        folder = make(**where)
+        if len(made) == 2:
+            Path(folder).rmdir()
+        return folder
+
+    monkeypatch.setattr(transaction.tempfile, "mkdtemp", removing)
+    with transaction.staging(tmp_path) as staged:
+        assert staged.folder.is_dir() and len(made) == 3
+    assert snapshot(tmp_path) == {}
 
 
 def test_of_two_with_one_name_one_is_refused(repository: Path, texts_file: Path) -> None:
