@@ -403,7 +403,7 @@ def bench_architectures(
         list[str] | None,
         typer.Option(help="gpt_neox, llama or smollm2; repeatable; default: all that can be."),
     ] = None,
-    documents: Annotated[int | None, typer.Option(help="Documents a task; default: 16.", min=1)] = None,
+    documents: Annotated[int | None, typer.Option(help="Documents per task; default: 16.", min=1)] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for architectures.json.")] = None,
 ) -> None:
     """Models over transformers compared with their bare forward pass and with lm-eval, in either arithmetic."""

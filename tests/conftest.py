@@ -82,6 +82,17 @@ def micro_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def one_suite() -> Iterator[None]:
+    """The same suite for every stage that runs in this process: building it again for each costs seconds."""
+    from benchmark.tasks import suite_of_track
+    from tests.remembered import remembered
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suite_of_track, "load_suite", remembered(suite_of_track.load_suite))
+        yield
+
+
+@pytest.fixture(scope="session")
 def tiny_rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a very small model of the micro ladder, trained on 20,000 tokens."""
     from benchmark.models.micro_training import train_rung

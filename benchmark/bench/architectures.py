@@ -47,7 +47,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "gpt_neox": SIZES | {"model_type": "gpt_neox", "intermediate_size": 1536, "hidden_act": "gelu"},
     "llama": SIZES | {"model_type": "llama", "intermediate_size": 1024, "num_key_value_heads": 2},
 }
-"""30 and 29 million weights, 19 of them in the embedding of OPT's tokens; the second has three heads a group."""
+"""30 and 29 million weights, 19 of them in the embedding of OPT's tokens; the second has three heads per group."""
 CHOICE_FAMILY = "classification"
 """The family of gap12 on which SmolLM2 is measured: all eight tasks whose answers are choices."""
 UNIT = "s of CPU per checkpoint"

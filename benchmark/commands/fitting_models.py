@@ -66,8 +66,8 @@ def bytes_of(name: str, settings: Settings, layout: TrackPaths, device: str) -> 
 def held_by_a_pass(config: OptConfig, evaluation: EvaluationOptions) -> int:
     """About what a pass over any documents holds beside the weights: caches, joined weights, activations, logits."""
     slot = slot_bytes(config, cached_bytes(evaluation.precision))
-    texts = min(cached_tokens(slot), GROUP_TEXTS * evaluation.max_length)
-    caches = 5 * slot * max(evaluation.batch_tokens, texts) // 2
+    positions = max(evaluation.batch_tokens, min(cached_tokens(slot), GROUP_TEXTS * evaluation.max_length))
+    caches = 5 * slot * positions // 2
     joined = 3 * config.num_hidden_layers * config.hidden_size**2 * 4
     layer = evaluation.batch_tokens * (8 * config.hidden_size + 2 * config.ffn_dim) * 4
     return caches + joined + layer + LOGITS_BYTES

@@ -16,10 +16,10 @@ from benchmark.models.opt import OptConfig
 
 BATCH_COST = 24
 """Positions that the fixed cost of one more batch is worth."""
-GROUP_TEXTS = 64
-"""Texts that a group continues together, unless one batch has more: more at once save no time (PERFORMANCE)."""
 GUESSED_POSITIONS = 256
 """A decoding pass with guesses may have at most this many positions."""
+GROUP_TEXTS = GUESSED_POSITIONS
+"""Texts that a group continues together, unless one batch has more."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from benchmark.errors import CheckFailed
 from benchmark.intake import apply as applying
 
 WAIT_SECONDS = 60.0
-ATTEMPTS = 50
 FOLDER = Path(".gapbench") / "submit"
 
 
@@ -158,21 +157,29 @@ def _new_folder(base: Path) -> tuple[Path, int]:
     Until it is locked, a submission that ends may remove it (it looks like what a killed one left) or `base` (it is
     empty). Then it is made again.
     """
-    attempts = range(ATTEMPTS)
-    for attempt in attempts:
+    end = time.monotonic() + 1
+    while True:
         try:
             base.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(dir=base))
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            handle = _lock_folder(folder)
         except (FileNotFoundError, FileExistsError):
-            if attempt == attempts[-1]:
+            if time.monotonic() > end:
                 raise
             continue
-        fcntl.flock(handle, fcntl.LOCK_EX)
         if folder.is_dir():
             return folder, handle
         os.close(handle)
-    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(base))
+
+
+def _lock_folder(folder: Path) -> int:
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return handle
 
 
 def _try_lock(handle: int) -> bool:

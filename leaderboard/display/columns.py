@@ -108,8 +108,8 @@ COLUMNS: dict[str, Column] = {
     ),
     "against_rungs": Column(
         "Against larger models",
-        "Verdict against each untreated model that is 1.9 to 4.2 times larger. `comparable` is a "
-        "non-inferiority test against the margin.",
+        "Verdict against each larger untreated model (1.9 to 4.2 times, unless the track sets other limits). "
+        "`comparable` is a non-inferiority test against the margin.",
     ),
     "share_closed": Column(
         "Share of the gap",

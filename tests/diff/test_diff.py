@@ -31,7 +31,7 @@ MACHINE = {"flags": "same", "torch": "1"}
 
 
 def write(root: Path, **given: str) -> Path:
-    """A track's results with FIGURES and MACHINE, except for what is `given`; `arithmetic` too may be."""
+    """A track's results with FIGURES and MACHINE, except for what is `given`; `arithmetic` may be given too."""
     folder = root / "results" / "t"
     folder.mkdir(parents=True, exist_ok=True)
     has = FIGURES | MACHINE | given

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -89,14 +90,15 @@ def test_the_plan_covers_each_tree_once_and_keeps_its_budgets(batch_tokens):
     assert plan.positions_pushed == sum(batch.positions for batch in batches) + 15 * 7
 
 
-def test_a_group_continues_as_many_texts_as_save_time_whatever_a_batch_holds():
-    trees, endings = random_trees(3, count=800)
-    for batch_tokens in (200, 1000, 40000):
+def test_a_group_continues_as_many_texts_as_it_may_whatever_a_batch_holds():
+    trees, endings = random_trees(3, count=2400)
+    for batch_tokens in (200, 1000, 100000):
         plan = make_plan(trees, endings, batch_tokens=batch_tokens, cache_tokens=10**9)
         written = [group for group in plan.groups if group.ending]
-        assert sum(group.rows for group in written) == 200
+        assert sum(group.rows for group in written) == 600
         assert all(group.rows <= GROUP_TEXTS or len(group.batches) == 1 for group in written)
-        assert len(written) <= 4 + len(written[0].batches), "groups are not cut further than that"
+        for group, after in pairwise(written):
+            assert group.rows + len(after.batches[0].trees) > GROUP_TEXTS, "no group is cut before that"
 
 
 def test_trees_of_like_size_share_batches_so_that_padding_stays_small():

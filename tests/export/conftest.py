@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.small import one_suite, run_stages  # noqa: F401 - the first is a fixture
+from tests.pipeline.small import run_stages
 
 PARAMS = """\
 track: {name: micro, root: ., params: params.yaml}
@@ -26,7 +26,7 @@ scoring: {resamples: 100}
 
 
 @pytest.fixture(scope="session")
-def exported_track(tmp_path_factory: pytest.TempPathFactory, micro_cache: Path) -> Path:
+def exported_track(tmp_path_factory: pytest.TempPathFactory, micro_cache: Path, one_suite: None) -> Path:
     """The root of the track, its results made."""
     root = tmp_path_factory.mktemp("exported")
     (root / "made").mkdir()

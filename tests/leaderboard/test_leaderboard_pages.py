@@ -499,7 +499,9 @@ def test_a_closed_choice_of_columns_still_rules(opened: Open, made: Path) -> Non
 def test_claims_are_shown_as_decided(opened: Open, made: Path) -> None:
     decided = json.loads((made / "micro" / "claims.json").read_text())["claims"]
     words = texts(opened("answer", made))
-    assert all(claim["sentence"] in words and claim["outcome"] in words.lower() for claim in decided)
+    shown = {"not testable": claim_cards.ANSWERS["not testable"]}
+    assert all(claim["sentence"] in words for claim in decided)
+    assert all(shown.get(claim["outcome"], claim["outcome"]) in words for claim in decided)
 
 
 def test_an_entry_of_another_track_is_repeated_with_that_track_s_settings(opened: Open) -> None:

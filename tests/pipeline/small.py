@@ -6,30 +6,19 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from benchmark.models.opt import OptConfig, save_opt
 from benchmark.pipeline import stages
 from benchmark.settings.load import load_settings
-from benchmark.tasks import suite_of_track
-from tests.remembered import remembered
 from tests.tiny_model import random_opt
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = ("docs/screenshots/", "results/", "dvc.lock")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_suite() -> Iterator[None]:
-    """The same suite for every stage of this process: building it again for each costs seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suite_of_track, "load_suite", remembered(suite_of_track.load_suite))
-        yield
 
 
 def copy_repository(target: Path) -> Path:

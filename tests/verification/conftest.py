@@ -12,7 +12,7 @@ import pytest
 from benchmark.schema.stored_columns import SAMPLES
 from benchmark.store.track_paths import TrackPaths
 from benchmark.system.files import read_json, write_json, write_parquet
-from tests.pipeline.small import one_suite, run_stages  # noqa: F401 - the first is a fixture
+from tests.pipeline.small import run_stages
 from tests.tiny_model import write_model
 
 PARAMS = """\
@@ -38,7 +38,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pristine(tmp_path_factory: pytest.TempPathFactory, one_suite: None) -> Path:
     """A track of one treated model and four texts in each corpus; its results are those of the machine `there`."""
     root = tmp_path_factory.mktemp("verified")
     for number, (name, hidden) in enumerate((("small", 8), ("large", 24))):
