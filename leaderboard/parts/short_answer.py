@@ -99,12 +99,14 @@ def tested(entries: pd.DataFrame) -> str:
     span = wording.listed([wording.size(size) for size in dict.fromkeys((*sizes[:1], *sizes[-1:]))])
     if len(sizes) > 2:
         span = span.replace(" and ", " to ")
-    said = f"Tested: {wording.counted(ranked['model'].nunique(), 'model')}"
+    models = ranked["model"].nunique()
+    said = f"Tested: {wording.counted(models, 'model')}"
     said += f" of {span} parameters" if span else ""
     draws, texts, questions = (ranked[name].max() for name in ("n_draws", "n_texts", "n_docs"))
     if not wording.missing(draws):
         times = wording.whole(draws)
-        said += ", each pretrained " + ("once" if times == 1 else f"{wording.in_words(times)} times")
+        said += f", {'each ' if models > 1 else ''}pretrained "
+        said += "once" if times == 1 else f"{wording.in_words(times)} times"
     if not wording.missing(texts):
         corpora = ranked["corpus"].nunique()
         said += f"; post-trained on {wording.counted(wording.whole(texts), 'text')} from "

@@ -55,7 +55,9 @@ def test_the_answer_and_what_was_tested_are_one_line_each(opened: Open) -> None:
     heading = next(m.value for m in test.markdown if m.value.startswith("## "))
     assert len(heading) < 130 and "\n" not in heading
     tested = next(c.value for c in test.caption if c.value.startswith("Tested:"))
-    assert "3,840 test questions" in tested and "pretrained ten times" in tested
+    assert "3,840 test questions" in tested and ", each pretrained ten times" in tested
+    one = pd.read_csv(RESULTS / "smollm2-q4" / "entries.csv")
+    assert short_answer.tested(one).startswith("Tested: 1 model of 135M parameters, pretrained once;")
     assert short_answer.in_a_line("**No.** One. Two.") == "**No.** One."
 
 
