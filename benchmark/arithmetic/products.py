@@ -4,8 +4,8 @@ Products with weights go through oneDNN. Its inner product adds up each output a
 the order of the summed index, however wide the CPU's registers are, unless it cuts that index into blocks. It does so
 from about 700 terms on, at places that depend on the CPU; so longer sums are cut here, always at the same places.
 Batches of small products (attention, Muon) go through numpy to OpenBLAS, which `mode` holds to its Haswell code: there
-oneDNN would be called once a matrix. MKL, which torch takes for both, depends on the CPU; the mode of MKL that does not
-is two to seven times slower.
+oneDNN would be called once per matrix. MKL, which torch takes for both, depends on the CPU; the mode of MKL that does
+not is two to seven times slower.
 """
 
 import functools
@@ -32,7 +32,7 @@ FEWEST_ROWS = 48
 def linear(hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`hidden` [..., in] times `weight` [out, in] transposed, plus `bias` [out]: [..., out].
 
-    Portable for float32 on a CPU, else `torch.nn.functional.linear`.
+    Portable for float32 on a CPU, otherwise `torch.nn.functional.linear`.
     """
     if not _portable(hidden, weight):
         return functional.linear(hidden, weight, bias)
@@ -45,7 +45,7 @@ def linear(hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 def batched(left: Tensor, right: Tensor) -> Tensor:
     """`left` [..., m, k] times `right` [..., k, n], of equal batch dimensions: [..., m, n].
 
-    Portable for float32 on a CPU, else `torch.matmul`.
+    Portable for float32 on a CPU, otherwise `torch.matmul`.
     """
     if not _portable(left, right):
         return torch.matmul(left, right)
@@ -64,7 +64,7 @@ def multiply(left: Array, right: Array, out: Array | None = None) -> Array:
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """softmax(`scale` * `query` `key`^T + `mask`) `value`, each [batch, heads, positions, width]; no mask: causal.
 
-    Portable for float32 on a CPU, else torch's fused kernel.
+    Portable for float32 on a CPU, otherwise torch's fused kernel.
     """
     if not _portable(query, key):
         return functional.scaled_dot_product_attention(

@@ -26,7 +26,7 @@ from benchmark.system.files import write_json
 ARITHMETICS = ("portable", "native")
 TURNS = 3
 DOCUMENTS = 16
-"""A task."""
+"""Per task."""
 LEAST = {"smollm2": 3}
 """How many times faster than lm-eval, where that is not twice."""
 MAX_LENGTH = 512
@@ -56,8 +56,8 @@ UNIT = "s of CPU per checkpoint"
 def run_architectures(names: list[str], folder: Path | None, documents: int | None, out: Path | None) -> int:
     """Measure the models of these `names`, print a table, write `architectures.json` into `out` if given.
 
-    `folder`: SmolLM2-135M, for the name `smollm2`. `documents` a task, else DOCUMENTS. Figures of other models
-    that the same CPU gave stay in the file. Returns 0 where every bound holds, else 1. Needs gap12's data.
+    `folder`: SmolLM2-135M, for the name `smollm2`. `documents` per task (default: DOCUMENTS). Figures of other models
+    that the same CPU gave stay in the file. Returns 0 where every bound holds, otherwise 1. Needs gap12's data.
     """
     rows: dict[str, Row] = {}
     for name in names:

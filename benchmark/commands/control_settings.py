@@ -45,7 +45,7 @@ DRAWS = (100, 101, 102, 103, 104)
 
 @dataclass(frozen=True)
 class CandidateControl:
-    """A control with the steps that are scored, one `ControlOutcome` each a text.
+    """A control with the steps that are scored, one `ControlOutcome` per text.
 
     `expected` is the sign of its gain.
     """

@@ -138,7 +138,7 @@ def gain_of_documents(texts: int, documents: Sequence[int], level: float = LEVEL
 
 
 def claim_pairs(settings: Settings, parameters: Mapping[str, int]) -> list[ClaimPair]:
-    """The pairs that claims are about: as declared, else each treated model with every rung in `scoring.ratio`."""
+    """The pairs that claims are about: as declared, or each treated model with every rung in `scoring.ratio`."""
     found = []
     low, high = settings.scoring.ratio
     for model, spec in settings.used_models.items():

@@ -48,7 +48,7 @@ def single_run(
 ) -> None:
     """Do one run and write `run.json` and `samples.parquet`; never reads the run cache.
 
-    Settings are those of `track`, or else of the first track that uses the suite. The folder `checkpoints` is there
+    Settings are those of `track`, or of the first track that uses the suite. The folder `checkpoints` is there
     where `checkpoints.keep` asks for weights.
 
     Raises:
@@ -106,7 +106,7 @@ def _params_of_track(track: str, root: Path) -> Path:
 def find_model(model: str, root: Path, draw: int = 0, first: Path | None = None) -> tuple[str, Path]:
     """Name and folder of a ladder's model at one of its draws, a local folder, or a Hub model pinned to a commit.
 
-    Of tracks that have a model of this name, the one with the settings file `first` counts, or else the first.
+    Of tracks that have a model of this name, the one with the settings file `first` counts, otherwise the first one.
     """
     tracks = all_tracks(root)
     tracks = {first: tracks[first]} | tracks if first is not None else tracks

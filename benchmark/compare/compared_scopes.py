@@ -68,7 +68,7 @@ def compare(study: PairedStudy, rules: VerdictShares, *, unpaired: bool = False)
     """Compare B with A and with each baseline; `study.models` are A, B and the baselines, smallest first.
 
     B minus A is `paired_difference` of plain arrays. Runs of A and B are paired in their order where there are as many
-    (unless `unpaired`), else independent samples; fewer than three are taken as given.
+    (unless `unpaired`), otherwise independent samples; fewer than three are taken as given.
     """
     layout = _layout(study)
     scores = [_scores(study, place) for place in range(len(study.models))]

@@ -69,7 +69,7 @@ def _target(sample: dict[str, Any], metric: str) -> str:
 
 
 def _answer(sample: dict[str, Any], metric: str) -> str:
-    """The choice that is rated highest, with its log-probability; else the filtered reply."""
+    """The choice that is rated highest, with its log-probability; for other tasks the filtered reply."""
     replies, requests = sample.get("filtered_resps") or sample.get("resps") or [], _requests(sample)
     if metric in LIKELIEST and len(replies) == len(requests) > 1:
         try:

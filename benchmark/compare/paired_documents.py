@@ -181,7 +181,7 @@ def _filter(
     runs: Sequence[tuple[LoggedModel, LoggedTask]],
     read: Sequence[Mapping[str, FilteredSamples]],
 ) -> str:
-    """The filter asked for, else the first of the first run."""
+    """The filter asked for, or the first one of the first run."""
     kept = next(iter(read[0])) if wanted is None else wanted
     for (model, _), by_filter in zip(runs, read, strict=True):
         if kept not in by_filter:
@@ -199,7 +199,7 @@ def _metric(
     samples: Sequence[FilteredSamples],
     notes: list[str],
 ) -> str | None:
-    """The metric asked for, else the first of the task's that is one number per document in all runs."""
+    """The metric asked for, or the task's first that is one number per document in all runs."""
     plain = [one.plain_metrics() for one in samples]
     if wanted is not None:
         for (model, _), one, usable in zip(runs, samples, plain, strict=True):

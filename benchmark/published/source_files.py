@@ -74,7 +74,7 @@ def documents_of(task: str) -> int:
 
 @dataclass(frozen=True)
 class FamilyFigures:
-    """The published rows of one family: `model, corpus, index, repeat, epoch, average` and a column a task.
+    """The published rows of one family: `model, corpus, index, repeat, epoch, average` and a column per task.
 
     `repeat` counts rows of one (model, corpus, index) from 0. Epoch 0 is the unmodified model.
     """

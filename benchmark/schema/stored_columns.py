@@ -40,4 +40,4 @@ SAMPLES_OPTIONAL = ("draw", "cluster", "probability", "prediction", "target", "c
 TEXTS = pa.schema(
     [("corpus", pa.string()), ("index", pa.int64()), ("text_id", pa.string()), ("text", pa.string())]
 )
-"""The texts of a corpus, one a row."""
+"""The texts of a corpus, one per row."""

@@ -24,7 +24,7 @@ class FamilyWords:
 
     @property
     def inside(self) -> str:
-        """The label inside a sentence: in lower case, but for words that are capital letters only."""
+        """The label inside a sentence: in lower case, except words in capital letters."""
         return " ".join(word if word.isupper() else word.lower() for word in self.label.split())
 
 

@@ -84,7 +84,7 @@ def settings(track: str) -> dict[str, Any]:
 
 
 def suite(track: str) -> str:
-    """The name of the track's suite, from its parameters, or else the version of the suite that its tables name."""
+    """The name of the track's suite, from its parameters, or the version of the suite that its tables name."""
     given = settings(track)
     if given:
         evaluation = given.get("evaluation")

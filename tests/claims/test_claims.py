@@ -267,7 +267,7 @@ def test_two_draws_or_texts_are_no_part_of_a_claim() -> None:
 
 
 def test_texts_on_one_draw_decide_claims_given_the_draw_and_pair_over_models() -> None:
-    """Texts of one corpus that move both models alike count once, not once a model."""
+    """Texts of one corpus that move both models alike count once, not once per model."""
     single = {name: base_of(name, base.values[:1]) for name, base in BASES.items()}
     scores = _scores(by="text", bases=single)
     assert set(_outcomes(scores).values()) == {"reproduced"}

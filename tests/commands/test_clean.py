@@ -44,7 +44,7 @@ def put_object(root: Path, name: str, content: str = "x" * 1000) -> Path:
 
 
 def put_run(root: Path, key: str, **changes: Any) -> Path:
-    """A finished run as the run cache stores it, of the settings but for `changes`."""
+    """A finished run as the run cache stores it, of the settings with `changes`."""
     settings = load_settings(root / "params.yaml")
     recipe = {
         "arm": settings.arms["gap"].recipe,

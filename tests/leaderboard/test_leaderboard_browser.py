@@ -105,7 +105,7 @@ def show(page: Any, server: Server, name: str, query: str = "") -> None:
 
 
 def own_errors(page: Any) -> list[str]:
-    """Console errors but for Streamlit's own search for its server's root below a page's address."""
+    """Console errors except Streamlit's own search for its server's root below a page's address."""
     return [error for error in page.errors if "/_stcore/" not in error]
 
 

@@ -233,7 +233,7 @@ def test_the_two_files_hold_the_same_texts_but_for_one_in_two_cells(source: Path
 
 
 def _notebooks(folder: Path, **changed: int) -> Path:
-    """Notebooks with the counts of the original's, but for those of the dialogue one that are `changed`."""
+    """Notebooks with the counts of the original's, except those of the dialogue one that are `changed`."""
     beside = folder.parent / "notebooks"
     beside.mkdir()
     for family, name in NOTEBOOKS.items():

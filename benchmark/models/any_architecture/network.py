@@ -53,7 +53,7 @@ class SlotCache(Cache):  # type: ignore[misc] # transformers types it as Any
                 mine[rows, :, self.prompt :] = theirs[:, :, other.prompt :]
 
     def keep(self, rows: Tensor) -> None:
-        """Drop all rows but `rows` (row numbers)."""
+        """Drop all rows except `rows` (row numbers)."""
         self.rows = len(rows)
         for layer, (keys, values) in self.layers_held.items():
             self.layers_held[layer] = keys.index_select(0, rows), values.index_select(0, rows)
@@ -122,7 +122,7 @@ class PathCache:
         self.lengths[rows] = other.lengths
 
     def keep(self, rows: Tensor) -> None:
-        """Drop all rows but `rows` (row numbers)."""
+        """Drop all rows except `rows` (row numbers)."""
         self.ids, self.lengths = self.ids[rows], self.lengths[rows]
 
 

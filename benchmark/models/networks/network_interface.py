@@ -27,7 +27,7 @@ class KeyValueCache(Protocol):
         """Copy all rows of a cache of the same network, with prompts no longer than this one's, into `rows`."""
 
     def keep(self, rows: Tensor) -> None:
-        """Drop all rows but `rows` (row numbers)."""
+        """Drop all rows except `rows` (row numbers)."""
 
 
 class Network(Protocol):

@@ -109,7 +109,7 @@ class OptCache:
             mine[:, rows, :, self.prompt :] = theirs[:, :, :, other.prompt :]
 
     def keep(self, rows: Tensor) -> None:
-        """Drop all rows but ``rows`` (row numbers)."""
+        """Drop all rows except ``rows`` (row numbers)."""
         self.keys = self.keys.index_select(1, rows)
         self.values = self.values.index_select(1, rows)
 
@@ -182,7 +182,7 @@ class OptNetwork:
         *,
         rows: Tensor | None,
     ) -> Tensor:
-        """Outputs in ``room`` [rows * width or more, embedding width] for ``width`` more tokens a row.
+        """Outputs in ``room`` [rows * width or more, embedding width] for ``width`` more tokens per row.
 
         ``tokens``, ``positions`` and ``slots`` [rows, width]: the tokens, where they stand in their texts, and where
         in the ``cache`` their keys and values go (a slice where that is the same in all rows). ``mask`` [rows, 1,

@@ -36,7 +36,7 @@ class TreeBatch:
         return replace(self, **moved)
 
     def mask(self, dtype: torch.dtype) -> Tensor | None:
-        """Additive mask [trees, 1, length, length]: 0 for ancestors, minus infinity else; None: causal."""
+        """Additive mask [trees, 1, length, length]: 0 for ancestors, otherwise minus infinity; None: causal."""
         if self.end is None:
             return None
         node = torch.arange(self.ids.shape[1], device=self.ids.device)

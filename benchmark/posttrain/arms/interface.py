@@ -134,7 +134,7 @@ def adam_attempts(
     merged: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
     before_update: Callable[[dict[str, Tensor]], None] = lambda _: None,
 ) -> Iterator[Attempt]:
-    """Endless Adam steps that lower `objective`, which is called once a step.
+    """Endless Adam steps that lower `objective`, which is called once per step.
 
     Adam as in the original study (its train.py): no weight decay, schedule or clipping. `fp16-amp` scales the
     loss and skips updates whose gradients overflow, starting from torch's default scale.

@@ -36,7 +36,7 @@ class ChoiceSource:
     """``dataset_kwargs`` of a multiple-choice task.
 
     Attributes:
-        columns: the columns that a prompt or an answer uses; ``text`` where every row must hold text, else ``any``.
+        columns: the columns that a prompt or an answer uses; ``text`` if every row must hold text, otherwise ``any``.
         row_number: the column of row numbers in the source split, where a file is a part of it.
         cluster: what a row of the file has in common with others that ask the same: a column or a function.
         row_filter: true for rows that are documents.

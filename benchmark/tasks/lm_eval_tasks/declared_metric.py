@@ -25,7 +25,7 @@ SUPPORTED: dict[Form, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class DeclaredMetric:
-    """A metric's name, and the filter pipeline of lm-eval's that it reads; None but for written texts."""
+    """A metric's name, and the filter pipeline of lm-eval's that it reads; None except for written texts."""
 
     name: str
     filter: str | None = None

@@ -45,7 +45,7 @@ def load_task_suite(
     documents_by_task: Mapping[str, int] | None = None,
     limit: int | None = None,
 ) -> Suite:
-    """The suite that `spec` lists, with at most so many documents a task and split, as `load_suite` caps them.
+    """The suite that `spec` lists, with at most so many documents per task and split, as `load_suite` caps them.
 
     Args:
         root: paths in the settings are relative to it.
@@ -120,7 +120,7 @@ class DataTask(ConfigurableTask):  # type: ignore[misc] # lm-eval is not typed
 
 
 class _Loader(TaskFactory):  # type: ignore[misc] # lm-eval is not typed
-    """lm-eval's own factory of tasks and groups, but for where rows come from."""
+    """lm-eval's own factory of tasks and groups; only the source of rows differs."""
 
     def __init__(self, spec: TaskSuite, root: Path, index: dict[str, Entry]) -> None:
         super().__init__()
@@ -219,7 +219,7 @@ def _explained(name: str, make: Callable[[], Value]) -> Value:
 
 
 def chosen(settings: Mapping[str, Value], names: Sequence[str]) -> Value | None:
-    """The setting of a task: its own, else that of the group it is listed by."""
+    """The setting of a task: its own, or that of the group it is listed by."""
     return next((settings[name] for name in names if name in settings), None)
 
 

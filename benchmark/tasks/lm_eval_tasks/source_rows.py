@@ -158,7 +158,7 @@ def _with_labels(rows: Any, path: Path) -> Any:
 
 
 def _file(task: str, named: Any, root: Path) -> Path:
-    """A file below the track's root, else one of `GAPBENCH_DATA`, else its pinned download."""
+    """A file below the track's root, or one of `GAPBENCH_DATA`, or its pinned download: the first that is found."""
     if isinstance(named, Mapping):
         unknown = set(named) - {"path", "url", "sha256", "member"}
         if unknown or "path" not in named or ("url" in named) != ("sha256" in named):
