@@ -4,6 +4,7 @@ A table's text is in the column ``text``, or the one named, or the only one (``d
 file has one text per line (LF or CRLF); a folder has one text per file, in the order of their paths.
 """
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -140,7 +141,12 @@ def check_text(text: str, place: str, limits: Limits) -> None:
         raise InputError(f"{place} holds a NUL character: give plain text")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise InputError(f"{place} holds half a surrogate pair, which is no character: fix its escapes")
-    if not text.strip():
+    if not any(_is_visible(character) for character in text):
         raise InputError(f"{place} is empty: give a text, or remove it")
     if limits.characters is not None and len(text) > limits.characters:
         raise InputError(f"{place} has {len(text)} characters, {limits.characters} are allowed: cut it")
+
+
+def _is_visible(character: str) -> bool:
+    """Whether it is neither white space nor a control or format character, as a zero-width space is."""
+    return not character.isspace() and unicodedata.category(character) not in ("Cc", "Cf")

@@ -60,7 +60,10 @@ def _csv_column(path: Path, column: str | None) -> Iterator[Any]:
             "put the header 'text' above it"
         )
     place = columns.index(wanted)
-    yield from (row[place] for row in rows)
+    for number, row in enumerate(rows, 1):
+        if row == columns:
+            raise InputError(f"{path} row {number} repeats the header: remove it")
+        yield row[place]
 
 
 def _jsonl_column(path: Path, column: str | None) -> Iterator[Any]:

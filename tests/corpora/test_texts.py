@@ -98,6 +98,8 @@ REFUSED = {
     "empty file of another ending": ("a.py", "", {}, "a.py is empty"),
     "NUL in a line": ("a.txt", b"a\nb\0", {}, "line 2 holds a NUL"),
     "blank text": ("a.jsonl", '"x"\n" "\n', {}, "row 2 is empty"),
+    "invisible text": ("a.jsonl", '"x"\n"\\u00a0\\u200b"\n', {}, "row 2 is empty"),
+    "two tables joined": ("a.csv", "text\na\ntext\nb\n", {}, "row 2 repeats the header"),
     "no rows": ("a.csv", "text\n", {}, "holds no text"),
     "empty CSV": ("a.csv", "", {}, "is not a CSV table"),
     "ragged CSV": ("a.csv", "text\na\nb,c,d\n", {}, "is not a CSV table"),

@@ -100,6 +100,8 @@ def test_of_several_controls_the_weakest_verdict_counts() -> None:
     words = ranking_table.verdict_marks(row)
     assert [word for word, _, _ in words] == ["≪ own base", "? controls", "– larger model", "✔ verified"]
     assert [tone for _, tone, _ in words] == ["none", "none", "none", "good"]
+    last = [ranking_table.verdict_marks(row | {"verification": state})[-1] for state in ("", "flagged")]
+    assert [word for word, _, _ in last] == ["○ not verified", "⚑ flagged"]
 
 
 def test_rungs_and_controls_stand_in_the_same_table_greyed(opened: Open, made: Path) -> None:
