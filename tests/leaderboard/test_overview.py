@@ -89,8 +89,11 @@ def test_the_ranking_shows_rank_bar_and_four_verdicts(opened: Open, made: Path) 
     for said, row in zip(shown["Score, 95 % interval"], stored.itertuples(), strict=True):
         low, high = row.score_all_low, row.score_all_high
         assert said.startswith(wording.number(row.score_all, wording.decimals(low, high)))
-    for word in ("own base", "controls", "larger model", "verified"):
+    for word in ("own base", "controls", "larger model"):
         assert shown["Verdicts"].str.contains(word).all()
+    last = {"reproduced": "✔ verified", "flagged": "⚑ flagged", "self-reported": "○ not verified"}
+    for said, state in zip(shown["Verdicts"], stored["verification"], strict=True):
+        assert said.endswith(last[state])
     assert [rank.split()[0] for rank in shown["Rank"]] == [f"{rank:.0f}" for rank in stored["rank"]]
 
 
