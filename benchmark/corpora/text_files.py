@@ -148,5 +148,5 @@ def check_text(text: str, place: str, limits: Limits) -> None:
 
 
 def _is_visible(character: str) -> bool:
-    """Whether it is neither white space nor a control or format character, as a zero-width space is."""
+    """False for white space, and for control and format characters such as the zero-width space."""
     return not character.isspace() and unicodedata.category(character) not in ("Cc", "Cf")

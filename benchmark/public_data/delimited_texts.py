@@ -60,10 +60,16 @@ def _csv_column(path: Path, column: str | None) -> Iterator[Any]:
             "put the header 'text' above it"
         )
     place = columns.index(wanted)
+    header = _plain(columns)
     for number, row in enumerate(rows, 1):
-        if row == columns:
+        if _plain(row) == header:
             raise InputError(f"{path} row {number} repeats the header: remove it")
         yield row[place]
+
+
+def _plain(names: Sequence[str]) -> list[str]:
+    """Names without case, outer blanks and the byte order mark that a second joined file begins with."""
+    return [name.removeprefix("\ufeff").strip().casefold() for name in names]
 
 
 def _jsonl_column(path: Path, column: str | None) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from leaderboard.parts.ranking import RankingView, stored_columns
 GOOD, BAD = ("superior", "comparable"), ("inferior",)
 WEAKEST_FIRST = ["inferior", "inconclusive", "no data", "no test", "negligible", "comparable", "superior"]
 LEGEND = "▲ superior · ≈ comparable · ▼ inferior · ≪ negligible · ? inconclusive"
-VERIFIED = {"reproduced": ("✔ verified", "good"), "flagged": ("⚑ flagged", "bad")}
+VERIFIED = {"reproduced": ("verified", "good"), "flagged": ("flagged", "bad")}
 KINDS = {"rung": "untreated", "control": "control"}
 
 Link = Callable[[Any], str]
@@ -149,8 +149,8 @@ def verdict_marks(row: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
     state = str(row["verification"] or "self-reported")
     said = wording.STATES.get(state, state)
-    word, tone = VERIFIED.get(state, ("○ not verified", "none"))
-    return [*words, (word, tone, f"Verified: {said}")]
+    word, tone = VERIFIED.get(state, ("not verified", "none"))
+    return [*words, (f"{said[:1]} {word}", tone, f"Verified: {said}")]
 
 
 def _mark(what: str, verdicts: Sequence[str], whole: str) -> tuple[str, str, str]:

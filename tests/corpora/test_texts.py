@@ -100,6 +100,12 @@ REFUSED = {
     "blank text": ("a.jsonl", '"x"\n" "\n', {}, "row 2 is empty"),
     "invisible text": ("a.jsonl", '"x"\n"\\u00a0\\u200b"\n', {}, "row 2 is empty"),
     "two tables joined": ("a.csv", "text\na\ntext\nb\n", {}, "row 2 repeats the header"),
+    "two tables of Excel joined": (
+        "a.csv",
+        "id,text\n1,a\n\ufeffID, Text\n2,b\n",
+        {},
+        "row 2 repeats the header",
+    ),
     "no rows": ("a.csv", "text\n", {}, "holds no text"),
     "empty CSV": ("a.csv", "", {}, "is not a CSV table"),
     "ragged CSV": ("a.csv", "text\na\nb,c,d\n", {}, "is not a CSV table"),
