@@ -29,7 +29,7 @@ def track_body(track: str, links: Links) -> str:
     if claims:
         parts += [
             paragraph(answer_of(track), "answer"),
-            paragraph(short_answer.tested(entries.frame), "note"),
+            paragraph(unmarked(short_answer.tested(entries.frame)), "note"),
         ]
         parts.append(plain_html.cards(claim_summary.summary(claims, families)))
     else:

@@ -109,7 +109,9 @@ def tested(entries: pd.DataFrame) -> str:
         said += "once" if times == 1 else f"{wording.in_words(times)} times"
     if not wording.missing(texts):
         corpora = ranked["corpus"].nunique()
-        said += f"; post-trained on {wording.counted(wording.whole(texts), 'text')} from "
+        arms = sorted({wording.plain(arm) for arm in ranked["arm"]})
+        treatments = wording.listed(arms) if len(arms) <= MOST_LISTED else f"{len(arms)} treatments"
+        said += f"; post-trained with {treatments} on {wording.counted(wording.whole(texts), 'text')} from "
         said += f"{'each of ' if corpora > 1 else ''}{wording.in_words(corpora)} source{'' if corpora == 1 else 's'}"
         said += ", one text per run"
     if not wording.missing(questions):

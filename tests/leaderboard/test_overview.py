@@ -57,7 +57,11 @@ def test_the_answer_and_what_was_tested_are_one_line_each(opened: Open) -> None:
     tested = next(c.value for c in test.caption if c.value.startswith("Tested:"))
     assert "3,840 test questions" in tested and ", each pretrained ten times" in tested
     one = pd.read_csv(RESULTS / "smollm2-q4" / "entries.csv")
-    assert short_answer.tested(one).startswith("Tested: 1 model of 135M parameters, pretrained once;")
+    assert short_answer.tested(one).startswith(
+        "Tested: 1 model of 135M parameters, pretrained once; post-trained with `gap` on 6 texts"
+    )
+    many = pd.concat([one.assign(arm=f"arm-{number}") for number in range(7)])
+    assert "post-trained with 7 treatments on" in short_answer.tested(many)
     assert short_answer.in_a_line("**No.** One. Two.") == "**No.** One."
 
 
