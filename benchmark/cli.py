@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from benchmark.errors import CheckFailed, InputError
+from benchmark.errors import CheckFailed, InputError, is_of_the_machine, os_refusal
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -271,10 +271,12 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="A file; without it, print.")] = None,
 ) -> None:
     """Is B better than A? Folders that lm-eval wrote with --log_samples, paired by document; no track needed."""
-    from benchmark.compare.compare_command import by_task, comparison, write_comparison
+    from benchmark.compare.compare_command import by_task, check_page, comparison, write_comparison
     from benchmark.compare.compared_scopes import VerdictShares
     from benchmark.compare.paired_documents import Choices
 
+    if out is not None:
+        check_page(out)
     chosen = Choices(
         tuple(task or ()), by_task("--metric", metric or ()), by_task("--filter", filter_name or ()),
         by_task("--cluster", cluster or ()), common,
@@ -679,6 +681,11 @@ def main() -> None:
     except CheckFailed as error:
         _say(error)
         sys.exit(1)
+    except OSError as error:
+        if not is_of_the_machine(error):
+            raise
+        _say(os_refusal(error))
+        sys.exit(2)
 
 
 def _say(error: object) -> None:
