@@ -20,7 +20,7 @@ from benchmark.settings.names import nearest
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks, params_of_suite, repository_root
-from benchmark.system.empty_folder import check_out
+from benchmark.system.empty_folder import check_out, filled, writing
 from benchmark.system.files import write_json, write_parquet
 from benchmark.system.patterns import COMMIT, HUB_ID
 
@@ -89,11 +89,12 @@ def single_run(
     base.tokenizer.check_texts([text.text], f"corpus {corpus_name}, text {text.index}")
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))
     start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name, draw=draw)
-    out.mkdir(parents=True, exist_ok=True)
-    write_parquet(out / "samples.parquet", pa.concat_tables([start, result.samples]))
-    write_json(out / "run.json", result.record.stored())
+    with filled(out) as folder:
+        write_parquet(folder / "samples.parquet", pa.concat_tables([start, result.samples]))
+        write_json(folder / "run.json", result.record.stored())
     shutil.rmtree(out / "checkpoints", ignore_errors=True)  # `--force`: those of the run that was here
-    keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
+    with writing(out):
+        keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
 
 
 def _params_of_track(track: str, root: Path) -> Path:

@@ -10,7 +10,7 @@ from benchmark.compare.compared_scopes import Compared, VerdictShares, compare
 from benchmark.compare.log_folder import LoggedModel, read_models
 from benchmark.compare.paired_documents import EVERY, Choices, PairedStudy, pair
 from benchmark.errors import InputError
-from benchmark.system.empty_folder import check_place, writing
+from benchmark.system.empty_folder import check_file, writing
 from benchmark.system.files import write_text
 
 FORMATS: dict[str, Callable[[PairedStudy, Compared, VerdictShares], str]] = {
@@ -74,8 +74,8 @@ def write_comparison(text: str, out: Path | None) -> None:
 
 def check_page(out: Path) -> None:
     """Refuse a place where `write_comparison` cannot write."""
-    check_place(out)
-    if out.is_dir() or not out.parent.is_dir():
+    check_file(out)
+    if not out.parent.is_dir():
         raise InputError(f"--out {out}: give a file in a folder that exists")
 
 

@@ -23,11 +23,22 @@ def check_place(out: Path) -> None:
         raise InputError(f"--out {out}: {parent} cannot be written to: name another folder")
 
 
-def check_file(out: Path) -> None:
-    """Refuse a place where no file can be written."""
-    check_place(out)
-    if out.is_dir():
-        raise InputError(f"--out {out}: a folder: name a file")
+def check_file(out: Path | None) -> Path | None:
+    """`out`, unless no file can be written there."""
+    if out is not None:
+        check_place(out)
+        if out.is_dir():
+            raise InputError(f"--out {out}: a folder: name a file")
+    return out
+
+
+def check_folder(out: Path | None) -> Path | None:
+    """`out`, unless no folder can be there."""
+    if out is not None:
+        check_place(out)
+        if out.exists() and not out.is_dir():
+            raise InputError(f"--out {out}: a file: name a folder")
+    return out
 
 
 def check_out(out: Path, *, force: bool = False, instead: str = "name an empty folder") -> None:
