@@ -59,7 +59,7 @@ def single_run(
     params = params_of_suite(suite, root) if track is None else _params_of_track(track, root)
     # A list of tasks stays what the settings say; a few-shot variant of a suite differs from its track's.
     named = [] if load_settings(params).evaluation.suite_name == suite else [f"evaluation.suite={suite}"]
-    chosen = [*named, *([f"evaluation.protocol={protocol}"] if protocol else []), *overrides]
+    chosen = [*named, *([] if protocol is None else [f"evaluation.protocol={protocol}"]), *overrides]
     settings = load_settings(params, chosen)
     begin(settings.execution)
 
@@ -130,7 +130,7 @@ def find_model(model: str, root: Path, draw: int = 0, first: Path | None = None)
         return pinned[1].split("/")[1], hub_folder(root, pinned[1], pinned[2])
     if "@" in model and "/" in model and not Path(model).exists():
         raise InputError(f"--model {model}: a Hub model is pinned as owner/name@<40 hex digits of a commit>")
-    if not Path(model).is_dir():
+    if not model.strip() or not Path(model).is_dir():
         names = [name for settings in tracks.values() for name in settings.models]
         raise InputError(f"--model {model}: no ladder model or folder of that name{nearest(model, names)}")
     return Path(model).resolve().name, Path(model)
@@ -154,7 +154,7 @@ def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[
 
     if corpus in settings.corpora:
         name, texts = corpus, texts_up_to(index, settings.corpora[corpus], root)
-    elif Path(corpus).exists():
+    elif corpus.strip() and Path(corpus).exists():
         name, texts = Path(corpus).stem, read_texts(Path(corpus))
     else:
         raise InputError(

@@ -43,13 +43,21 @@ class LoggedTask:
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """One folder of one model: the newest samples of each task, groups by name, parameters where known."""
+    """One folder of one model: the newest samples of each task, groups by name, parameters where known.
+
+    `unlogged` are tasks of the results files that have no samples.
+    """
 
     folder: Path
     model: str
     parameters: int | None
     tasks: Mapping[str, LoggedTask]
     groups: Mapping[str, tuple[str, ...]]
+    unlogged: tuple[str, ...]
+
+    def written(self) -> bytes:
+        """The results files: no two runs have the same, because they hold the time."""
+        return b"".join(path.read_bytes() for path in sorted({task.results for task in self.tasks.values()}))
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def read_models(given: list[str]) -> list[LoggedModel]:
     runs = [tuple(_run(folder) for folder in _folders(one)) for one in given]
     seen: dict[Path, str] = {}
     for one, found in zip(given, runs, strict=True):
-        _refuse_several_models(one, found)
+        copies: dict[bytes, LoggedRun] = {}
         for run in found:
             place = run.folder.resolve()
             if place in seen:
@@ -86,6 +94,10 @@ def read_models(given: list[str]) -> list[LoggedModel]:
                     f"{run.folder} is given twice, by {seen[place]} and by {one}; give each once"
                 )
             seen[place] = one
+            other = copies.setdefault(run.written(), run)
+            if other is not run:
+                raise InputError(f"{run.folder} is a copy of {other.folder}; give each run once")
+        _refuse_several_models(one, found)
     names = [_name(found) for found in runs]
     labels = [name if names.count(name) == 1 else _plain(one) for name, one in zip(names, given, strict=True)]
     return [LoggedModel(*model) for model in zip(labels, given, runs, strict=True)]
@@ -165,7 +177,15 @@ def _run(folder: Path) -> LoggedRun:
         groups |= _groups(contents[date].group_subtasks)
     parameters = latest.config.model_num_parameters
     known = parameters is not None and parameters > 0
-    return LoggedRun(folder, latest.model[0] or folder.name, parameters if known else None, tasks, groups)
+    unlogged = sorted({task for content in contents.values() for task in content.configs} - set(tasks))
+    return LoggedRun(
+        folder,
+        latest.model[0] or folder.name,
+        parameters if known else None,
+        tasks,
+        groups,
+        tuple(unlogged),
+    )
 
 
 def _results(folder: Path, date: str, samples: Path) -> Path:

@@ -115,6 +115,7 @@ def _tasks(models: Sequence[LoggedModel], chosen: Choices, notes: list[str]) -> 
     for model, run in every:
         left = sorted(set(run.tasks) - set(common))
         notes += [f"Left out: {name}, which {model.label} has and others have not." for name in left]
+        notes += [f"Left out: {name}, of which {model.label} has no samples." for name in run.unlogged]
     return common
 
 

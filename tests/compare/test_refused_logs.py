@@ -169,7 +169,11 @@ def test_runs_of_one_size_under_several_names_are_named(
     status, printed, _ = gapbench("compare", str(tmp_path / "seeds"), str(logs[1]))
     assert status == 0
     assert "seed-1, seed-2, seed-3 are taken as runs of one model, seeds." in printed
-    change_results(tmp_path / "seeds" / "3", lambda content: content.update(model_name="seed-1"))
+    fourth = copy(tmp_path / "seeds" / "3", tmp_path / "seeds" / "4")
+    said = refusal("compare", str(tmp_path / "seeds"), str(logs[1]))
+    assert said.strip().endswith(f"{fourth} is a copy of {tmp_path / 'seeds' / '3'}; give each run once")
+    shutil.rmtree(fourth)
+    change_results(tmp_path / "seeds" / "3", lambda content: content.update(model_name="seed-1", date=1.0))
     assert "seeds holds several models: seed-1" in refusal("compare", str(tmp_path / "seeds"), str(logs[1]))
 
 
@@ -196,6 +200,13 @@ def test_documents_that_are_repeated_do_not_narrow_the_interval(
     after, facts = figures(gapbench, *folders, "--task", OTHER)
     assert after[0] == pytest.approx(before[0])
     assert any("60 of 120 documents of micro_persona repeat another one" in fact for fact in facts)
+
+
+def test_tasks_whose_samples_are_missing_are_named(logs: tuple[Path, Path], gapbench: Command) -> None:
+    for folder in logs:
+        samples_file(folder, OTHER).unlink()
+    _, facts = figures(gapbench, *map(str, logs))
+    assert "Left out: micro_persona, of which micro-1 has no samples." in facts
 
 
 def bom(path: Path) -> None:
