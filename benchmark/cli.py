@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from benchmark.errors import CheckFailed, InputError
+from benchmark.errors import CheckFailed, InputError, is_of_the_machine, naming_source, os_refusal
+from benchmark.system.empty_folder import check_file, check_folder
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -39,7 +40,7 @@ simulate = typer.Typer(invoke_without_command=True)
 app.add_typer(simulate, name="simulate")
 
 Params = Annotated[Path, typer.Option("--params", help="The track's settings file.")]
-BenchOut = Annotated[Path | None, typer.Option("--out", help="Folder for bench.json.")]
+BenchOut = Annotated[Path | None, typer.Option("--out", help="Folder for bench.json.", callback=check_folder)]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a parameter: key=value in YAML.")
 ]
@@ -51,7 +52,8 @@ NewName = Annotated[str, typer.Argument(help="What the track calls it: lower-cas
 DataSets = Annotated[int, typer.Option(help="Data sets per cell.", min=2)]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 Page = Annotated[
-    Path | None, typer.Option("--out", help="The page whose table is replaced; without it, print.")
+    Path | None,
+    typer.Option("--out", help="The page whose table is replaced; without it, print.", callback=check_file),
 ]
 
 
@@ -111,7 +113,12 @@ def run(
     index: Annotated[int, typer.Option(help="Row of the text in its corpus.")],
     arm: Annotated[str, typer.Option(help="An arm of the settings, such as gap.")],
     seed: Annotated[
-        int, typer.Option(help="Random seed of `random` and `shuffled`; other arms only record it.")
+        int,
+        typer.Option(
+            help="Random seed of `random` and `shuffled`; other arms only record it.",
+            min=-(2**63),
+            max=2**63 - 1,
+        ),
     ],
     suite: Annotated[str, typer.Option(help="micro12, gap12, or either with -5shot.")],
     out: Annotated[Path, typer.Option(help="An empty folder.")],
@@ -194,7 +201,9 @@ def plan(
 @app.command()
 def precision(
     params: Params = Path("params.yaml"),
-    out: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the figures as JSON.", callback=check_file)
+    ] = None,
 ) -> None:
     """Print what tf32 and bf16 do to log-probabilities, answers and a verdict; a few minutes."""
     from benchmark.commands.precision_table import precision_table
@@ -206,7 +215,7 @@ def precision(
 def score(
     samples: Annotated[list[Path], typer.Option("--samples", help="Parquet files or folders; repeatable.")],
     models: Annotated[Path, typer.Option(help="models.json: {name: {parameters, ladder, role}}.")],
-    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.", callback=check_folder)],
     tasks: Annotated[Path | None, typer.Option(help="tasks.json: {task: {family, metric, chance}}.")] = None,
     overrides: Overrides = None,
 ) -> None:
@@ -220,7 +229,7 @@ def score(
 @app.command()
 def published(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The original's full_results/.")],
-    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.", callback=check_folder)],
 ) -> None:
     """Analyse the original study's published figures again."""
     from benchmark.published.reanalysis import run_published
@@ -271,10 +280,12 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="A file; without it, print.")] = None,
 ) -> None:
     """Is B better than A? Folders that lm-eval wrote with --log_samples, paired by document; no track needed."""
-    from benchmark.compare.compare_command import by_task, comparison, write_comparison
+    from benchmark.compare.compare_command import by_task, check_page, comparison, write_comparison
     from benchmark.compare.compared_scopes import VerdictShares
     from benchmark.compare.paired_documents import Choices
 
+    if out is not None:
+        check_page(out)
     chosen = Choices(
         tuple(task or ()), by_task("--metric", metric or ()), by_task("--filter", filter_name or ()),
         by_task("--cluster", cluster or ()), common,
@@ -372,7 +383,11 @@ def simulate_selection(data_sets: DataSets = 2000, workers: Workers = 2, out: Pa
 def _simulate(name: str, data_sets: int, workers: int, out: Path | None) -> None:
     from benchmark.commands.simulate import SIMULATIONS
     from benchmark.simulations.records import run_simulation
+    from benchmark.system.marked_text import replace_between_markers
 
+    if out is not None:  # before the work: the page is there and has the table's place
+        with naming_source(out):
+            replace_between_markers(out.read_text(encoding="utf-8"), {name: ""})
     run_simulation(SIMULATIONS[name], data_sets, workers, out)
 
 
@@ -404,7 +419,9 @@ def bench_architectures(
         typer.Option(help="gpt_neox, llama or smollm2; repeatable; default: all that can be."),
     ] = None,
     documents: Annotated[int | None, typer.Option(help="Documents per task; default: 16.", min=1)] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for architectures.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for architectures.json.", callback=check_folder)
+    ] = None,
 ) -> None:
     """Models over transformers compared with their bare forward pass and with lm-eval, in either arithmetic."""
     from benchmark.bench.architectures import SHAPES, run_architectures
@@ -464,7 +481,9 @@ def bench_leaderboard(
     readers: Annotated[int, typer.Option()] = 10,
     repeats: Annotated[int, typer.Option()] = 5,
     results: Annotated[Path | None, typer.Option(help="Use this results folder, not a made-up one.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the figures here as JSON.", callback=check_file)
+    ] = None,
 ) -> None:
     """How long readers wait for pages with 10 million document rows, in a real browser."""
     from leaderboard.measure.waiting_times import run_waiting_times
@@ -569,7 +588,7 @@ def draws_retrain(
 
 @app.command()
 def site(
-    out: Annotated[Path, typer.Option(help="An empty folder for the pages.")],
+    out: Annotated[Path, typer.Option(help="An empty folder for the pages.", callback=check_folder)],
     results: Annotated[Path | None, typer.Option(help="A results folder; default: results.")] = None,
     app_address: Annotated[
         str, typer.Option("--app", help="Where the leaderboard runs; pages link to it.")
@@ -679,9 +698,14 @@ def main() -> None:
     except CheckFailed as error:
         _say(error)
         sys.exit(1)
+    except OSError as error:
+        if not is_of_the_machine(error):
+            raise
+        _say(os_refusal(error))
+        sys.exit(2)
 
 
 def _say(error: object) -> None:
-    line = " ".join(str(error).split())
+    line = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
     if line:
         print(f"gapbench: {line}", file=sys.stderr)

@@ -1,5 +1,7 @@
-"""The two errors that a command reports in one line: refused input, and a failed check."""
+"""The errors that a command reports in one line: refused input, a failed check, and files that fail."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,27 @@ class InputError(ValueError):
 
 class CheckFailed(RuntimeError):
     """The command ran, and what it checks does not hold (exit code 1)."""
+
+
+FULL = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}
+)
+"""Faults of the machine that name no file when they come up while a file is written."""
+
+
+def is_of_the_machine(error: OSError) -> bool:
+    """Whether the error is about a file outside this package, or about a disk; otherwise it is the program's."""
+    if error.filename is None or isinstance(error.filename, int):
+        return error.errno in FULL
+    return Path(__file__).parent not in Path(os.fsdecode(error.filename)).absolute().parents
+
+
+def os_refusal(error: OSError) -> str:
+    """The error as one line that names the file, where it has one, and what to do."""
+    name = error.filename2 or error.filename
+    where = "a file" if name is None else os.fsdecode(name)
+    advice = "make room" if error.errno in FULL else "check this path, or name another"
+    return f"{where}: {error.strerror or error}: {advice}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.reports.markdown import markdown_table
+from benchmark.system.files import write_text
 from benchmark.system.marked_text import replace_between_markers
 
 FIGURES = ("ours", "peer", "ratio", "spread")
@@ -44,4 +45,4 @@ def write_report(bench: Path, provenance: Path, page: Path) -> None:
     others = bench.with_name("architectures.json")
     if others.is_file():
         tables["architectures"] = architecture_table(json.loads(others.read_text(encoding="utf-8")))
-    page.write_text(replace_between_markers(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    write_text(page, replace_between_markers(page.read_text(encoding="utf-8"), tables))

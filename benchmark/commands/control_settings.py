@@ -33,7 +33,7 @@ from benchmark.settings.load import load_settings
 from benchmark.settings.model_specs import MicroModel
 from benchmark.settings.track_settings import Settings
 from benchmark.system.content_hash import code_digest, digest
-from benchmark.system.files import write_json
+from benchmark.system.files import write_json, write_text
 from benchmark.system.import_closure import modules
 from benchmark.system.marked_text import replace_between_markers
 from benchmark.tasks.suite_of_track import suite_of
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(text)
     if given.out:
         page = given.out.read_text(encoding="utf-8")
-        given.out.write_text(replace_between_markers(page, {"controls": text}), encoding="utf-8")
+        write_text(given.out, replace_between_markers(page, {"controls": text}))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from benchmark.settings.names import nearest
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import all_tracks, params_of_suite, repository_root
-from benchmark.system.empty_folder import check_out
+from benchmark.system.empty_folder import check_out, filled, writing
 from benchmark.system.files import write_json, write_parquet
 from benchmark.system.patterns import COMMIT, HUB_ID
 
@@ -59,7 +59,7 @@ def single_run(
     params = params_of_suite(suite, root) if track is None else _params_of_track(track, root)
     # A list of tasks stays what the settings say; a few-shot variant of a suite differs from its track's.
     named = [] if load_settings(params).evaluation.suite_name == suite else [f"evaluation.suite={suite}"]
-    chosen = [*named, *([f"evaluation.protocol={protocol}"] if protocol else []), *overrides]
+    chosen = [*named, *([] if protocol is None else [f"evaluation.protocol={protocol}"]), *overrides]
     settings = load_settings(params, chosen)
     begin(settings.execution)
 
@@ -89,11 +89,12 @@ def single_run(
     base.tokenizer.check_texts([text.text], f"corpus {corpus_name}, text {text.index}")
     result = execute_run(asked, base.scorer, progress=lambda line: print(line, flush=True))
     start = base_samples(base.scorer.start.samples, track=settings.track.name, model=name, draw=draw)
-    out.mkdir(parents=True, exist_ok=True)
-    write_parquet(out / "samples.parquet", pa.concat_tables([start, result.samples]))
-    write_json(out / "run.json", result.record.stored())
+    with filled(out) as folder:
+        write_parquet(folder / "samples.parquet", pa.concat_tables([start, result.samples]))
+        write_json(folder / "run.json", result.record.stored())
     shutil.rmtree(out / "checkpoints", ignore_errors=True)  # `--force`: those of the run that was here
-    keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
+    with writing(out):
+        keep_run(settings.checkpoints.keep, asked, result.record, out / "checkpoints")
 
 
 def _params_of_track(track: str, root: Path) -> Path:
@@ -129,7 +130,7 @@ def find_model(model: str, root: Path, draw: int = 0, first: Path | None = None)
         return pinned[1].split("/")[1], hub_folder(root, pinned[1], pinned[2])
     if "@" in model and "/" in model and not Path(model).exists():
         raise InputError(f"--model {model}: a Hub model is pinned as owner/name@<40 hex digits of a commit>")
-    if not Path(model).is_dir():
+    if not model.strip() or not Path(model).is_dir():
         names = [name for settings in tracks.values() for name in settings.models]
         raise InputError(f"--model {model}: no ladder model or folder of that name{nearest(model, names)}")
     return Path(model).resolve().name, Path(model)
@@ -153,7 +154,7 @@ def find_text(corpus: str, index: int, settings: Settings, root: Path) -> tuple[
 
     if corpus in settings.corpora:
         name, texts = corpus, texts_up_to(index, settings.corpora[corpus], root)
-    elif Path(corpus).exists():
+    elif corpus.strip() and Path(corpus).exists():
         name, texts = Path(corpus).stem, read_texts(Path(corpus))
     else:
         raise InputError(

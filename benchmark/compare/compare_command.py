@@ -10,6 +10,8 @@ from benchmark.compare.compared_scopes import Compared, VerdictShares, compare
 from benchmark.compare.log_folder import LoggedModel, read_models
 from benchmark.compare.paired_documents import EVERY, Choices, PairedStudy, pair
 from benchmark.errors import InputError
+from benchmark.system.empty_folder import check_file, writing
+from benchmark.system.files import write_text
 
 FORMATS: dict[str, Callable[[PairedStudy, Compared, VerdictShares], str]] = {
     "md": markdown_of,
@@ -59,13 +61,22 @@ def by_task(option: str, given: Sequence[str]) -> dict[str, str]:
 
 
 def write_comparison(text: str, out: Path | None) -> None:
-    """Write to `out`, or print."""
+    """Replace `out` in one step, or print. What is no plain file, such as `/dev/stdout`, is written to as it is."""
     if out is None:
         print(text, end="")
         return
-    if out.is_dir() or not out.parent.is_dir():
+    with writing(out):
+        if out.exists() and not out.is_file():
+            out.write_text(text, encoding="utf-8")
+        else:
+            write_text(out.resolve(), text)
+
+
+def check_page(out: Path) -> None:
+    """Refuse a place where `write_comparison` cannot write."""
+    check_file(out)
+    if not out.parent.is_dir():
         raise InputError(f"--out {out}: give a file in a folder that exists")
-    out.write_text(text, encoding="utf-8")
 
 
 def _by_size(models: Sequence[LoggedModel]) -> list[LoggedModel]:

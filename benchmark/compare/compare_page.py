@@ -1,7 +1,8 @@
 """A comparison as one HTML file: no script, nothing to fetch, all text escaped."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from benchmark.compare.compare_words import WrittenTable, facts, tables
 from benchmark.compare.compared_scopes import Compared, VerdictShares
@@ -89,7 +90,7 @@ def _tasks(found: Compared) -> WrittenTable:
             task["metric"],
             task["filter"],
             str(task["documents"]),
-            f"{task['clusters']} by {task['cluster_field']}" if task["cluster_field"] else "each its own",
+            f"{task['clusters']} by {task['cluster_field']}" if task["cluster_field"] else _alone(task),
             "not known" if task["chance"] is None else f"{task['chance']:.4f}",
             str(task["disagree"]),
         ]
@@ -97,6 +98,10 @@ def _tasks(found: Compared) -> WrittenTable:
     ]
     head = ("task", "version", "metric", "filter", "documents", "clusters", "chance", "A and B differ")
     return WrittenTable("Tasks", "llllrlrr", head, rows)
+
+
+def _alone(task: Mapping[str, Any]) -> str:
+    return "each its own" if task["clusters"] == task["documents"] else f"{task['clusters']} by content"
 
 
 def _details(shown: Sequence[Disagreement], task: str, found: Compared) -> Iterator[str]:

@@ -63,19 +63,20 @@ def _prompt(sample: dict[str, Any]) -> str:
 def _target(sample: dict[str, Any], metric: str) -> str:
     """The right answer; of a numbered choice its text too."""
     target, requests = str(sample.get("target", "")), _requests(sample)
-    if metric in LIKELIEST and target.isdecimal() and int(target) < len(requests) > 1:
+    if metric in LIKELIEST and target.isdecimal() and len(target) < 9 and int(target) < len(requests) > 1:
         return f"{target}: {' '.join(map(str, requests[int(target)][1:])).strip()}"
     return target
 
 
 def _answer(sample: dict[str, Any], metric: str) -> str:
     """The choice that is rated highest, with its log-probability; for other tasks the filtered reply."""
-    replies, requests = sample.get("filtered_resps") or sample.get("resps") or [], _requests(sample)
+    logged, requests = sample.get("filtered_resps") or sample.get("resps") or [], _requests(sample)
+    replies = logged if isinstance(logged, list) else [logged]
     if metric in LIKELIEST and len(replies) == len(requests) > 1:
         try:
             rated = [float(reply[0]) for reply in replies]
             best = int(np.argmax(rated))
             return f"{requests[best][1]} (log-probability {rated[best]:.3f})"
-        except (ValueError, TypeError, IndexError, KeyError):
+        except (ValueError, TypeError, OverflowError, IndexError, KeyError):
             pass
     return "\n".join(str(reply) for reply in replies)

@@ -4,7 +4,6 @@ The file names are those of `EvaluationTracker` in lm-eval 0.4.9 to 0.4.13: `res
 where `--output_path` ends in .json) and `samples_<task>_<date>.jsonl` beside it.
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmark.compare.logged_results import LoggedResults, read_results
 from benchmark.errors import InputError
 
 SAMPLES = "samples_"
@@ -21,17 +21,21 @@ SAMPLES = "samples_"
 class LoggedTask:
     """One task of one run: its samples file and what the results file says of it.
 
-    `metrics` are those of the task's configuration in its order; `cluster` is the document's field that
-    `metadata: {cluster: FIELD}` of the task names, empty without one.
+    `metrics` maps those of the task's configuration, in its order, to how they are aggregated; `means` are the
+    results by `metric,filter`; `documents` is None where the file does not say how many there are; `cluster` is the
+    document's field that `metadata: {cluster: FIELD}` of the task names, empty without one.
     """
 
     name: str
     path: Path
+    results: Path
     version: str
     shots: str
     limit: str
-    metrics: tuple[str, ...]
-    higher_is_better: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    means: Mapping[str, Any]
+    documents: float | None
+    higher_is_better: Mapping[str, bool | None]
     output_type: str
     cluster: str
     runs_found: int
@@ -39,13 +43,21 @@ class LoggedTask:
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """One folder of one model: the newest samples of each task, groups by name, parameters where known."""
+    """One folder of one model: the newest samples of each task, groups by name, parameters where known.
+
+    `unlogged` are tasks of the results files that have no samples.
+    """
 
     folder: Path
     model: str
     parameters: int | None
     tasks: Mapping[str, LoggedTask]
     groups: Mapping[str, tuple[str, ...]]
+    unlogged: tuple[str, ...]
+
+    def written(self) -> bytes:
+        """The results files: no two runs have the same, because they hold the time."""
+        return b"".join(path.read_bytes() for path in sorted({task.results for task in self.tasks.values()}))
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ class LoggedModel:
 
     @cached_property
     def parameters(self) -> int | None:
-        """Parameters of the model; None where a run does not say, or runs differ."""
+        """Parameters of the model; None where a run does not say."""
         found = {run.parameters for run in self.runs}
         return found.pop() if len(found) == 1 else None
 
@@ -69,11 +81,12 @@ def read_models(given: list[str]) -> list[LoggedModel]:
     A folder without samples of its own stands for the folders below it that have some, each a run.
 
     Raises:
-        InputError: a folder is missing, has no samples or no results, or is given twice.
+        InputError: a folder is missing, has no samples or no results, holds several models, or is given twice.
     """
     runs = [tuple(_run(folder) for folder in _folders(one)) for one in given]
     seen: dict[Path, str] = {}
     for one, found in zip(given, runs, strict=True):
+        copies: dict[bytes, LoggedRun] = {}
         for run in found:
             place = run.folder.resolve()
             if place in seen:
@@ -81,9 +94,26 @@ def read_models(given: list[str]) -> list[LoggedModel]:
                     f"{run.folder} is given twice, by {seen[place]} and by {one}; give each once"
                 )
             seen[place] = one
+            other = copies.setdefault(run.written(), run)
+            if other is not run:
+                raise InputError(f"{run.folder} is a copy of {other.folder}; give each run once")
+        _refuse_several_models(one, found)
     names = [_name(found) for found in runs]
     labels = [name if names.count(name) == 1 else _plain(one) for name, one in zip(names, given, strict=True)]
     return [LoggedModel(*model) for model in zip(labels, given, runs, strict=True)]
+
+
+def _refuse_several_models(given: str, runs: Sequence[LoggedRun]) -> None:
+    """Refuse runs of different sizes, and several runs of each of several names; seeds may each have their name."""
+    sizes = {run.parameters: run for run in runs if run.parameters is not None}
+    names = {run.model: run for run in runs}
+    told = sizes if len(sizes) > 1 else names if 1 < len(names) < len(runs) else {}
+    if told:
+        one, other = list(told.values())[:2]
+        raise InputError(
+            f"{given} holds several models: {one.model} ({one.folder}) and {other.model} ({other.folder}); give the "
+            "runs of one model"
+        )
 
 
 def _name(runs: Sequence[LoggedRun]) -> str:
@@ -100,76 +130,101 @@ def _plain(text: str) -> str:
 def _folders(given: str) -> list[Path]:
     """Folders that hold samples, in the order given, those below one folder by name."""
     found = []
-    for part in [given] if Path(given).exists() else given.split(","):
+    # A list may be longer than a name may be: then `Path.exists` fails.
+    for part in [given] if os.path.exists(given) else given.split(","):  # noqa: PTH110
         folder = Path(part)
-        if not folder.is_dir():
-            raise InputError(f"{part} is not a folder; give the folder that lm_eval --output_path wrote")
-        own = any(folder.glob(f"{SAMPLES}*.jsonl"))
-        inner = [folder] if own else sorted({path.parent for path in folder.rglob(f"{SAMPLES}*.jsonl")})
+        if not part.strip() or not folder.is_dir():
+            named = part if part.strip() else f"an empty name in '{given}'"
+            raise InputError(f"{named} is not a folder; give the folder that lm_eval --output_path wrote")
+        inner = sorted({path.parent for path in folder.rglob(f"{SAMPLES}*.jsonl")})
         if not inner:
             raise InputError(
                 f"{part}: no samples_*.jsonl in it; run lm_eval with --log_samples --output_path"
+            )
+        if folder in inner and len(inner) > 1:
+            raise InputError(
+                f"{part} has samples of its own, and so has {next(one for one in inner if one != folder)} in it; "
+                "move one of them to another folder"
             )
         found += inner
     return found
 
 
 def _run(folder: Path) -> LoggedRun:
-    newest: dict[str, tuple[str, Path]] = {}
-    times: dict[str, int] = {}
+    dates: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.glob(f"{SAMPLES}*.jsonl")):
         name, _, date = path.name.removeprefix(SAMPLES).removesuffix(".jsonl").rpartition("_")
         if not name:
             raise InputError(f"{path}: its name is not samples_<task>_<date>.jsonl; restore lm-eval's name")
-        times[name] = times.get(name, 0) + 1
-        newest[name] = max(newest.get(name, ("", path)), (date, path))
-    contents = {date: _results(folder, date, path) for date, path in newest.values()}
+        dates.setdefault(name, {})[date] = path
+    samples = {date: path for of_task in dates.values() for date, path in of_task.items()}
+    places = {date: _results(folder, date, path) for date, path in samples.items()}
+    contents = {date: read_results(path) for date, path in places.items()}
+    by_model = {content.model: places[date] for date, content in contents.items()}
+    if len(by_model) > 1:
+        one, other = sorted(by_model.values())[:2]
+        raise InputError(
+            f"{folder} holds several models: {one.name} and {other.name} differ in model_args, or in the model's size "
+            "or commit; give each model a folder of its own"
+        )
+    tasks = {}
+    for name, of_task in sorted(dates.items()):
+        date = max(of_task)
+        tasks[name] = _task(name, of_task[date], places[date], contents[date], len(of_task))
     latest = contents[max(contents)]
-    config = latest.get("config") or {}
-    tasks = {
-        name: _task(name, path, contents[date], times[name]) for name, (date, path) in sorted(newest.items())
-    }
     groups: dict[str, tuple[str, ...]] = {}
-    for date in sorted(contents):
-        groups |= _groups(contents[date].get("group_subtasks") or {})
-    parameters = config.get("model_num_parameters")
-    known = isinstance(parameters, int) and parameters > 0
-    named = latest.get("model_name") if config.get("model_args") else None
-    return LoggedRun(folder, str(named or folder.name), parameters if known else None, tasks, groups)
+    for date in sorted({max(of_task) for of_task in dates.values()}):
+        groups |= _groups(contents[date].group_subtasks)
+    parameters = latest.config.model_num_parameters
+    known = parameters is not None and parameters > 0
+    unlogged = sorted({task for content in contents.values() for task in content.configs} - set(tasks))
+    return LoggedRun(
+        folder,
+        latest.model[0] or folder.name,
+        parameters if known else None,
+        tasks,
+        groups,
+        tuple(unlogged),
+    )
 
 
-def _results(folder: Path, date: str, samples: Path) -> dict[str, Any]:
-    found = sorted(folder.glob(f"*_{date}.json"))
+def _results(folder: Path, date: str, samples: Path) -> Path:
+    """The results file of a date; lm-eval 0.4.9 may have named it otherwise than `results_<date>.json`."""
+    usual = folder / f"results_{date}.json"
+    if usual.is_file():
+        return usual
+    found = sorted(path for path in folder.iterdir() if path.name.endswith(f"_{date}.json"))
     if not found:
         raise InputError(f"{samples}: no results_{date}.json beside it; copy lm-eval's folder whole")
-    try:
-        content = json.loads(found[0].read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{found[0]}: not JSON ({str(error)[:100]}); run the evaluation again") from None
-    if not isinstance(content, dict) or not isinstance(content.get("configs"), dict):
-        raise InputError(f"{found[0]}: no 'configs' in it; it is not a results file of lm-eval 0.4")
-    return content
+    if len(found) > 1:
+        raise InputError(
+            f"{samples}: {found[0].name} and {found[1].name} may both be its results; keep one of them, or call it "
+            f"results_{date}.json"
+        )
+    return found[0]
 
 
-def _task(name: str, path: Path, content: dict[str, Any], times: int) -> LoggedTask:
-    config = content["configs"].get(name)
-    if not isinstance(config, dict):
+def _task(name: str, path: Path, results: Path, content: LoggedResults, times: int) -> LoggedTask:
+    config = content.configs.get(name)
+    if config is None:
         raise InputError(f"{path}: the results file of its run does not name task {name}; restore both files")
-    metadata = config.get("metadata")
-    limit = (content.get("config") or {}).get("limit")
+    limit, metadata = content.config.limit, config.metadata
     return LoggedTask(
         name=name,
         path=path,
-        version=str((content.get("versions") or {}).get(name)),
-        shots=str((content.get("n-shot") or {}).get(name)),
+        results=results,
+        version=str(content.versions.get(name)),
+        shots=str(content.shots.get(name)),
         limit="" if limit is None else str(limit),
-        metrics=tuple(
-            str(metric["metric"])
-            for metric in config.get("metric_list") or ()
-            if isinstance(metric, dict) and "metric" in metric
-        ),
-        higher_is_better=(content.get("higher_is_better") or {}).get(name) or {},
-        output_type=str(config.get("output_type")),
+        metrics={
+            str(metric["metric"]): metric.get("aggregation")
+            for metric in config.metric_list or ()
+            if "metric" in metric
+        },
+        means=content.results.get(name, {}),
+        documents=content.counts.get(name, {}).get("effective"),
+        higher_is_better=content.higher_is_better.get(name, {}),
+        output_type=str(config.output_type),
         cluster=str(metadata.get("cluster") or "") if isinstance(metadata, dict) else "",
         runs_found=times,
     )

@@ -7,6 +7,7 @@ from itertools import chain
 
 import numpy as np
 
+from benchmark.compare.chosen_metric import check_whole, filter_of, metric_of, sign_of
 from benchmark.compare.log_folder import LoggedModel, LoggedRun, LoggedTask
 from benchmark.compare.task_samples import LIKELIEST, FilteredSamples, read_samples
 from benchmark.errors import InputError
@@ -33,7 +34,8 @@ class PairedTask:
 
     `values` are [runs, documents] by model, higher is better; `sign` is -1 where the metric's sign was changed for
     that. `chance` is the score of guessing, None where it is not known. `starts` [documents] are the bytes at which
-    the first run's lines begin, by model. `cluster` [documents] numbers clusters of `cluster_field` (empty: none).
+    the first run's lines begin, by model. `cluster` [documents] numbers clusters of `cluster_field`; where that is
+    empty, documents of the same content are a cluster.
     """
 
     name: str
@@ -65,6 +67,10 @@ def pair(models: Sequence[LoggedModel], chosen: Choices) -> PairedStudy:
         InputError: no task in common, another version of a task, other documents, or a choice that is not there.
     """
     notes: list[str] = []
+    for model in models:
+        called = dict.fromkeys(run.model for run in model.runs)
+        if len(called) > 1:
+            notes.append(f"{', '.join(called)} are taken as runs of one model, {model.label}.")
     names = _tasks(models, chosen, notes)
     for kind, given in (
         ("--metric", chosen.metric),
@@ -109,6 +115,7 @@ def _tasks(models: Sequence[LoggedModel], chosen: Choices, notes: list[str]) -> 
     for model, run in every:
         left = sorted(set(run.tasks) - set(common))
         notes += [f"Left out: {name}, which {model.label} has and others have not." for name in left]
+        notes += [f"Left out: {name}, of which {model.label} has no samples." for name in run.unlogged]
     return common
 
 
@@ -124,14 +131,24 @@ def _paired_task(
         )
     (cluster,) = clusters
     read = [read_samples(task.path, cluster) for _, task in runs]
-    kept = _filter(name, chosen.filter.get(name, chosen.filter.get(EVERY)), runs, read)
+    kept = filter_of(name, chosen.filter.get(name, chosen.filter.get(EVERY)), runs, read)
     samples = [by_filter[kept] for by_filter in read]
-    metric = _metric(name, chosen.metric.get(name, chosen.metric.get(EVERY)), runs, samples, notes)
+    metric = metric_of(name, chosen.metric.get(name, chosen.metric.get(EVERY)), runs, samples, notes)
     if metric is None:
         return None
+    for (_, task), one in zip(runs, samples, strict=True):
+        check_whole(task, one, metric, kept)
     orders = _orders(name, runs, samples, chosen.common, notes)
     first, order = samples[0], orders[0]
-    sign = -1 if runs[0][1].higher_is_better.get(metric) is False else 1
+    labels = np.array(first.cluster if cluster else first.doc_hash)[order]
+    _, begins, numbers = np.unique(labels, return_index=True, return_inverse=True)
+    repeated = len(order) - len({first.doc_hash[row] for row in order})
+    if repeated:
+        notes.append(
+            f"{repeated} of {len(order)} documents of {name} repeat another one (same doc_hash): intervals take them "
+            "as one."
+        )
+    sign = sign_of(name, metric, runs)
     if sign < 0:
         notes.append(f"{metric} of {name} is better when lower: its sign is changed.")
     scores = [
@@ -150,11 +167,7 @@ def _paired_task(
         doc_id=np.array(first.doc_id, dtype=np.int64)[order],
         values=values,
         starts=tuple(np.array(samples[place].start, dtype=np.int64)[orders[place]] for place in begin),
-        cluster=(
-            np.unique(np.array(first.cluster)[order], return_inverse=True)[1].astype(np.int64)
-            if cluster
-            else np.arange(len(order), dtype=np.int64)
-        ),
+        cluster=(numbers if cluster else begins[numbers]).astype(np.int64),
         cluster_field=cluster,
     )
 
@@ -173,58 +186,6 @@ def _same_task(runs: Sequence[tuple[LoggedModel, LoggedTask]], notes: list[str])
             )
         if task.runs_found > 1:
             notes.append(f"{task.path.parent} holds {task.name} {task.runs_found} times: the newest counts.")
-
-
-def _filter(
-    name: str,
-    wanted: str | None,
-    runs: Sequence[tuple[LoggedModel, LoggedTask]],
-    read: Sequence[Mapping[str, FilteredSamples]],
-) -> str:
-    """The filter asked for, or the first one of the first run."""
-    kept = next(iter(read[0])) if wanted is None else wanted
-    for (model, _), by_filter in zip(runs, read, strict=True):
-        if kept not in by_filter:
-            raise InputError(
-                f"task {name} has no filter {kept} in {model.label}; it has {', '.join(by_filter)}: "
-                f"choose by --filter {name}=NAME"
-            )
-    return kept
-
-
-def _metric(
-    name: str,
-    wanted: str | None,
-    runs: Sequence[tuple[LoggedModel, LoggedTask]],
-    samples: Sequence[FilteredSamples],
-    notes: list[str],
-) -> str | None:
-    """The metric asked for, or the task's first that is one number per document in all runs."""
-    plain = [one.plain_metrics() for one in samples]
-    if wanted is not None:
-        for (model, _), one, usable in zip(runs, samples, plain, strict=True):
-            if wanted not in one.metrics:
-                raise InputError(
-                    f"task {name} has no metric {wanted} in {model.label}; it has {', '.join(one.metrics)}: "
-                    f"choose by --metric {name}=NAME"
-                )
-            if wanted not in usable:
-                raise InputError(
-                    f"metric {wanted} of task {name} is not one number per document in {model.label}; "
-                    f"choose one of {', '.join(usable) or 'another task'}"
-                )
-        return wanted
-    declared = [metric for metric in runs[0][1].metrics if metric in samples[0].metrics]
-    order = list(dict.fromkeys([*declared, *samples[0].metrics]))
-    usable_in_all = [metric for metric in order if all(metric in usable for usable in plain)]
-    if not usable_in_all:
-        notes.append(f"Left out: {name}, none of whose metrics is one number per document in all folders.")
-        return None
-    if order[0] != usable_in_all[0]:
-        notes.append(
-            f"{name}: {usable_in_all[0]} instead of {order[0]}, which is not one number per document."
-        )
-    return usable_in_all[0]
 
 
 def _orders(
@@ -288,6 +249,11 @@ def _same_documents(
                 raise InputError(
                     f"{document} has another right answer in {model.label} than in {other.label} (target_hash); "
                     "evaluate both with the same task"
+                )
+            if first.cluster and first.cluster[ours] != one.cluster[theirs]:
+                raise InputError(
+                    f"{document} is in cluster {first.cluster[ours][:40]} in {model.label} and in "
+                    f"{one.cluster[theirs][:40]} in {other.label}; evaluate both on the same data"
                 )
         prompts = sum(
             first.prompt_hash[ours] != one.prompt_hash[theirs]

@@ -9,9 +9,10 @@ from benchmark.export.asked_documents import AskedTask, asked_task, check_asked
 from benchmark.export.every_eval_ever import EeeWriter
 from benchmark.export.lm_eval_folder import LmEvalWriter
 from benchmark.export.stored_checkpoints import StoredCheckpoint, StoredCheckpoints, Wanted, wanted
-from benchmark.system.empty_folder import check_out
-from benchmark.system.files import read_json, whole_folder
+from benchmark.system.empty_folder import check_out, writing
+from benchmark.system.files import whole_folder
 from benchmark.system.progress import Progress
+from benchmark.system.strict_json import parse_object
 from benchmark.tasks.suite import Suite
 from benchmark.tasks.suite_of_track import suite_of
 
@@ -49,7 +50,7 @@ def export(form: str, name: str, out: Path, root: Path) -> str:
     evaluation = asked.settings.evaluation
     suite = suite_of(evaluation, documents=evaluation.documents, root=asked.paths.root)
     tasks = [asked_task(task) for task in suite.tasks]
-    with whole_folder(out) as folder, Progress("export", len(found)) as progress:
+    with writing(out), whole_folder(out) as folder, Progress("export", len(found)) as progress:
         writer = FORMATS[form](folder, asked, suite, tasks, results_time(asked))
         for checkpoint in found:
             where = f"{checkpoint.group}/{checkpoint.run}"
@@ -57,13 +58,17 @@ def export(form: str, name: str, out: Path, root: Path) -> str:
                 check_asked(task, checkpoint.scores.get(task.task.name, {}), where, asked.remake)
             writer.write(checkpoint)
             progress.advance(note=where)
-    return f"{out}: {len(found)} checkpoints of {name}, {len(tasks)} tasks"
+    return f"{out}: {len(found)} checkpoints of {asked.name}, {len(tasks)} tasks{asked.elsewhere}"
 
 
 def results_time(asked: Wanted) -> str:
-    """When the results were made, in ISO form; now where `provenance.json` does not say."""
+    """When the results were made, in ISO form; now where `provenance.json` does not say.
+
+    Raises:
+        InputError: the file is not a JSON object.
+    """
     path = asked.paths.results / "provenance.json"
-    written = read_json(path).get("written") if path.is_file() else None
+    written = parse_object(path.read_bytes(), str(path)).get("written") if path.is_file() else None
     try:
         return datetime.datetime.fromisoformat(str(written)).astimezone(datetime.UTC).isoformat()
     except ValueError:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from benchmark.reports.markdown import markdown_table
 from benchmark.schema.stored_columns import NO_ARM
 from benchmark.settings.model_specs import HubModel
 from benchmark.store.tracks import params_name
-from benchmark.system.empty_folder import check_out
+from benchmark.system.empty_folder import check_out, writing
 from benchmark.system.files import whole_folder, write_text
 
 BESIDE = (*TOKENIZER_FILES, "chat_template.jinja", "generation_config.json")
@@ -45,10 +46,10 @@ def export_cards(name: str, out: Path, root: Path) -> str:
             f"{name}: no checkpoint is kept: set `checkpoints: {{keep: selected}}` in {path}, then run {asked.remake}"
         )
     bases = tuple(dict.fromkeys((key[0], NO_ARM, NO_ARM) for key in kept))
-    stored = list(StoredCheckpoints(Wanted(asked.settings, asked.paths, (*kept, *bases))))
+    stored = list(StoredCheckpoints(replace(asked, keys=(*kept, *bases))))
     starts = {(one.model, one.draw): one for one in stored if one.is_base}
     written = 0
-    with whole_folder(out) as folder:
+    with writing(out), whole_folder(out) as folder:
         for one in stored:
             weights = None if one.is_base else _weights(asked, one)
             if weights is not None:
@@ -58,7 +59,7 @@ def export_cards(name: str, out: Path, root: Path) -> str:
             raise InputError(
                 f"{name}: no kept checkpoint is one that its run is judged by: run {asked.remake}"
             )
-    return f"{out}: {written} model folders of {name}, each with a card"
+    return f"{out}: {written} model folders of {asked.name}, each with a card{asked.elsewhere}"
 
 
 def _kept(asked: Wanted, key: Key) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,11 +33,16 @@ SCORED = ("arm", *RUN, "step", "task", "doc_id", "value", "prediction")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is exported: a track, and (model, arm, corpus) of what is taken from it, base models included."""
+    """What is exported: a track, and (model, arm, corpus) of what is taken from it, base models included.
+
+    `name` is the entry with its track, or the track; `elsewhere` says which other tracks have the entry.
+    """
 
     settings: Settings
     paths: TrackPaths
     keys: tuple[Key, ...]
+    name: str
+    elsewhere: str = ""
 
     @property
     def remake(self) -> str:
@@ -110,17 +115,24 @@ def wanted(name: str, root: Path) -> Wanted:
     if "/" in name:
         entry = find_entry(name, root)
         base = (entry.model, NO_ARM, NO_ARM)
-        return Wanted(entry.settings, entry.paths, (entry.key, base))
+        others = [
+            other.track.name
+            for other in all_tracks(root).values()
+            if other.track.name != entry.paths.track and name.count("/") == 2
+            if entry.model in other.models and entry.arm in other.arms and entry.corpus in other.corpora
+        ]
+        elsewhere = "".join(f"; track {other} has the entry too: {other}/{name}" for other in others)
+        return Wanted(entry.settings, entry.paths, (entry.key, base), str(entry), elsewhere)
     tracks = {settings.track.name: (path, settings) for path, settings in all_tracks(root).items()}
     if name not in tracks:
         near = difflib.get_close_matches(name, tracks, n=1, cutoff=0.0)
         hint = f"; the nearest track is {near[0]}" if near else ""
         raise InputError(f"{name!r:.120} is neither model/arm/corpus nor a track{hint}")
     path, settings = tracks[name]
-    made = Wanted(settings, TrackPaths.of(path, settings), ())
+    made = Wanted(settings, TrackPaths.of(path, settings), (), name)
     rows = typed_rows(_results_file(made, "entries.csv"), ("row_kind", "model", "arm", "corpus"))
     keys = [(row["model"], row["arm"], row["corpus"]) for row in rows if row["row_kind"] in ("entry", "rung")]
-    return Wanted(settings, made.paths, tuple(keys))
+    return replace(made, keys=tuple(keys))
 
 
 class StoredCheckpoints:
@@ -136,10 +148,15 @@ class StoredCheckpoints:
         self.asked = asked
         path = _results_file(asked, DOCUMENTS)
         self.steps = _steps(asked)
-        entries = typed_rows(_results_file(asked, "entries.csv"), ("model", "parameters"))
-        self.parameters = {row["model"]: int(row["parameters"]) for row in entries}
+        entries = _results_file(asked, "entries.csv")
+        rows = typed_rows(entries, ("model", "parameters"))
+        self.parameters = {row["model"]: int(row["parameters"]) for row in rows if row["parameters"]}
         self.tables = _rows_by_key(path, asked.keys)
         for key in asked.keys:
+            if key[0] not in self.parameters:
+                raise InputError(
+                    f"{entries}: no parameters of {key[0]}: make the track's results by {asked.remake}"
+                )
             if key not in self.tables:
                 raise InputError(
                     f"{'/'.join(key)}: {path} has no documents of it: make its results by {asked.remake}"

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from benchmark.system.files import write_text
 from leaderboard.measure.browser import AT_REST, FLAGS, Server, chromium, serving
 from leaderboard.measure.made_track import MadeTrack
 from leaderboard.measure.readers import crowd, reading
@@ -67,7 +68,7 @@ def run_waiting_times(
             f"{name:68s} {value:>10.3f}{bound}" if isinstance(value, float) else f"{name:68s} {value!s:>12}"
         )
     if out:
-        out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_text(out, json.dumps(found, indent=1) + "\n")
 
 
 def _make(folder: Path, texts: int, documents: int) -> Path:

@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from benchmark.compare.compare_command import comparison
 from benchmark.compare.compared_scopes import VerdictShares
 from benchmark.compare.paired_documents import Choices
+from benchmark.errors import InputError
 from benchmark.models.opt import load_opt
 from benchmark.models.weights import weights_sha256
 from benchmark.posttrain.record import RunRecord
@@ -292,16 +293,55 @@ def test_compare_notices_an_exported_line_that_was_changed(logs: Path, tmp_path:
     folder = shutil.copytree(logs, tmp_path / "logs")
     path = next((folder / "tiny.gap.code").rglob("samples_micro_cause_*.jsonl"))
     change_lines(path, lambda lines: [line | {"acc": 1 - line["acc"]} for line in lines])
-    both = [
-        json.loads(
-            comparison(
-                str(one / "tiny"),
-                str(one / "tiny.gap.code"),
-                form="json",
-                chosen=Choices(),
-                rules=VerdictShares(),
-            )
-        )["comparisons"][0]["delta"]
-        for one in (logs, folder)
-    ]
-    assert both[0] != both[1]
+    with pytest.raises(InputError, match=rf"{path.name}: the mean of acc is .*, but results_.* says"):
+        comparison(
+            str(folder / "tiny"), str(folder / "tiny.gap.code"), chosen=Choices(), rules=VerdictShares()
+        )
+
+
+@pytest.fixture
+def results_copy(exported_track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the track to change, where we stand, without its weights."""
+    ignored = shutil.ignore_patterns(".gapbench", "checkpoints", "models")
+    root = Path(shutil.copytree(exported_track, tmp_path / "track", ignore=ignored))
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "provenance.json",
+        "entries.csv",
+        "runs.csv",
+        "documents.parquet",
+        "../../data/micro/runs/tiny/code/samples.parquet",
+    ],
+)
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_results_that_are_cut_short_are_refused_by_name(
+    file: str, share: float, results_copy: Path, tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    path = results_copy / "results/micro" / file
+    content = path.read_bytes() if path.is_file() else b'{"written": "2026-01-01T00:00:00+00:00"}'
+    path.write_bytes(content[: int(share * len(content))])
+    said = refusal("export", "eee", ENTRY, "--out", str(tmp_path / "out"))
+    assert path.name in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_track_of_an_entry_is_said_where_several_have_it(
+    results_copy: Path, tmp_path: Path, gapbench: Command
+) -> None:
+    other = results_copy / "tracks/other/params.yaml"
+    other.parent.mkdir(parents=True)
+    text = (results_copy / "params.yaml").read_text(encoding="utf-8")
+    here = "track: {name: other, root: ../.., params: tracks/other/params.yaml}"
+    other.write_text(
+        text.replace("track: {name: micro, root: ., params: params.yaml}", here), encoding="utf-8"
+    )
+    status, printed, _ = gapbench("export", "eee", ENTRY, "--out", str(tmp_path / "out"))
+    assert status == 0
+    assert f"6 checkpoints of micro/{ENTRY}, 3 tasks; track other has the entry too: other/{ENTRY}" in printed
+    status, printed, _ = gapbench("export", "eee", f"micro/{ENTRY}", "--out", str(tmp_path / "named"))
+    assert (status, printed.strip().endswith("3 tasks")) == (0, True)
