@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import convert_and_load_state_dict_in_model
+from transformers.modeling_utils import LoadStateDictConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers.utils import logging
 
 from benchmark.errors import InputError
 from benchmark.models.any_architecture.configuration import config_of, positions_of
+from benchmark.models.tensor_names import UNTIE, stored_name
 
 LARGEST = 10_000_000
 MOST_LAYERS = 256
@@ -20,9 +25,10 @@ MOST_EXPERTS = 1024
 
 @dataclass(frozen=True)
 class DeclaredModel:
-    """Names and shapes of a model's tensors, shared ones once; `tied` are other names of such.
+    """Names and shapes of a model's tensors, shared ones once; `tied` maps other names of such to the first.
 
-    `unread` are patterns of the names that older files hold and `transformers` leaves unread: masks and other buffers.
+    `module` is without storage. `unread` are patterns of the names that older files hold and `transformers` leaves
+    unread: masks and other buffers.
     """
 
     architecture: str
@@ -31,7 +37,8 @@ class DeclaredModel:
     num_hidden_layers: int
     max_position_embeddings: int
     tensors: Mapping[str, tuple[int, ...]]
-    tied: Mapping[str, tuple[int, ...]]
+    tied: Mapping[str, str]
+    module: PreTrainedModel
     unread: tuple[str, ...] = ()
 
     def leaves_unread(self, name: str) -> bool:
@@ -49,7 +56,8 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
     """The model that a `config.json` describes, with limits on its numbers before anything is allocated.
 
     Raises:
-        InputError: an unknown architecture, another class than its own, or numbers out of bounds.
+        InputError: an unknown architecture, another class than its own, numbers out of bounds, or a head that the
+            architecture does not tie to the embedding where `config.json` says so.
     """
     _refuse_large(raw)
     config = config_of(raw, "config.json")
@@ -67,9 +75,11 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
     except Exception as error:  # a model may raise any exception on numbers that do not fit
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(f"config.json describes no model that can be built ({reason})") from None
+    refuse_untied(module, "config.json")
     tensors = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
-    every = {name: tuple(tensor.shape) for name, tensor in module.named_parameters(remove_duplicate=False)}
-    tied = {name: shape for name, shape in every.items() if name not in tensors}
+    first = {id(tensor): name for name, tensor in module.named_parameters()}
+    every = module.named_parameters(remove_duplicate=False)
+    tied = {name: first[id(tensor)] for name, tensor in every if name not in tensors}
     return DeclaredModel(
         known.__name__,
         int(text.vocab_size),
@@ -78,6 +88,7 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
         positions_of(config),
         tensors,
         tied,
+        module,
         tuple(_unread_patterns(module)),
     )
 
@@ -111,25 +122,71 @@ def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def check_declared_tensors(declared: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
-    """Raise InputError unless the stored tensors are those of the model.
+def refuse_untied(module: PreTrainedModel, where: str) -> None:
+    """Raise InputError where the head is not the embedding, and the configuration says that it is."""
+    head, embedding = module.get_output_embeddings(), module.get_input_embeddings()
+    if head is None or not module.config.get_text_config().tie_word_embeddings:
+        return
+    if head.weight is not embedding.weight:
+        raise InputError(
+            f"{where}: the head differs from the embedding that config.json says it is tied to: {UNTIE}"
+        )
 
-    Where transformers stores a model under other names than it computes with, the number of values must agree.
+
+def check_declared_tensors(declared: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
+    """Raise InputError unless the stored tensors are those of the model, each once, in their shapes.
+
+    They may have the names of older versions, where transformers knows these; a tied tensor may be stored too.
     """
     if declared.keys() <= model.tensors.keys() | model.tied.keys():
+        held = declared.keys() | {model.tied[name] for name in declared if name in model.tied}
         for name in model.tensors:
-            if name not in declared:
+            if name not in held:
                 raise InputError(f"weights: {name} is missing: config.json asks for it")
         for name, shape in declared.items():
-            wanted = model.tensors.get(name) or model.tied[name]
+            wanted = model.tensors[model.tied.get(name, name)]
             if shape != wanted:
                 raise InputError(f"weights: {name} has shape {shape}, config.json says {wanted}")
         return
     stored = sum(math.prod(shape) for shape in declared.values())
-    spare = sum(math.prod(shape) for shape in model.tied.values())
+    spare = sum(math.prod(model.tensors[name]) for name in model.tied.values())
     if stored not in (model.parameters, model.parameters + spare):
         surplus = min(declared.keys() - model.tensors.keys() - model.tied.keys())
         raise InputError(
             f"weights: {surplus!r:.80} is in no {model.architecture}, and {stored} stored values are not the "
             f"{model.parameters} of config.json"
         )
+    _check_read(declared, model)
+    for pair in model.tied.items() if stored > model.parameters else ():
+        for name in pair:
+            if stored_name(declared, name) is None:
+                raise InputError(
+                    f"weights: {name} is stored under an unknown name: save the model again with save_pretrained"
+                )
+
+
+def _check_read(declared: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
+    """Raise InputError where transformers would read something else from the stored tensors than the model."""
+    stored = {name: torch.empty(shape, device="meta") for name, shape in declared.items()}
+    given = LoadStateDictConfig(
+        device_map={"": "meta"},
+        dtype=torch.get_default_dtype(),
+        weight_mapping=get_model_conversion_mapping(model.module),
+    )
+    logging.disable_progress_bar()
+    try:
+        found, _ = convert_and_load_state_dict_in_model(model.module, stored, given)
+    except Exception as error:  # a conversion may raise any exception on shapes that do not fit
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(f"weights: they cannot be read as a {model.architecture} ({reason})") from None
+    buffers = {name for name, _ in model.module.named_buffers()}
+    missing = found.missing_keys - buffers - {*model.tied, *model.tied.values()}
+    for names, said in (
+        (found.unexpected_keys, "is in no"),
+        (missing | {*found.conversion_errors}, "is missing in this"),
+        ({name for name, *_ in found.mismatched_keys}, "has another shape in a"),
+    ):
+        if names:
+            raise InputError(
+                f"weights: {min(names)!r:.80} {said} {model.architecture}: save the model again with save_pretrained"
+            )
