@@ -12,6 +12,7 @@ import json
 import operator
 import os
 import sys
+import tempfile
 import threading
 import unicodedata
 from collections import Counter
@@ -195,7 +196,9 @@ class Tokenizer:
     def _deleted_inside(self, text: str, uncovered: str) -> int:
         """Characters that the normalizer deletes and that no gap between tokens shows: their places lie in a token."""
         normalizer = self.backend.normalizer
-        left = text if normalizer is None else str(normalizer.normalize_str(text))
+        if normalizer is None:
+            return 0
+        left = str(normalizer.normalize_str(text))
         if "ByteLevel" in str(normalizer):
             left = str(decoders.ByteLevel().decode([left]))
         if not any(not one.isspace() for one in Counter(text) - Counter(left)):
@@ -293,18 +296,20 @@ def _refuse_useless(backend: tokenizers.Tokenizer, folder: Path) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing is printed on stderr, where the library puts a backtrace before it raises."""
+    """Nothing is printed on stderr by a block that raises: the library puts a backtrace there before."""
     if sys.stderr is None:  # closed
         yield
         return
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    with tempfile.TemporaryFile() as said:
+        kept = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        said.seek(0)
+        os.write(2, said.read())
 
 
 @contextmanager
