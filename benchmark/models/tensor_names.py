@@ -17,12 +17,13 @@ OTHER_HEAD = (
     "model whose head and embedding are one tensor"
 )
 
-UNTIE = "set tie_word_embeddings to false, or save the model again"
-
 
 def other_tied(name: str, first: str) -> str:
     """What is said of a stored tensor that differs from the one that it is tied to."""
-    return f"{name} differs from {first}, to which config.json ties it: {UNTIE}"
+    return (
+        f"{name} differs from {first}, to which it is tied by config.json: set tie_word_embeddings to false, or save "
+        "the model again"
+    )
 
 
 def stored_name(names: Iterable[str], wanted: str) -> str | None:

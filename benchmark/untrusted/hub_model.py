@@ -18,7 +18,6 @@ from benchmark.untrusted.model_folder import (
     check_config,
     check_declared,
     facts,
-    tied_tensors,
     unused_tensors,
     weight_files,
 )
@@ -30,7 +29,7 @@ from benchmark.untrusted.safetensors_header import (
     Unused,
     declared_tensors,
 )
-from benchmark.untrusted.tied_head import check_head
+from benchmark.untrusted.tied_head import OF_OPT, check_head
 
 MAX_REMOTE_BYTES = 60_000_000_000
 
@@ -59,7 +58,7 @@ def check_remote_model(source: HubOrigin, folder: Path) -> ModelFacts:
     unused = unused_tensors(config)
     headers = {shard: remote_header(source, shard, sizes[shard], unused) for shard in shards}
     check_declared(headers, config)
-    check_head(headers, lambda shard: _whole(source, shard), tied_tensors(config))
+    check_head(headers, lambda shard: _whole(source, shard), getattr(config, "tied", OF_OPT))
     return facts(config, folder, headers, total)
 
 

@@ -151,7 +151,7 @@ def check_model(folder: Path) -> ModelFacts:
     check_declared(headers, config)
     for shard in shards:
         check_finite(folder / shard, unused)
-    check_head(headers, folder.joinpath, tied_tensors(config))
+    check_head(headers, folder.joinpath, getattr(config, "tied", OF_OPT))
     return facts(config, folder, headers, sum((folder / shard).stat().st_size for shard in shards))
 
 
@@ -185,14 +185,6 @@ def unused_tensors(config: Any) -> Unused:
 
     unused: Unused = none_unused if isinstance(config, OptConfig) else config.leaves_unread
     return unused
-
-
-def tied_tensors(config: Any) -> Mapping[str, str]:
-    """The tensors that others are tied to in the model of a checked configuration, by the names of these others."""
-    from benchmark.models.opt import OptConfig
-
-    tied: Mapping[str, str] = OF_OPT if isinstance(config, OptConfig) else config.tied
-    return tied
 
 
 def facts(config: Any, folder: Path, headers: Headers, weights_bytes: int) -> ModelFacts:

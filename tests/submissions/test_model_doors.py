@@ -131,11 +131,11 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a head of its own": (
         lambda d: change_weights(d, other_head),
-        "head differs from the embedding|lm_head.weight differs from model.embed_tokens.weight",
+        "lm_head.weight differs from model.embed_tokens.weight",
     ),
     "a head of its own, no prefix": (
         lambda d: change_weights(d, without_prefix),
-        "head differs from the embedding|lm_head.weight differs from model.embed_tokens.weight",
+        "lm_head.weight differs from model.embed_tokens.weight",
     ),
     "an unknown name": (
         lambda d: change_weights(d, renamed(GATE, "model.layers.0.mlp.gate.weight")),
@@ -145,7 +145,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda d: change_weights(d, renamed(GATE, UP.removeprefix("model."))),
         "gate_proj.*save the model again",
     ),
-    "a tensor under two names": (lambda d: change_weights(d, twice), "norm.weight' is in no Llama"),
+    "a tensor under two names": (lambda d: change_weights(d, twice), "a tensor has two names.*save the model again"),
     "a tensor in two files": (in_two_files, "gate_proj.weight'? is stored twice"),
     "weights under another name": (
         lambda d: edit_json(d / "config.json", transformers_weights="b.safetensors"),

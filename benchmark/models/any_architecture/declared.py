@@ -16,11 +16,12 @@ from transformers.utils import logging
 
 from benchmark.errors import InputError
 from benchmark.models.any_architecture.configuration import config_of, positions_of
-from benchmark.models.tensor_names import UNTIE, stored_name
+from benchmark.models.tensor_names import stored_name
 
 LARGEST = 10_000_000
 MOST_LAYERS = 256
 MOST_EXPERTS = 1024
+SAVE_AGAIN = "save the model again with save_pretrained"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,15 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
     except Exception as error:  # a model may raise any exception on numbers that do not fit
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(f"config.json describes no model that can be built ({reason})") from None
-    refuse_untied(module, "config.json")
+    head, embedding = module.get_output_embeddings(), module.get_input_embeddings()
+    if (
+        getattr(text, "tie_word_embeddings", False)
+        and head is not None
+        and head.weight is not embedding.weight
+    ):
+        raise InputError(
+            f"config.json: the head of {known.__name__} is not tied to the embedding: set tie_word_embeddings to false"
+        )
     tensors = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
     first = {id(tensor): name for name, tensor in module.named_parameters()}
     every = module.named_parameters(remove_duplicate=False)
@@ -122,71 +131,50 @@ def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def refuse_untied(module: PreTrainedModel, where: str) -> None:
-    """Raise InputError where the head is not the embedding, and the configuration says that it is."""
-    head, embedding = module.get_output_embeddings(), module.get_input_embeddings()
-    if head is None or not module.config.get_text_config().tie_word_embeddings:
-        return
-    if head.weight is not embedding.weight:
-        raise InputError(
-            f"{where}: the head differs from the embedding that config.json says it is tied to: {UNTIE}"
-        )
+def check_declared_tensors(stored: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
+    """Raise InputError unless transformers reads the stored tensors as those of the model, each once.
 
-
-def check_declared_tensors(declared: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
-    """Raise InputError unless the stored tensors are those of the model, each once, in their shapes.
-
-    They may have the names of older versions, where transformers knows these; a tied tensor may be stored too.
+    They may have the names of older versions; a tied tensor may be stored too.
     """
-    if declared.keys() <= model.tensors.keys() | model.tied.keys():
-        held = declared.keys() | {model.tied[name] for name in declared if name in model.tied}
-        for name in model.tensors:
-            if name not in held:
-                raise InputError(f"weights: {name} is missing: config.json asks for it")
-        for name, shape in declared.items():
-            wanted = model.tensors[model.tied.get(name, name)]
-            if shape != wanted:
-                raise InputError(f"weights: {name} has shape {shape}, config.json says {wanted}")
-        return
-    stored = sum(math.prod(shape) for shape in declared.values())
+    size = sum(map(math.prod, stored.values()))
     spare = sum(math.prod(model.tensors[name]) for name in model.tied.values())
-    if stored not in (model.parameters, model.parameters + spare):
-        surplus = min(declared.keys() - model.tensors.keys() - model.tied.keys())
-        raise InputError(
-            f"weights: {surplus!r:.80} is in no {model.architecture}, and {stored} stored values are not the "
-            f"{model.parameters} of config.json"
-        )
-    _check_read(declared, model)
-    for pair in model.tied.items() if stored > model.parameters else ():
-        for name in pair:
-            if stored_name(declared, name) is None:
-                raise InputError(
-                    f"weights: {name} is stored under an unknown name: save the model again with save_pretrained"
-                )
+    fits = size in (model.parameters, model.parameters + spare)
+    sizes = "" if fits else f", and {size} stored values are not the {model.parameters} of config.json"
+    found = _read_without_values(stored, model)
+    buffers = {name for name, _ in model.module.named_buffers()}
+    held = {name for pair in model.tied.items() for name in pair if not found.missing_keys.issuperset(pair)}
+    for names, said in (
+        (found.missing_keys - buffers - held, "is missing: config.json asks for it"),
+        (found.unexpected_keys, f"is in no {model.architecture}"),
+        ({name for name, *_ in found.mismatched_keys}, "has another shape than config.json says"),
+    ):
+        if names:
+            raise InputError(f"weights: {min(names):.80} {said}{sizes}: {SAVE_AGAIN}")
+    if not fits:
+        raise InputError(f"weights: a tensor has two names{sizes}: {SAVE_AGAIN}")
+    for name in {*model.tied, *model.tied.values()} if size > model.parameters else ():
+        if stored_name(stored, name) is None:
+            raise InputError(f"weights: {name} is stored under an unknown name: {SAVE_AGAIN}")
 
 
-def _check_read(declared: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
-    """Raise InputError where transformers would read something else from the stored tensors than the model."""
-    stored = {name: torch.empty(shape, device="meta") for name, shape in declared.items()}
+def _read_without_values(stored: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> Any:
+    """What transformers reports where it loads tensors of these names and shapes.
+
+    Raises:
+        InputError: it cannot convert them.
+    """
     given = LoadStateDictConfig(
         device_map={"": "meta"},
         dtype=torch.get_default_dtype(),
         weight_mapping=get_model_conversion_mapping(model.module),
     )
     logging.disable_progress_bar()
+    tensors = {name: torch.empty(shape, device="meta") for name, shape in stored.items()}
     try:
-        found, _ = convert_and_load_state_dict_in_model(model.module, stored, given)
-    except Exception as error:  # a conversion may raise any exception on shapes that do not fit
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise InputError(f"weights: they cannot be read as a {model.architecture} ({reason})") from None
-    buffers = {name for name, _ in model.module.named_buffers()}
-    missing = found.missing_keys - buffers - {*model.tied, *model.tied.values()}
-    for names, said in (
-        (found.unexpected_keys, "is in no"),
-        (missing | {*found.conversion_errors}, "is missing in this"),
-        ({name for name, *_ in found.mismatched_keys}, "has another shape in a"),
-    ):
-        if names:
-            raise InputError(
-                f"weights: {min(names)!r:.80} {said} {model.architecture}: save the model again with save_pretrained"
-            )
+        found, _ = convert_and_load_state_dict_in_model(model.module, tensors, given)
+    except Exception as error:  # on names and shapes that do not fit, a conversion may raise any exception
+        raise InputError(f"weights: they cannot be read ({type(error).__name__}): {SAVE_AGAIN}") from None
+    if found.conversion_errors:
+        name = min(found.conversion_errors)
+        raise InputError(f"weights: {name:.80} cannot be made of the stored tensors: {SAVE_AGAIN}")
+    return found

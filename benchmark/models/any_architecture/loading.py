@@ -13,7 +13,6 @@ from benchmark.models.any_architecture.configuration import checked_config
 from benchmark.models.any_architecture.declared import (
     check_declared_tensors,
     declared_model,
-    refuse_untied,
 )
 from benchmark.models.any_architecture.portable_module import make_portable
 from benchmark.models.causal_model import CausalModel
@@ -62,7 +61,6 @@ def load_any(
     params = {name: parameter.detach() for name, parameter in module.named_parameters()}
     for name, tensor in params.items():
         check_tensor_finite(tensor, name, folder)
-    refuse_untied(module, str(folder))
     for other, first in declared.tied.items():
         if module.get_parameter(other) is not module.get_parameter(first):
             raise InputError(f"{folder}: {other_tied(other, first)}")
