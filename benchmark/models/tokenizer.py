@@ -347,7 +347,9 @@ def _bounded_encodings(backend: tokenizers.Tokenizer, texts: list[str]) -> list[
     worker.join(SLOWEST)
     if worker.is_alive() or failed:
         reason = str(failed[0])[:100] if failed else f"more than {SLOWEST} s for {len(texts)} texts"
-        raise InputError(f"a regular expression of the tokenizer goes astray ({reason}): use another model")
+        what = "a regular expression of the tokenizer goes astray"
+        what = what if not failed or "Regex" in reason else "the tokenizer fails on a text"
+        raise InputError(f"{what} ({reason}): use another model")
     return found
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from benchmark.errors import InputError
 from benchmark.intake.check import check_file
 from benchmark.models.from_hub import fetch
+from benchmark.models.tokenizer import Tokenizer
 from benchmark.pipeline import stages
 from benchmark.posttrain.base_model import read_model
 from tests.fake_hub import FakeHub
@@ -33,7 +34,7 @@ def llama_template(model_template: Path, tmp_path_factory: pytest.TempPathFactor
     tokens = len(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"])
     edit_json(folder / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast", bos_token="<s>")
     config = LlamaConfig(
-        vocab_size=tokens, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=tokens + 1, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2,
         max_position_embeddings=64, tie_word_embeddings=True,
     )  # fmt: skip
     torch.manual_seed(0)
@@ -270,6 +271,14 @@ def test_every_door_takes_the_same_model(llama: Path, repository: Path, case: st
     assert read_model(llama)[2] == before
 
 
+def test_the_stage_takes_every_file_of_the_tokenizer(llama: Path, repository: Path) -> None:
+    before = Tokenizer.from_folder(llama)
+    edit_json(llama / "added_tokens.json", surplus=before.n_rows)
+    at_the_stage(repository, llama)
+    taken = Tokenizer.from_folder(repository / "data/micro/models/own/0")
+    assert (taken.n_rows, taken.digest) == (before.n_rows + 1, Tokenizer.from_folder(llama).digest)
+
+
 def test_a_folder_without_a_model_is_named(
     tmp_path: Path, texts_file: Path, refusal: Callable[..., str]
 ) -> None:
@@ -294,6 +303,10 @@ PANICS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a regular expression": (
         lambda d: edit_json(d / "tokenizer.json", pre_tokenizer=ASTRAY),
         "a regular expression of the tokenizer goes astray .*: use another model",
+    ),
+    "no token for the unknown": (
+        of_tokenizer(type="WordLevel", unk_token="<none>"),
+        "the tokenizer fails on a text .*: use another model",
     ),
     "a prefix that no token has": (
         of_tokenizer(continuing_subword_prefix="##", merges=[["a", "b"]]),
