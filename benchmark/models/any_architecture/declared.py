@@ -149,7 +149,8 @@ def check_declared_tensors(stored: Mapping[str, tuple[int, ...]], model: Declare
         ({name for name, *_ in found.mismatched_keys}, "has another shape than config.json says"),
     ):
         if names:
-            raise InputError(f"weights: {min(names):.80} {said}{sizes}: {SAVE_AGAIN}")
+            name = min(names).encode("unicode_escape").decode()
+            raise InputError(f"weights: {name:.80} {said}{sizes}: {SAVE_AGAIN}")
     if not fits:
         raise InputError(f"weights: a tensor has two names{sizes}: {SAVE_AGAIN}")
     for name in {*model.tied, *model.tied.values()} if size > model.parameters else ():
@@ -169,8 +170,8 @@ def _read_without_values(stored: Mapping[str, tuple[int, ...]], model: DeclaredM
         weight_mapping=get_model_conversion_mapping(model.module),
     )
     logging.disable_progress_bar()
-    tensors = {name: torch.empty(shape, device="meta") for name, shape in stored.items()}
     try:
+        tensors = {name: torch.empty(shape, device="meta") for name, shape in stored.items()}
         found, _ = convert_and_load_state_dict_in_model(model.module, tensors, given)
     except Exception as error:  # on names and shapes that do not fit, a conversion may raise any exception
         raise InputError(f"weights: they cannot be read ({type(error).__name__}): {SAVE_AGAIN}") from None
