@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmark.commands.known_shapes import KNOWN, PlannedShape, opt_model, other_model
 from benchmark.corpora.open_corpus import open_corpus
 from benchmark.errors import InputError
+from benchmark.models.any_architecture.config_file import read_model_config
 from benchmark.models.model_folders import is_native, shape_of
 from benchmark.models.tokenizer import Tokenizer
 from benchmark.public_data.public_files import locate
@@ -40,7 +41,7 @@ def _shape_of_folder(folder: Path) -> PlannedShape:
         return opt_model(shape_of(folder))
     from benchmark.models.any_architecture.declared import declared_model
 
-    declared = declared_model(json.loads((folder / "config.json").read_bytes()))
+    declared = declared_model(read_model_config(folder))
     return other_model(
         rows=declared.vocab_size,
         hidden=declared.hidden_size,

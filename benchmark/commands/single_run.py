@@ -133,6 +133,8 @@ def find_model(model: str, root: Path, draw: int = 0, first: Path | None = None)
     if not model.strip() or not Path(model).is_dir():
         names = [name for settings in tracks.values() for name in settings.models]
         raise InputError(f"--model {model}: no ladder model or folder of that name{nearest(model, names)}")
+    if not (Path(model) / "config.json").is_file():
+        raise InputError(f"--model {model}: no config.json in it: name a folder that save_pretrained wrote")
     return Path(model).resolve().name, Path(model)
 
 

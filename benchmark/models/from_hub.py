@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import InputError, naming_source
+from benchmark.models.any_architecture.config_file import ADAPTER, read_model_config, refuse_adapter
 from benchmark.models.tensor_names import EMBEDDING, HEAD, INDEX, SINGLE, index_files
 from benchmark.public_data.hub_files import check_pin, hub_file
 from benchmark.system.files import whole_folder
@@ -62,15 +63,13 @@ def _fetch_config(repository: str, revision: str, folder: Path) -> None:
     path = hub_file(repository, revision, "config.json")
     if path is None:
         raise InputError(f"{repository}@{revision} has no config.json: name a model's repository")
-    try:
-        kind = json.loads(path.read_bytes()).get("model_type")
-    except (ValueError, AttributeError):
-        kind = None
-    if not isinstance(kind, str):
-        raise InputError(
-            f"{repository}@{revision}: config.json names no model_type: name a model's repository"
-        )
     shutil.copyfile(path, folder / "config.json")
+    read_model_config(folder)
+    try:
+        adapter = hub_file(repository, revision, ADAPTER)
+    except InputError:  # without the Hub, what is not in its cache counts as absent
+        adapter = None
+    refuse_adapter([ADAPTER] if adapter else [], f"{repository}@{revision}")
 
 
 def _fetch_weights(repository: str, revision: str, folder: Path, allow_pickle_weights: bool) -> None:

@@ -2,7 +2,6 @@
 
 import copyreg
 import functools
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmark.errors import InputError
+from benchmark.models.any_architecture.config_file import read_model_config
 from benchmark.models.causal_model import Architecture, CausalModel, StoredWeights
 from benchmark.models.opt import OptConfig, load_opt, read_config
 from benchmark.models.weights import weights_sha256
@@ -94,12 +94,12 @@ copyreg.pickle(CausalModel, _reduced)
 
 
 def is_native(folder: Path) -> bool:
-    """Whether the native implementation loads the model; also if there is no model, which it then reports."""
-    try:
-        raw = json.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return True
-    return not isinstance(raw, dict) or not isinstance(raw.get("model_type"), str) or is_native_config(raw)
+    """Whether the native implementation loads the model.
+
+    Raises:
+        InputError: as `read_model_config`.
+    """
+    return is_native_config(read_model_config(folder))
 
 
 def is_native_config(raw: Mapping[str, Any]) -> bool:
@@ -121,7 +121,7 @@ def shape_of(folder: Path) -> OptConfig:
         return read_config(folder / "config.json")
     from benchmark.models.any_architecture.declared import declared_model
 
-    declared = declared_model(json.loads((folder / "config.json").read_bytes()))
+    declared = declared_model(read_model_config(folder))
     hidden, layers = declared.hidden_size, declared.num_hidden_layers
     outside = (declared.vocab_size + declared.max_position_embeddings) * hidden
     wide = max(hidden, (declared.parameters - outside) // (2 * layers * hidden) - 2 * hidden)

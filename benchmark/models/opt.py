@@ -4,7 +4,6 @@ The names of the tensors are those of ``transformers.OPTForCausalLM``'s state di
 embedding and not stored. ``transformers`` itself is never imported: that import costs seconds a process.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch.nn import functional
 
 from benchmark.arithmetic.products import attention, batched, causal_mask, linear
 from benchmark.errors import InputError
+from benchmark.models.any_architecture.config_file import read_model_config
 from benchmark.models.causal_model import CausalModel
 from benchmark.models.networks.network_interface import Network
 from benchmark.models.networks.opt_forward import OptNetwork
@@ -110,15 +110,11 @@ class OptModel(CausalModel):
 
 def read_config(path: Path) -> OptConfig:
     """Read a ``config.json``; raises InputError where the architecture is not one that is known here."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"no config.json in {path.parent}: name a folder that holds an OPT model") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error}): write it again with save_pretrained") from None
-    if not isinstance(raw, dict) or raw.get("model_type") != "opt":
-        kind = raw.get("model_type") if isinstance(raw, dict) else type(raw).__name__
-        raise InputError(f"{path}: model_type is {kind!r}, only 'opt' is known: use an OPT model")
+    raw = read_model_config(path.parent)
+    if raw["model_type"] != "opt":
+        raise InputError(
+            f"{path}: model_type is {raw['model_type']!r:.60}, only 'opt' is known: use an OPT model"
+        )
     for key, wanted in (("activation_function", "relu"), ("tie_word_embeddings", True)):
         if raw.get(key, wanted) != wanted:
             raise InputError(

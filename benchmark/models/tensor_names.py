@@ -1,6 +1,6 @@
 """Names and shapes of a model's stored tensors, and the files that an index names. Light: nothing is loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmark.errors import InputError
@@ -16,6 +16,22 @@ OTHER_HEAD = (
     f"{HEAD} differs from {EMBEDDING}, which would be scored in its place: only a tied head is known, so use a "
     "model whose head and embedding are one tensor"
 )
+
+
+def other_tied(name: str, first: str) -> str:
+    """What is said of a stored tensor that differs from the one that it is tied to."""
+    return (
+        f"{name} differs from {first}, to which it is tied by config.json: set tie_word_embeddings to false, or save "
+        "the model again"
+    )
+
+
+def stored_name(names: Iterable[str], wanted: str) -> str | None:
+    """The name under which a tensor of a model is stored, which may lack a prefix or have one more."""
+    for name in names:
+        if name == wanted or wanted.endswith(f".{name}") or name.endswith(f".{wanted}"):
+            return name
+    return None
 
 
 def state_dict_name(stored: str) -> str:

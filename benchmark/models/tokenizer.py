@@ -7,12 +7,20 @@ in front of a text what they put there themselves.
 
 import functools
 import hashlib
+import itertools
 import json
+import operator
+import os
 import sys
+import tempfile
 import threading
-from collections.abc import Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 from tokenizers import AddedToken, decoders, pre_tokenizers
@@ -20,13 +28,28 @@ from tokenizers.models import BPE, Unigram
 from tokenizers.pre_tokenizers import ByteLevel
 
 from benchmark.errors import InputError
+from benchmark.models.any_architecture.config_file import read_model_config
+from benchmark.system.strict_json import parse_object
 
 LONGEST_TEXT = 10_000_000
 """Characters of a text that is encoded."""
 SLOWEST = 600.0
 """Seconds that texts may take to be encoded together."""
+TRIALS = tuple(part * 2_000 + "!" for part in ("a", "A", "1", " ", "\n", "é", "a ", "a1", "'s"))
+"""Texts on which a regular expression with exponential backtracking does not finish."""
 LARGEST_LOST_SHARE = 0.01
 """Of the characters of texts, how many may be without a token before the texts are refused."""
+JSON_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+)
+NAMED = ("bos_token", "eos_token", "pad_token", "unk_token")
+KEEP = frozenset({"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Prepend", "ByteLevel", "Digits", "Metaspace"})
+KEEP |= {"Punctuation", "Split", "UnicodeScripts"}
+"""Normalizers and pre-tokenizers that delete nothing, unless they are told to remove what they find."""
 ROLES = {"bos_token": "</s>", "eos_token": "</s>", "pad_token": "<pad>"}
 
 
@@ -50,10 +73,16 @@ class Tokenizer:
     def from_folder(cls, folder: Path) -> "Tokenizer":
         """The tokenizer of a model folder; raises InputError where there is none that is known here."""
         folder = Path(folder)
-        if not _is_opt(folder):
-            return cls._of_any(folder)
-        special = _special_tokens(folder)
-        return cls._of(_read(folder, special), special, folder)
+        files = json_files(folder)
+        named = _named_tokens(files, folder)
+        config = read_model_config(folder) if (folder / "config.json").is_file() else {"model_type": "opt"}
+        if config["model_type"] != "opt":
+            found = cls._of_any(folder)
+        else:
+            special = ROLES | {role: text for role, text in named.items() if role in ROLES}
+            found = cls._of(_read(folder, special), special, folder)
+        _refuse_useless(found.backend, folder)
+        return found
 
     @classmethod
     def from_files(cls, vocab: Path, merges: Path) -> "Tokenizer":
@@ -81,13 +110,9 @@ class Tokenizer:
     def _of_any(cls, folder: Path) -> "Tokenizer":
         from transformers import AutoTokenizer
 
-        try:
+        with _readable(folder):
             made = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
             backend = tokenizers.Tokenizer.from_str(made.backend_tokenizer.to_str())
-        # transformers and tokenizers raise nothing narrower than Exception on files that they cannot read.
-        except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-            raise InputError(f"{folder} holds no readable tokenizer ({reason}): fetch it again") from None
         backend.no_padding()
         backend.no_truncation()
         eos = -1 if made.eos_token_id is None else int(made.eos_token_id)
@@ -132,11 +157,24 @@ class Tokenizer:
         ids = [encoding.ids for encoding in _bounded_encodings(self.backend, list(texts))]
         return [[*self.leading, *one] or [self.bos_id] for one in ids] if bos else ids
 
+    def try_expressions(self) -> None:
+        """Raise InputError where a regular expression goes astray on texts made to test this."""
+        with _silent():
+            self.encode_batch(TRIALS, bos=False)
+
     @functools.cached_property
     def _loses_nothing(self) -> bool:
         """Whether every byte has a token."""
-        has_bytes = "ByteLevel" in f"{self.backend.pre_tokenizer} {self.backend.normalizer}"
-        return has_bytes and all(self.backend.token_to_id(byte) is not None for byte in ByteLevel.alphabet())
+        raw = json.loads(self.backend.to_str())
+        model, parts = raw["model"], [*_parts(raw["normalizer"]), *_parts(raw["pre_tokenizer"])]
+        affixes = model.get("continuing_subword_prefix") or model.get("end_of_word_suffix")
+        return (
+            model["type"] == "BPE"
+            and not affixes
+            and any(part["type"] == "ByteLevel" for part in parts)
+            and all(part["type"] in KEEP and part.get("behavior") != "Removed" for part in parts)
+            and all(self.backend.token_to_id(byte) is not None for byte in ByteLevel.alphabet())
+        )
 
     def lost_share(self, texts: Sequence[str]) -> float:
         """Share of the texts' characters, blanks apart, that their tokens do not hold: lost, or an unknown token."""
@@ -149,10 +187,23 @@ class Tokenizer:
             for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True):
                 if token != unknown or text[start:end] == unknown:
                     held[start:end] = b"\1" * (end - start)
-            blank = [character.isspace() for character in text]
-            total += len(text) - sum(blank)
-            lost += sum(not kept and not space for kept, space in zip(held, blank, strict=True))
+            without = "".join(itertools.compress(text, map(operator.not_, held)))
+            size, uncovered = (sum(not one.isspace() for one in part) for part in (text, without))
+            total += size
+            lost += min(size, uncovered + self._deleted_inside(text, without))
         return lost / total if total else 0.0
+
+    def _deleted_inside(self, text: str, uncovered: str) -> int:
+        """Characters that the normalizer deletes and that no gap between tokens shows: their places lie in a token."""
+        normalizer = self.backend.normalizer
+        if normalizer is None:
+            return 0
+        left = str(normalizer.normalize_str(text))
+        if "ByteLevel" in str(normalizer):
+            left = str(decoders.ByteLevel().decode([left]))
+        if not any(not one.isspace() for one in Counter(text) - Counter(left)):
+            return 0
+        return (_letters(text) - _letters(left) - _letters(uncovered)).total()
 
     def check_texts(self, texts: Sequence[str], what: str) -> None:
         """Say on stderr which share of the characters of texts has no token.
@@ -185,6 +236,20 @@ class Tokenizer:
         return str(self.backend.decode(list(ids), skip_special_tokens=True))
 
 
+def _parts(step: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """A normalizer or pre-tokenizer of a `tokenizer.json`, or the parts of a sequence."""
+    if step is None:
+        return []
+    inner = step.get("normalizers", step.get("pretokenizers"))
+    return [step] if inner is None else [part for one in inner for part in _parts(one)]
+
+
+def _letters(text: str) -> Counter[str]:
+    """How often each character is in a text, blanks apart, whatever its case, accents and composition."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return Counter(one for one in plain if not one.isspace() and not "\u0300" <= one <= "\u036f")
+
+
 def _unknown_token(backend: tokenizers.Tokenizer) -> str | None:
     """The token that stands for what a tokenizer does not know."""
     known = getattr(backend.model, "unk_token", None)
@@ -194,13 +259,70 @@ def _unknown_token(backend: tokenizers.Tokenizer) -> str | None:
     return None if known is None else str(known)
 
 
-def _is_opt(folder: Path) -> bool:
-    """Whether a folder is of OPT's architecture, or says nothing of any."""
+def json_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """The files of a folder that say how its texts are read."""
+    paths = [folder / name for name in JSON_FILES]
+    return {path.name: parse_object(path.read_bytes(), str(path)) for path in paths if path.is_file()}
+
+
+def _named_tokens(files: Mapping[str, dict[str, Any]], folder: Path) -> dict[str, str]:
+    """The special tokens that the files name; raises InputError where two files name another one."""
+    named: dict[str, str] = {}
+    for file in ("special_tokens_map.json", "tokenizer_config.json"):
+        for role in NAMED:
+            value = files.get(file, {}).get(role)
+            text = value.get("content", value) if isinstance(value, dict) else value
+            if isinstance(text, dict):
+                raise InputError(f"{folder / file}: {role} has no content: save the tokenizer again")
+            if isinstance(text, str) and named.setdefault(role, text) != text:
+                raise InputError(
+                    f"{folder}: special_tokens_map.json says {role} {named[role]!r:.60}, {file} says {text!r:.60}: "
+                    "make them agree"
+                )
+    return named
+
+
+def _refuse_useless(backend: tokenizers.Tokenizer, folder: Path) -> None:
+    """Refuse a tokenizer that reads a text differently each time, or that has special tokens only."""
+    if getattr(backend.model, "dropout", None):
+        raise InputError(
+            f"{folder}: the tokenizer has dropout {backend.model.dropout}, so that a text is read differently each "
+            "time: set dropout to null in tokenizer.json"
+        )
+    special = sum(token.special for token in backend.get_added_tokens_decoder().values())
+    if backend.get_vocab_size(with_added_tokens=True) <= special:
+        raise InputError(f"{folder}: the tokenizer's vocabulary is empty: use the model's own tokenizer")
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing is printed on stderr by a block that raises: the library puts a backtrace there before."""
+    if sys.stderr is None:  # closed
+        yield
+        return
+    with tempfile.TemporaryFile() as said:
+        kept = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        said.seek(0)
+        os.write(2, said.read())
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Raise InputError where the libraries cannot read the tokenizer of a folder."""
     try:
-        raw = json.loads((folder / "config.json").read_bytes())
-        return bool(raw.get("model_type", "opt") == "opt")
-    except (OSError, ValueError, AttributeError):
-        return True
+        with _silent():
+            yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the library's panics are no Exceptions
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise InputError(f"{folder} holds no readable tokenizer ({reason}): fetch it again") from None
 
 
 def _bounded_encodings(backend: tokenizers.Tokenizer, texts: list[str]) -> list[tokenizers.Encoding]:
@@ -225,7 +347,9 @@ def _bounded_encodings(backend: tokenizers.Tokenizer, texts: list[str]) -> list[
     worker.join(SLOWEST)
     if worker.is_alive() or failed:
         reason = str(failed[0])[:100] if failed else f"more than {SLOWEST} s for {len(texts)} texts"
-        raise InputError(f"a regular expression of the tokenizer goes astray ({reason}): use another model")
+        what = "a regular expression of the tokenizer goes astray"
+        what = what if not failed or "Regex" in reason else "the tokenizer fails on a text"
+        raise InputError(f"{what} ({reason}): use another model")
     return found
 
 
@@ -242,36 +366,15 @@ def _rows(backend: tokenizers.Tokenizer, folder: Path) -> int:
     return max(texts, default=-1) + 1
 
 
-def _special_tokens(folder: Path) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for file in ("special_tokens_map.json", "tokenizer_config.json"):
-        path = folder / file
-        if not path.is_file():
-            continue
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            for role in ROLES:
-                value = raw.get(role)
-                text = value["content"] if isinstance(value, dict) else value
-                if isinstance(text, str):
-                    named.setdefault(role, text)
-        except (ValueError, KeyError, AttributeError):
-            raise InputError(f"{path} is no JSON object as a tokenizer writes it: fetch it again") from None
-    return ROLES | named
-
-
 def _read(folder: Path, special: dict[str, str]) -> tokenizers.Tokenizer:
     whole, vocab, merges = folder / "tokenizer.json", folder / "vocab.json", folder / "merges.txt"
     if not whole.is_file() and not (vocab.is_file() and merges.is_file()):
         raise InputError(f"no tokenizer in {folder}: add tokenizer.json, or vocab.json and merges.txt")
-    try:
+    with _readable(folder):
         if whole.is_file():
             backend = tokenizers.Tokenizer.from_file(str(whole))
         else:
             backend = _byte_level_bpe(vocab, merges, special)
-    # The tokenizers package raises nothing narrower than Exception on a file that it cannot read.
-    except Exception as error:
-        raise InputError(f"{folder} holds no readable tokenizer ({error}): fetch it again") from None
     if not isinstance(backend.decoder, decoders.ByteLevel):
         raise InputError(f"{folder}: the tokenizer is no byte-level BPE: use an OPT model's own tokenizer")
     backend.no_padding()

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from benchmark.models.tensor_names import (
     state_dict_name,
 )
 from benchmark.system.files import replacing, write_text
+from benchmark.system.strict_json import POINTER, refuse_unfetched
 
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.ckpt")
 PIECE = 1 << 22
@@ -59,6 +60,24 @@ def read_weights(folder: Path, *, device: torch.device, dtype: torch.dtype) -> d
 
 
 @contextmanager
+def stored_slices(folder: Path) -> Iterator[dict[str, Any]]:
+    """Every stored tensor of a model folder by its name; each is read when it is sliced.
+
+    Raises:
+        InputError: as `weight_files`; a damaged file, or a name in two files.
+    """
+    with ExitStack() as stack:
+        found: dict[str, Any] = {}
+        for path in weight_files(folder):
+            file = stack.enter_context(_opened(path))
+            for name in file.keys():  # noqa: SIM118 - safe_open is not a mapping
+                if name in found:
+                    raise InputError(f"{path}: {name} is stored twice: save the model again")
+                found[name] = file.get_slice(name)
+        yield found
+
+
+@contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -68,15 +87,25 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model folder; raises InputError where there are none, or an index names none."""
+    """The safetensors files of a model folder.
+
+    Raises:
+        InputError: there are none, an index names none, or a file is empty or a pointer of git-lfs.
+    """
+    files = _named_files(folder)
+    for path in files:
+        with path.open("rb") as file:
+            refuse_unfetched(file.read(len(POINTER)), str(path))
+    return files
+
+
+def _named_files(folder: Path) -> list[Path]:
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     if (folder / INDEX).is_file():
         names = index_files((folder / INDEX).read_bytes(), str(folder / INDEX))
         if missing := [name for name in names if not (folder / name).is_file()]:
-            raise InputError(
-                f"{folder / INDEX} names {missing[0]!r}, which is missing: fetch the model again"
-            )
+            raise InputError(f"{folder / INDEX} names {missing[0]!r:.100}, which is not there: add that file")
         return [folder / name for name in names]
     pickled = [name for name in PICKLES if (folder / name).exists()]
     if pickled:

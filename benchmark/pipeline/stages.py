@@ -135,27 +135,20 @@ def _place_gguf(spec: GgufModel, root: Path, folder: Path, name: str) -> str:
     return str(file)
 
 
-MODEL_FILES = (
-    "config.json",
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.json",
-    "merges.txt",
-)
-
-
 def _copy_folder(spec: FolderModel, source: Path, folder: Path, name: str) -> None:
+    from benchmark.models.any_architecture.config_file import refuse_adapter
+    from benchmark.models.from_hub import TOKENIZER_FILES
+    from benchmark.models.tensor_names import INDEX
     from benchmark.untrusted.safe_files import kind_of, sha256_of_data
 
     if not source.is_dir():
         raise InputError(f"models.{name}.path: no folder {source}: `dvc pull` it or name an existing one")
     if spec.sha256 is not None and sha256_of_data(source) != spec.sha256:
         raise InputError(f"models.{name}: {source} is not what was submitted: `dvc checkout` it")
+    refuse_adapter((file.name for file in source.iterdir()), str(source))
+    taken = ("config.json", INDEX, *TOKENIZER_FILES)
     for file in sorted(source.iterdir()):
-        if (file.name in MODEL_FILES or file.suffix == ".safetensors") and kind_of(file) == "file":
+        if (file.name in taken or file.suffix == ".safetensors") and kind_of(file) == "file":
             # A link that DVC made leads into its cache, which may be emptied, so the output gets the content.
             shutil.copyfile(file, folder / file.name)
 

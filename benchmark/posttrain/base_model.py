@@ -172,6 +172,7 @@ def read_model(folder: Path, device: str = "cpu") -> tuple[CausalModel, Tokenize
         InputError: the folder holds no model that is known here.
     """
     tokenizer = Tokenizer.from_folder(folder)
+    tokenizer.try_expressions()
     rows = tokenizer.rows_of(vocabulary_rows(folder), folder)
     model = waiting_model(folder, device, rows)
     assert model.stored is not None

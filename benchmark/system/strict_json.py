@@ -9,13 +9,27 @@ from benchmark.errors import InputError
 # Keys by which the Hub's libraries load code that lies beside a model.
 CODE_KEYS = frozenset({"auto_map", "custom_pipelines", "trust_remote_code", "custom_generate"})
 
+POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def refuse_unfetched(start: bytes, source: str) -> None:
+    """Raise InputError where a file that begins with `start` is empty or a pointer of git-lfs."""
+    if not start:
+        raise InputError(f"{source}: an empty file, truncated to 0 bytes: copy or download it again")
+    if start.startswith(POINTER):
+        raise InputError(
+            f"{source}: a pointer of git-lfs in place of the file: run `git lfs pull` in its clone"
+        )
+
 
 def parse_object(data: bytes, source: str) -> dict[str, Any]:
     """The JSON object of `data`.
 
     Raises:
-        InputError: not UTF-8, not JSON, too deep, a key twice, a number that is not finite, or no object.
+        InputError: empty, a pointer of git-lfs, not UTF-8, not JSON, too deep, a key twice, a number that is not
+            finite, or no object.
     """
+    refuse_unfetched(data, source)
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=unique_keys, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

@@ -1,6 +1,6 @@
 """A submitted model on the Hub: small files and headers are fetched; nothing is loaded or run.
 
-If a head is stored, its files and those of the embedding are fetched too, to compare them.
+If a tied tensor is stored, its files and those of what it is tied to are fetched too, to compare them.
 """
 
 import shutil
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmark.errors import InputError
+from benchmark.models.any_architecture.config_file import refuse_adapter
 from benchmark.models.tensor_names import INDEX
 from benchmark.public_data.hub_files import check_pin, hub_file, hub_listing, hub_refusal
 from benchmark.untrusted.manifest import HubOrigin
@@ -28,7 +29,7 @@ from benchmark.untrusted.safetensors_header import (
     Unused,
     declared_tensors,
 )
-from benchmark.untrusted.tied_head import check_head
+from benchmark.untrusted.tied_head import OF_OPT, check_head
 
 MAX_REMOTE_BYTES = 60_000_000_000
 
@@ -47,6 +48,7 @@ def check_remote_model(source: HubOrigin, folder: Path) -> ModelFacts:
     for name in (*SMALL_FILES, INDEX):
         if name in sizes:
             _fetch(source, name, sizes[name], folder / name)
+    refuse_adapter(sizes, where)
     index = (folder / INDEX).read_bytes() if INDEX in sizes else None
     shards = weight_files(sizes, index, where)
     total = sum(sizes[shard] for shard in shards)
@@ -56,7 +58,7 @@ def check_remote_model(source: HubOrigin, folder: Path) -> ModelFacts:
     unused = unused_tensors(config)
     headers = {shard: remote_header(source, shard, sizes[shard], unused) for shard in shards}
     check_declared(headers, config)
-    check_head(headers, lambda shard: _whole(source, shard))
+    check_head(headers, lambda shard: _whole(source, shard), getattr(config, "tied", OF_OPT))
     return facts(config, folder, headers, total)
 
 

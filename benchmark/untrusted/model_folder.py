@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any, get_args
 
 from benchmark.errors import InputError
+from benchmark.models.any_architecture.config_file import read_model_config, refuse_adapter
 from benchmark.models.from_hub import TOKENIZER_FILES
 from benchmark.models.tensor_names import INDEX, SINGLE, index_files, match_shapes, state_dict_name
-from benchmark.system.strict_json import parse_object, refuse_code
 from benchmark.untrusted.safe_files import MAX_MODEL_BYTES, MAX_SMALL_BYTES, kind_of, list_folder, stable_copy
 from benchmark.untrusted.safetensors_header import (
+    FIX,
     DeclaredTensor,
     Dtype,
     Unused,
     none_unused,
     read_header,
 )
-from benchmark.untrusted.tied_head import check_head
+from benchmark.untrusted.tied_head import OF_OPT, check_head
 
 Headers = Mapping[str, Mapping[str, DeclaredTensor]]
 """The declared tensors by file of weights."""
@@ -98,8 +99,10 @@ def weight_files(names: Iterable[str], index: bytes | None, where: str) -> list[
         raise InputError(f"{where}: no {SINGLE}: give a folder that save_pretrained wrote")
     shards = index_files(index, f"{where}: {INDEX}")
     for shard in shards:
-        if shard not in present or not shard.endswith(".safetensors"):
-            raise InputError(f"{where}: {INDEX} names {shard!r:.100}, not a safetensors file beside it")
+        if not shard.endswith(".safetensors"):
+            raise InputError(f"{where}: {INDEX} names {shard!r:.100}, no safetensors file: {FIX}")
+        if shard not in present:
+            raise InputError(f"{where}: {INDEX} names {shard!r:.100}, which is not there: add that file")
     return shards
 
 
@@ -113,6 +116,7 @@ def copy_model(source: Path, target: Path) -> list[str]:
         raise InputError(f"{source}: a file: give the folder that save_pretrained wrote")
     names = list_folder(source)
     refuse_unsafe_names(names, str(source))
+    refuse_adapter(names, str(source))
     target.mkdir()
     if INDEX in names and SINGLE not in names:
         stable_copy(source / INDEX, target / INDEX, MAX_SMALL_BYTES)
@@ -147,7 +151,7 @@ def check_model(folder: Path) -> ModelFacts:
     check_declared(headers, config)
     for shard in shards:
         check_finite(folder / shard, unused)
-    check_head(headers, folder.joinpath)
+    check_head(headers, folder.joinpath, getattr(config, "tied", OF_OPT))
     return facts(config, folder, headers, sum((folder / shard).stat().st_size for shard in shards))
 
 
@@ -225,17 +229,12 @@ def check_config(path: Path) -> Any:
     """The `OptConfig` or `DeclaredModel` of a `config.json`; its numbers are checked before anything is allocated.
 
     Raises:
-        InputError: no such file, remote code, quantisation, an unknown architecture, numbers out of bounds.
+        InputError: as `read_model_config`; an unknown architecture, numbers out of bounds.
     """
     from benchmark.models.model_folders import is_native_config
     from benchmark.models.opt import read_config
 
-    if not path.is_file():
-        raise InputError(f"no config.json in {path.parent}: give a folder that save_pretrained wrote")
-    raw = parse_object(path.read_bytes(), "config.json")
-    refuse_code(raw, "config.json")
-    if "quantization_config" in raw:
-        raise InputError("config.json: quantised weights are not accepted: save the model unquantised")
+    raw = read_model_config(path.parent)
     if not is_native_config(raw):
         from benchmark.models.any_architecture.declared import declared_model
 

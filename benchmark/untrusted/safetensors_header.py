@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import InputError
-from benchmark.system.strict_json import parse_object
+from benchmark.system.strict_json import POINTER, parse_object, refuse_unfetched
 
 MAX_HEADER_BYTES = 10_000_000
 MAX_TENSORS = 100_000
@@ -49,15 +49,17 @@ def read_header(path: Path, unused: Unused = none_unused) -> dict[str, DeclaredT
     Those that are `unused` may have the types of `BUFFERS` too.
 
     Raises:
-        InputError: a pickle, a truncated file, a header that is too long or malformed, types other than F64,
-            F32, F16 and BF16, or tensors that do not fill the file exactly.
+        InputError: a pointer of git-lfs, a pickle, a truncated file, a header that is too long or malformed, types
+            other than F64, F32, F16 and BF16, or tensors that do not fill the file exactly.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
+        refuse_unfetched(file.read(len(POINTER)), path.name)
+        file.seek(0)
         start = file.read(8)
-        if start.startswith(PICKLE_STARTS):
-            raise InputError(f"{path.name}: a pickle under another name, which can run code: {FIX}")
         length = int.from_bytes(start, "little")
+        if start.startswith(PICKLE_STARTS) and length > MAX_HEADER_BYTES:
+            raise InputError(f"{path.name}: a pickle under another name, which can run code: {FIX}")
         if len(start) < 8 or length > size - 8:
             raise InputError(
                 f"{path.name}: truncated: the header says {length} bytes, the file has {size}: {FIX}"

@@ -3,12 +3,9 @@
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.models.tokenizer import Tokenizer
-from benchmark.system.strict_json import parse_object, refuse_code
+from benchmark.models.tokenizer import Tokenizer, json_files
+from benchmark.system.strict_json import refuse_code
 
-JSON_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json")
-TRIALS = tuple(part * 2_000 + "!" for part in ("a", "A", "1", " ", "\n", "é", "a ", "a1", "'s"))
-"""Texts on which a regular expression with exponential backtracking does not finish."""
 MODELS = frozenset({"BPE", "WordLevel", "Unigram", "WordPiece"})
 
 
@@ -19,17 +16,13 @@ def check_tokenizer(folder: Path, *, rows: int) -> Tokenizer:
         InputError: JSON that is damaged or names code, an unknown type, two tokens with one id, an id that has no row
             in the embedding, or a regular expression that is too slow on texts made to test this.
     """
-    for name in JSON_FILES:
-        path = folder / name
-        if not path.is_file():
-            continue
-        raw = parse_object(path.read_bytes(), name)
+    for name, raw in json_files(folder).items():
         refuse_code(raw, name)
         if name == "tokenizer.json":
             _check_types(raw)
     tokenizer = Tokenizer.from_folder(folder)
     tokenizer.rows_of(rows, folder)
-    tokenizer.encode_batch(TRIALS, bos=False)
+    tokenizer.try_expressions()
     return tokenizer
 
 

@@ -2,13 +2,14 @@
 
 import pytest
 import tokenizers
-from tokenizers import pre_tokenizers
+from tokenizers import normalizers, pre_tokenizers
 from tokenizers.models import BPE, WordLevel
 
 from benchmark.errors import InputError
 from benchmark.models.tokenizer import Tokenizer
 
 ALPHABET = pre_tokenizers.ByteLevel.alphabet()
+FORMS = (normalizers.NFC, normalizers.NFD, normalizers.NFKC, normalizers.NFKD)
 
 
 def of(backend: tokenizers.Tokenizer) -> Tokenizer:
@@ -41,6 +42,46 @@ def by_words() -> Tokenizer:
     ],
 )
 def test_the_share_of_characters_without_a_token(tokenizer: Tokenizer, text: str, share: float) -> None:
+    assert tokenizer.lost_share([text]) == pytest.approx(share)
+
+
+def altered(
+    *first: pre_tokenizers.PreTokenizer, normalizer: normalizers.Normalizer | None = None, **model: str
+) -> Tokenizer:
+    """A token for each byte and one for `ct`, behind steps that alter or delete."""
+    vocabulary = {byte: number for number, byte in enumerate([*sorted(ALPHABET), "ct"])}
+    backend = tokenizers.Tokenizer(BPE(vocabulary, [] if model else [("c", "t")], **model))
+    by_byte = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([*first, by_byte])
+    if normalizer is not None:
+        backend.normalizer = normalizer
+    return of(backend)
+
+
+def without(letters: str) -> normalizers.Normalizer:
+    return normalizers.Replace(tokenizers.Regex(letters), "")
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "text", "share"),
+    [
+        (altered(normalizer=without("a")), "cat banana", 4 / 9),
+        (altered(normalizer=without("cat")), "cat\ncat dog", 6 / 9),
+        (altered(normalizer=normalizers.Sequence([without("a"), normalizers.ByteLevel()])), "cat é", 1 / 4),
+        (altered(normalizer=normalizers.Replace("a", " ")), "cat", 1 / 3),
+        (altered(pre_tokenizers.Split("a", "removed")), "cat banana", 4 / 9),
+        (altered(pre_tokenizers.CharDelimiterSplit("a")), "cat banana", 4 / 9),
+        (altered(continuing_subword_prefix="##"), "dog", 2 / 3),
+        (altered(normalizer=normalizers.Lowercase()), "CAT Ä", 0.0),
+        (altered(normalizer=normalizers.BertNormalizer()), "CAT naïve Ä", 0.0),
+        *((altered(normalizer=form()), "naïve ﬁ ½ Å …", 0.0) for form in FORMS),
+        (altered(normalizer=normalizers.Strip()), " cat ", 0.0),
+        (altered(normalizer=normalizers.Replace(" ", "_")), "cat ct", 0.0),
+    ],
+)
+def test_what_is_deleted_is_lost_and_what_is_altered_is_not(
+    tokenizer: Tokenizer, text: str, share: float
+) -> None:
     assert tokenizer.lost_share([text]) == pytest.approx(share)
 
 

@@ -7,7 +7,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from benchmark.errors import InputError
-from benchmark.system.strict_json import parse_object, refuse_code
+from benchmark.models.any_architecture.config_file import read_model_config
 
 POSITION_NAMES = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_seq_length")
 """Names of the number of positions in configurations."""
@@ -20,19 +20,15 @@ def checked_config(folder: Path) -> PreTrainedConfig:
     """The configuration of a model folder.
 
     Raises:
-        InputError: no such file, an unknown architecture or one without a causal language model, quantised weights,
-            or code beside the model or asked for.
+        InputError: as `read_model_config`; an unknown architecture or one without a causal language model, or code
+            beside the model.
     """
-    path = folder / "config.json"
-    raw = parse_object(path.read_bytes(), str(path))
-    refuse_code(raw, str(path))
+    raw = read_model_config(folder)
     if code := sorted(file.name for file in folder.iterdir() if file.suffix in CODE):
         raise InputError(
             f"{folder}: {code[0]!r:.100} is code, and code beside a model is never run: remove it"
         )
-    if raw.get("quantization_config"):
-        raise InputError(f"{path}: quantised weights are not accepted: save the model unquantised")
-    return config_of(raw, str(path))
+    return config_of(raw, str(folder / "config.json"))
 
 
 def config_of(raw: dict[str, Any], where: str) -> PreTrainedConfig:

@@ -7,22 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import convert_and_load_state_dict_in_model
+from transformers.modeling_utils import LoadStateDictConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers.utils import logging
 
 from benchmark.errors import InputError
 from benchmark.models.any_architecture.configuration import config_of, positions_of
+from benchmark.models.tensor_names import stored_name
 
 LARGEST = 10_000_000
 MOST_LAYERS = 256
 MOST_EXPERTS = 1024
+SAVE_AGAIN = "save the model again with save_pretrained"
 
 
 @dataclass(frozen=True)
 class DeclaredModel:
-    """Names and shapes of a model's tensors, shared ones once; `tied` are other names of such.
+    """Names and shapes of a model's tensors, shared ones once; `tied` maps other names of such to the first.
 
-    `unread` are patterns of the names that older files hold and `transformers` leaves unread: masks and other buffers.
+    `module` is without storage. `unread` are patterns of the names that older files hold and `transformers` leaves
+    unread: masks and other buffers.
     """
 
     architecture: str
@@ -31,7 +38,8 @@ class DeclaredModel:
     num_hidden_layers: int
     max_position_embeddings: int
     tensors: Mapping[str, tuple[int, ...]]
-    tied: Mapping[str, tuple[int, ...]]
+    tied: Mapping[str, str]
+    module: PreTrainedModel
     unread: tuple[str, ...] = ()
 
     def leaves_unread(self, name: str) -> bool:
@@ -49,7 +57,8 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
     """The model that a `config.json` describes, with limits on its numbers before anything is allocated.
 
     Raises:
-        InputError: an unknown architecture, another class than its own, or numbers out of bounds.
+        InputError: an unknown architecture, another class than its own, numbers out of bounds, or a head that the
+            architecture does not tie to the embedding where `config.json` says so.
     """
     _refuse_large(raw)
     config = config_of(raw, "config.json")
@@ -67,9 +76,19 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
     except Exception as error:  # a model may raise any exception on numbers that do not fit
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(f"config.json describes no model that can be built ({reason})") from None
+    head, embedding = module.get_output_embeddings(), module.get_input_embeddings()
+    if (
+        getattr(text, "tie_word_embeddings", False)
+        and head is not None
+        and head.weight is not embedding.weight
+    ):
+        raise InputError(
+            f"config.json: the head of {known.__name__} is not tied to the embedding: set tie_word_embeddings to false"
+        )
     tensors = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
-    every = {name: tuple(tensor.shape) for name, tensor in module.named_parameters(remove_duplicate=False)}
-    tied = {name: shape for name, shape in every.items() if name not in tensors}
+    first = {id(tensor): name for name, tensor in module.named_parameters()}
+    every = module.named_parameters(remove_duplicate=False)
+    tied = {name: first[id(tensor)] for name, tensor in every if name not in tensors}
     return DeclaredModel(
         known.__name__,
         int(text.vocab_size),
@@ -78,6 +97,7 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
         positions_of(config),
         tensors,
         tied,
+        module,
         tuple(_unread_patterns(module)),
     )
 
@@ -111,25 +131,51 @@ def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def check_declared_tensors(declared: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
-    """Raise InputError unless the stored tensors are those of the model.
+def check_declared_tensors(stored: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> None:
+    """Raise InputError unless transformers reads the stored tensors as those of the model, each once.
 
-    Where transformers stores a model under other names than it computes with, the number of values must agree.
+    They may have the names of older versions; a tied tensor may be stored too.
     """
-    if declared.keys() <= model.tensors.keys() | model.tied.keys():
-        for name in model.tensors:
-            if name not in declared:
-                raise InputError(f"weights: {name} is missing: config.json asks for it")
-        for name, shape in declared.items():
-            wanted = model.tensors.get(name) or model.tied[name]
-            if shape != wanted:
-                raise InputError(f"weights: {name} has shape {shape}, config.json says {wanted}")
-        return
-    stored = sum(math.prod(shape) for shape in declared.values())
-    spare = sum(math.prod(shape) for shape in model.tied.values())
-    if stored not in (model.parameters, model.parameters + spare):
-        surplus = min(declared.keys() - model.tensors.keys() - model.tied.keys())
-        raise InputError(
-            f"weights: {surplus!r:.80} is in no {model.architecture}, and {stored} stored values are not the "
-            f"{model.parameters} of config.json"
-        )
+    size = sum(map(math.prod, stored.values()))
+    spare = sum(math.prod(model.tensors[name]) for name in model.tied.values())
+    fits = size in (model.parameters, model.parameters + spare)
+    sizes = "" if fits else f", and {size} stored values are not the {model.parameters} of config.json"
+    found = _read_without_values(stored, model)
+    buffers = {name for name, _ in model.module.named_buffers()}
+    held = {name for pair in model.tied.items() for name in pair if not found.missing_keys.issuperset(pair)}
+    for names, said in (
+        (found.missing_keys - buffers - held, "is missing: config.json asks for it"),
+        (found.unexpected_keys, f"is in no {model.architecture}"),
+        ({name for name, *_ in found.mismatched_keys}, "has another shape than config.json says"),
+    ):
+        if names:
+            name = min(names).encode("unicode_escape").decode()
+            raise InputError(f"weights: {name:.80} {said}{sizes}: {SAVE_AGAIN}")
+    if not fits:
+        raise InputError(f"weights: a tensor has two names{sizes}: {SAVE_AGAIN}")
+    for name in {*model.tied, *model.tied.values()} if size > model.parameters else ():
+        if stored_name(stored, name) is None:
+            raise InputError(f"weights: {name} is stored under an unknown name: {SAVE_AGAIN}")
+
+
+def _read_without_values(stored: Mapping[str, tuple[int, ...]], model: DeclaredModel) -> Any:
+    """What transformers reports where it loads tensors of these names and shapes.
+
+    Raises:
+        InputError: it cannot convert them.
+    """
+    given = LoadStateDictConfig(
+        device_map={"": "meta"},
+        dtype=torch.get_default_dtype(),
+        weight_mapping=get_model_conversion_mapping(model.module),
+    )
+    logging.disable_progress_bar()
+    try:
+        tensors = {name: torch.empty(shape, device="meta") for name, shape in stored.items()}
+        found, _ = convert_and_load_state_dict_in_model(model.module, tensors, given)
+    except Exception as error:  # on names and shapes that do not fit, a conversion may raise any exception
+        raise InputError(f"weights: they cannot be read ({type(error).__name__}): {SAVE_AGAIN}") from None
+    if found.conversion_errors:
+        name = min(found.conversion_errors)
+        raise InputError(f"weights: {name:.80} cannot be made of the stored tensors: {SAVE_AGAIN}")
+    return found
