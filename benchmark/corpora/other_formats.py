@@ -13,7 +13,8 @@ _SIGNATURES = {
     b"\x1f\x8b": ("compressed by gzip", _UNPACK),
     b"\xfd7zXZ": ("compressed by xz", _UNPACK),
     b"\x28\xb5\x2f\xfd": ("compressed by zstd", _UNPACK),
-    b"%PDF-": ("a PDF", "save its text as text"),
+    b"%PDF-": ("a PDF", "save its text as plain text"),
+    b"{\\rtf": ("a document in RTF", "save it as plain text"),
     b"PAR1\x15": ("a Parquet file", "name it .parquet"),
     b"version https://git-lfs.github.com/spec/": ("a pointer of Git LFS, not the file", "`git lfs pull`"),
 }
@@ -22,8 +23,11 @@ _SIGNATURES = {
 
 def refuse_other_format(path: Path) -> None:
     """Raise ``InputError`` where the first bytes of a file are those of another format, or of a web page."""
-    with path.open("rb") as file:
-        head = file.read(64)
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give a file that can") from None
     ending = path.suffix.lower()
     for signature, (what, remedy) in _SIGNATURES.items():
         if head.startswith(signature) and not (ending == ".parquet" and signature.startswith(b"PAR1")):

@@ -146,6 +146,7 @@ def _jsonl_column(path: Path, column: str | None) -> Iterator[Any]:
         if not line.strip():
             continue
         number += 1
+        check_line(line[:1], f"{path} line {line_number}", "escape it in")
         row = _parsed(line, f"{path} line {line_number}")
         place = f"{path} row {number}"
         if isinstance(row, list):

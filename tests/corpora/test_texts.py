@@ -211,6 +211,12 @@ REFUSED = {
     "a comment": ("a.csv", "# a note\nid,text\n1,a\n", {}, "begins with the comment '# a note': remove"),
     "joined files": ("a.txt", "a\n\ufeffb\n", {}, "line 2 holds a byte order mark.*remove the mark"),
     "joined files, no line end": ("a.txt", "a\ufeffb\n", {}, "line 1 holds a byte order mark"),
+    "joined JSON lines": (
+        "a.jsonl",
+        '"a"\n\ufeff"b"\n',
+        {},
+        "line 2 holds a byte order mark.*remove the mark",
+    ),
     "joined tables": ("a.csv", "text\na\n\ufeffb\n", {}, "row 2 holds a byte order mark"),
     "joined tables, no line end": ("a.csv", "text\na\ufefftext\nb\n", {}, "row 1 holds a byte order mark"),
     "joined tables of columns": ("a.csv", "text,id\na,1\n\ufeffb,2\n", {}, "row 2 holds a byte order mark"),
@@ -240,6 +246,7 @@ REFUSED = {
         "`git lfs pull`",
     ),
     "Excel's own file": ("a.csv", b"PK\x03\x04\xff", {}, "is a ZIP archive, as .xlsx .* save a table as CSV"),
+    "a document": ("a.txt", "{\\rtf1 a}\n", {}, "RTF: save it as plain text"),
     "gzip": ("a.jsonl", b"\x1f\x8b\x08", {}, "is compressed by gzip: unpack it"),
     **{
         f"nothing to see: {blank!a}": ("a.txt", f"a\n{blank}\n", {}, "line 2 is empty")
@@ -282,6 +289,17 @@ def test_a_small_table_that_unfolds_beyond_the_limit_is_refused(tmp_path):
 def test_a_missing_path_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         read_texts(tmp_path / "absent.csv")
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.txt", "a")
+
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(InputError, match=r"a\.txt cannot be read \(Permission denied\)"):
+        read_texts(path)
 
 
 def test_links_are_refused_where_they_are_forbidden(tmp_path):
