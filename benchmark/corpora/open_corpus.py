@@ -22,6 +22,8 @@ def open_corpus(spec: CorpusSpec, root: Path) -> Sequence[CorpusText]:
         return hub_texts(spec.id, spec.revision, column=spec.column, limit=spec.texts)
     path = root / spec.path
     if not path.exists():
+        if not path.with_name(f"{path.name}.dvc").exists():
+            raise InputError(f"{path} does not exist: correct the path of the corpus in the settings")
         raise InputError(f"{path} is not here: `dvc pull {spec.path}.dvc` fetches submitted data")
     if spec.sha256 is not None and sha256_of(path) != spec.sha256:
         raise InputError(

@@ -1,7 +1,8 @@
 """Corpora as texts: tables, text files and folders read strictly; one text drives one run.
 
 A table's text is in the column ``text``, or the one named, or the only one (``delimited_texts.py``). A plain text
-file has one text per line (LF or CRLF); a folder has one text per file, in the order of their paths.
+file has one text per line (LF or CRLF); a folder has one text per file, in the order of their paths. A file of a
+folder whose first line ends at CRLF is read with LF line ends. Files with other endings are refused.
 """
 
 import unicodedata
@@ -10,15 +11,18 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from benchmark.corpora.other_formats import refuse_other_format, refuse_structured_lines
 from benchmark.corpora.texts import CorpusText, text_id
 from benchmark.errors import InputError
-from benchmark.public_data.delimited_texts import TABLES, UNREAD, table_texts
+from benchmark.public_data.delimited_texts import TABLES, UNREAD, check_line, table_texts
 from benchmark.public_data.file_readers import read_by_line, read_whole
 from benchmark.public_data.hub_files import check_pin, hub_file, hub_listing
 from benchmark.public_data.public_files import locate
 
 LINES = ("", ".txt", ".text")
-"""Endings of files with one text per line; a file with any other ending, except those of tables, is one text."""
+"""Endings of files with one text per line."""
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffd")
+"""Letters and symbols that show nothing, and the one that stands for a character that was lost."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +52,31 @@ def read_texts(
         raise InputError(f"{path} is or holds a symbolic link: give regular files")
     if not path.exists():
         raise InputError(f"{path} does not exist: name a file or folder of texts")
-    size = sum(file.stat().st_size for file in _files(path))
+    files = _files(path)
+    size = sum(file.stat().st_size for file in files)
     if size > limits.total_bytes:
         raise InputError(f"{path} holds {size} bytes, {limits.total_bytes} are allowed: cut it down")
+    ending = "" if path.is_dir() else known_ending(path)
+    for file in files:
+        refuse_other_format(file)
     if path.is_dir():
-        found: Iterable[tuple[str, str]] = ((str(file), read_whole(file)) for file in _files(path))
-    elif path.suffix.lower() in TABLES:
-        found = table_texts(path, column)
-    elif path.suffix.lower() in LINES:
-        found = _lines(path)
-    elif path.suffix.lower() in UNREAD:
-        raise InputError(
-            f"{path} is a table of ending {path.suffix!r}, which is not read: save it as .csv, .jsonl or .parquet"
-        )
+        found: Iterable[tuple[str, str]] = ((str(file), _whole(file)) for file in files)
     else:
-        found = [(str(path), read_whole(path))]
-    return _checked(islice(found, limit), str(path), limits)
+        found = table_texts(path, column) if ending in TABLES else _lines(path)
+    return _checked(found, str(path), limits, limit)
+
+
+def known_ending(path: Path) -> str:
+    """The ending of a file in lower case; raises ``InputError`` where files of that ending are not read."""
+    ending = path.suffix.lower()
+    if not ending and path.name.startswith("."):
+        raise InputError(f"{path}: the name is an ending alone: call it texts{path.name}, say")
+    if ending not in (*LINES, *TABLES):
+        raise InputError(
+            f"{path}: ending {ending!r:.20} is not known: give .txt (one text per line), .csv, .jsonl, "
+            ".parquet or a folder"
+        )
+    return ending
 
 
 def original_texts(name: str, *, limit: int | None = None) -> tuple[CorpusText, ...]:
@@ -95,7 +108,7 @@ def hub_texts(
             if path is not None:
                 yield from table_texts(path, column)
 
-    return _checked(islice(rows(), limit), f"{dataset}@{revision}", limits)
+    return _checked(rows(), f"{dataset}@{revision}", limits, limit)
 
 
 def _files(path: Path) -> list[Path]:
@@ -108,17 +121,32 @@ def _files(path: Path) -> list[Path]:
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     """One text per line; lines end at LF or CRLF, blank lines are left out."""
-    for number, line in enumerate(read_by_line(path).split("\n"), 1):
+    content = read_by_line(path)
+    refuse_structured_lines(content, path)
+    for number, line in enumerate(content.split("\n"), 1):
         text = line.removesuffix("\r")
         if text.strip():
+            check_line(text, f"{path} line {number}", "give as .jsonl")
             yield f"{path} line {number}", text
 
 
-def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> tuple[CorpusText, ...]:
+def _whole(file: Path) -> str:
+    """A file of a folder as one text."""
+    if file.suffix.lower() in (*TABLES, *UNREAD):
+        raise InputError(
+            f"{file} is a table, and a folder holds one text per file: give one table as the corpus, not a folder"
+        )
+    content = read_whole(file)
+    return content.replace("\r\n", "\n") if content.partition("\n")[0].endswith("\r") else content
+
+
+def _checked(
+    found: Iterable[tuple[str, str]], source: str, limits: Limits, limit: int | None
+) -> tuple[CorpusText, ...]:
     texts: list[CorpusText] = []
     first: dict[str, str] = {}
     size = 0
-    for index, (place, text) in enumerate(found):
+    for index, (place, text) in enumerate(islice(found, limit)):
         size += len(text)
         if size > limits.total_bytes:
             raise InputError(f"{source} unfolds into more than {limits.total_bytes} characters: cut it down")
@@ -132,7 +160,14 @@ def _checked(found: Iterable[tuple[str, str]], source: str, limits: Limits) -> t
         texts.append(CorpusText(index, identity, text))
     if not texts:
         raise InputError(f"{source} holds no text: give one or more")
+    check_count(len(texts), limit, source)
     return tuple(texts)
+
+
+def check_count(count: int, wanted: int | None, source: str) -> None:
+    """Raise ``InputError`` if a corpus has fewer texts than are wanted."""
+    if wanted is not None and count < wanted:
+        raise InputError(f"{source} holds {count} texts, {wanted} are asked for: ask for {count} or fewer")
 
 
 def check_text(text: str, place: str, limits: Limits) -> None:
@@ -148,5 +183,6 @@ def check_text(text: str, place: str, limits: Limits) -> None:
 
 
 def _is_visible(character: str) -> bool:
-    """False for white space, and for control and format characters such as the zero-width space."""
-    return not character.isspace() and unicodedata.category(character) not in ("Cc", "Cf")
+    """False for white space, control and format characters, marks without a letter, and blank letters."""
+    seen = unicodedata.category(character) not in ("Cc", "Cf", "Mn", "Me") and character not in _BLANK
+    return seen and not character.isspace()

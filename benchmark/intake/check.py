@@ -165,7 +165,7 @@ def _check_measured(path: Path, data: Path, manifest: AnyManifest) -> None:
     if isinstance(manifest, CorpusManifest):
         with tempfile.TemporaryDirectory() as folder:
             texts, _ = local_texts(data, "text", Path(folder) / "source")
-        distinct, _ = distinct_texts(texts)
+        distinct, _ = distinct_texts(texts, data)
         measured: dict[str, object] = {
             "texts": len(distinct),
             "characters": sum(map(len, distinct)),
@@ -214,7 +214,7 @@ def _weights(path: Path) -> Report:
 def _corpus(path: Path, column: str | None) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         texts, _ = local_texts(path, column, Path(folder) / "source")
-    distinct, duplicates = distinct_texts(texts)
+    distinct, duplicates = distinct_texts(texts, path)
     size = sum(map(len, distinct))
     return Report(
         (f"corpus: {len(distinct)} texts, {size} characters, {duplicates} duplicates would be left out",)

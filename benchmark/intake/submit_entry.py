@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.corpora.text_files import check_count
 from benchmark.errors import InputError, naming_source
 from benchmark.intake.dvc_file import track
 from benchmark.intake.facts import measure_corpus, measure_model
@@ -70,20 +71,22 @@ def submit_corpus(
     parsed = parse_source(source, "corpus")
     column = check_column(column) if column is not None else None
     if texts is not None and texts < 2:
-        raise InputError(f"texts {texts}: one text drives one run, so give at least 2")
+        raise InputError(f"--texts {texts}: one text drives one run, so give at least 2")
     target = _target(params, "corpus", name)
+    taken = source if texts is None else f"{source}, its first {texts} texts"
     with staging(target.layout.root) as staged:
         data = None
         origin: FileOrigin | HubOrigin
         if isinstance(parsed, HubSource):
             origin = pinned(parsed, "dataset").model_copy(update={"column": column or parsed.column})
-            distinct, duplicates = distinct_texts(remote_texts(origin, texts))
+            distinct, duplicates = distinct_texts(remote_texts(origin, texts), taken)
             entry: dict[str, Any] = {"kind": "hub", "id": origin.id, "revision": origin.revision}
             entry |= {"column": origin.column} if origin.column else {}
             entry |= {"texts": texts} if texts else {}
         else:
             given, origin = local_texts(parsed, column, staged.folder / "source")
-            distinct, duplicates = distinct_texts(given[:texts])
+            check_count(len(given), texts, source)
+            distinct, duplicates = distinct_texts(given[:texts], taken)
             file = _data_folder(staged, target.layout.root, name) / "texts.jsonl"
             write_texts(distinct, file)
             data = _data("corpus", name, file)

@@ -11,11 +11,11 @@ MAX_TEXTS = 100_000
 MAX_TEXT_CHARACTERS = 1_000_000
 
 
-def distinct_texts(texts: Sequence[str]) -> tuple[list[str], int]:
+def distinct_texts(texts: Sequence[str], source: str | Path) -> tuple[list[str], int]:
     """The texts without repetitions, in their order, and the number of repetitions.
 
     A text is the unit of replication, so with a repeated one the same run would count twice. Everything else is
-    checked when texts are read (`submitted_texts`).
+    checked when texts are read (`submitted_texts`). The message names `source`.
 
     Raises:
         InputError: fewer than two distinct texts.
@@ -23,8 +23,8 @@ def distinct_texts(texts: Sequence[str]) -> tuple[list[str], int]:
     distinct = list(dict.fromkeys(texts))
     if len(distinct) < MIN_TEXTS:
         raise InputError(
-            f"{len(distinct)} distinct text(s): one text drives one run, so give at least {MIN_TEXTS} "
-            "(3 for any verdict; a text file holds one text per line)"
+            f"{source}: {len(distinct)} distinct text(s) in {len(texts)}: one text drives one run, so give at least "
+            f"{MIN_TEXTS} (3 for any verdict; a text file holds one text per line, which ends at LF or CRLF)"
         )
     return distinct, len(texts) - len(distinct)
 

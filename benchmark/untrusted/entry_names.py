@@ -9,6 +9,8 @@ from benchmark.settings.names import check_name
 from benchmark.settings.track_settings import Settings
 
 YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+NUMBERS = frozenset({"nan", "inf", "infinity"})
+"""Names that readers of tables take for a missing value or a number."""
 FOLDERS = {"corpus": "corpora", "model": "models"}
 
 
@@ -26,6 +28,8 @@ def check_new_name(name: str, settings: Settings, root: Path) -> str:
         raise InputError(
             f"name '{name}' is read by YAML as a boolean or null: use a name such as 'my-{name}'"
         )
+    if name in NUMBERS:
+        raise InputError(f"name '{name}' is read as a number from tables: use a name such as 'my-{name}'")
     for section, names in (
         ("models", settings.models),
         ("corpora", settings.corpora),

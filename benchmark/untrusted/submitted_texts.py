@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmark.corpora.text_files import LINES, Limits, hub_texts, read_texts
+from benchmark.corpora.other_formats import refuse_other_format
+from benchmark.corpora.text_files import LINES, Limits, hub_texts, known_ending, read_texts
 from benchmark.errors import InputError
-from benchmark.public_data.delimited_texts import TABLES
 from benchmark.untrusted.corpus_rules import MAX_TEXT_CHARACTERS, MAX_TEXTS
 from benchmark.untrusted.manifest import FileOrigin, HubOrigin
 from benchmark.untrusted.safe_files import (
@@ -41,12 +41,7 @@ def local_texts(source: Path, column: str | None, copy: Path) -> tuple[list[str]
         return texts, FileOrigin(
             kind="folder", name=shown_name(source), bytes=size, sha256=_tree_sha256(copy)
         )
-    ending = source.suffix.lower()
-    if ending not in (*LINES, *TABLES):
-        raise InputError(
-            f"{source}: ending {ending!r:.20} is not known: give .txt (one text per line), .csv, .jsonl, "
-            ".parquet or a folder"
-        )
+    ending = known_ending(source)
     copy = copy.with_suffix(ending)
     stored = stable_copy(source, copy, MAX_CORPUS_BYTES)
     if ending in LINES and column is not None:
@@ -72,6 +67,7 @@ def _read(copy: Path, source: Path, column: str | None) -> list[str]:
     """The texts of a copy; errors name the source."""
     try:
         if copy.suffix == ".parquet":
+            refuse_other_format(copy)
             _refuse_large_table(copy)
         return [text.text for text in read_texts(copy, column=column, limits=STRANGERS)]
     except InputError as error:

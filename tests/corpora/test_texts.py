@@ -28,8 +28,11 @@ def test_csv_records_end_at_newlines_only(tmp_path):
 
 
 def test_jsonl_takes_objects_and_plain_strings(tmp_path):
-    path = write(tmp_path / "a.jsonl", '{"text": "one", "n": 1}\n"two"\n\n')
-    assert words(path) == ["one", "two"]
+    assert words(write(tmp_path / "a.jsonl", '{"text": "one", "n": 1}\n{"text": "two"}\n\n')) == [
+        "one",
+        "two",
+    ]
+    assert words(write(tmp_path / "b.jsonl", '"one"\n\n"two"')) == ["one", "two"]
 
 
 def test_parquet_reads_the_named_column(tmp_path):
@@ -50,13 +53,57 @@ def test_a_folder_is_one_text_a_file_in_order_of_path(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.txt", "a.TEXT", "a"])
 def test_a_text_file_is_one_text_a_line(tmp_path, name):
-    path = write(tmp_path / name, "\ufeffone\r\n \t\n  two, indented\r\nthree\rwith a return\u2028inside")
-    assert words(path) == ["one", "  two, indented", "three\rwith a return\u2028inside"]
+    path = write(tmp_path / name, "\ufeffone\r\n \t\n  two, indented\r\nthree\u2028inside")
+    assert words(path) == ["one", "  two, indented", "three\u2028inside"]
     assert [text.index for text in read_texts(path, limit=2)] == [0, 1]
 
 
-def test_a_file_of_another_ending_is_one_text(tmp_path):
-    assert words(write(tmp_path / "a.py", "import os\n\nos\n")) == ["import os\n\nos\n"]
+def test_line_ends_of_a_file_in_a_folder_are_no_part_of_its_text(tmp_path):
+    write(tmp_path / "a.py", "import os\r\n\r\nos\r\n")
+    write(tmp_path / "b.py", "import os\n'a\r\nb'\n")
+    assert words(tmp_path) == ["import os\n\nos\n", "import os\n'a\r\nb'\n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "text\none\n", r"a\.csv is a table, and a folder holds one text per file"),
+        ("a.jsonl", '"one"\n', "is a table"),
+        ("a.json", "[]", "is a table"),
+        ("a.py", "", r"a\.py is empty"),
+    ],
+)
+def test_a_file_of_a_folder_that_is_no_text_is_refused(tmp_path, name, content, message):
+    write(tmp_path / name, content)
+    with pytest.raises(InputError, match=message):
+        read_texts(tmp_path)
+
+
+CONTENT = {
+    "a mark between quotes": ("a.csv", 'text\n"\ufeffusing A;\nb"\n"c\rd"\n', ["\ufeffusing A;\nb", "c\rd"]),
+    "a mark and a return, as pandas writes them": (
+        "a.csv",
+        "id,text\n1,\ufeffa\n2,b\rc\n",
+        ["\ufeffa", "b\rc"],
+    ),
+    "separators between quotes": ("a.csv", 'text\n"a; b"\n"c; d"\n', ["a; b", "c; d"]),
+    "some separators": ("a.csv", "text\na; b\nc; d; e\n", ["a; b", "c; d; e"]),
+    "a column that is numbers of rows": ("a.csv", "#,text\n1,a\n2,b\n", ["a", "b"]),
+    "only one key": ("a.jsonl", '{"title": "a"}\n{"title": "b"}\n', ["a", "b"]),
+    "a letter and its mark": ("a.txt", "e\u0301\n\U0001f600\ufe0f\n", ["e\u0301", "\U0001f600\ufe0f"]),
+    "brackets and commas": (
+        "a.txt",
+        "[1] text, a\n{b}, c\n\td\n\te\n",
+        ["[1] text, a", "{b}, c", "\td", "\te"],
+    ),
+    "an indented block": ("a.txt", "\ta\n\tb\n", ["\ta", "\tb"]),
+}
+
+
+@pytest.mark.parametrize("case", CONTENT)
+def test_what_a_text_may_hold_is_kept(tmp_path, case):
+    name, content, expected = CONTENT[case]
+    assert words(write(tmp_path / name, content)) == expected
 
 
 def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path):
@@ -95,7 +142,8 @@ REFUSED = {
     "half a surrogate": ("a.jsonl", '"\\ud800"', {}, "half a surrogate pair"),
     "empty file": ("a.txt", "", {}, "holds no text"),
     "blank lines only": ("a.txt", " \n\t\r\n", {}, "holds no text"),
-    "empty file of another ending": ("a.py", "", {}, "a.py is empty"),
+    "another ending": ("notes.md", "a\nb\n", {}, "ending '.md' is not known: give .txt"),
+    "an ending alone": (".csv", "text\na\n", {}, "call it texts.csv"),
     "NUL in a line": ("a.txt", b"a\nb\0", {}, "line 2 holds a NUL"),
     "blank text": ("a.jsonl", '"x"\n" "\n', {}, "row 2 is empty"),
     "invisible text": ("a.jsonl", '"x"\n"\\u00a0\\u200b"\n', {}, "row 2 is empty"),
@@ -106,6 +154,105 @@ REFUSED = {
         {},
         "row 2 repeats the header",
     ),
+    "titles before texts": (
+        "a.jsonl",
+        '{"title": "a"}\n{"title": "b", "body": "c"}\n',
+        {},
+        "row 2 has a 'body' beside 'title', the only key of the rows before it: .* --column",
+    ),
+    "objects and strings": (
+        "a.jsonl",
+        '"a"\n{"text": "b"}\n',
+        {},
+        "row 2 is an object, unlike the rows before",
+    ),
+    "strings and objects": (
+        "a.jsonl",
+        '{"text": "a"}\n"b"\n',
+        {},
+        "row 2 is no object, unlike the rows before",
+    ),
+    "a column of strings": (
+        "a.jsonl",
+        '"a"\n"b"\n',
+        {"column": "body"},
+        "has no column 'body': leave the column",
+    ),
+    "an array": ("a.jsonl", '[{"text": "a"}]', {}, "row 1 is a JSON array: write one object"),
+    "JSON over lines": (
+        "a.jsonl",
+        '{\n"text": "a"\n}\n',
+        {},
+        r"line 1 is not JSON .*one whole object, .* per line",
+    ),
+    "a blank in a key": (
+        "a.jsonl",
+        '{"id": "1", " text": "a"}',
+        {},
+        r"no column 'text' \(columns: id, ' text'\)",
+    ),
+    "no header, no blanks": ("a.csv", "今天\n明天\n", {}, "begins with '今天', which reads like a text"),
+    "no header, one word": ("a.csv", "apple\npear\n", {}, "put the header 'text' above the texts"),
+    "colons": ("a.csv", "id:text\n1:a\n", {}, "columns that no comma separates"),
+    "records between quotes": ("a.csv", '"id,text"\n"1,a"\n', {}, "quote none together"),
+    "rows between quotes": (
+        "a.csv",
+        'id,text\n"1,a"\n',
+        {},
+        "row 1 is one field between quotes, the header has 2",
+    ),
+    "semicolons in rows": ("a.csv", "text\n1;a\n2;b\n", {}, "has 1 ';' in every row"),
+    "a line for Excel": (
+        "a.csv",
+        "sep=,\nid,text,n\n1,a,2\n",
+        {},
+        "begins with 'sep=,', a line for Excel alone: remove",
+    ),
+    "a comment": ("a.csv", "# a note\nid,text\n1,a\n", {}, "begins with the comment '# a note': remove"),
+    "joined files": ("a.txt", "a\n\ufeffb\n", {}, "line 2 holds a byte order mark.*remove the mark"),
+    "joined files, no line end": ("a.txt", "a\ufeffb\n", {}, "line 1 holds a byte order mark"),
+    "joined JSON lines": (
+        "a.jsonl",
+        '"a"\n\ufeff"b"\n',
+        {},
+        "line 2 holds a byte order mark.*remove the mark",
+    ),
+    "joined tables": ("a.csv", "text\na\n\ufeffb\n", {}, "row 2 holds a byte order mark"),
+    "joined tables, no line end": ("a.csv", "text\na\ufefftext\nb\n", {}, "row 1 holds a byte order mark"),
+    "joined tables of columns": ("a.csv", "text,id\na,1\n\ufeffb,2\n", {}, "row 2 holds a byte order mark"),
+    "Macintosh lines among others": (
+        "a.txt",
+        "a\rb\nc\n",
+        {},
+        "line 1 holds a bare carriage return.*LF or CRLF",
+    ),
+    "Macintosh rows among others": ("a.csv", "text\na\rb\nc\n", {}, "row 1 holds a bare carriage return"),
+    "a web page": ("a.csv", "<!DOCTYPE html>\n<html>\n", {}, "is a web page"),
+    "a web page as text": ("a.txt", "\ufeff\n<html>\n<body>\n", {}, "is a web page"),
+    "a table as text": ("a.txt", "id,text\n1,a\n", {}, "holds a table.*name it .csv"),
+    "columns as text": ("a.txt", "1\ta\n2\tb\n", {}, "holds a table"),
+    "JSON lines as text": ("a.txt", '{"text": "a"}\n{"text": "b"}\n', {}, "holds JSON.*name it .jsonl"),
+    "JSON as text": ("a.txt", '[\n"a",\n"b"\n]\n', {}, "holds JSON"),
+    "a pointer": (
+        "a.txt",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+        {},
+        "`git lfs pull`",
+    ),
+    "a pointer as Parquet": (
+        "a.parquet",
+        "version https://git-lfs.github.com/spec/v1\n",
+        {},
+        "`git lfs pull`",
+    ),
+    "Excel's own file": ("a.csv", b"PK\x03\x04\xff", {}, "is a ZIP archive, as .xlsx .* save a table as CSV"),
+    "a document": ("a.txt", "{\\rtf1 a}\n", {}, "RTF: save it as plain text"),
+    "gzip": ("a.jsonl", b"\x1f\x8b\x08", {}, "is compressed by gzip: unpack it"),
+    **{
+        f"nothing to see: {blank!a}": ("a.txt", f"a\n{blank}\n", {}, "line 2 is empty")
+        for blank in "\u3164\u2800\u034f\ufe0f\ufffd"
+    },
+    "fewer than asked for": ("a.txt", "a\nb\n", {"limit": 3}, "holds 2 texts, 3 are asked for: ask for 2"),
     "no rows": ("a.csv", "text\n", {}, "holds no text"),
     "empty CSV": ("a.csv", "", {}, "is not a CSV table"),
     "ragged CSV": ("a.csv", "text\na\nb,c,d\n", {}, "is not a CSV table"),
@@ -142,6 +289,17 @@ def test_a_small_table_that_unfolds_beyond_the_limit_is_refused(tmp_path):
 def test_a_missing_path_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         read_texts(tmp_path / "absent.csv")
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.txt", "a")
+
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(InputError, match=r"a\.txt cannot be read \(Permission denied\)"):
+        read_texts(path)
 
 
 def test_links_are_refused_where_they_are_forbidden(tmp_path):

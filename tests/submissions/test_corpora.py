@@ -197,3 +197,20 @@ def test_the_pipeline_refuses_data_that_were_exchanged_or_are_absent(
     data.unlink()
     with pytest.raises(InputError, match="dvc pull"):
         stored(repository, "mine")
+    data.with_name("texts.jsonl.dvc").unlink()
+    with pytest.raises(InputError, match="does not exist: correct the path"):
+        stored(repository, "mine")
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(None, "{0}: 1 distinct"), (2, "{0}, its first 2 texts: 1 distinct"), (9, "{0} holds 3")],
+)
+def test_too_few_texts_are_refused_with_the_source(
+    repository: Path, tmp_path: Path, texts: int | None, said: str
+) -> None:
+    path = tmp_path / "same.txt"
+    path.write_text("one\none\none\n", encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        submit_corpus("mine", str(path), params=repository / "params.yaml", texts=texts)
+    assert str(refused.value).startswith(said.format(path))

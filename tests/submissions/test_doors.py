@@ -52,6 +52,10 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "null": ("a.jsonl", b'{"text":"one"}\n{"text":null}\n', "row 2 has nothing instead of a text"),
     "a number": ("a.jsonl", b'{"text":"one"}\n\n{"text":2}\n', "row 2 has int instead of a text"),
     "an empty cell of Parquet": ("a.parquet", WITH_AN_EMPTY_CELL.getvalue().to_pybytes(), "row 2 has nothing"),
+    "titles before texts": ("a.jsonl", b'{"title":"a"}\n{"title":"b","body":"c"}\n', "row 2 has a 'body' beside"),
+    "a pointer": ("a.parquet", b"version https://git-lfs.github.com/spec/v1\n", "`git lfs pull`"),
+    "an ending alone": (".csv", b"text\none\ntwo\n", "call it texts.csv"),
+    "joined files": ("a.txt", "one\n\ufefftwo\n".encode(), "line 2 holds a byte order mark"),
     "nested without end": ("a.jsonl", b'{"text":"one"}\n' + b"[" * 100_000, "line 2 is not plain JSON"),
 }  # fmt: skip
 
@@ -92,8 +96,10 @@ def test_every_door_refuses_a_file_with_the_same_words(tmp_path: Path, doors: Do
     assert len(set(told.values())) == 1, told
 
 
-@pytest.mark.parametrize("ending", [".tsv", ".json", ".xlsx"])
-def test_no_door_takes_another_table_for_one_text(tmp_path: Path, doors: Doors, ending: str) -> None:
+@pytest.mark.parametrize("ending", [".tsv", ".json", ".xlsx", ".md"])
+def test_no_door_takes_a_file_of_another_ending_for_one_text(
+    tmp_path: Path, doors: Doors, ending: str
+) -> None:
     path = tmp_path / f"a{ending}"
     path.write_text(json.dumps([{"text": "one"}, {"text": "two"}]), encoding="utf-8")
     assert len(refusals(doors, path)) == len(doors)

@@ -23,6 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NAMES = [
     "..", ".", "a/b", "/etc/passwd", "a b", "a.b", "x; touch f", "$(touch f)", "`touch f`", "a&b", "a|b",
     "a\nb", "a\0b", "-rf", "a--b", "a-", "Seen", "é", "", "350", "1e5", "0x1f", "true", "no", "null",
+    "nan", "inf",
     "y", "on", "none", "${track.name}", "{{x}}", "a" * 61,
     "seen", "micro-1", "gap",
 ]  # fmt: skip
