@@ -11,6 +11,7 @@ from benchmark.system.patterns import COMMIT, HUB_ID, REVISION
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RESERVED = frozenset({"none"})
+YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 HubId = Annotated[str, Field(pattern=f"^{HUB_ID}$")]
 Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
@@ -24,6 +25,10 @@ def check_name(name: object) -> str:
         raise ValueError(
             f"name {name!r} is read by YAML as {type(name).__name__}, and DVC would drop it: "
             f"use a name such as 'corpus-{str(name).lower()}'"
+        )
+    if name in YAML_WORDS:
+        raise ValueError(
+            f"name '{name}' is read by YAML 1.1 as a boolean (bool) or null: use a name such as 'my-{name}'"
         )
     if not SLUG.fullmatch(name) or len(name) > 60:
         raise ValueError(

@@ -1,8 +1,10 @@
-"""Plain data from YAML written by strangers: no tags, no aliases, no key twice, of limited size.
+"""Plain data from YAML 1.2 written by strangers: no tags, no aliases, no key twice, of limited size.
 
+YAML 1.2 as DVC reads it; PyYAML by itself reads YAML 1.1. Numbers that the two read differently are refused.
 ruamel.yaml is not used: it refuses a key that is given twice, but allows aliases.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,35 @@ class _PlainLoader(yaml.SafeLoader):
             if key in keys[:position]:
                 raise ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
         return super().construct_mapping(node, deep=deep)
+
+    def refuse_number(self, node: Any) -> Any:
+        told = "is not the same number to every reader of YAML: write decimal digits, or text in quotes"
+        raise ConstructorError(None, None, f"{node.value} {told}", node.start_mark)
+
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = {
+    "bool": "true|True|TRUE|false|False|FALSE",
+    "int": "[-+]?(0|[1-9][0-9]*)",
+    "float": r"[-+]?([0-9]+(\.[0-9]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|\.[0-9]+([eE][-+][0-9]+)?|\.(inf|Inf|INF))"
+    r"|\.(nan|NaN|NAN)",
+    "odd": r"[-+]?(0[0-9]+|0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9.]+_[0-9._]*([eE][-+]?[0-9]+)?|\.[0-9]+[eE][0-9]+)",
+}
+"""How YAML 1.2 writes what is not text; `odd` are numbers that not every reader takes for the same."""
+
+
+class PlainDumper(yaml.SafeDumper):
+    """Writes text in quotes where YAML 1.1 or 1.2 would read it as something else."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, known) for tag, known in resolvers if tag.removeprefix(_TAG) not in _SCALARS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _name, _pattern in _SCALARS.items():
+    for _class in (_PlainLoader, PlainDumper):
+        _class.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})$"), list("tTfF-+.0123456789"))
+_PlainLoader.add_constructor(_TAG + "odd", _PlainLoader.refuse_number)
 
 
 def parse_yaml(text: str, source: str) -> Any:

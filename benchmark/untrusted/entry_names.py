@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import yaml
-
 from benchmark.errors import InputError
 from benchmark.settings.names import check_name
 from benchmark.settings.track_settings import Settings
 
-YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 FOLDERS = {"corpus": "corpora", "model": "models"}
 
 
@@ -22,10 +19,6 @@ def check_new_name(name: str, settings: Settings, root: Path) -> str:
         check_name(name)
     except ValueError as error:
         raise InputError(str(error)) from None
-    if name in YAML_WORDS or not isinstance(yaml.safe_load(name), str):
-        raise InputError(
-            f"name '{name}' is read by YAML as a boolean or null: use a name such as 'my-{name}'"
-        )
     for section, names in (
         ("models", settings.models),
         ("corpora", settings.corpora),
