@@ -111,7 +111,10 @@ def run(
     index: Annotated[int, typer.Option(help="Row of the text in its corpus.")],
     arm: Annotated[str, typer.Option(help="An arm of the settings, such as gap.")],
     seed: Annotated[
-        int, typer.Option(help="Random seed of `random` and `shuffled`; other arms only record it.")
+        int,
+        typer.Option(
+            help="Random seed of `random` and `shuffled`; other arms only record it.", min=0, max=2**63 - 1
+        ),
     ],
     suite: Annotated[str, typer.Option(help="micro12, gap12, or either with -5shot.")],
     out: Annotated[Path, typer.Option(help="An empty folder.")],
