@@ -18,7 +18,7 @@ from benchmark.settings.section import Section
 from benchmark.settings.task_suite import BY_NAME, BY_TASKS
 from benchmark.settings.track_settings import Settings
 from benchmark.system.strict_json import walk
-from benchmark.system.strict_yaml import parse_yaml, read_yaml
+from benchmark.system.strict_yaml import OddNumber, parse_yaml, read_yaml
 
 
 def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
@@ -49,6 +49,11 @@ def validate(raw: Mapping[str, Any], source: str) -> Settings:
     for where, value in walk(raw):
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{source}: {where}: {value} is not a finite number: write one that is")
+        if isinstance(value, OddNumber):
+            raise InputError(
+                f"{source}: {where}: {value} is another number to other readers of YAML: write decimal digits, or "
+                "text in quotes"
+            )
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:

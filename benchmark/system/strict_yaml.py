@@ -1,6 +1,6 @@
 """Plain data from YAML 1.2 written by strangers: no tags, no aliases, no key twice, of limited size.
 
-YAML 1.2 as DVC reads it; PyYAML by itself reads YAML 1.1. Numbers that the two read differently are refused.
+YAML 1.2 as DVC reads it; PyYAML by itself reads YAML 1.1. Numbers that the two read differently are `OddNumber`.
 ruamel.yaml is not used: it refuses a key that is given twice, but allows aliases.
 """
 
@@ -14,6 +14,10 @@ from yaml.constructor import ConstructorError
 from benchmark.errors import InputError
 
 MAX_BYTES = 1_000_000
+
+
+class OddNumber(str):
+    """The text of a number that not every reader of YAML takes for the same, such as `010` or `1_000`."""
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -31,10 +35,6 @@ class _PlainLoader(yaml.SafeLoader):
                 raise ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
         return super().construct_mapping(node, deep=deep)
 
-    def refuse_number(self, node: Any) -> Any:
-        told = "is not the same number to every reader of YAML: write decimal digits, or text in quotes"
-        raise ConstructorError(None, None, f"{node.value} {told}", node.start_mark)
-
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {
@@ -44,7 +44,7 @@ _SCALARS = {
     r"|\.(nan|NaN|NAN)",
     "odd": r"[-+]?(0[0-9]+|0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9.]+_[0-9._]*([eE][-+]?[0-9]+)?|\.[0-9]+[eE][0-9]+)",
 }
-"""How YAML 1.2 writes what is not text; `odd` are numbers that not every reader takes for the same."""
+"""How YAML 1.2 writes what is not text."""
 
 
 class PlainDumper(yaml.SafeDumper):
@@ -58,7 +58,7 @@ _PlainLoader.yaml_implicit_resolvers = {
 for _name, _pattern in _SCALARS.items():
     for _class in (_PlainLoader, PlainDumper):
         _class.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})$"), list("tTfF-+.0123456789"))
-_PlainLoader.add_constructor(_TAG + "odd", _PlainLoader.refuse_number)
+_PlainLoader.add_constructor(_TAG + "odd", lambda _, node: OddNumber(node.value))
 
 
 def parse_yaml(text: str, source: str) -> Any:
