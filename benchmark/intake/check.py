@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from benchmark.corpora.open_corpus import open_corpus
 from benchmark.corpora.text_files import LINES
 from benchmark.errors import InputError, naming_source
 from benchmark.intake.dvc_file import check_dvc_file
@@ -13,7 +14,7 @@ from benchmark.intake.facts import gaps_note
 from benchmark.intake.summary import Report, describe
 from benchmark.public_data.delimited_texts import TABLES
 from benchmark.settings.arm_places import ATTEMPTS, GROUP, outside_place, own_module
-from benchmark.settings.corpus_specs import FileCorpus
+from benchmark.settings.corpus_specs import FileCorpus, MicroCorpus
 from benchmark.settings.load import validate
 from benchmark.settings.model_specs import FolderModel, GgufModel
 from benchmark.settings.names import nearest
@@ -128,7 +129,7 @@ def _is_repository(root: Path) -> bool:
 
 
 def check_names(path: Path, settings: Settings, root: Path) -> None:
-    """Raise InputError where a file, suite, task, scope or kind of arm is not there; imports no code of an arm.
+    """Raise InputError where a file, text, suite, task, scope or kind of arm is not there; imports no code of an arm.
 
     Args:
         path: the settings file, from whose folder arms name files.
@@ -145,6 +146,10 @@ def check_names(path: Path, settings: Settings, root: Path) -> None:
                     if task not in tasks:
                         raise ValueError(f"evaluation.{key}: no task '{task}'{nearest(task, tasks)}")
             settings.check_controls(("all", *families, *(evaluation.tasks or tasks)))
+        for name, corpus in settings.corpora.items():
+            if isinstance(corpus, MicroCorpus) and corpus.part == "code":
+                with naming_source(f"corpora.{name}.texts"):
+                    open_corpus(corpus, root)
         files = own_module("any").parent.glob("*.py")
         kinds = [one.stem.replace("_", "-") for one in files if keyword_parameters(one, ATTEMPTS) is not None]
         for name, arm in settings.arms.items():

@@ -106,6 +106,7 @@ CHECKED = {
     "evaluation.documents_by_task={micro_caus: 3}": "evaluation.documents_by_task: no task 'micro_caus'",
     "evaluation.suite={name: own, tasks: [piqa], folder: none}": "evaluation.suite.folder: no file or folder",
     "corpora.notes={kind: file, path: none.txt}": "corpora.notes.path: no file or folder",
+    "corpora.code.texts=100000": "corpora.code.texts: corpus code: 100000 texts asked for, there are",
     "models.own={kind: folder, path: none}": "models.own.path: no file or folder",
     "claims.controls.positive.scopes=[dialog]": "claims.controls.positive.scopes: no scope 'dialog'",
     "claims.controls.negative.model=micro-9": "claims.controls.negative.model: no model 'micro-9'",
