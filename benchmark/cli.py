@@ -115,9 +115,7 @@ def run(
     seed: Annotated[
         int,
         typer.Option(
-            help="Random seed of `random` and `shuffled`; other arms only record it.",
-            min=-(2**63),
-            max=2**63 - 1,
+            help="Random seed of `random` and `shuffled`; other arms only record it.", min=0, max=2**63 - 1
         ),
     ],
     suite: Annotated[str, typer.Option(help="micro12, gap12, or either with -5shot.")],

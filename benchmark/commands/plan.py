@@ -1,5 +1,6 @@
 """`gapbench plan`: what a track will cost before it starts, and what its comparisons can detect."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from benchmark.commands.planned_track import model_shape, text_count
 from benchmark.errors import InputError
 from benchmark.execution.devices import asks_for_gpu, runs_a_gpu
 from benchmark.execution.workers import worker_count
+from benchmark.intake.check import check_names
 from benchmark.posttrain.run_memory import GIB, capacity, refuse_what_does_not_fit
+from benchmark.posttrain.run_requests import check_arm
 from benchmark.settings.task_suite import TaskSuite
 from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
@@ -40,7 +43,11 @@ def plan(
     Raises:
         InputError: no such track, or the data that counting needs is not at hand.
     """
-    settings, layout = open_track(_params_of(root, track), overrides)
+    params = _params_of(root, track)
+    settings, layout = open_track(params, overrides)
+    check_names(params, settings, layout.root)
+    for name in settings.arms:
+        check_arm(settings, name)
     for line in listed_tasks(settings, layout):
         print(line)
     if power_only:
@@ -118,7 +125,7 @@ def chosen_rates(settings: Settings, rate: float | None, gpu: str | None) -> tup
             rates,
             f"rate: {about}: {ways}, steps in {settings.posttrain.precision} {rates.steps:.3g} FLOP/s",
         )
-    if rate is not None and rate <= 0:
+    if rate is not None and not 0 < rate < math.inf:
         raise InputError(f"--rate {rate}: give the FLOP/s that the machine sustains, such as 2e14")
     taken = measured_rate() if rate is None else rate
     origin = "measured here on one thread" if rate is None else "as given"

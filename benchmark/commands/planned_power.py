@@ -79,9 +79,11 @@ def print_power(settings: Settings, layout: TrackPaths, parameters: Mapping[str,
     `parameters` are those of the track's models, `texts` the texts of an entry.
 
     Raises:
-        InputError: the documents of the suite are not at hand.
+        InputError: the documents of the suite are not at hand, or there is one per task.
     """
     counts = configured_counts(settings)
+    if max(one.number for one in counts.values()) < 2:
+        raise InputError("evaluation.documents: one document per task shows no variance: give 2 or more")
     pairs = claim_pairs(settings, parameters)
     gains = gain_lines([one.number for one in counts.values()], summary_scopes(counts), pairs)
     print("\n".join([*gains, *pair_lines(settings, layout, pairs, counts, texts)]))

@@ -18,7 +18,7 @@ from benchmark.settings.track_settings import Settings
 from benchmark.store.track_paths import TrackPaths
 from benchmark.store.tracks import open_track
 from benchmark.system.files import read_json, write_text
-from benchmark.system.strict_yaml import read_yaml
+from benchmark.system.strict_yaml import PlainDumper, read_yaml
 
 SUFFIX = "-from-nothing"
 
@@ -39,7 +39,7 @@ def make_track(params: Path) -> str:
     folder = paths.root / place.parent
     written_by = f"gapbench draws track --params {os.path.relpath(params, paths.root)}"
     note = f"# Written by `{written_by}`, which replaces it.\n"
-    write_text(folder / place.name, note + yaml.safe_dump(raw, sort_keys=False))
+    write_text(folder / place.name, note + yaml.dump(raw, Dumper=PlainDumper, sort_keys=False))
     link = folder / "dvc.yaml"
     if not link.is_symlink():
         link.symlink_to(Path("../../dvc.yaml"))

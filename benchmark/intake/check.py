@@ -1,26 +1,33 @@
 """`gapbench submit check FILE`: would this file be accepted? Writes nothing and runs nothing."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from benchmark.corpora.open_corpus import open_corpus
 from benchmark.corpora.text_files import LINES
 from benchmark.errors import InputError, naming_source
 from benchmark.intake.dvc_file import check_dvc_file
 from benchmark.intake.facts import gaps_note
 from benchmark.intake.summary import Report, describe
 from benchmark.public_data.delimited_texts import TABLES
-from benchmark.settings.corpus_specs import FileCorpus
+from benchmark.settings.arm_places import ATTEMPTS, GROUP, outside_place, own_module
+from benchmark.settings.corpus_specs import FileCorpus, MicroCorpus
 from benchmark.settings.load import validate
-from benchmark.settings.model_specs import FolderModel
+from benchmark.settings.model_specs import FolderModel, GgufModel
+from benchmark.settings.names import nearest
 from benchmark.settings.pins import refuse_unpinned
+from benchmark.settings.task_suite import TaskSuite
 from benchmark.settings.track_settings import Settings
 from benchmark.store.attestation import read_attestation
 from benchmark.store.tracks import params_name
 from benchmark.system.content_hash import digest
+from benchmark.system.parameters import keyword_parameters
 from benchmark.system.strict_json import walk
 from benchmark.system.strict_yaml import read_yaml
+from benchmark.tasks.suite_listing import suite_listing
 from benchmark.untrusted.corpus_rules import distinct_texts
 from benchmark.untrusted.entry_names import FOLDERS
 from benchmark.untrusted.manifest import (
@@ -36,6 +43,9 @@ from benchmark.untrusted.safe_files import MAX_MODEL_BYTES, inside, kind_of, sha
 from benchmark.untrusted.safetensors_header import read_header
 from benchmark.untrusted.submitted_texts import local_texts
 from benchmark.untrusted.tied_head import check_head
+
+SECTIONS = frozenset({"models", "corpora", "arms"})
+"""Sections that a settings file has and a manifest has not."""
 
 
 def check_file(path: Path, *, column: str | None = None) -> Report:
@@ -70,7 +80,7 @@ def check_file(path: Path, *, column: str | None = None) -> Report:
 
 def _yaml(path: Path) -> Report:
     raw = read_yaml(path)
-    if isinstance(raw, dict) and {"version", "source"} & raw.keys():
+    if isinstance(raw, dict) and {"version", "source"} & raw.keys() and not SECTIONS & raw.keys():
         return check_manifest(path, parse_manifest(raw, str(path)))
     if not isinstance(raw, dict):
         raise InputError(f"{path}: expected a mapping of sections such as 'models' and 'corpora'")
@@ -85,28 +95,96 @@ def _yaml(path: Path) -> Report:
 
 
 def check_settings(path: Path, settings: Settings, raw: Mapping[str, Any]) -> None:
-    """Raise InputError where an entry is not pinned, leaves the repository, interpolates or is not its manifest's."""
+    """Raise InputError where something that is named is not there, or an entry is not pinned or not its manifest's.
+
+    Entries that leave the repository, text that DVC would replace and empty sections are refused too.
+    """
     root = path.resolve().parent.joinpath(settings.track.root).resolve()
     named = root / settings.track.params
-    if named.exists() and named.resolve() != path.resolve():
+    if (named.exists() or _is_repository(root)) and named.resolve() != path.resolve():
         raise InputError(f"{path}: track.params names {settings.track.params!r}, not this file: correct it")
     for where, value in walk(raw):
         if isinstance(value, str) and "${" in value:
             raise InputError(f"{path}: {where} holds '${{', which DVC would replace: write it without")
+    for section in sorted(SECTIONS):
+        if not getattr(settings, section):
+            raise InputError(f"{path}: {section}: none is named, so nothing would run: name one")
     refuse_unpinned(settings, path)
+    for section, name, entry in _local(settings):
+        _check_entry(path, root, section, name, entry)
+    check_names(path, settings, root)
+
+
+def _local(settings: Settings) -> Iterator[tuple[str, str, FileCorpus | FolderModel | GgufModel]]:
+    """Section, name and settings of the entries that name a path."""
     for section, entries in (("corpora", settings.corpora), ("models", settings.models)):
         for name, entry in entries.items():
-            if isinstance(entry, FileCorpus | FolderModel):
-                _check_entry(path, root, section, name, entry)
+            if isinstance(entry, FileCorpus | FolderModel | GgufModel) and entry.path is not None:
+                yield section, name, entry
 
 
-def _check_entry(path: Path, root: Path, section: str, name: str, entry: FileCorpus | FolderModel) -> None:
+def _is_repository(root: Path) -> bool:
+    """Whether files that settings name can be looked for: not where a settings file is checked by itself."""
+    return (root / ".dvc").is_dir()
+
+
+def check_names(path: Path, settings: Settings, root: Path) -> None:
+    """Raise InputError where a file, text, suite, task, scope or kind of arm is not there; imports no code of an arm.
+
+    Args:
+        path: the settings file, from whose folder arms name files.
+        root: of the track; files are looked for where it is a repository.
+    """
+    evaluation = settings.evaluation
+    try:
+        if isinstance(evaluation.suite, TaskSuite):
+            settings.check_controls(None)
+        else:
+            tasks, families = suite_listing(evaluation.suite)
+            for key in ("tasks", "documents_by_task"):
+                for task in getattr(evaluation, key) or ():
+                    if task not in tasks:
+                        raise ValueError(f"evaluation.{key}: no task '{task}'{nearest(task, tasks)}")
+            settings.check_controls(("all", *families, *(evaluation.tasks or tasks)))
+        for name, corpus in settings.corpora.items():
+            if isinstance(corpus, MicroCorpus) and corpus.part == "code":
+                with naming_source(f"corpora.{name}.texts"):
+                    open_corpus(corpus, root)
+        files = own_module("any").parent.glob("*.py")
+        kinds = [one.stem.replace("_", "-") for one in files if keyword_parameters(one, ATTEMPTS) is not None]
+        for name, arm in settings.arms.items():
+            if ":" not in arm.kind and arm.kind not in kinds and not entry_points(group=GROUP, name=arm.kind):
+                raise ValueError(f"arms.{name}.kind: no kind '{arm.kind}'{nearest(arm.kind, kinds)}")
+        for where, file in _files(settings, path.resolve().parent, root) if _is_repository(root) else ():
+            if not file.exists() and not file.with_name(f"{file.name}.dvc").exists():
+                raise ValueError(f"{where}: no file or folder {file}: name an existing one")
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _files(settings: Settings, folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
+    """Where settings name files and folders, and which; the arms' start at the `folder` of the settings file."""
+    for section, name, entry in _local(settings):
+        yield f"{section}.{name}.path", root / str(entry.path)
+    for name, arm in settings.arms.items():
+        place = outside_place(arm.kind)
+        if place is not None and place.file is not None:
+            yield f"arms.{name}.kind", folder / place.file
+        yield from ((f"arms.{name}.path", folder / one) for one in arm.path or () if "@" not in one)
+    suite = settings.evaluation.suite
+    if isinstance(suite, TaskSuite) and suite.folder is not None:
+        yield "evaluation.suite.folder", root / suite.folder
+
+
+def _check_entry(
+    path: Path, root: Path, section: str, name: str, entry: FileCorpus | FolderModel | GgufModel
+) -> None:
     kind = "corpus" if section == "corpora" else "model"
     try:
-        inside(root, entry.path)
+        inside(root, str(entry.path))
     except InputError as error:
         raise InputError(f"{path}: {section}.{name}: {error}") from None
-    if Path(entry.path).parts[:1] != ("submissions",):
+    if Path(str(entry.path)).parts[:1] != ("submissions",):
         return
     if entry.path != data_place(kind, name):
         raise InputError(f"{path}: {section}.{name}.path: must be {data_place(kind, name)!r}")

@@ -7,7 +7,7 @@ import yaml
 
 from benchmark.errors import InputError
 from benchmark.settings.load import validate
-from benchmark.system.strict_yaml import parse_yaml
+from benchmark.system.strict_yaml import PlainDumper, parse_yaml
 
 
 def insert_entry(text: str, section: str, name: str, entry: dict[str, Any], source: str) -> str:
@@ -81,8 +81,13 @@ def _places(value: Any, name: str, where: str) -> Iterator[str]:
 
 def flow(entry: dict[str, Any]) -> str:
     """A mapping as YAML on one line."""
-    return yaml.safe_dump(
-        entry, default_flow_style=True, sort_keys=False, width=1_000_000_000, allow_unicode=False
+    return yaml.dump(
+        entry,
+        Dumper=PlainDumper,
+        default_flow_style=True,
+        sort_keys=False,
+        width=1_000_000_000,
+        allow_unicode=False,
     ).strip()
 
 

@@ -1,6 +1,7 @@
 """Write commits into a settings file in place of branches and tags; every other byte stays."""
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ def pinned_text(text: str, commits: Mapping[Path, str], source: str) -> str:
     for path, commit in commits.items():
         entry = _node_at(document, path)
         fields = {key.value: value for key, value in entry.value}
-        written = commit if yaml.safe_load(commit) == commit else f"'{commit}'"
+        written = commit if re.search("[abcdf]", commit) else f"'{commit}'"  # otherwise YAML reads a number
         if "revision" in fields:
             node = fields["revision"]
             edits.append((node.start_mark.index, node.end_mark.index, written))

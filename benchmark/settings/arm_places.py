@@ -8,6 +8,8 @@ from benchmark.system.import_closure import ARMS, PACKAGE
 
 SUBMISSIONS = "submissions"
 """The folder of what was submitted; none of it is ever run."""
+GROUP = "gapbench.arms"
+"""Entry points of installed packages whose names are kinds of arm."""
 ATTEMPTS = "attempts"
 """The generator in a module of this package."""
 

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from benchmark.settings.arm_kinds import DISTANT, FOLLOWERS, SEEDLESS, UNRANKED
 from benchmark.settings.arm_places import ATTEMPTS, outside_place, own_module
 from benchmark.settings.names import nearest
-from benchmark.settings.section import Section
+from benchmark.settings.section import Count, Listed, Section, Seed
 from benchmark.system.parameters import keyword_parameters
 from benchmark.system.patterns import COMMIT, HUB_ID
 
@@ -35,19 +35,17 @@ class Arm(Section):
 
     kind: str
     role: Literal["treatment", "control"] | None = None
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    seeds: Listed[Seed] = Field(default=(0,), min_length=1)
     learning_rate: float | None = Field(default=None, ge=0)
     of: str | None = (
         None  # the arm whose runs are averaged (soup), or followed step by step (random, noise, lines)
     )
     group: int = Field(default=2, ge=2)  # soup: texts per soup
     updates: int = Field(default=600, gt=0, le=100_000)  # lessons: optimiser updates of its one step
-    corpora: tuple[str, ...] | None = Field(default=None, min_length=1)  # it runs only on these models
-    models: tuple[str, ...] | None = Field(default=None, min_length=1)  # and only on these corpora
-    texts: int | None = Field(default=None, ge=1)  # texts of one run, 1 if it is not set
-    path: tuple[str, ...] | None = Field(
-        default=None, min_length=1
-    )  # checkpoint: folders, or owner/name@commit
+    corpora: Listed[str] | None = Field(default=None, min_length=1)  # it runs only on these models
+    models: Listed[str] | None = Field(default=None, min_length=1)  # and only on these corpora
+    texts: Count | None = None  # texts of one run, 1 if it is not set
+    path: Listed[str] | None = Field(default=None, min_length=1)  # checkpoint: folders, or owner/name@commit
     base: str | None = None  # checkpoint: the model that it was trained from
 
     @property
@@ -85,6 +83,8 @@ class Arm(Section):
                 f"of: '{self.kind}' does not build on other runs, only soup, {', '.join(sorted(FOLLOWERS))} do: "
                 "leave it out"
             )
+        if self.kind == "soup" and self.of is None:
+            raise ValueError("of: a soup averages the runs of another arm: name it")
         if self.learning_rate is not None and (self.kind == "soup" or self.of is not None):
             raise ValueError(f"learning_rate: '{self.kind}' takes no steps of its own: set it on '{self.of}'")
         if "updates" in self.model_fields_set and self.kind != "lessons":

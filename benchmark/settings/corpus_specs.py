@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from benchmark.settings.names import HubId, Revision
-from benchmark.settings.section import Section
+from benchmark.settings.section import Count, Listed, Section
 from benchmark.system.patterns import SHA256
 
 
 class CorpusSection(Section):
     """The fields of every kind of corpus; without `arms`, all arms run on it."""
 
-    arms: tuple[str, ...] | None = Field(default=None, min_length=1)
+    arms: Listed[str] | None = Field(default=None, min_length=1)
 
 
 MicroPart = Literal["seen", "unseen", "code", "lessons"]
@@ -23,8 +23,8 @@ class MicroCorpus(CorpusSection):
 
     kind: Literal["micro"]
     part: MicroPart
-    texts: int = Field(gt=0, default=5)
-    seed: int = 0
+    texts: Count = 5
+    seed: int = Field(ge=0, le=1_000_000, default=0)
 
 
 class OriginalCorpus(CorpusSection):
@@ -32,7 +32,7 @@ class OriginalCorpus(CorpusSection):
 
     kind: Literal["original"]
     name: Literal["github", "pile-cc", "lm_extraction"]
-    texts: int = Field(gt=0, default=100)
+    texts: Count = 100
 
 
 class FileCorpus(CorpusSection):
@@ -41,7 +41,7 @@ class FileCorpus(CorpusSection):
     kind: Literal["file"]
     path: str
     column: str | None = None
-    texts: int | None = Field(gt=0, default=None)
+    texts: Count | None = None
     sha256: str | None = Field(default=None, pattern=f"^{SHA256}$")
 
 
@@ -52,7 +52,7 @@ class HubCorpus(CorpusSection):
     id: HubId
     revision: Revision = "main"
     column: str = "text"
-    texts: int | None = Field(gt=0, default=None)
+    texts: Count | None = None
 
 
 CorpusSpec = Annotated[MicroCorpus | OriginalCorpus | FileCorpus | HubCorpus, Field(discriminator="kind")]

@@ -4,6 +4,7 @@ Unknown keys, names that DVC or a shell could misread, and values out of range a
 that says what, where and how to fix it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,7 +17,8 @@ from benchmark.settings.names import nearest
 from benchmark.settings.section import Section
 from benchmark.settings.task_suite import BY_NAME, BY_TASKS
 from benchmark.settings.track_settings import Settings
-from benchmark.system.strict_yaml import parse_yaml, read_yaml
+from benchmark.system.strict_json import walk
+from benchmark.system.strict_yaml import OddNumber, parse_yaml, read_yaml
 
 
 def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
@@ -44,6 +46,14 @@ def validate(raw: Mapping[str, Any], source: str) -> Settings:
     Raises:
         InputError: one line that names the key and the fault.
     """
+    for where, value in walk(raw):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{source}: {where}: {value} is not a finite number: write one that is")
+        if isinstance(value, OddNumber):
+            raise InputError(
+                f"{source}: {where}: {value} is another number to other readers of YAML: write decimal digits, or "
+                "text in quotes"
+            )
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
@@ -79,7 +89,23 @@ def describe(error: ValidationError) -> str:
     if first["type"] == UNKNOWN:
         return f"{shown}.{first['ctx']['key']}: {first['msg']}"
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in _REMEDIES:
+        message = f"found {repr(first['input'])[:80]}: {_REMEDIES[first['type']]}"
     return f"{shown}: {message}" if shown else message
+
+
+_REMEDIES = {
+    "string_type": "write text, in quotes if it is made of digits",
+    "int_type": "write a whole number, without quotes and without a decimal point",
+    "float_type": "write a number, without quotes and with a decimal point, such as 0.5",
+    "bool_type": "write true or false, without quotes",
+    "tuple_type": "write a list in brackets, such as [a, b]",
+    **dict.fromkeys(
+        ("dict_type", "model_type", "model_attributes_type"), "write a mapping, such as {key: value}"
+    ),
+    "union_tag_not_found": "name its kind, as in {kind: micro, ...}",
+    "invalid_key": "a key is text: write 0.5 with a decimal point, and names made of digits in quotes",
+}
 
 
 def _known_keys(where: Sequence[str]) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from benchmark.settings.names import HubId, Revision
-from benchmark.settings.section import Section
+from benchmark.settings.section import Count, Listed, Section, Seed
 from benchmark.system.patterns import SHA256
 
 Role = Literal["treated", "baseline", "both", "unused"]
@@ -39,15 +39,15 @@ class MicroModel(OneDraw):
 
     kind: Literal["micro"]
     role: Role = "both"
-    hidden: int = Field(gt=0)
-    layers: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    ffn: int = Field(gt=0)
-    tokens: int = Field(gt=0)
-    batch: int = Field(gt=0, default=768, description="tokens per step")
+    hidden: int = Field(gt=0, le=65_536)
+    layers: int = Field(gt=0, le=1_000)
+    heads: int = Field(gt=0, le=65_536)
+    ffn: int = Field(gt=0, le=1_000_000)
+    tokens: Count
+    batch: Count = Field(default=768, description="tokens per step")
     learning_rate: float = Field(gt=0, default=8e-3, description="of AdamW, for all but matrices")
     matrix_rate: float = Field(gt=0, default=0.025, description="of Muon, for the layers' matrices")
-    seed: int = 0
+    seed: Seed = 0
     draws: int = Field(ge=1, le=100, default=1, description="pretraining draws that the study rests on")
     trained: int | None = Field(ge=1, default=None, description="of these, how many the pipeline trains")
 
@@ -63,6 +63,12 @@ class MicroModel(OneDraw):
     def drawn(self, draw: int) -> Self:
         """The settings of one draw by itself."""
         return self.model_copy(update={"seed": self.seed + draw, "draws": 1, "trained": None})
+
+    @model_validator(mode="after")
+    def _divided(self) -> "MicroModel":
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden} is not a multiple of {self.heads} heads: change either")
+        return self
 
     @model_validator(mode="after")
     def _trained_are_draws(self) -> "MicroModel":
@@ -89,7 +95,7 @@ class HubModel(OneDraw):
     id: HubId
     revision: Revision = "main"
     allow_pickle_weights: bool = False
-    draws: tuple[HubDraw, ...] = ()
+    draws: Listed[HubDraw] = ()
 
     @property
     def n_draws(self) -> int:

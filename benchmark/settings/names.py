@@ -11,6 +11,9 @@ from benchmark.system.patterns import COMMIT, HUB_ID, REVISION
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RESERVED = frozenset({"none"})
+NUMBER_WORDS = frozenset({"nan", "na", "inf", "infinity"})
+"""Names that readers of tables take for a missing value or a number."""
+YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 HubId = Annotated[str, Field(pattern=f"^{HUB_ID}$")]
 Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
@@ -25,6 +28,12 @@ def check_name(name: object) -> str:
             f"name {name!r} is read by YAML as {type(name).__name__}, and DVC would drop it: "
             f"use a name such as 'corpus-{str(name).lower()}'"
         )
+    if name in YAML_WORDS:
+        raise ValueError(
+            f"name '{name}' is read by YAML 1.1 as a boolean (bool) or null: use a name such as 'my-{name}'"
+        )
+    if name in NUMBER_WORDS:
+        raise ValueError(f"name '{name}' is read as a number from tables: use a name such as 'my-{name}'")
     if not SLUG.fullmatch(name) or len(name) > 60:
         raise ValueError(
             f"name {name!r} is not a valid name: use lower-case letters, digits and single hyphens, a letter first, "

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.arithmetic.mode import Arithmetic, Precision
-from benchmark.settings.section import Section
+from benchmark.settings.section import Count, Listed, Section, Seed
 from benchmark.settings.task_suite import SuiteChoice, TaskSuite
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Posttrain(Section):
@@ -16,7 +18,7 @@ class Posttrain(Section):
     learning_rate: float = Field(default=5e-5, ge=0)
     max_steps: int = Field(default=15, ge=0, le=10_000)
     precision: Literal["fp32", "fp16-amp", "bf16"] = "fp32"
-    betas: tuple[float, float] = (0.9, 0.98)
+    betas: Annotated[tuple[Beta, Beta], Field(strict=False)] = (0.9, 0.98)
     eps: float = Field(default=1e-8, gt=0)
 
 
@@ -31,17 +33,17 @@ class EvaluationOptions(Section):
 
     suite: SuiteChoice = "micro12"
     protocol: Literal["held-out", "paper"] = "held-out"
-    max_length: int = Field(default=512, ge=8)
-    tasks: tuple[str, ...] | None = Field(default=None, min_length=1)
-    steps: tuple[int, ...] | None = Field(default=None, min_length=1)
-    documents: int | None = Field(default=None, gt=0)
-    select_documents: int | None = Field(default=None, gt=0)
-    documents_by_task: Mapping[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
-    base_documents: int | None = Field(default=None, gt=0)
+    max_length: Count = Field(default=512, ge=8)
+    tasks: Listed[str] | None = Field(default=None, min_length=1)
+    steps: Listed[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1)
+    documents: Count | None = None
+    select_documents: Count | None = None
+    documents_by_task: Mapping[str, Count] = Field(default_factory=dict)
+    base_documents: Count | None = None
     num_fewshot: int = Field(default=0, ge=0, le=32)
-    fewshot_seed: int = 0
-    loss_batch_size: int = Field(default=64, gt=0)
-    batch_tokens: int = Field(default=8192, gt=0)
+    fewshot_seed: Seed = 0
+    loss_batch_size: Count = 64
+    batch_tokens: Count = 8192
     split_source: Literal["halves", "train", "whole"] = "halves"
     precision: Precision = "fp32"
     test_steps: Literal["scored", "selected"] = "scored"
@@ -88,7 +90,7 @@ class Execution(Section):
     """
 
     engine: Literal["local", "ray"] = "local"
-    workers: int = Field(default=0, ge=0)
+    workers: int = Field(default=0, ge=0, le=1_024)
     device: Literal["auto", "cpu", "cuda"] = "cpu"
     arithmetic: Arithmetic = "portable"
 

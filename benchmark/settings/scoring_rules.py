@@ -1,12 +1,12 @@
 """The sections `scoring` and `claims`: how models are compared, and which entries decide a claim."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from benchmark.settings.arm_kinds import PLACEBOS
-from benchmark.settings.section import Section
+from benchmark.settings.section import Listed, Section, Seed
 
 
 class Scoring(Section):
@@ -20,9 +20,9 @@ class Scoring(Section):
 
     margin: float = Field(default=0.5, gt=0, lt=1)
     negligible: float = Field(default=0.1, gt=0, lt=1)
-    ratio: tuple[float, float] = (1.9, 4.2)
-    resamples: int = Field(default=10_000, ge=100)
-    seed: int = 0
+    ratio: Annotated[tuple[float, float], Field(strict=False)] = (1.9, 4.2)
+    resamples: int = Field(default=10_000, ge=100, le=1_000_000)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _ordered(self) -> "Scoring":
@@ -40,7 +40,7 @@ class DeclaredControl(Section):
     model: str
     arm: str
     corpus: str
-    scopes: tuple[str, ...] | None = Field(default=None, min_length=1)
+    scopes: Listed[str] | None = Field(default=None, min_length=1)
 
 
 class NextRung(Section):
@@ -78,9 +78,9 @@ class Claims(Section):
     """
 
     arm: str = "gap"
-    corpora: tuple[str, ...] = ()
+    corpora: Listed[str] = ()
     target_corpus: str = "code"
-    placebos: tuple[str, ...] = PLACEBOS
+    placebos: Listed[str] = PLACEBOS
     pairs: Mapping[str, str] = Field(default_factory=dict)
     controls: Controls = Controls()
     not_testable: Mapping[Literal["C1", "C2", "C3", "C4"], str] = Field(default_factory=dict)

@@ -8,6 +8,7 @@ from pydantic import Field
 from benchmark.settings.arm_kinds import CONTROLS, DISTANT, ONE_STEP
 from benchmark.settings.arm_specs import Arm
 from benchmark.settings.scoring_rules import Claims, Scoring
+from benchmark.settings.section import Listed
 from benchmark.settings.track_settings import Settings, arms_of
 
 FEWEST_UNITS = 3
@@ -26,8 +27,8 @@ class ScoringSettings(Scoring):
 
     protocol: Literal["held-out", "paper"] = "held-out"
     suite_version: str | None = None
-    treatments: tuple[str, ...] = ()
-    controls: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    treatments: Listed[str] = ()
+    controls: Mapping[str, Listed[str]] = Field(default_factory=dict)
     families: Mapping[str, str] = Field(default_factory=dict)
     claims: Claims = Claims()
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from benchmark.settings.names import Commit, check_name, nearest
-from benchmark.settings.section import Section
+from benchmark.settings.section import Listed, Section, Seed
 
 BY_NAME, BY_TASKS = "suite by name", "suite by tasks"
 """The two forms of the setting, as pydantic's messages tag them."""
@@ -51,23 +51,20 @@ class TaskSuite(Section):
     """
 
     name: str
-    tasks: tuple[str, ...] = Field(min_length=1)
-    families: Mapping[str, tuple[str, ...]] = {}
+    tasks: Listed[str] = Field(min_length=1)
+    families: Mapping[str, Listed[str]] = {}
     folder: str | None = None
     data: Mapping[str, TaskData] = {}
     clusters: Mapping[str, str] = {}
     metrics: Mapping[str, str] = {}
     num_fewshot: int | None = Field(default=None, ge=0, le=64)
-    fewshot_seed: int = 1234
+    fewshot_seed: Seed = 1234
 
     @model_validator(mode="after")
     def _names(self) -> Self:
         check_name(self.name)
         if re.search(r"-\d+shot$", self.name):
             raise ValueError(f"name {self.name!r} ends like a few-shot variant: choose another")
-        for name in self.tasks:
-            if self.tasks.count(name) > 1:
-                raise ValueError(f"tasks: {name!r} is named twice")
         for family in self.families:
             check_name(family)
             if family == "all" or family in self.tasks:

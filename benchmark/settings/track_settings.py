@@ -1,7 +1,7 @@
 """Everything that one track's `params.yaml` says, as one strict type."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -100,7 +100,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _steps(self) -> "Settings":
         most, steps = self.posttrain.max_steps, self.evaluation.steps or ()
-        if most and self.evaluation.protocol != "paper" and max(steps, default=0) > most:
+        if self.evaluation.protocol != "paper" and max(steps, default=0) > most:
             raise ValueError(
                 f"evaluation.steps: step {max(steps)} is never taken, posttrain.max_steps is {most}: change one of them"
             )
@@ -114,6 +114,46 @@ class Settings(Section):
         for name, corpus in self.corpora.items():
             _check_names(f"corpora.{name}.arms", "arm", corpus.arms, self.arms)
         return self
+
+    @model_validator(mode="after")
+    def _claimed(self) -> "Settings":
+        """What the claims name is there; defaults need not be. Controls are checked with the suite's scopes."""
+        claims, pairs = self.claims, self.claims.pairs
+        named: dict[str, tuple[str, Sequence[str], Mapping[str, Any]]] = {
+            "arm": ("arm", [claims.arm], self.arms),
+            "corpora": ("corpus", claims.corpora, self.corpora),
+            "target_corpus": ("corpus", [claims.target_corpus], self.corpora),
+            "placebos": ("arm", claims.placebos, self.arms),
+            "pairs": ("model", [*pairs, *pairs.values()], self.models),
+        }
+        for key in sorted(named.keys() & claims.model_fields_set):
+            _check_names(f"claims.{key}", *named[key])
+        for model, larger in pairs.items():
+            if model == larger:
+                raise ValueError(f"claims.pairs: '{model}' is paired with itself: name a larger model")
+        return self
+
+    def check_controls(self, scopes: Collection[str] | None) -> None:
+        """Raise ValueError where a control of the claims names a model, arm, corpus or scope that is not there.
+
+        Args:
+            scopes: of the suite, `all` among them; None if they are not known.
+        """
+        controls = self.claims.controls
+        for place in ("positive", "negative", "placebo"):
+            control, where = getattr(controls, place), f"claims.controls.{place}"
+            if control is not None:
+                _check_names(f"{where}.model", "model", [control.model], self.models)
+                _check_names(f"{where}.arm", "arm", [control.arm], self.arms)
+                _check_names(f"{where}.corpus", "corpus", [control.corpus], self.corpora)
+                if scopes is not None:
+                    _check_names(f"{where}.scopes", "scope", control.scopes, dict.fromkeys(scopes))
+        if controls.same is not None:
+            _check_names("claims.controls.same", "model", [controls.same], self.models)
+        if (rungs := controls.next_rung) is not None:
+            _check_names("claims.controls.next_rung", "model", [rungs.model, rungs.larger], self.models)
+            if rungs.model == rungs.larger:
+                raise ValueError(f"claims.controls.next_rung: '{rungs.model}' twice: name a larger model")
 
     @property
     def used_models(self) -> Mapping[str, ModelSpec]:

@@ -1,8 +1,10 @@
-"""Plain data from YAML written by strangers: no tags, no aliases, no key twice, of limited size.
+"""Plain data from YAML 1.2 written by strangers: no tags, no aliases, no key twice, of limited size.
 
+YAML 1.2 as DVC reads it; PyYAML by itself reads YAML 1.1. Numbers that the two read differently are `OddNumber`.
 ruamel.yaml is not used: it refuses a key that is given twice, but allows aliases.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,10 @@ from yaml.constructor import ConstructorError
 from benchmark.errors import InputError
 
 MAX_BYTES = 1_000_000
+
+
+class OddNumber(str):
+    """The text of a number that not every reader of YAML takes for the same, such as `010` or `1_000`."""
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -28,6 +34,31 @@ class _PlainLoader(yaml.SafeLoader):
             if key in keys[:position]:
                 raise ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
         return super().construct_mapping(node, deep=deep)
+
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = {
+    "bool": "true|True|TRUE|false|False|FALSE",
+    "int": "[-+]?(0|[1-9][0-9]*)",
+    "float": r"[-+]?([0-9]+(\.[0-9]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|\.[0-9]+([eE][-+][0-9]+)?|\.(inf|Inf|INF))"
+    r"|\.(nan|NaN|NAN)",
+    "odd": r"[-+]?(0[0-9]+|0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9.]+_[0-9._]*([eE][-+]?[0-9]+)?|\.[0-9]+[eE][0-9]+)",
+}
+"""How YAML 1.2 writes what is not text."""
+
+
+class PlainDumper(yaml.SafeDumper):
+    """Writes text in quotes where YAML 1.1 or 1.2 would read it as something else."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, known) for tag, known in resolvers if tag.removeprefix(_TAG) not in _SCALARS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _name, _pattern in _SCALARS.items():
+    for _class in (_PlainLoader, PlainDumper):
+        _class.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})$"), list("tTfF-+.0123456789"))
+_PlainLoader.add_constructor(_TAG + "odd", lambda _, node: OddNumber(node.value))
 
 
 def parse_yaml(text: str, source: str) -> Any:

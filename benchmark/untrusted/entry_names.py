@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
-import yaml
-
 from benchmark.errors import InputError
 from benchmark.settings.names import check_name
 from benchmark.settings.track_settings import Settings
 
-YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-NUMBERS = frozenset({"nan", "inf", "infinity"})
-"""Names that readers of tables take for a missing value or a number."""
 FOLDERS = {"corpus": "corpora", "model": "models"}
 
 
@@ -24,12 +19,6 @@ def check_new_name(name: str, settings: Settings, root: Path) -> str:
         check_name(name)
     except ValueError as error:
         raise InputError(str(error)) from None
-    if name in YAML_WORDS or not isinstance(yaml.safe_load(name), str):
-        raise InputError(
-            f"name '{name}' is read by YAML as a boolean or null: use a name such as 'my-{name}'"
-        )
-    if name in NUMBERS:
-        raise InputError(f"name '{name}' is read as a number from tables: use a name such as 'my-{name}'")
     for section, names in (
         ("models", settings.models),
         ("corpora", settings.corpora),

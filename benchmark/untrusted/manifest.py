@@ -20,7 +20,7 @@ from benchmark.settings.corpus_specs import CorpusSpec, FileCorpus, HubCorpus
 from benchmark.settings.model_specs import FolderModel, HubModel, ModelSpec
 from benchmark.settings.names import Commit, check_name
 from benchmark.system.patterns import SHA256
-from benchmark.system.strict_yaml import read_yaml
+from benchmark.system.strict_yaml import PlainDumper, read_yaml
 from benchmark.untrusted.entry_names import FOLDERS
 from benchmark.untrusted.safetensors_header import Dtype
 
@@ -223,7 +223,11 @@ def manifest_text(manifest: AnyManifest) -> str:
     entry = manifest.entry.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     plain["entry"] = {"kind": manifest.entry.kind, **entry}
     order = ["version", "kind", "name", "track", "source", "data", "entry", "found"]
-    text = yaml.safe_dump(
-        {key: plain[key] for key in order}, sort_keys=False, allow_unicode=False, width=1_000_000
+    text = yaml.dump(
+        {key: plain[key] for key in order},
+        Dumper=PlainDumper,
+        sort_keys=False,
+        allow_unicode=False,
+        width=1_000_000,
     )
     return HEADER + text

@@ -201,7 +201,7 @@ def test_rates_of_a_gpu_are_its_published_peaks_by_precision() -> None:
         (0.4 * 989.4e12, 0.4 * 67e12, 0.4 * 67e12)
     )
     assert "not measured" in said
-    for rate, gpu in ((2e14, "h100"), (None, "h999"), (0.0, None)):
+    for rate, gpu in ((2e14, "h100"), (None, "h999"), (0.0, None), (np.nan, None), (np.inf, None)):
         with pytest.raises(InputError):
             chosen_rates(paper, rate, gpu)
 
@@ -236,6 +236,23 @@ def test_power_is_told_for_the_tasks_that_are_in_use(
     assert f"{detectable_gain(5, 320, 2):.4f}" in said
     assert f"{detectable_gain(5, 320, 2, 0.05 / tests):.4f}" in said and f"5 % / {tests}, Holm" in said
     assert "micro-1 against micro-2: no gap is known" in said
+
+
+def test_power_of_one_document_per_task_is_refused(tmp_path: Path) -> None:
+    few = ["evaluation.documents=1", "evaluation.tasks=[micro_cause, micro_story]"]
+    with pytest.raises(InputError, match=r"evaluation\.documents: one document per task shows no variance"):
+        print_power(load_settings(ROOT / "params.yaml", few), TrackPaths(tmp_path, "micro"), {}, 5)
+
+
+def test_what_is_not_there_is_refused_before_anything_is_counted() -> None:
+    for override, says in (
+        ("arms.gap.kind=ascnt", "arms.gap.kind: no kind 'ascnt'"),
+        ("corpora.code={kind: file, path: none.txt}", "corpora.code.path: no file or folder"),
+        ('arms.low={kind: lora, rank: "4"}', "arms.low.rank: '4'"),
+        ("claims.controls.same=micro-9", "claims.controls.same: no model 'micro-9'"),
+    ):
+        with pytest.raises(InputError, match=says):
+            plan(ROOT, "micro", 1e12, [override])
 
 
 REVIEWED = {

@@ -87,10 +87,11 @@ def test_an_arm_of_another_track_is_found_by_its_track(
         ({"set": "posttrain.max_stepz=1"}, "did you mean 'max_steps'"),
         ({"set": "evaluation.tasks=[micro_physicale]"}, "micro_physical"),
         ({"seed": "x"}, "--seed"),
-        ({"seed": str(2**63)}, "--seed"),
         ({"corpus": ""}, "--corpus : no corpus or file of that name"),
         ({"model": ""}, "--model : no ladder model or folder of that name"),
         ({"protocol": ""}, "evaluation.protocol"),
+        ({"seed": "-1"}, "'--seed': Input should be greater than or equal to 0"),
+        ({"seed": str(2**63)}, "'--seed': Input should be less than or equal to"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_2_and_writes_nothing(

@@ -205,6 +205,11 @@ def test_lora_refuses_targets_that_the_model_does_not_have(model: OptModel) -> N
         walk("lora", replace(start(model), options={"targets": ["w_q"]}))
 
 
+def test_lora_refuses_a_rank_that_no_matrix_has(model: OptModel) -> None:
+    with pytest.raises(InputError, match=r"give a rank from 1 to [0-9]+, which the smallest matrix has"):
+        walk("lora", replace(start(model), options={"rank": 100_000}))
+
+
 def test_sam_takes_the_gradient_from_rho_up_the_loss(model: OptModel) -> None:
     begin = start(model)
     params = {name: tensor.clone().requires_grad_() for name, tensor in model.params.items()}

@@ -81,6 +81,18 @@ SETTINGS: dict[str, tuple[Callable[[str], str], str]] = {
         entry(f"x: {{kind: file, path: submissions/data/y/texts.jsonl, sha256: {SHA}}}"),
         "path",
     ),
+    "file that is not there": (entry("x: {kind: file, path: none.txt}"), "corpora.x.path: no file or folder"),
+    "GGUF file outside": (model(f"x: {{kind: gguf, path: ../x.gguf, sha256: {SHA}}}"), "leaves"),
+    "kind of arm that there is not": (
+        lambda text: text.replace("kind: ascent", "kind: ascnt"),
+        "arms.gap.kind: no kind 'ascnt', did you mean 'ascent'?",
+    ),
+    "no arms": (lambda text: text.partition("arms:")[0] + "arms: {}\n", "arms: none is named"),
+    "track.params of another place": (
+        lambda text: text.replace("params: params.yaml", "params: tracks/x/params.yaml"),
+        "track.params names 'tracks/x/params.yaml', not this file",
+    ),
+    "version": (lambda text: f"version: 1\n{text}", "version: unknown key"),
     "no mapping": (lambda text: "- a\n- b\n", "mapping"),
     "NUL": (lambda text: text + "\0", "plain YAML"),
 }

@@ -146,8 +146,8 @@ def test_a_pinned_track_takes_the_commit_after_the_branch_has_moved(
     assert hub.fetched == {published["owner/small"], published["owner/texts"]}
 
 
-def test_line_ends_and_quotes_stay() -> None:
-    commit = "1" * 40
+@pytest.mark.parametrize("commit", ["1" * 40, f"1e{'2' * 38}"])
+def test_line_ends_and_quotes_stay(commit: str) -> None:
     text = "models:\r\n  a: {kind: hub, id: 'x/y'}\r\n  b:\r\n    id: x/z\r\n    kind: hub\r\n"
     new = pinned_text(text, {("models", "a"): commit, ("models", "b"): COMMIT}, "params.yaml")
     assert new == text.replace("'x/y'", f"'x/y', revision: '{commit}'").replace(

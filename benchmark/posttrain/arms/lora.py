@@ -64,9 +64,11 @@ def adapted(start: RunStart, rank: int, alpha: int, targets: tuple[str, ...]) ->
         for name, tensor in start.model.params.items()
         if tensor.ndim == 2 and name.removesuffix(".weight").rpartition(".")[2] in targets
     ]
-    if not names or rank < 1:
+    most = min((min(start.model.params[name].shape) for name in names), default=0)
+    if not 1 <= rank <= most:
+        ranks = f"from 1 to {most}, which the smallest matrix has, " if names else ""
         raise InputError(
-            f"arms: 'lora': rank {rank}, targets {', '.join(targets)}: give a rank from 1 on and the ends of "
+            f"arms: 'lora': rank {rank}, targets {', '.join(targets)}: give a rank {ranks}and the ends of "
             "names of matrices of the model, such as q_proj"
         )
     matrices = torch.nn.ModuleList()

@@ -14,11 +14,8 @@ from typing import Any
 
 from benchmark.errors import InputError
 from benchmark.posttrain.arms.outside.failed_line import told
-from benchmark.settings.arm_places import NEVER_SUBMITTED, SUBMISSIONS, ArmPlace, outside_place
+from benchmark.settings.arm_places import GROUP, NEVER_SUBMITTED, SUBMISSIONS, ArmPlace, outside_place
 from benchmark.system.outside_code import OutsideCode, distribution_of, outside_code
-
-GROUP = "gapbench.arms"
-"""Entry points of installed packages whose names are kinds of arm."""
 
 
 @dataclass(frozen=True)
