@@ -119,7 +119,13 @@ class Tokenizer:
         bos = max(eos, 0) if made.bos_token_id is None else int(made.bos_token_id)
         pad = max(eos, 0) if made.pad_token_id is None else int(made.pad_token_id)
         with_own, plain = (backend.encode("a", add_special_tokens=own).ids for own in (True, False))
-        leading = tuple(with_own[: len(with_own) - len(plain)]) if with_own[-len(plain) :] == plain else ()
+        front = len(with_own) - len(plain)
+        if with_own[front:] != plain:
+            raise InputError(
+                f"{folder}: the tokenizer puts tokens behind a text, which would then be its end: let it put none "
+                "there (add_eos_token and the post_processor of tokenizer.json)"
+            )
+        leading = tuple(with_own[:front])
         digest = hashlib.sha256(backend.to_str().encode() + repr((bos, eos, pad, leading)).encode())
         return cls(backend, bos, eos, pad, digest.hexdigest(), _rows(backend, folder), leading)
 

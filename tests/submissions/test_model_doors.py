@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load, save
+from tokenizers import Tokenizer as Backend
+from tokenizers.processors import TemplateProcessing
 
 from benchmark.errors import InputError
 from benchmark.intake.check import check_file
@@ -122,6 +124,16 @@ def of_tokenizer(**fields: object) -> Callable[[Path], None]:
     return change
 
 
+def ending(folder: Path) -> None:
+    """The tokenizer puts its end token behind every text."""
+    path = str(folder / "tokenizer.json")
+    tokenizer = Backend.from_file(path)
+    tokenizer.post_processor = TemplateProcessing(
+        single="$A </s>", pair=None, special_tokens=[("</s>", tokenizer.token_to_id("</s>"))]
+    )
+    tokenizer.save(path)
+
+
 def contradicting(folder: Path) -> None:
     edit_json(folder / "tokenizer_config.json", eos_token="</s>")
     edit_json(folder / "special_tokens_map.json", eos_token={"content": "<pad>"})
@@ -170,6 +182,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         "eos_token '<pad>', tokenizer_config.json says '</s>': make them agree",
     ),
     "an empty vocabulary": (of_tokenizer(vocab={}), "vocabulary is empty"),
+    "a token behind every text": (ending, "puts tokens behind a text.*let it put none there"),
     "a key twice in config.json": (
         repeated("config.json", "model_type", '"gpt2"'),
         "config.json: not plain JSON .*twice",
