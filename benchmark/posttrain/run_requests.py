@@ -1,5 +1,6 @@
 """Which runs a run group (model, corpus) holds, and the content key of each."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -123,6 +124,7 @@ def group_requests(
     """
     for arm_name, arm in arms_of(settings, bases[0].name, corpus).items():
         if arm.kind == "soup":
+            _check_group(settings, arm_name, bases, corpus, texts)
             continue
         shares = [(text, texts_of_run(settings, arm_name, text, texts, len(bases))) for text in texts]
         if texts and not any(share for _, share in shares):
@@ -133,6 +135,24 @@ def group_requests(
         for text, share in shares:
             for seed in arm.seeds if share else ():
                 yield request(settings, base_of(text, bases), corpus, text, arm_name, seed, share)
+
+
+def _check_group(
+    settings: Settings, name: str, bases: Sequence[Base], corpus: str, texts: Sequence[CorpusText]
+) -> None:
+    """Raise InputError where no draw has as many runs as a soup averages."""
+    arm = settings.arms[name]
+    if arm.of is None or not texts:
+        return
+    runs = Counter(
+        text.index % len(bases) for text in texts if texts_of_run(settings, arm.of, text, texts, len(bases))
+    )
+    most = max(runs.values(), default=0) * len(settings.arms[arm.of].seeds)
+    if most < arm.group:
+        raise InputError(
+            f"arms.{name}.group: a soup of {arm.group} runs of {arm.of!r}, and a draw of {bases[0].name} has {most} on "
+            f"corpus {corpus}: lower it or give the corpus more texts"
+        )
 
 
 def texts_of_run(

@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.corpora.micro_corpora import micro_corpus
+from benchmark.errors import InputError
 from benchmark.posttrain import run_group
 from benchmark.posttrain.arms.interface import SoupMember
 from benchmark.posttrain.base_model import Base, load_base
 from benchmark.posttrain.run_cache import RunCache
 from benchmark.posttrain.run_group import write_run_group
 from benchmark.posttrain.run_loop import RunResult, execute_run
-from benchmark.posttrain.run_requests import request, run_key
+from benchmark.posttrain.run_requests import group_requests, request, run_key
 from benchmark.posttrain.sample_rows import base_samples
 from benchmark.schema.sample_defaults import with_defaults
 from benchmark.schema.stored_columns import SAMPLES
@@ -292,3 +293,14 @@ def test_a_run_group_holds_the_runs_that_filters_leave(tiny_rung: Path, tmp_path
         for corpus in ("lessons", "code")
     }
     assert arms == {"lessons": {"taught"}, "code": {*KINDS, "soup"}}
+
+
+def test_a_soup_of_more_runs_than_a_draw_has_is_refused_before_any_run(base: Base) -> None:
+    corpora = {"code": {"kind": "micro", "part": "code"}}
+    settings = settings_with(corpora=corpora, arms={"soup": {"kind": "soup", "of": "gap", "group": 3}})
+    texts = micro_corpus("code", 4)
+    assert list(group_requests(settings, [base], "code", texts))
+    with pytest.raises(
+        InputError, match=r"arms\.soup\.group: .* 3 runs of 'gap'.* has 2 on corpus code: lower it"
+    ):
+        list(group_requests(settings, [base, replace(base, draw=1)], "code", texts))
