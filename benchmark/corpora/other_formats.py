@@ -53,7 +53,7 @@ def refuse_structured_lines(content: str, path: Path) -> None:
     named = any(
         separator in first
         and HEADERS & {name.strip(' "').casefold() for name in first.split(separator)}
-        and all(separator in line for line in lines)
+        and len({line.count(separator) for line in lines}) == 1
         for separator in ",;\t|"
     )
     if named or first.strip('"').casefold() == "text" or (len(lines) > 1 and len(tabs) == 1 and tabs != {0}):

@@ -71,10 +71,14 @@ def known_ending(path: Path) -> str:
     ending = path.suffix.lower()
     if not ending and path.name.startswith("."):
         raise InputError(f"{path}: the name is an ending alone: call it texts{path.name}, say")
+    if ending in UNREAD:
+        raise InputError(
+            f"{path} is a table of ending {ending!r}, which is not read: save it as .csv, .jsonl or .parquet"
+        )
     if ending not in (*LINES, *TABLES):
         raise InputError(
             f"{path}: ending {ending!r:.20} is not known: give .txt (one text per line), .csv, .jsonl, "
-            ".parquet or a folder"
+            ".parquet, or a folder, in which each file is one text"
         )
     return ending
 
@@ -132,9 +136,12 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 def _whole(file: Path) -> str:
     """A file of a folder as one text."""
-    if file.suffix.lower() in (*TABLES, *UNREAD):
+    ending = file.suffix.lower()
+    # Source code has settings in JSON files; those of data hold an array.
+    settings = ending == ".json" and not read_whole(file).lstrip().startswith("[")
+    if ending in (*TABLES, *UNREAD) and not settings:
         raise InputError(
-            f"{file} is a table, and a folder holds one text per file: give one table as the corpus, not a folder"
+            f"{file} is a table, and a folder holds one text per file: take it out, or give it alone as the corpus"
         )
     content = read_whole(file)
     return content.replace("\r\n", "\n") if content.partition("\n")[0].endswith("\r") else content

@@ -47,9 +47,12 @@ JSON_FILES = (
     "vocab.json",
 )
 NAMED = ("bos_token", "eos_token", "pad_token", "unk_token")
+SCORED = frozenset({"bos_token", "eos_token"})
+"""Of these, what a score depends on."""
 KEEP = frozenset({"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Prepend", "ByteLevel", "Digits", "Metaspace"})
 KEEP |= {"Punctuation", "Split", "UnicodeScripts"}
 """Normalizers and pre-tokenizers that delete nothing, unless they are told to remove what they find."""
+ALIKE = str.maketrans("“”„‘’‚–—", "\"\"\"'''--")
 ROLES = {"bos_token": "</s>", "eos_token": "</s>", "pad_token": "<pad>"}
 
 
@@ -251,9 +254,10 @@ def _parts(step: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _letters(text: str) -> Counter[str]:
-    """How often each character is in a text, blanks apart, whatever its case, accents and composition."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return Counter(one for one in plain if not one.isspace() and not "\u0300" <= one <= "\u036f")
+    """How often each visible character is in a text, whatever its case, accents, composition and kind of quote."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).translate(ALIKE)
+    kept = (one for one in plain if not one.isspace() and not "\u0300" <= one <= "\u036f")
+    return Counter(one for one in kept if unicodedata.category(one) != "Cf")
 
 
 def _unknown_token(backend: tokenizers.Tokenizer) -> str | None:
@@ -272,7 +276,7 @@ def json_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _named_tokens(files: Mapping[str, dict[str, Any]], folder: Path) -> dict[str, str]:
-    """The special tokens that the files name; raises InputError where two files name another one."""
+    """The special tokens that the files name; raises InputError where two files name another one to score with."""
     named: dict[str, str] = {}
     for file in ("special_tokens_map.json", "tokenizer_config.json"):
         for role in NAMED:
@@ -280,7 +284,7 @@ def _named_tokens(files: Mapping[str, dict[str, Any]], folder: Path) -> dict[str
             text = value.get("content", value) if isinstance(value, dict) else value
             if isinstance(text, dict):
                 raise InputError(f"{folder / file}: {role} has no content: save the tokenizer again")
-            if isinstance(text, str) and named.setdefault(role, text) != text:
+            if isinstance(text, str) and named.setdefault(role, text) != text and role in SCORED:
                 raise InputError(
                     f"{folder}: special_tokens_map.json says {role} {named[role]!r:.60}, {file} says {text!r:.60}: "
                     "make them agree"

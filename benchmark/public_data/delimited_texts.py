@@ -17,6 +17,10 @@ UNREAD = (".tsv", ".tab", ".psv", ".json", ".ndjson", ".xlsx", ".xls", ".ods", "
 HEADERS = frozenset({
     "text", "texts", "body", "code", "content", "contents", "document", "documents",
     "article", "articles", "passage", "passages", "prompt", "sentence", "sentences", "story",
+    "abstract", "answer", "comment", "data", "description", "dialogue", "email", "full_text", "headline", "input",
+    "instruction", "line", "lyrics", "message", "note", "notes", "output", "paragraph", "poem", "post", "problem",
+    "query", "question", "quote", "raw_text", "response", "review", "sentence1", "string", "summary", "title",
+    "transcript", "tweet", "utterance", "0",
 })  # fmt: skip
 """Names that tell the header of a CSV of one column from its first text."""
 _QUOTED_FIELD = re.compile(r'(?<![^,\n])"[^"]*+(?:""[^"]*+)*+"')
@@ -121,12 +125,12 @@ def _check_only_column(header: str, column: str | None, rows: Sequence[str], pat
     """Raise ``InputError`` where the only column may have no header, or hold several columns."""
     if column is None and _plain([header])[0] not in HEADERS:
         raise InputError(
-            f"{path} begins with {header!r:.60}, which reads like a text, or like columns that "
-            "no comma separates, not like the header of one: put the header 'text' above the texts, or separate "
-            "the columns by commas, quote none together, and call one 'text'"
+            f"{path} begins with {header!r:.60}, which reads like a text, or like columns that no comma separates: if "
+            "it is the header, call it 'text' or name it (submit: --column); if it is a text, put the header 'text' "
+            "above it; if it is several columns, separate them by commas, quote none together, and call one 'text'"
         )
     for separator in _HIDDEN_SEPARATORS:
-        counts = {row.count(separator) for row in rows}
+        counts = {row.rstrip(f" {separator}").count(separator) for row in rows}
         if len(rows) > 1 and len(counts) == 1 and counts != {0} and '""' not in rows:
             raise InputError(
                 f"{path} has {counts.pop()} {separator!r} in every row and one column in its header: separate "

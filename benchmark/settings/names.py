@@ -33,7 +33,9 @@ def check_name(name: object) -> str:
             f"name '{name}' is read by YAML 1.1 as a boolean (bool) or null: use a name such as 'my-{name}'"
         )
     if name in NUMBER_WORDS:
-        raise ValueError(f"name '{name}' is read as a number from tables: use a name such as 'my-{name}'")
+        raise ValueError(
+            f"name '{name}' is read from tables as a number or as missing: use a name such as 'my-{name}'"
+        )
     if not SLUG.fullmatch(name) or len(name) > 60:
         raise ValueError(
             f"name {name!r} is not a valid name: use lower-case letters, digits and single hyphens, a letter first, "

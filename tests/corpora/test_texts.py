@@ -64,6 +64,12 @@ def test_line_ends_of_a_file_in_a_folder_are_no_part_of_its_text(tmp_path):
     assert words(tmp_path) == ["import os\n\nos\n", "import os\n'a\r\nb'\n"]
 
 
+def test_settings_in_json_are_a_text_of_a_folder(tmp_path):
+    write(tmp_path / "a.js", "main()\n")
+    write(tmp_path / "package.json", '{"name": "a"}\n')
+    assert words(tmp_path) == ["main()\n", '{"name": "a"}\n']
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -95,6 +101,13 @@ CONTENT = {
         "a.txt",
         "[1] text, a\n{b}, c\n\td\n\te\n",
         ["[1] text, a", "{b}, c", "\td", "\te"],
+    ),
+    "a usual header": ("a.csv", "abstract\nOne.\nTwo.\n", ["One.", "Two."]),
+    "lines of code that end alike": ("a.csv", "text\nx = 1;\ny = 2;\n", ["x = 1;", "y = 2;"]),
+    "prose with a usual header between commas": (
+        "a.txt",
+        "We release models, code, and data.\nHere, we study ascent.\n",
+        ["We release models, code, and data.", "Here, we study ascent."],
     ),
     "an indented block": ("a.txt", "\ta\n\tb\n", ["\ta", "\tb"]),
 }
@@ -192,7 +205,7 @@ REFUSED = {
         r"no column 'text' \(columns: id, ' text'\)",
     ),
     "no header, no blanks": ("a.csv", "今天\n明天\n", {}, "begins with '今天', which reads like a text"),
-    "no header, one word": ("a.csv", "apple\npear\n", {}, "put the header 'text' above the texts"),
+    "no header, one word": ("a.csv", "apple\npear\n", {}, "put the header 'text' above it"),
     "colons": ("a.csv", "id:text\n1:a\n", {}, "columns that no comma separates"),
     "records between quotes": ("a.csv", '"id,text"\n"1,a"\n', {}, "quote none together"),
     "rows between quotes": (

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load, save
 from tokenizers import Tokenizer as Backend
 from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedModel
 
 from benchmark.errors import InputError
 from benchmark.intake.check import check_file
@@ -279,6 +280,52 @@ def with_header_of(folder: Path, length: int) -> None:
 def test_every_door_takes_the_same_model(llama: Path, repository: Path, case: str) -> None:
     before = read_model(llama)[2]
     ACCEPTED[case](llama)
+    doors = every_door(llama, repository)
+    doors["submit"](), doors["stage"]()
+    assert read_model(llama)[2] == before
+
+
+def test_files_may_name_another_token_for_padding(llama: Path, repository: Path) -> None:
+    edit_json(llama / "special_tokens_map.json", pad_token="<pad>")
+    edit_json(llama / "tokenizer_config.json", pad_token="</s>")
+    for enter in every_door(llama, repository).values():
+        enter()
+
+
+def gpt2(tokens: int) -> PreTrainedModel:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    return GPT2LMHeadModel(GPT2Config(vocab_size=tokens, n_embd=8, n_layer=1, n_head=2, n_positions=64))
+
+
+def apertus(tokens: int) -> PreTrainedModel:
+    from transformers import ApertusConfig, ApertusForCausalLM
+
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return ApertusForCausalLM(ApertusConfig(vocab_size=tokens, **sizes, num_key_value_heads=2))
+
+
+def as_on_the_hub(params: Params) -> Params:
+    """GPT-2's names without a prefix, and the masks that older versions stored."""
+    stored = {name.removeprefix("transformer."): tensor for name, tensor in params.items()}
+    return stored | {"h.0.attn.bias": torch.ones(1, 1, 64, 64)}
+
+
+@pytest.mark.parametrize(
+    ("made", "change"),
+    [(gpt2, as_on_the_hub), (apertus, lambda params: None)],
+    ids=["names of older versions, with masks", "stored buffers"],
+)
+def test_every_door_takes_a_model_as_its_makers_store_it(
+    llama: Path,
+    repository: Path,
+    made: Callable[[int], PreTrainedModel],
+    change: Callable[[Params], Params | None],
+) -> None:
+    tokens = json.loads((llama / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    made(tokens).save_pretrained(llama)
+    before = read_model(llama)[2]
+    change_weights(llama, change)
     doors = every_door(llama, repository)
     doors["submit"](), doors["stage"]()
     assert read_model(llama)[2] == before

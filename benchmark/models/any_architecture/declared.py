@@ -44,7 +44,8 @@ class DeclaredModel:
 
     def leaves_unread(self, name: str) -> bool:
         """Whether a stored tensor of that name is none of the model's, and is left unread."""
-        known = name in self.tensors or name in self.tied
+        own = (*self.tensors, *self.tied)
+        known = any(one == name or one.endswith(f".{name}") for one in own)
         return not known and any(re.search(pattern, name) for pattern in self.unread)
 
     @property
@@ -68,7 +69,8 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
     named = raw.get("architectures")
     if named is not None and named != [known.__name__]:
         raise InputError(
-            f"config.json: architectures {named!r:.100}: {raw['model_type']} is loaded as {known.__name__}"
+            f"config.json: architectures {named!r:.100}: {raw['model_type']} is loaded as {known.__name__}: write that "
+            "name alone there"
         )
     try:
         with torch.device("meta"):
@@ -136,12 +138,12 @@ def check_declared_tensors(stored: Mapping[str, tuple[int, ...]], model: Declare
 
     They may have the names of older versions; a tied tensor may be stored too.
     """
-    size = sum(map(math.prod, stored.values()))
+    buffers = {name for name, _ in model.module.named_buffers()}
+    size = sum(math.prod(shape) for name, shape in stored.items() if stored_name(buffers, name) is None)
     spare = sum(math.prod(model.tensors[name]) for name in model.tied.values())
     fits = size in (model.parameters, model.parameters + spare)
     sizes = "" if fits else f", and {size} stored values are not the {model.parameters} of config.json"
     found = _read_without_values(stored, model)
-    buffers = {name for name, _ in model.module.named_buffers()}
     held = {name for pair in model.tied.items() for name in pair if not found.missing_keys.issuperset(pair)}
     for names, said in (
         (found.missing_keys - buffers - held, "is missing: config.json asks for it"),
