@@ -122,7 +122,9 @@ def group_requests(
 
     Texts are nested in draws: the text of index i is run on the draw at place i modulo the number of `bases`.
     """
-    for arm_name, arm in arms_of(settings, bases[0].name, corpus).items():
+    arms = arms_of(settings, bases[0].name, corpus)
+    for arm_name in sorted(arms, key=lambda name: arms[name].kind == "soup"):
+        arm = arms[arm_name]
         if arm.kind == "soup":
             _check_group(settings, arm_name, bases, corpus, texts)
             continue

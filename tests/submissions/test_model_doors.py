@@ -305,6 +305,33 @@ def apertus(tokens: int) -> PreTrainedModel:
     return ApertusForCausalLM(ApertusConfig(vocab_size=tokens, **sizes, num_key_value_heads=2))
 
 
+def gpt_neo(tokens: int) -> PreTrainedModel:
+    from transformers import GPTNeoConfig, GPTNeoForCausalLM
+
+    sizes = {"hidden_size": 8, "num_layers": 2, "num_heads": 2, "attention_types": [[["global", "local"], 1]]}
+    return GPTNeoForCausalLM(GPTNeoConfig(vocab_size=tokens, **sizes, max_position_embeddings=64))
+
+
+def gpt_j(tokens: int) -> PreTrainedModel:
+    from transformers import GPTJConfig, GPTJForCausalLM
+
+    return GPTJForCausalLM(
+        GPTJConfig(vocab_size=tokens, n_embd=8, n_layer=1, n_head=2, n_positions=64, rotary_dim=4)
+    )
+
+
+def with_masks(attention: str) -> Callable[[Params], Params]:
+    """The masks that older versions stored beside each layer's attention of that name."""
+
+    def change(params: Params) -> Params:
+        masks = {"bias": torch.ones(1, 1, 64, 64, dtype=torch.uint8), "masked_bias": torch.tensor(-1e9)}
+        layers = {int(name.split(".")[2]) for name in params if name.startswith("transformer.h.")}
+        names = [f"transformer.h.{layer}.{attention}" for layer in layers]
+        return params | {f"{name}.{kind}": mask.clone() for name in names for kind, mask in masks.items()}
+
+    return change
+
+
 def as_on_the_hub(params: Params) -> Params:
     """GPT-2's names without a prefix, and the masks that older versions stored."""
     stored = {name.removeprefix("transformer."): tensor for name, tensor in params.items()}
@@ -313,8 +340,13 @@ def as_on_the_hub(params: Params) -> Params:
 
 @pytest.mark.parametrize(
     ("made", "change"),
-    [(gpt2, as_on_the_hub), (apertus, lambda params: None)],
-    ids=["names of older versions, with masks", "stored buffers"],
+    [
+        (gpt2, as_on_the_hub),
+        (apertus, lambda params: None),
+        (gpt_neo, with_masks("attn.attention")),
+        (gpt_j, with_masks("attn")),
+    ],
+    ids=["names of older versions, with masks", "stored buffers", "masks of GPT-Neo", "masks of GPT-J"],
 )
 def test_every_door_takes_a_model_as_its_makers_store_it(
     llama: Path,

@@ -22,6 +22,12 @@ LARGEST = 10_000_000
 MOST_LAYERS = 256
 MOST_EXPERTS = 1024
 SAVE_AGAIN = "save the model again with save_pretrained"
+MASKS = {
+    "codegen": r"\.attn\.causal_mask$",
+    "gpt_neo": r"\.attn\.attention\.(masked_)?bias$",
+    "gptj": r"\.attn\.(masked_)?bias$",
+}
+"""Names of masks that older versions stored and `transformers` does not know any more."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +111,10 @@ def declared_model(raw: dict[str, Any]) -> DeclaredModel:
 
 
 def _unread_patterns(module: Any) -> Iterator[str]:
-    """The patterns by which `from_pretrained` takes a surplus tensor for a buffer of an older version, and drops it."""
+    """The patterns of names by which a surplus tensor is a buffer of an older version, and is dropped."""
     yield from sorted(module._keys_to_ignore_on_load_unexpected or ())
+    if module.config.model_type in MASKS:
+        yield MASKS[module.config.model_type]
     buffers = [name for name, _ in module.named_buffers()]
     if any(name.endswith("rotary_emb.inv_freq") for name in buffers):
         yield r"rotary_emb\.inv_freq"

@@ -53,6 +53,9 @@ def load_any(
             raise InputError(
                 f"{folder} cannot be loaded ({reason}): save it again with save_pretrained"
             ) from None
+    loaded["unexpected_keys"] = [
+        name for name in loaded["unexpected_keys"] if not declared.leaves_unread(name)
+    ]
     _refuse_misfits(loaded, folder)
     with naming_source(folder):
         check_declared_tensors(
