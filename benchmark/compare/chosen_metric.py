@@ -93,7 +93,8 @@ def check_whole(task: LoggedTask, samples: FilteredSamples, metric: str, kept: s
     if task.documents is not None and found != task.documents:
         raise InputError(
             f"{task.path} has {found} documents, but {task.results.name} says {task.documents:g}; copy both files "
-            "again, or run the evaluation again"
+            f"again, run the evaluation again, or write {found} there (n-samples, effective) if lm_eval --samples "
+            "chose the documents"
         )
     stated = task.means.get(f"{metric},{kept}")
     averaged = (task.metrics.get(metric) or ("mean" if metric in LIKELIEST else None)) == "mean"

@@ -4,6 +4,7 @@ The file names are those of `EvaluationTracker` in lm-eval 0.4.9 to 0.4.13: `res
 where `--output_path` ends in .json) and `samples_<task>_<date>.jsonl` beside it.
 """
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -136,7 +137,13 @@ def _folders(given: str) -> list[Path]:
         if not part.strip() or not folder.is_dir():
             named = part if part.strip() else f"an empty name in '{given}'"
             raise InputError(f"{named} is not a folder; give the folder that lm_eval --output_path wrote")
-        inner = sorted({path.parent for path in folder.rglob(f"{SAMPLES}*.jsonl")})
+        inner = sorted(
+            {
+                path.parent
+                for path in folder.rglob(f"{SAMPLES}*.jsonl")
+                if not any(name.startswith(".") for name in path.relative_to(folder).parts)
+            }
+        )
         if not inner:
             raise InputError(
                 f"{part}: no samples_*.jsonl in it; run lm_eval with --log_samples --output_path"
@@ -160,13 +167,13 @@ def _run(folder: Path) -> LoggedRun:
     samples = {date: path for of_task in dates.values() for date, path in of_task.items()}
     places = {date: _results(folder, date, path) for date, path in samples.items()}
     contents = {date: read_results(path) for date, path in places.items()}
-    by_model = {content.model: places[date] for date, content in contents.items()}
-    if len(by_model) > 1:
-        one, other = sorted(by_model.values())[:2]
-        raise InputError(
-            f"{folder} holds several models: {one.name} and {other.name} differ in model_args, or in the model's size "
-            "or commit; give each model a folder of its own"
-        )
+    for (date, content), (other, another) in itertools.combinations(sorted(contents.items()), 2):
+        differs = content.differs_from(another)
+        if differs:
+            raise InputError(
+                f"{folder} holds several models: {places[date].name} and {places[other].name} differ in {differs}; "
+                "give each model a folder of its own"
+            )
     tasks = {}
     for name, of_task in sorted(dates.items()):
         date = max(of_task)
@@ -180,7 +187,7 @@ def _run(folder: Path) -> LoggedRun:
     unlogged = sorted({task for content in contents.values() for task in content.configs} - set(tasks))
     return LoggedRun(
         folder,
-        latest.model[0] or folder.name,
+        latest.model["model_name"] or folder.name,
         parameters if known else None,
         tasks,
         groups,

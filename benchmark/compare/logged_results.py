@@ -46,12 +46,35 @@ class LoggedResults(BaseModel):
     model_name: str | None = None
 
     @property
-    def model(self) -> tuple[str | None, ...]:
-        """What tells one model from another: its name, arguments, commit and size."""
+    def model(self) -> dict[str, str | None]:
+        """What tells one model from another, None where it is not known: name, arguments, commit and size."""
         call = self.config
-        known = (call.model_args, call.model_sha, call.model_num_parameters)
-        named = self.model_name if call.model_args else None
-        return (named, *(None if one is None else str(one) for one in known))
+        size = None if call.model_num_parameters is None else str(call.model_num_parameters)
+        arguments = _arguments(call.model_args)
+        named = self.model_name if arguments else None
+        return {
+            "model_name": named,
+            "model_args": arguments,
+            "model_sha": call.model_sha or None,
+            "model_num_parameters": size,
+        }
+
+    def differs_from(self, other: "LoggedResults") -> str | None:
+        """Which of `model` differs, of those that both know; None if it may be the same model."""
+        ours, theirs = self.model, other.model
+        return next(
+            (key for key in ours if None not in (ours[key], theirs[key]) and ours[key] != theirs[key]), None
+        )
+
+
+def _arguments(given: Any) -> str | None:
+    """`model_args` in one form: newer versions of lm-eval write a mapping where older ones wrote `a=b,c=d`."""
+    pairs = (
+        [f"{name}={value}" for name, value in given.items()]
+        if isinstance(given, dict)
+        else str(given or "").split(",")
+    )
+    return ",".join(sorted(pairs)) or None
 
 
 def read_results(path: Path) -> LoggedResults:

@@ -145,8 +145,8 @@ def _paired_task(
     repeated = len(order) - len({first.doc_hash[row] for row in order})
     if repeated:
         notes.append(
-            f"{repeated} of {len(order)} documents of {name} repeat another one (same doc_hash): intervals take them "
-            "as one."
+            f"{repeated} of {len(order)} documents of {name} repeat another one (same doc_hash): intervals take "
+            + ("the clusters as they are." if cluster else "them as one.")
         )
     sign = sign_of(name, metric, runs)
     if sign < 0:

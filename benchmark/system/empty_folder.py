@@ -18,9 +18,10 @@ def check_place(out: Path) -> None:
         pass
     except OSError as error:
         raise InputError(f"--out {out}: {error.strerror}: name another place") from None
-    parent = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"--out {out}: {parent} cannot be written to: name another folder")
+    is_special = out.exists() and not out.is_file()  # a folder, a pipe or /dev/stdout is written to as it is
+    place = out if is_special else next(folder for folder in out.absolute().parents if folder.is_dir())
+    if not os.access(place, os.W_OK):
+        raise InputError(f"--out {out}: {place} cannot be written to: name another folder")
 
 
 def check_file(out: Path | None) -> Path | None:

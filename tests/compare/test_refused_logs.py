@@ -86,7 +86,7 @@ def two_models(a: Path, b: Path) -> None:
 
 
 FAULTS: dict[str, tuple[Change, str]] = {
-    "two models in a folder": (two_models, "two holds several models: results_"),
+    "two models in a folder": (two_models, "differ in model_name; give each"),
     "a run inside a run": (
         lambda a, b: copy(a, b / "inner"),
         "two has samples of its own, and so has",
@@ -227,7 +227,27 @@ def brackets(path: Path) -> None:
         file.rename(file.with_name(file.name.replace("2026-", "[2026]-")))
 
 
-@pytest.mark.parametrize("change", [bom, beside, brackets])
+def hidden(path: Path) -> None:
+    """What an editor keeps of the files."""
+    copy(path.parent, path.parent / ".ipynb_checkpoints")
+
+
+def told_otherwise(path: Path) -> None:
+    """An earlier run of the same model whose results say less of it, and its arguments in another form."""
+    date, earlier = path.stem.removeprefix("results_"), "2025-01-01T00-00-00.000000"
+    for file in list(path.parent.iterdir()):
+        shutil.copy(file, file.with_name(file.name.replace(date, earlier)))
+    for told, arguments, commit, size in (
+        (date, {"dtype": "float32", "pretrained": "x"}, "abc", 117504),
+        (earlier, "pretrained=x,dtype=float32", "", None),
+    ):
+        file = path.with_name(f"results_{told}.json")
+        content = json.loads(file.read_text(encoding="utf-8"))
+        content["config"] |= {"model_args": arguments, "model_sha": commit, "model_num_parameters": size}
+        file.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize("change", [bom, beside, brackets, hidden, told_otherwise])
 def test_harmless_differences_change_no_figure(
     change: Callable[[Path], None], logs: tuple[Path, Path], gapbench: Command
 ) -> None:

@@ -35,6 +35,18 @@ def test_a_place_where_nothing_can_be_is_refused(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_pipe_is_written_to_whatever_its_folder_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `/dev/stdout`: nobody but root may make files in `/dev`."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) == pipe)
+    check_file(pipe)
+    with pytest.raises(InputError, match=f"{tmp_path} cannot be written to"):
+        check_file(tmp_path / "page.md")
+
+
 @pytest.mark.parametrize(
     "command",
     [
