@@ -92,6 +92,17 @@ def one_suite() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def one_installation() -> Iterator[None]:
+    """lm-eval's fourteen thousand files are looked at once, not for each suite: that takes half a second."""
+    from benchmark.tasks.lm_eval_tasks import name_index
+    from tests.remembered import remembered
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(name_index, "_installation", remembered(name_index._installation))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_rung(micro_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a very small model of the micro ladder, trained on 20,000 tokens."""

@@ -22,23 +22,26 @@ TOGETHER = {
 """Files that use one fixture of the session, and the name of their group."""
 LONGEST = (
     "tests/pipeline/test_tracks.py",
-    "tests/posttrain/test_golden.py",
-    "tests/doctor/test_doctor.py",
     "tests/leaderboard/test_leaderboard_browser.py",
-    "tests/submissions/test_all_or_nothing.py",
-    "tests/commands/test_run_command.py",
-    "tests/tasks/test_gap12_stock_parity.py",
-    "tests/tasks/test_gap12_fidelity.py",
-    "tests/evaluation/test_drafts.py",
+    "tests/posttrain/test_golden.py",
+    "tests/models/test_real_model.py",
+    "tests/diff/test_diff_inputs.py",
+    "tests/evaluation/test_lm_eval_parity.py",
+    "tests/commands/test_plan.py",
+    "tests/leaderboard/test_any_families.py",
+    "tests/draws/test_draws.py",
     "tests/posttrain/test_run_loop.py",
-    "tests/submissions/test_workflow.py",
-    "tests/evaluation/test_gap12_plan.py",
+    "tests/pipeline/test_pythia.py",
+    "tests/simulations/test_records.py",
+    "tests/verification/test_verify.py",
+    "tests/doctor/test_doctor.py",
 )
 """Groups that start first, longest first; measured with `python -m pytest --durations=0`."""
 SINGLE = frozenset(
     {
         "tests/arithmetic/test_mode.py",
         "tests/leaderboard/test_leaderboard_pages.py",
+        "tests/tasks/test_lm_eval_tasks.py",
         "tests/statistics/test_effective_size.py",
         "tests/published/test_null_model.py",
     }

@@ -25,7 +25,7 @@ from tests.lm_eval_rows import (
 )
 
 torch.set_num_threads(1)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_installation")]
 TASKS = ["piqa", "arc_easy", "winogrande", "sciq", "boolq", "lambada_openai", "gsm8k"]
 LENGTH = POSITIONS
 

@@ -18,6 +18,7 @@ from benchmark.tasks.rows import SELECT_NUMBERS_FROM
 from benchmark.tasks.suite import Suite
 from tests.lm_eval_rows import data_settings, local, read_jsonl, write_jsonl, write_rows
 
+pytestmark = pytest.mark.usefixtures("one_installation")
 LABELLED = {"dataset_path": "json", "output_type": "multiple_choice", "metric_list": [{"metric": "acc"}]}
 
 
