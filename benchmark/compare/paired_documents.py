@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from benchmark.compare.chosen_metric import check_whole, filter_of, metric_of, sign_of
+from benchmark.compare.chosen_metric import A_MEAN, PERPLEXITY, check_whole, filter_of, metric_of, sign_of
 from benchmark.compare.log_folder import LoggedModel, LoggedRun, LoggedTask
 from benchmark.compare.task_samples import LIKELIEST, FilteredSamples, read_samples
 from benchmark.errors import InputError
@@ -85,7 +85,9 @@ def pair(models: Sequence[LoggedModel], chosen: Choices) -> PairedStudy:
     found = [_paired_task(name, models, chosen, notes) for name in names]
     tasks = tuple(task for task in found if task is not None)
     if not tasks:
-        raise InputError("no task has a metric that is one number per document; nothing can be compared")
+        raise InputError(
+            f"no task has a metric that is {A_MEAN} (lm_eval --predict_only writes none); nothing can be compared"
+        )
     scaled = [task.name for task in tasks if any((abs(one - 0.5) > 0.5).any() for one in task.values)]
     if scaled and len(tasks) > 1:
         notes.append(f"Scores of {', '.join(scaled)} leave [0, 1]: means over tasks mix different scales.")
@@ -133,11 +135,13 @@ def _paired_task(
     read = [read_samples(task.path, cluster) for _, task in runs]
     kept = filter_of(name, chosen.filter.get(name, chosen.filter.get(EVERY)), runs, read)
     samples = [by_filter[kept] for by_filter in read]
-    metric = metric_of(name, chosen.metric.get(name, chosen.metric.get(EVERY)), runs, samples, notes)
-    if metric is None:
+    for (_, task), by_filter in zip(runs, read, strict=True):
+        check_whole(task, by_filter, kept)
+    wanted = chosen.metric.get(name, chosen.metric.get(EVERY))
+    found = metric_of(name, wanted, runs, samples, kept, notes)
+    if found is None:
         return None
-    for (_, task), one in zip(runs, samples, strict=True):
-        check_whole(task, one, metric, kept)
+    metric, made = found
     orders = _orders(name, runs, samples, chosen.common, notes)
     first, order = samples[0], orders[0]
     labels = np.array(first.cluster if cluster else first.doc_hash)[order]
@@ -148,7 +152,11 @@ def _paired_task(
             f"{repeated} of {len(order)} documents of {name} repeat another one (same doc_hash): intervals take "
             + ("the clusters as they are." if cluster else "them as one.")
         )
-    sign = sign_of(name, metric, runs)
+    sign = 1 if made == PERPLEXITY else sign_of(name, metric, runs)
+    if made == PERPLEXITY:
+        notes.append(
+            f"{metric} of {name} is compared by the log-likelihood of each document: higher is better."
+        )
     if sign < 0:
         notes.append(f"{metric} of {name} is better when lower: its sign is changed.")
     scores = [
