@@ -180,17 +180,25 @@ def _paired_task(
     )
 
 
+def _names(one: tuple[LoggedModel, LoggedTask], other: tuple[LoggedModel, LoggedTask]) -> tuple[str, str]:
+    """Labels of two runs' models, folders of two runs of one model."""
+    if one[0] is other[0]:
+        return str(one[1].path.parent), str(other[1].path.parent)
+    return one[0].label, other[0].label
+
+
 def _same_task(runs: Sequence[tuple[LoggedModel, LoggedTask]], notes: list[str]) -> None:
-    model, first = runs[0]
-    for other, task in runs:
+    first = runs[0][1]
+    for run in runs:
+        task, (ours, theirs) = run[1], _names(runs[0], run)
         if task.version != first.version:
             raise InputError(
-                f"task {task.name} has version {first.version} in {model.label} and {task.version} in {other.label}; "
+                f"task {task.name} has version {first.version} in {ours} and {task.version} in {theirs}; "
                 "evaluate both with the same version of the task"
             )
         if task.shots != first.shots:
             notes.append(
-                f"{task.name} was asked with {first.shots} examples of {model.label} and {task.shots} of {other.label}."
+                f"{task.name} was asked with {first.shots} examples of {ours} and {task.shots} of {theirs}."
             )
         if task.runs_found > 1:
             notes.append(f"{task.path.parent} holds {task.name} {task.runs_found} times: the newest counts.")
@@ -213,10 +221,11 @@ def _orders(
         if len(one) == len(shared):
             continue
         other = next((p for p, found in enumerate(ids) if set(found.tolist()) != set(one.tolist())))
+        two = sorted((place, other))
         counts = " and ".join(
-            f"{len(ids[p])} documents in {runs[p][0].label}"
+            f"{len(ids[p])} documents in {name}"
             + (f" (--limit {runs[p][1].limit})" if runs[p][1].limit else "")
-            for p in sorted((place, other))
+            for p, name in zip(two, _names(runs[two[0]], runs[two[1]]), strict=True)
         )
         if not len(shared):
             raise InputError(
@@ -244,24 +253,25 @@ def _same_documents(
     orders: Sequence[Ints],
     notes: list[str],
 ) -> None:
-    model, first = runs[0][0], samples[0]
-    for (other, _), one, rows in zip(runs[1:], samples[1:], orders[1:], strict=True):
+    first = samples[0]
+    for run, one, rows in zip(runs[1:], samples[1:], orders[1:], strict=True):
+        model, other = _names(runs[0], run)
         for ours, theirs in zip(orders[0], rows, strict=True):
             document = f"task {name}, document {first.doc_id[ours]}"
             if first.doc_hash[ours] != one.doc_hash[theirs]:
                 raise InputError(
-                    f"{document} is not the same in {model.label} (doc_hash {first.doc_hash[ours][:8]}) and "
-                    f"{other.label} ({one.doc_hash[theirs][:8]}); evaluate both on the same data"
+                    f"{document} is not the same in {model} (doc_hash {first.doc_hash[ours][:8]}) and "
+                    f"{other} ({one.doc_hash[theirs][:8]}); evaluate both on the same data"
                 )
             if first.target_hash[ours] != one.target_hash[theirs]:
                 raise InputError(
-                    f"{document} has another right answer in {model.label} than in {other.label} (target_hash); "
+                    f"{document} has another right answer in {model} than in {other} (target_hash); "
                     "evaluate both with the same task"
                 )
             if first.cluster and first.cluster[ours] != one.cluster[theirs]:
                 raise InputError(
-                    f"{document} is in cluster {first.cluster[ours][:40]} in {model.label} and in "
-                    f"{one.cluster[theirs][:40]} in {other.label}; evaluate both on the same data"
+                    f"{document} is in cluster {first.cluster[ours][:40]} in {model} and in "
+                    f"{one.cluster[theirs][:40]} in {other}; evaluate both on the same data"
                 )
         prompts = sum(
             first.prompt_hash[ours] != one.prompt_hash[theirs]
@@ -269,7 +279,7 @@ def _same_documents(
         )
         if prompts:
             notes.append(
-                f"{name}: {prompts} of {len(rows)} prompts differ between {model.label} and {other.label} (few-shot "
+                f"{name}: {prompts} of {len(rows)} prompts differ between {model} and {other} (few-shot "
                 "examples, chat template or instructions)."
             )
 

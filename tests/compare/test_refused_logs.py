@@ -280,6 +280,19 @@ def test_samples_without_scores_are_named(logs: tuple[Path, Path], refusal: Call
     assert "(lm_eval --predict_only writes none)" in refusal("compare", *map(str, logs), "--task", TASK)
 
 
+def test_runs_of_one_model_that_differ_are_told_apart_by_their_folders(
+    logs: tuple[Path, Path], tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    other = copy(logs[0], tmp_path / "other")
+    change_results(other, lambda content: content.update(date=1.0))
+    change_lines(
+        samples_file(other, OTHER), lambda lines: [line | {"doc_id": 100 + line["doc_id"]} for line in lines]
+    )
+    said = refusal("compare", f"{logs[0]},{other}", str(logs[1]))
+    assert f"60 documents in {logs[0]} " in said
+    assert f"60 documents in {other} " in said
+
+
 def bom(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
 
