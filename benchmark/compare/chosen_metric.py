@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from benchmark.compare.log_folder import LoggedModel, LoggedTask
 from benchmark.compare.task_samples import LARGEST, LIKELIEST, FilteredSamples
@@ -9,6 +10,11 @@ from benchmark.errors import InputError
 
 ROUNDING = 1e-6
 """Relative or absolute difference between a stated mean and that of the samples that may come from rounding."""
+A_MEAN = "the mean of one number per document"
+BYPASS = "bypass"
+"""The metric of lm_eval --predict_only."""
+MEAN, PERPLEXITY, OTHER = "mean", "perplexity", "other"
+"""What lm-eval makes of a metric's values: their mean, exp(-mean) of log-likelihoods, or a number of another kind."""
 Runs = Sequence[tuple[LoggedModel, LoggedTask]]
 
 
@@ -34,12 +40,19 @@ def metric_of(
     wanted: str | None,
     runs: Runs,
     samples: Sequence[FilteredSamples],
+    kept: str,
     notes: list[str],
-) -> str | None:
-    """The metric asked for, or the task's first that is one number per document in all runs.
+) -> tuple[str, str] | None:
+    """The metric asked for, or the task's first that is one number per document in all runs; and what is made of it.
 
-    A metric that lacks the number of some documents is refused: only lists and texts give way to the next metric.
+    A metric that lacks the number of some documents is refused: lists, texts, and numbers whose mean is not what
+    lm-eval reports (`OTHER`) give way to the next metric.
     """
+
+    def made(metric: str) -> str:
+        kinds = {_made(task, one, metric, kept) for (_, task), one in zip(runs, samples, strict=True)}
+        return kinds.pop() if len(kinds) == 1 else OTHER
+
     plain = [one.plain_metrics() for one in samples]
     if wanted is not None:
         for (model, _), one in zip(runs, samples, strict=True):
@@ -55,21 +68,26 @@ def metric_of(
                     f"metric {wanted} of task {name} is not one number per document in {model.label}; "
                     f"choose one of {', '.join(usable) or 'another task'}"
                 )
-        return wanted
+        if made(wanted) == OTHER:
+            raise InputError(
+                f"metric {wanted} of task {name}: {runs[0][1].results.name} reports another number than its mean over "
+                "documents; choose another metric or task"
+            )
+        return wanted, made(wanted)
     declared = [metric for metric in runs[0][1].metrics if metric in samples[0].metrics]
-    order = list(dict.fromkeys([*declared, *samples[0].metrics]))
-    kept = None
+    order = [metric for metric in dict.fromkeys([*declared, *samples[0].metrics]) if metric != BYPASS]
+    if not order:
+        notes.append(f"Left out: {name}, which has no scores (lm_eval --predict_only writes none).")
+        return None
     for metric in order:
         _refuse_gaps(name, metric, runs, samples)
-        if all(metric in usable for usable in plain):
-            kept = metric
-            break
-    if kept is None:
-        notes.append(f"Left out: {name}, none of whose metrics is one number per document in all folders.")
-        return None
-    if order[0] != kept:
-        notes.append(f"{name}: {kept} instead of {order[0]}, which is not one number per document.")
-    return kept
+        kind = made(metric) if all(metric in usable for usable in plain) else OTHER
+        if kind != OTHER:
+            if metric != order[0]:
+                notes.append(f"{name}: {metric} instead of {order[0]}, which is not {A_MEAN}.")
+            return metric, kind
+    notes.append(f"Left out: {name}, none of whose metrics is {A_MEAN} in all folders.")
+    return None
 
 
 def _refuse_gaps(
@@ -87,24 +105,46 @@ def _refuse_gaps(
             )
 
 
-def check_whole(task: LoggedTask, samples: FilteredSamples, metric: str, kept: str) -> None:
-    """Refuse samples whose number, or mean, is not the one that the results file states."""
-    found = len(samples.doc_id)
-    if task.documents is not None and found != task.documents:
+def check_whole(task: LoggedTask, read: Mapping[str, FilteredSamples], kept: str) -> None:
+    """Refuse samples whose number is not the one that the results file states.
+
+    Up to 0.4.11, lm-eval states that of the whole task where `--samples` chose documents: then its hash must agree.
+    """
+    found = len(read[kept].doc_id)
+    if task.documents is not None and found != task.documents and _hash(read) != task.task_hash:
         raise InputError(
             f"{task.path} has {found} documents, but {task.results.name} says {task.documents:g}; copy both files "
             f"again, run the evaluation again, or write {found} there (n-samples, effective) if lm_eval --samples "
             "chose the documents"
         )
+
+
+def _hash(read: Mapping[str, FilteredSamples]) -> str:
+    """`task_hashes` of lm-eval, for samples in the order of a single process."""
+    lines = (
+        document + prompt + target
+        for one in read.values()
+        for document, prompt, target in zip(one.doc_hash, one.prompt_hash, one.target_hash, strict=True)
+    )
+    return sha256("".join(lines).encode("utf-8", "replace")).hexdigest()
+
+
+def _made(task: LoggedTask, samples: FilteredSamples, metric: str, kept: str) -> str:
+    """What lm-eval made of the values; another mean than the results file states is refused."""
     stated = task.means.get(f"{metric},{kept}")
-    averaged = (task.metrics.get(metric) or ("mean" if metric in LIKELIEST else None)) == "mean"
-    if averaged and isinstance(stated, int | float):
-        mean = math.fsum(samples.metrics[metric]) / found
-        if not (abs(stated) <= LARGEST and math.isclose(mean, stated, rel_tol=ROUNDING, abs_tol=ROUNDING)):
-            raise InputError(
-                f"{task.path}: the mean of {metric} is {mean:.6g}, but {task.results.name} says {str(stated)[:20]}; "
-                "copy both files again, or run the evaluation again"
-            )
+    declared = task.metrics.get(metric) or (MEAN if metric in LIKELIEST else None)
+    if not isinstance(stated, int | float):
+        return declared if declared in (MEAN, PERPLEXITY) else PERPLEXITY if metric == PERPLEXITY else MEAN
+    mean = math.fsum(samples.metrics[metric]) / len(samples.doc_id)
+    if abs(stated) <= LARGEST and math.isclose(mean, stated, rel_tol=ROUNDING, abs_tol=ROUNDING):
+        return MEAN
+    if declared == MEAN:
+        raise InputError(
+            f"{task.path}: the mean of {metric} is {mean:.6g}, but {task.results.name} says {str(stated)[:20]}; "
+            "copy both files again, or run the evaluation again"
+        )
+    reported = stated > 0 and math.isclose(-mean, math.log(stated), rel_tol=ROUNDING, abs_tol=ROUNDING)
+    return PERPLEXITY if reported else OTHER
 
 
 def sign_of(name: str, metric: str, runs: Runs) -> int:

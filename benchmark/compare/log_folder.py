@@ -23,8 +23,9 @@ class LoggedTask:
     """One task of one run: its samples file and what the results file says of it.
 
     `metrics` maps those of the task's configuration, in its order, to how they are aggregated; `means` are the
-    results by `metric,filter`; `documents` is None where the file does not say how many there are; `cluster` is the
-    document's field that `metadata: {cluster: FIELD}` of the task names, empty without one.
+    results by `metric,filter`; `documents` is None where the file does not say how many there are, `task_hash` where
+    it has no hash of the samples; `cluster` is the document's field that `metadata: {cluster: FIELD}` of the task
+    names, empty without one.
     """
 
     name: str
@@ -36,6 +37,7 @@ class LoggedTask:
     metrics: Mapping[str, Any]
     means: Mapping[str, Any]
     documents: float | None
+    task_hash: str | None
     higher_is_better: Mapping[str, bool | None]
     output_type: str
     cluster: str
@@ -230,6 +232,7 @@ def _task(name: str, path: Path, results: Path, content: LoggedResults, times: i
         },
         means=content.results.get(name, {}),
         documents=content.counts.get(name, {}).get("effective"),
+        task_hash=content.task_hashes.get(name),
         higher_is_better=content.higher_is_better.get(name, {}),
         output_type=str(config.output_type),
         cluster=str(metadata.get("cluster") or "") if isinstance(metadata, dict) else "",

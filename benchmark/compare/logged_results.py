@@ -42,6 +42,7 @@ class LoggedResults(BaseModel):
     shots: dict[str, Any] = Field({}, alias="n-shot")
     higher_is_better: dict[str, dict[str, bool | None]] = {}
     counts: dict[str, dict[str, float]] = Field({}, alias="n-samples")
+    task_hashes: dict[str, Any] = {}
     group_subtasks: dict[str, list[str]] = {}
     model_name: str | None = None
 

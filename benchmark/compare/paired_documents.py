@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from benchmark.compare.chosen_metric import check_whole, filter_of, metric_of, sign_of
+from benchmark.compare.chosen_metric import A_MEAN, PERPLEXITY, check_whole, filter_of, metric_of, sign_of
 from benchmark.compare.log_folder import LoggedModel, LoggedRun, LoggedTask
 from benchmark.compare.task_samples import LIKELIEST, FilteredSamples, read_samples
 from benchmark.errors import InputError
@@ -85,7 +85,9 @@ def pair(models: Sequence[LoggedModel], chosen: Choices) -> PairedStudy:
     found = [_paired_task(name, models, chosen, notes) for name in names]
     tasks = tuple(task for task in found if task is not None)
     if not tasks:
-        raise InputError("no task has a metric that is one number per document; nothing can be compared")
+        raise InputError(
+            f"no task has a metric that is {A_MEAN} (lm_eval --predict_only writes none); nothing can be compared"
+        )
     scaled = [task.name for task in tasks if any((abs(one - 0.5) > 0.5).any() for one in task.values)]
     if scaled and len(tasks) > 1:
         notes.append(f"Scores of {', '.join(scaled)} leave [0, 1]: means over tasks mix different scales.")
@@ -133,11 +135,13 @@ def _paired_task(
     read = [read_samples(task.path, cluster) for _, task in runs]
     kept = filter_of(name, chosen.filter.get(name, chosen.filter.get(EVERY)), runs, read)
     samples = [by_filter[kept] for by_filter in read]
-    metric = metric_of(name, chosen.metric.get(name, chosen.metric.get(EVERY)), runs, samples, notes)
-    if metric is None:
+    for (_, task), by_filter in zip(runs, read, strict=True):
+        check_whole(task, by_filter, kept)
+    wanted = chosen.metric.get(name, chosen.metric.get(EVERY))
+    found = metric_of(name, wanted, runs, samples, kept, notes)
+    if found is None:
         return None
-    for (_, task), one in zip(runs, samples, strict=True):
-        check_whole(task, one, metric, kept)
+    metric, made = found
     orders = _orders(name, runs, samples, chosen.common, notes)
     first, order = samples[0], orders[0]
     labels = np.array(first.cluster if cluster else first.doc_hash)[order]
@@ -148,7 +152,11 @@ def _paired_task(
             f"{repeated} of {len(order)} documents of {name} repeat another one (same doc_hash): intervals take "
             + ("the clusters as they are." if cluster else "them as one.")
         )
-    sign = sign_of(name, metric, runs)
+    sign = 1 if made == PERPLEXITY else sign_of(name, metric, runs)
+    if made == PERPLEXITY:
+        notes.append(
+            f"{metric} of {name} is compared by the log-likelihood of each document: higher is better."
+        )
     if sign < 0:
         notes.append(f"{metric} of {name} is better when lower: its sign is changed.")
     scores = [
@@ -172,17 +180,25 @@ def _paired_task(
     )
 
 
+def _names(one: tuple[LoggedModel, LoggedTask], other: tuple[LoggedModel, LoggedTask]) -> tuple[str, str]:
+    """Labels of two runs' models, folders of two runs of one model."""
+    if one[0] is other[0]:
+        return str(one[1].path.parent), str(other[1].path.parent)
+    return one[0].label, other[0].label
+
+
 def _same_task(runs: Sequence[tuple[LoggedModel, LoggedTask]], notes: list[str]) -> None:
-    model, first = runs[0]
-    for other, task in runs:
+    first = runs[0][1]
+    for run in runs:
+        task, (ours, theirs) = run[1], _names(runs[0], run)
         if task.version != first.version:
             raise InputError(
-                f"task {task.name} has version {first.version} in {model.label} and {task.version} in {other.label}; "
+                f"task {task.name} has version {first.version} in {ours} and {task.version} in {theirs}; "
                 "evaluate both with the same version of the task"
             )
         if task.shots != first.shots:
             notes.append(
-                f"{task.name} was asked with {first.shots} examples of {model.label} and {task.shots} of {other.label}."
+                f"{task.name} was asked with {first.shots} examples of {ours} and {task.shots} of {theirs}."
             )
         if task.runs_found > 1:
             notes.append(f"{task.path.parent} holds {task.name} {task.runs_found} times: the newest counts.")
@@ -205,10 +221,11 @@ def _orders(
         if len(one) == len(shared):
             continue
         other = next((p for p, found in enumerate(ids) if set(found.tolist()) != set(one.tolist())))
+        two = sorted((place, other))
         counts = " and ".join(
-            f"{len(ids[p])} documents in {runs[p][0].label}"
+            f"{len(ids[p])} documents in {name}"
             + (f" (--limit {runs[p][1].limit})" if runs[p][1].limit else "")
-            for p in sorted((place, other))
+            for p, name in zip(two, _names(runs[two[0]], runs[two[1]]), strict=True)
         )
         if not len(shared):
             raise InputError(
@@ -236,24 +253,25 @@ def _same_documents(
     orders: Sequence[Ints],
     notes: list[str],
 ) -> None:
-    model, first = runs[0][0], samples[0]
-    for (other, _), one, rows in zip(runs[1:], samples[1:], orders[1:], strict=True):
+    first = samples[0]
+    for run, one, rows in zip(runs[1:], samples[1:], orders[1:], strict=True):
+        model, other = _names(runs[0], run)
         for ours, theirs in zip(orders[0], rows, strict=True):
             document = f"task {name}, document {first.doc_id[ours]}"
             if first.doc_hash[ours] != one.doc_hash[theirs]:
                 raise InputError(
-                    f"{document} is not the same in {model.label} (doc_hash {first.doc_hash[ours][:8]}) and "
-                    f"{other.label} ({one.doc_hash[theirs][:8]}); evaluate both on the same data"
+                    f"{document} is not the same in {model} (doc_hash {first.doc_hash[ours][:8]}) and "
+                    f"{other} ({one.doc_hash[theirs][:8]}); evaluate both on the same data"
                 )
             if first.target_hash[ours] != one.target_hash[theirs]:
                 raise InputError(
-                    f"{document} has another right answer in {model.label} than in {other.label} (target_hash); "
+                    f"{document} has another right answer in {model} than in {other} (target_hash); "
                     "evaluate both with the same task"
                 )
             if first.cluster and first.cluster[ours] != one.cluster[theirs]:
                 raise InputError(
-                    f"{document} is in cluster {first.cluster[ours][:40]} in {model.label} and in "
-                    f"{one.cluster[theirs][:40]} in {other.label}; evaluate both on the same data"
+                    f"{document} is in cluster {first.cluster[ours][:40]} in {model} and in "
+                    f"{one.cluster[theirs][:40]} in {other}; evaluate both on the same data"
                 )
         prompts = sum(
             first.prompt_hash[ours] != one.prompt_hash[theirs]
@@ -261,7 +279,7 @@ def _same_documents(
         )
         if prompts:
             notes.append(
-                f"{name}: {prompts} of {len(rows)} prompts differ between {model.label} and {other.label} (few-shot "
+                f"{name}: {prompts} of {len(rows)} prompts differ between {model} and {other} (few-shot "
                 "examples, chat template or instructions)."
             )
 

@@ -1,7 +1,9 @@
 """Logs from which `gapbench compare` would read a wrong figure: one line that names the place, and exit code 2."""
 
 import errno
+import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -207,6 +209,88 @@ def test_tasks_whose_samples_are_missing_are_named(logs: tuple[Path, Path], gapb
         samples_file(folder, OTHER).unlink()
     _, facts = figures(gapbench, *map(str, logs))
     assert "Left out: micro_persona, of which micro-1 has no samples." in facts
+
+
+def remade(folder: Path, values: list[float], reported: float, aggregation: str | None) -> None:
+    """Let `TASK` report one number of the metric `made`, better when lower, and have `acc` beside it."""
+    scores = iter(values)
+    change_lines(
+        samples_file(folder, TASK),
+        lambda lines: [line | {"made": next(scores), "metrics": ["made", "acc"]} for line in lines],
+    )
+
+    def change(content: Any) -> None:
+        content["results"][TASK]["made,none"] = reported
+        content["higher_is_better"][TASK]["made"] = False
+        told = {} if aggregation is None else {"aggregation": aggregation}
+        content["configs"][TASK]["metric_list"].insert(0, {"metric": "made", **told})
+
+    change_results(folder, change)
+
+
+@pytest.mark.parametrize("aggregation", ["perplexity", None])
+def test_the_smaller_perplexity_is_better(
+    aggregation: str | None, logs: tuple[Path, Path], gapbench: Command
+) -> None:
+    """Its samples are log-likelihoods: higher is better, though of their exponential lower is."""
+    for folder, likely in zip(logs, (-3.0, -2.0), strict=True):
+        values = [likely - 0.01 * (row % 7) for row in range(60)]
+        remade(folder, values, math.exp(-sum(values) / 60), aggregation)
+    found, facts = figures(gapbench, *map(str, logs), "--task", TASK)
+    assert found[0][0] == pytest.approx(1.0)
+    assert f"made of {TASK} is compared by the log-likelihood of each document: higher is better." in facts
+
+
+@pytest.mark.parametrize("aggregation", ["median", "def own(items): ...", None])
+def test_numbers_that_lm_eval_does_not_average_are_not_averaged(
+    aggregation: str | None, logs: tuple[Path, Path], gapbench: Command, refusal: Callable[..., str]
+) -> None:
+    before, _ = figures(gapbench, *map(str, logs))
+    for folder in logs:
+        remade(folder, [-1.0] * 40 + [0.5] * 20, 0.5, aggregation)
+    after, facts = figures(gapbench, *map(str, logs))
+    assert after == before
+    assert f"{TASK}: acc instead of made, which is not the mean of one number per document." in facts
+    said = refusal("compare", *map(str, logs), "--metric", f"{TASK}=made")
+    assert "reports another number than its mean over documents; choose another metric" in said
+
+
+def test_documents_chosen_by_samples_are_taken_though_the_count_is_that_of_the_task(
+    logs: tuple[Path, Path], gapbench: Command
+) -> None:
+    """lm-eval up to 0.4.11 states all documents of the task; its hash of the samples tells them from a cut file."""
+    cut(*logs)
+    for folder in logs:
+        lines = [json.loads(line) for line in samples_file(folder, TASK).read_text("utf-8").splitlines()]
+        text = "".join(line["doc_hash"] + line["prompt_hash"] + line["target_hash"] for line in lines)
+        mean = sum(line["acc"] for line in lines) / len(lines)
+
+        def change(content: Any, text: str = text, mean: float = mean) -> None:
+            content["task_hashes"] = {TASK: hashlib.sha256(text.encode()).hexdigest()}
+            content["results"][TASK]["acc,none"] = mean
+
+        change_results(folder, change)
+    status, printed, _ = gapbench("compare", *map(str, logs), "--task", TASK)
+    assert status == 0
+    assert "| 30 |" in printed
+
+
+def test_samples_without_scores_are_named(logs: tuple[Path, Path], refusal: Callable[..., str]) -> None:
+    every_line(metrics=["bypass"], bypass=None)(*logs)
+    assert "(lm_eval --predict_only writes none)" in refusal("compare", *map(str, logs), "--task", TASK)
+
+
+def test_runs_of_one_model_that_differ_are_told_apart_by_their_folders(
+    logs: tuple[Path, Path], tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    other = copy(logs[0], tmp_path / "other")
+    change_results(other, lambda content: content.update(date=1.0))
+    change_lines(
+        samples_file(other, OTHER), lambda lines: [line | {"doc_id": 100 + line["doc_id"]} for line in lines]
+    )
+    said = refusal("compare", f"{logs[0]},{other}", str(logs[1]))
+    assert f"60 documents in {logs[0]} " in said
+    assert f"60 documents in {other} " in said
 
 
 def bom(path: Path) -> None:
